@@ -1,0 +1,18 @@
+/* The process's clocks. */
+#ifndef CORE_CLOCK_H
+#define CORE_CLOCK_H
+
+#include <stdint.h>
+
+/* Seconds since an arbitrary start, never going back. */
+double clock_monotonic(void);
+/* Seconds since 1970-01-01 UTC. */
+double clock_wall(void);
+
+/* The bytes of an RFC 9110 5.6.7 date: "Sun, 06 Nov 1994 08:49:37 GMT". */
+enum { CLOCK_DATE_LEN = 29 };
+/* The current date in that form, made once a second; static storage, NUL-terminated, overwritten by
+ * a later call in another second. */
+const char *clock_http_date(void);
+
+#endif

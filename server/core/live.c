@@ -1,0 +1,3 @@
+#include "core/live.h"
+
+struct live live;

@@ -1,0 +1,79 @@
+/*
+ * The log: one line an event on stderr, the event's name in lower case and then its fields, as text
+ * or as JSON:
+ *
+ *     2026-01-31T12:00:00.000Z info stream reset conn=7 stream=3 code=CANCEL
+ *     {"time":"2026-01-31T12:00:00.000Z","level":"info","event":"stream reset","conn":7,…}
+ *
+ * Levels: error, an operator must act; warn, a peer misbehaved; info, lifecycle; debug, the rest.
+ */
+#ifndef CORE_LOG_H
+#define CORE_LOG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };
+enum log_format { LOG_TEXT, LOG_JSON };
+
+enum log_kind { LOG_STRING = 1, LOG_INTEGER, LOG_NUMBER, LOG_BOOLEAN };
+
+struct log_field {
+    const char *key;
+    enum log_kind kind;
+    union {
+        struct {
+            const char *text;
+            size_t len;
+        };
+        int64_t integer;
+        double number;
+        bool boolean;
+    };
+};
+
+static inline struct log_field log_bytes(const char *key, const char *text, size_t len)
+{
+    return (struct log_field){.key = key, .kind = LOG_STRING, .text = text, .len = len};
+}
+
+static inline struct log_field log_str(const char *key, const char *text)
+{
+    return log_bytes(key, text ? text : "", text ? strlen(text) : 0);
+}
+
+static inline struct log_field log_int(const char *key, int64_t value)
+{
+    return (struct log_field){.key = key, .kind = LOG_INTEGER, .integer = value};
+}
+
+static inline struct log_field log_num(const char *key, double value)
+{
+    return (struct log_field){.key = key, .kind = LOG_NUMBER, .number = value};
+}
+
+static inline struct log_field log_bool(const char *key, bool value)
+{
+    return (struct log_field){.key = key, .kind = LOG_BOOLEAN, .boolean = value};
+}
+
+/* For the whole process. The start is LOG_INFO and LOG_TEXT. */
+void log_configure(enum log_level threshold, enum log_format format);
+bool log_enabled(enum log_level level);
+
+/* Writes one line, whatever the threshold. A line longer than 64 KiB is cut, and says so. */
+void log_write(enum log_level level, const char *event, const struct log_field *fields, size_t n);
+
+/* log_event(LOG_INFO, "stream reset", log_int("conn", 7), …): fields are evaluated only where the
+ * level is enabled. */
+#define log_event(level, event, ...) \
+    do { \
+        if (log_enabled(level)) { \
+            const struct log_field fields_[] = {__VA_ARGS__}; \
+            log_write(level, event, fields_, sizeof fields_ / sizeof *fields_); \
+        } \
+    } while (0)
+
+#endif

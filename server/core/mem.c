@@ -1,0 +1,212 @@
+#include "core/mem.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/*
+ * Size classes: four to each doubling (16, 32, 48, 64, 80, 96, 112, 128, 160, 192, 224, 256 …),
+ * so that a block wastes a fifth of itself at the most.
+ */
+enum { CLASS_COUNT = 40 };
+
+struct kept {
+    struct kept *next;
+};
+
+struct class
+{
+    struct kept *first;
+    size_t kept_bytes;
+};
+
+static struct class classes[CLASS_COUNT];
+static struct mem_stats stats;
+static uint64_t fail_at, requests;
+static int fail_sticky;
+
+#if defined(__SANITIZE_ADDRESS__)
+enum { KEEP = 0 };
+#else
+enum { KEEP = MEM_CLASS_KEEP };
+#endif
+
+const struct mem_stats *mem_stats(void)
+{
+    return &stats;
+}
+
+void mem_fail_at(uint64_t n, int sticky)
+{
+    fail_at = n ? requests + n : 0;
+    fail_sticky = sticky;
+}
+
+static int told_to_fail(void)
+{
+    requests++;
+    return fail_at && (requests == fail_at || (fail_sticky && requests > fail_at));
+}
+
+/* Rounds size up to its class's and gives the class's index. Sizes are at most MEM_POOLED. */
+static int class_of(size_t *size)
+{
+    size_t units = (*size + 15) / 16;
+    if (units <= 4) {
+        *size = units * 16;
+        return (int)units - 1;
+    }
+    int log = 63 - __builtin_clzll(units - 1);
+    int shift = log - 2;
+    size_t quarter = (units - 1) >> shift;
+    *size = ((quarter + 1) << shift) * 16;
+    return shift * 4 + (int)quarter;
+}
+
+static void *system_alloc(size_t size)
+{
+    stats.mallocs++;
+    return malloc(size);
+}
+
+void *mem_get(size_t size)
+{
+    if (told_to_fail())
+        return NULL;
+    void *block;
+    if (size > MEM_POOLED) {
+        block = system_alloc(size);
+    } else {
+        size_t rounded = size;
+        struct class *c = &classes[class_of(&rounded)];
+        if (c->first) {
+            block = c->first;
+            c->first = c->first->next;
+            c->kept_bytes -= rounded;
+        } else {
+            block = system_alloc(KEEP ? rounded : size);
+        }
+    }
+    if (block) {
+        stats.blocks++;
+        stats.bytes += size;
+    }
+    return block;
+}
+
+void *mem_get_zeroed(size_t size)
+{
+    void *block = mem_get(size);
+    return block ? memset(block, 0, size) : NULL;
+}
+
+void mem_put(void *block, size_t size)
+{
+    if (!block)
+        return;
+    stats.blocks--;
+    stats.bytes -= size;
+    if (KEEP && size <= MEM_POOLED) {
+        size_t rounded = size;
+        struct class *c = &classes[class_of(&rounded)];
+        if (c->kept_bytes + rounded <= KEEP) {
+            struct kept *k = block;
+            k->next = c->first;
+            c->first = k;
+            c->kept_bytes += rounded;
+            return;
+        }
+    }
+    free(block);
+}
+
+static size_t rounded_size(size_t size)
+{
+    class_of(&size);
+    return size;
+}
+
+void *mem_resize(void *block, size_t old_size, size_t new_size)
+{
+    if (!block)
+        return mem_get(new_size);
+    if (old_size > MEM_POOLED && new_size > MEM_POOLED) {
+        if (told_to_fail())
+            return NULL;
+        stats.mallocs++;
+        void *moved = realloc(block, new_size);
+        if (moved)
+            stats.bytes += new_size - old_size;
+        return moved;
+    }
+    if (KEEP && old_size <= MEM_POOLED && new_size <= MEM_POOLED &&
+        rounded_size(old_size) == rounded_size(new_size)) {
+        stats.bytes += new_size - old_size;
+        return block;
+    }
+    void *moved = mem_get(new_size);
+    if (!moved)
+        return NULL;
+    memcpy(moved, block, old_size < new_size ? old_size : new_size);
+    mem_put(block, old_size);
+    return moved;
+}
+
+/* The size stands in front of the block, which stays aligned for any type. */
+union prefix {
+    size_t size;
+    max_align_t align;
+};
+
+void *mem_malloc(size_t size)
+{
+    if (size > SIZE_MAX - sizeof(union prefix))
+        return NULL;
+    union prefix *p = mem_get(sizeof *p + size);
+    if (!p)
+        return NULL;
+    p->size = sizeof *p + size;
+    return p + 1;
+}
+
+void *mem_calloc(size_t count, size_t size)
+{
+    size_t total;
+    if (__builtin_mul_overflow(count, size, &total))
+        return NULL;
+    void *block = mem_malloc(total);
+    return block ? memset(block, 0, total) : NULL;
+}
+
+void *mem_realloc(void *block, size_t size)
+{
+    if (!block)
+        return mem_malloc(size);
+    if (size > SIZE_MAX - sizeof(union prefix))
+        return NULL;
+    union prefix *p = (union prefix *)block - 1;
+    p = mem_resize(p, p->size, sizeof *p + size);
+    if (!p)
+        return NULL;
+    p->size = sizeof *p + size;
+    return p + 1;
+}
+
+void mem_free(void *block)
+{
+    if (!block)
+        return;
+    union prefix *p = (union prefix *)block - 1;
+    mem_put(p, p->size);
+}
+
+void mem_trim(void)
+{
+    for (int i = 0; i < CLASS_COUNT; i++) {
+        while (classes[i].first) {
+            struct kept *k = classes[i].first;
+            classes[i].first = k->next;
+            free(k);
+        }
+        classes[i].kept_bytes = 0;
+    }
+}

@@ -1,0 +1,165 @@
+#include "http/exchange.h"
+
+#include "core/live.h"
+#include "http/code.h"
+#include "http/handler.h"
+
+void exchange_init(struct exchange *x, const struct exchange_host *host, const struct peer *peer,
+    struct handler *handler, size_t body_max)
+{
+    x->host = host;
+    x->peer = peer;
+    x->handler = handler;
+    x->instance = NULL;
+    x->stream = 0;
+    x->want = WANT_NOTHING;
+    x->reset_wanted = false;
+    x->reset_code = 0;
+    x->request = (struct request){.ended = false};
+    arena_init(&x->arena, x->first, sizeof x->first, EXCHANGE_ARENA_MAX);
+    bytes_init(&x->request.body, body_max);
+    response_init(&x->response, &x->arena);
+    live.exchanges++;
+}
+
+void exchange_fini(struct exchange *x)
+{
+    bytes_fini(&x->request.body);
+    response_fini(&x->response);
+    arena_fini(&x->arena);
+    live.exchanges--;
+}
+
+void exchange_start(struct exchange *x)
+{
+    x->response.answers_head = str_eq(x->request.method, STR("HEAD"));
+    x->handler->ops->start(x->handler, x);
+}
+
+static void tell_readable(struct exchange *x)
+{
+    if (x->instance)
+        x->handler->ops->on_readable(x);
+}
+
+enum rc exchange_receive(struct exchange *x, const void *data, size_t n)
+{
+    enum rc rc = bytes_append(&x->request.body, data, n);
+    if (!rc)
+        tell_readable(x);
+    return rc;
+}
+
+void exchange_receive_end(struct exchange *x)
+{
+    x->request.ended = true;
+    tell_readable(x);
+}
+
+bool exchange_want_met(const struct exchange *x)
+{
+    const struct response *r = &x->response;
+    switch (x->want) {
+    case WANT_NOTHING:
+        return false;
+    case WANT_ROOM:
+        return r->body.len <= RESPONSE_QUEUE_LOW;
+    case WANT_HANDED:
+        return r->head_handed && r->body.len == 0;
+    case WANT_SENT:
+        return r->state == RESPONSE_SENT;
+    }
+    return false;
+}
+
+void exchange_progress(struct exchange *x)
+{
+    if (!x->instance || !exchange_want_met(x))
+        return;
+    x->want = WANT_NOTHING;
+    x->handler->ops->on_writable(x);
+}
+
+void exchange_abort(struct exchange *x, const char *reason)
+{
+    response_abort(&x->response);
+    if (!x->instance)
+        return;
+    x->handler->ops->on_abort(x, reason);
+    x->instance = NULL;
+}
+
+const char *exchange_peek(const struct exchange *x, size_t *n)
+{
+    return bytes_front(&x->request.body, n);
+}
+
+void exchange_consume(struct exchange *x, size_t n)
+{
+    bytes_drop(&x->request.body, n);
+    x->host->consumed(x, n);
+}
+
+static enum rc tell_dirty(struct exchange *x, enum rc rc)
+{
+    if (!rc)
+        x->host->dirty(x);
+    return rc;
+}
+
+enum rc exchange_flush(struct exchange *x)
+{
+    return tell_dirty(x, response_start(&x->response));
+}
+
+enum rc exchange_write(struct exchange *x, const char *data, size_t n, size_t *taken)
+{
+    return tell_dirty(x, response_write(&x->response, data, n, taken));
+}
+
+enum rc exchange_finish(struct exchange *x)
+{
+    return tell_dirty(x, response_finish(&x->response));
+}
+
+static enum rc respond(struct response *r, int status, struct str text, const char *allow)
+{
+    size_t taken;
+    enum rc rc = response_restart(r);
+    if (!rc)
+        rc = response_set_status(r, status);
+    if (!rc)
+        rc = response_set_header(r, STR("content-type"), STR("text/plain; charset=utf-8"));
+    if (!rc && allow)
+        rc = response_set_header(r, STR("allow"), str_of(allow));
+    if (!rc && text.n)
+        rc = response_write(r, text.p, text.n, &taken);
+    if (!rc)
+        rc = response_finish(r);
+    return rc;
+}
+
+void exchange_respond(struct exchange *x, int status, struct str text, const char *allow)
+{
+    if (respond(&x->response, status, text, allow))
+        exchange_reset(x, ERROR_INTERNAL_ERROR);
+    else
+        x->host->dirty(x);
+}
+
+void exchange_reset(struct exchange *x, uint32_t code)
+{
+    if (!x->reset_wanted) {
+        x->reset_wanted = true;
+        x->reset_code = code;
+        response_abort(&x->response);
+        x->host->dirty(x);
+    }
+    exchange_detach(x);
+}
+
+void exchange_detach(struct exchange *x)
+{
+    x->instance = NULL;
+    x->host->detached(x);
+}

@@ -1,0 +1,105 @@
+/*
+ * An exchange: one request and its response. It is the tree's joint: a session owns it and moves
+ * bytes through it; a handler borrows it while it answers. Neither knows the other.
+ *
+ * A handler is attached from its start until it detaches, or until the exchange is aborted,
+ * whichever comes first; after that it must not touch the exchange, which the session frees when
+ * the stream is over as well. Nothing here calls a handler but to record and queue, and nothing
+ * here sends.
+ */
+#ifndef HTTP_EXCHANGE_H
+#define HTTP_EXCHANGE_H
+
+#include "core/arena.h"
+#include "core/list.h"
+#include "http/request.h"
+#include "http/response.h"
+
+struct handler;
+struct exchange;
+
+/* What an exchange knows of the connection; borrowed from it. */
+struct peer {
+    char remote[64];         /* "127.0.0.1:51234", "[::1]:51234" */
+    uint64_t conn;           /* the connection's number in this process */
+    const char *protocol;    /* "HTTP/2" */
+    const char *tls_version; /* "TLSv1.3"; NULL on plaintext, and so the next two */
+    const char *tls_cipher;
+    const char *tls_sni; /* NULL where the client sent none */
+};
+
+/* What an exchange asks of the session that owns it. All record, none sends. */
+struct exchange_host {
+    void (*dirty)(struct exchange *x);              /* there may be something to send */
+    void (*consumed)(struct exchange *x, size_t n); /* the handler read n bytes of the body */
+    void (*detached)(struct exchange *x);           /* the handler is done with it */
+};
+
+/* What a handler that waits waits for. */
+enum exchange_want {
+    WANT_NOTHING,
+    WANT_ROOM,   /* the queue of the body has fallen to RESPONSE_QUEUE_LOW */
+    WANT_HANDED, /* all that was written has been handed to the connection */
+    WANT_SENT,   /* the response's end has been handed to the connection */
+};
+
+enum {
+    EXCHANGE_ARENA_MAX = 1 << 20, /* bytes of fields, ours and the peer's, at the most */
+    EXCHANGE_ARENA_FIRST = 1536,  /* of which these lie in the exchange */
+};
+
+struct exchange {
+    const struct exchange_host *host;
+    const struct peer *peer;
+    struct handler *handler;
+    void *instance;  /* the handler's own; not NULL while it is attached */
+    uint32_t stream; /* the stream's number, for logs and ids */
+    struct request request;
+    struct response response;
+    enum exchange_want want;
+    bool reset_wanted; /* a reset with reset_code is to go out */
+    uint32_t reset_code;
+    struct arena arena;
+    char first[EXCHANGE_ARENA_FIRST];
+};
+
+/* For sessions. */
+
+/* body_max bounds what is queued of the request's body. */
+void exchange_init(struct exchange *x, const struct exchange_host *host, const struct peer *peer,
+    struct handler *handler, size_t body_max);
+/* Frees what x owns; no handler may be attached. */
+void exchange_fini(struct exchange *x);
+/* The request's head is complete: the handler starts. */
+void exchange_start(struct exchange *x);
+/* A piece of the body has arrived. RC_LIMIT past body_max, RC_NOMEM. */
+enum rc exchange_receive(struct exchange *x, const void *data, size_t n) MUST_CHECK;
+/* The request has ended. */
+void exchange_receive_end(struct exchange *x);
+/* Something was handed to the connection: wakes a handler that waits for it. */
+void exchange_progress(struct exchange *x);
+/* The stream is lost, for the reason given: the handler is told, and detached. */
+void exchange_abort(struct exchange *x, const char *reason);
+
+/* For handlers. */
+
+/* The next bytes of the request's body, in one piece; *n is 0 where none are queued. They are
+ * borrowed until exchange_consume. */
+const char *exchange_peek(const struct exchange *x, size_t *n);
+void exchange_consume(struct exchange *x, size_t n);
+/* As the functions of response.h, and the session is told. */
+enum rc exchange_flush(struct exchange *x) MUST_CHECK;
+enum rc exchange_write(struct exchange *x, const char *data, size_t n, size_t *taken) MUST_CHECK;
+enum rc exchange_finish(struct exchange *x) MUST_CHECK;
+/* A short text as the whole response. Where the head is out already, or memory runs out, the stream
+ * is reset with INTERNAL_ERROR in its place. Header fields set before are gone; allow may be NULL.
+ */
+void exchange_respond(struct exchange *x, int status, struct str text, const char *allow);
+/* Resets the stream: what was not handed to the connection is discarded. Detaches the handler. */
+void exchange_reset(struct exchange *x, uint32_t code);
+/* The handler is done with x. */
+void exchange_detach(struct exchange *x);
+/* Whether what x->want says has come about. */
+bool exchange_want_met(const struct exchange *x);
+
+#endif

@@ -1,0 +1,157 @@
+#include "http/field.h"
+
+#include <stdint.h>
+
+/* tchar of RFC 9110 5.6.2, as a set of bits. */
+static const uint32_t token_bits[8] = {0, 0x03ff6cfa, 0xc7fffffe, 0x57ffffff, 0, 0, 0, 0};
+
+static bool is_token_char(unsigned char c)
+{
+    return token_bits[c >> 5] >> (c & 31) & 1;
+}
+
+static char lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
+}
+
+bool field_same_name(struct str a, struct str b)
+{
+    if (a.n != b.n)
+        return false;
+    for (size_t i = 0; i < a.n; i++)
+        if (lower(a.p[i]) != lower(b.p[i]))
+            return false;
+    return true;
+}
+
+static bool is_one_of(struct str name, const char *const *list)
+{
+    for (; *list; list++)
+        if (field_same_name(name, str_of(*list)))
+            return true;
+    return false;
+}
+
+static bool has_prefix(struct str name, struct str prefix)
+{
+    return name.n >= prefix.n && field_same_name((struct str){name.p, prefix.n}, prefix);
+}
+
+const char *field_name_problem(struct str name)
+{
+    if (name.n == 0)
+        return "is empty";
+    if (name.p[0] == ':')
+        return "is a pseudo field";
+    for (size_t i = 0; i < name.n; i++)
+        if (!is_token_char((unsigned char)name.p[i]))
+            return "is not a valid field name";
+    return NULL;
+}
+
+const char *field_value_problem(struct str value)
+{
+    for (size_t i = 0; i < value.n; i++) {
+        unsigned char c = (unsigned char)value.p[i];
+        if ((c < 0x20 && c != '\t') || c == 0x7f)
+            return "has a value with a control character (CR, LF, NUL or the like)";
+    }
+    return NULL;
+}
+
+const char *field_header_problem(struct str name)
+{
+    static const char *const specific[] = {
+        "connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade", NULL};
+    const char *problem = field_name_problem(name);
+    if (problem)
+        return problem;
+    return is_one_of(name, specific) ? "is specific to the connection and set by the server" : NULL;
+}
+
+const char *field_trailer_problem(struct str name)
+{
+    static const char *const forbidden[] = {/* framing and routing */
+        "trailer", "te", "host", "max-forwards",
+        /* request modifiers and conditions */
+        "expect", "range", "accept-ranges", "pragma", "cache-control",
+        /* authentication and state */
+        "authorization", "www-authenticate", "proxy-authenticate", "proxy-authorization", "realm",
+        "cookie", "set-cookie",
+        /* response control data */
+        "age", "date", "expires", "location", "retry-after", "vary", "warning", NULL};
+    const char *problem = field_header_problem(name);
+    if (problem)
+        return problem;
+    bool about_content = has_prefix(name, STR("content-"));
+    /* RFC 9530 section 2 makes this one for trailers above all. */
+    if (about_content && field_same_name(name, STR("content-digest")))
+        return NULL;
+    if (about_content || has_prefix(name, STR("if-")) || is_one_of(name, forbidden))
+        return "may not be sent as a trailer (RFC 9110 6.5.1)";
+    return NULL;
+}
+
+enum rc field_lower(struct arena *a, struct str name, struct str *out)
+{
+    char *copy = arena_copy(a, name.p, name.n);
+    if (!copy)
+        return RC_NOMEM;
+    for (size_t i = 0; i < name.n; i++)
+        copy[i] = lower(copy[i]);
+    *out = (struct str){copy, name.n};
+    return RC_OK;
+}
+
+struct str field_trim(struct str v)
+{
+    while (v.n && (v.p[0] == ' ' || v.p[0] == '\t'))
+        v.p++, v.n--;
+    while (v.n && (v.p[v.n - 1] == ' ' || v.p[v.n - 1] == '\t'))
+        v.n--;
+    return v;
+}
+
+static enum rc make_room(struct fields *f, struct arena *a)
+{
+    size_t room = f->room ? f->room * 2 : 8;
+    struct field *list = arena_alloc(a, room * sizeof *list);
+    if (!list)
+        return RC_NOMEM;
+    if (f->count)
+        memcpy(list, f->list, f->count * sizeof *list);
+    f->list = list;
+    f->room = room;
+    return RC_OK;
+}
+
+enum rc fields_add(struct fields *f, struct arena *a, struct str name, struct str value)
+{
+    if (f->count == f->room) {
+        enum rc rc = make_room(f, a);
+        if (rc)
+            return rc;
+    }
+    f->list[f->count++] = (struct field){name, value};
+    return RC_OK;
+}
+
+struct field *fields_find(const struct fields *f, struct str name)
+{
+    for (size_t i = 0; i < f->count; i++)
+        if (field_same_name(f->list[i].name, name))
+            return &f->list[i];
+    return NULL;
+}
+
+size_t fields_remove(struct fields *f, struct str name)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < f->count; i++)
+        if (!field_same_name(f->list[i].name, name))
+            f->list[kept++] = f->list[i];
+    size_t removed = f->count - kept;
+    f->count = kept;
+    return removed;
+}

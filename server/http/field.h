@@ -1,0 +1,49 @@
+/*
+ * Fields: the names and values of headers and trailers (RFC 9110 section 5), the rules that they
+ * keep, and ordered lists of them. nghttp2 checks nothing that we send: these rules do.
+ */
+#ifndef HTTP_FIELD_H
+#define HTTP_FIELD_H
+
+#include "core/arena.h"
+#include "core/rc.h"
+#include "core/str.h"
+
+struct field {
+    struct str name; /* lower case */
+    struct str value;
+};
+
+/* An ordered list; its array grows in an arena and goes with it. */
+struct fields {
+    struct field *list;
+    size_t count, room;
+};
+
+/* The rules. Each gives NULL where the name or value may be used, and otherwise a phrase that says
+ * what is wrong and reads well behind the quoted name: «is not a valid field name». */
+
+/* A token of RFC 9110 5.6.2; upper case is allowed here and lowered when stored. */
+const char *field_name_problem(struct str name);
+/* No control character but a tab (RFC 9110 5.5): CR, LF and NUL would split a message. */
+const char *field_value_problem(struct str value);
+/* As field_name_problem, and not specific to the connection (RFC 9113 8.2.2). */
+const char *field_header_problem(struct str name);
+/* As field_header_problem, and allowed in a trailer section (RFC 9110 6.5.1). */
+const char *field_trailer_problem(struct str name);
+
+/* A lower-case copy of a name in the arena. RC_NOMEM. */
+enum rc field_lower(struct arena *a, struct str name, struct str *out) MUST_CHECK;
+/* Without the white space at both ends, which is no part of a value (RFC 9110 5.5). */
+struct str field_trim(struct str value);
+/* Names compared as HTTP does: without regard to case. */
+bool field_same_name(struct str a, struct str b);
+
+/* Appends a field whose bytes live as long as the arena. RC_NOMEM. */
+enum rc fields_add(struct fields *f, struct arena *a, struct str name, struct str value) MUST_CHECK;
+/* The first field of that name (in any case), or NULL. */
+struct field *fields_find(const struct fields *f, struct str name);
+/* Removes all fields of that name; returns how many there were. */
+size_t fields_remove(struct fields *f, struct str name);
+
+#endif

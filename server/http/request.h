@@ -1,0 +1,34 @@
+/*
+ * A request as a handler sees it. Every string lives in the exchange's arena. The body arrives
+ * while the handler runs: what is queued is what was received and not yet read.
+ */
+#ifndef HTTP_REQUEST_H
+#define HTTP_REQUEST_H
+
+#include "core/bytes.h"
+#include "http/field.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct request {
+    struct str method;
+    struct str scheme;
+    struct str authority;
+    struct str path;  /* percent-encoded, without the query; starts with "/", or is "*" */
+    struct str query; /* without the "?"; p is NULL where there is no "?" */
+    struct fields fields;
+    struct fields trailers;
+    struct bytes body;
+    bool ended; /* all of the body, and the trailers, have arrived */
+};
+
+/* Splits a request target into path and query; both borrow from it. */
+static inline void request_set_target(struct request *r, struct str target)
+{
+    const char *mark = target.n ? memchr(target.p, '?', target.n) : NULL;
+    r->path = (struct str){target.p, mark ? (size_t)(mark - target.p) : target.n};
+    r->query = mark ? (struct str){mark + 1, target.n - r->path.n - 1} : (struct str){NULL, 0};
+}
+
+#endif

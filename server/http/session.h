@@ -1,0 +1,46 @@
+/*
+ * What a connection asks of a protocol. A session turns bytes into exchanges and exchanges into
+ * bytes; it does no input or output, and knows of its connection only the host below.
+ */
+#ifndef HTTP_SESSION_H
+#define HTTP_SESSION_H
+
+#include "core/rc.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct handler;
+struct peer;
+struct session;
+
+/* The connection, as a session sees it. It outlives the session. */
+struct session_host {
+    void (*dirty)(struct session_host *host); /* the session wants fill and reap in this turn */
+    struct handler *handler;
+    const struct peer *peer;
+};
+
+struct session_ops {
+    /* Feeds received bytes. On any error the connection is over once what fill gives is sent. */
+    enum rc (*recv)(struct session *s, const uint8_t *data, size_t n);
+    /* Writes up to room bytes to out and returns how many; 0 where there is nothing to send now. */
+    size_t (*fill)(struct session *s, uint8_t *out, size_t room);
+    /* Whether nothing more is to be read or sent. */
+    bool (*is_over)(const struct session *s);
+    /* Starts a graceful end: exchanges under way finish, new ones are not taken. Called twice, the
+     * second time a while after the first, so that what the peer sent meanwhile is still taken. */
+    void (*shut_down)(struct session *s);
+    /* Frees exchanges that are done. */
+    void (*reap)(struct session *s);
+    /* Aborts all exchanges for the reason given, and frees the session. */
+    void (*free)(struct session *s, const char *reason);
+};
+
+struct session {
+    const struct session_ops *ops;
+    struct session_host *host;
+};
+
+#endif

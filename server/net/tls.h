@@ -1,0 +1,48 @@
+/*
+ * TLS on OpenSSL: contexts, which hold certificates and policy and serve many connections, and the
+ * transport that seals one connection's bytes.
+ *
+ * Policy: TLS 1.2 and later, forward-secret AEAD suites alone (RFC 9113 9.2.2), no renegotiation,
+ * no compression, session tickets, ALPN "h2".
+ */
+#ifndef NET_TLS_H
+#define NET_TLS_H
+
+#include "core/rc.h"
+#include "net/transport.h"
+
+#include <stddef.h>
+
+struct tls;
+
+struct tls_files {
+    const char *cert; /* PEM: the certificate, then its chain */
+    const char *key;  /* PEM: the private key */
+};
+
+/* Room for any message in *why below. */
+enum { TLS_WHY = 512 };
+
+/*
+ * Contexts for the given pairs; the first serves names that no certificate has, and clients that
+ * send none. With no pairs, a certificate for localhost is made in memory, signed by itself, good
+ * for 90 days. On failure why holds one line that names the file and the cure. RC_INVALID,
+ * RC_NOMEM.
+ */
+enum rc tls_new(
+    const struct tls_files *files, size_t count, struct tls **out, char why[TLS_WHY]) MUST_CHECK;
+void tls_free(struct tls *tls);
+
+/* A server's transport for one connection; tls is borrowed for its life. RC_NOMEM. */
+enum rc tls_transport(struct transport *t, struct tls *tls, struct wire *wire) MUST_CHECK;
+
+/* After the handshake. Strings are borrowed from the transport, or static. */
+struct tls_info {
+    const char *version; /* "TLSv1.3" */
+    const char *cipher;
+    const char *sni;  /* NULL where the client sent none */
+    const char *alpn; /* the protocol agreed upon; NULL where there is none */
+};
+struct tls_info tls_info(const struct transport *t);
+
+#endif
