@@ -83,6 +83,8 @@ enum rc bytes_append(struct bytes *b, const void *data, size_t n)
     const char *from = data;
     if (n > bytes_room(b))
         return RC_LIMIT;
+    if (n == 0)
+        return RC_OK;
     size_t room = b->last ? capacity(b->last) - b->last->end : 0;
     struct bytes_chunk *more = NULL, *last = b->last;
     if (n > room) {

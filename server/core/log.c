@@ -7,7 +7,12 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { LINE_MAX_BYTES = 65536 };
+enum {
+    LINE_MAX_BYTES = 65536,
+    END_ROOM = 16,   /* bytes kept free for the line's end, cut or not */
+    ESCAPE_ROOM = 8, /* the longest escape or UTF-8 sequence, and a closing quote */
+    VALUE_ROOM = 64, /* the longest number; for a string, quotes and some of it */
+};
 
 static enum log_level threshold = LOG_INFO;
 static enum log_format format = LOG_TEXT;
@@ -15,10 +20,9 @@ static enum log_format format = LOG_TEXT;
 /* A line under construction. What does not fit is left out. */
 struct line {
     size_t len;
+    bool cut; /* something did not fit */
     char text[LINE_MAX_BYTES];
 };
-
-static const char cut_mark[] = "...";
 
 void log_configure(enum log_level new_threshold, enum log_format new_format)
 {
@@ -33,13 +37,15 @@ bool log_enabled(enum log_level level)
 
 static size_t room(const struct line *l)
 {
-    return sizeof l->text - sizeof cut_mark - l->len;
+    return sizeof l->text - END_ROOM - l->len;
 }
 
 static void put(struct line *l, const char *text, size_t n)
 {
-    if (n > room(l))
+    if (n > room(l)) {
         n = room(l);
+        l->cut = true;
+    }
     memcpy(l->text + l->len, text, n);
     l->len += n;
 }
@@ -59,8 +65,7 @@ __attribute__((format(printf, 2, 3))) static void put_format(struct line *l, con
     put_text(l, piece);
 }
 
-/* A byte inside quotes. Escapes are JSON's in both formats; bytes above 0x7F pass as they are in
- * text, which a terminal shows, and are checked by quote() for JSON. */
+/* A byte of ASCII; the escapes are JSON's in both formats. */
 static void put_escaped(struct line *l, unsigned char c)
 {
     switch (c) {
@@ -102,11 +107,16 @@ static size_t utf8_len(const unsigned char *s, size_t n)
     return len;
 }
 
-static void put_quoted(struct line *l, const char *text, size_t n)
+/* Escaped, so that it neither ends the line nor the quotes around it, and cut between characters.
+ */
+static void put_string(struct line *l, const char *text, size_t n)
 {
     const unsigned char *s = (const unsigned char *)text;
-    put(l, "\"", 1);
     for (size_t i = 0; i < n;) {
+        if (room(l) < ESCAPE_ROOM) {
+            l->cut = true;
+            return;
+        }
         size_t len = utf8_len(s + i, n - i);
         if (len > 1)
             put(l, text + i, len);
@@ -116,6 +126,12 @@ static void put_quoted(struct line *l, const char *text, size_t n)
             put_format(l, "\\u%04x", s[i]);
         i += len ? len : 1;
     }
+}
+
+static void put_quoted(struct line *l, const char *text, size_t n)
+{
+    put(l, "\"", 1);
+    put_string(l, text, n);
     put(l, "\"", 1);
 }
 
@@ -174,10 +190,27 @@ static void compose_text(
 {
     put_time(l);
     put_format(l, " %s ", level);
-    put_text(l, event);
+    put_string(l, event, strlen(event));
     for (size_t i = 0; i < n; i++) {
-        put_format(l, " %.60s=", fields[i].key);
+        put(l, " ", 1);
+        put_string(l, fields[i].key, strlen(fields[i].key));
+        put(l, "=", 1);
         put_value(l, &fields[i]);
+    }
+}
+
+/* A member of the object, or nothing: half of one is no JSON. */
+static void put_member(struct line *l, const struct log_field *f)
+{
+    size_t start = l->len;
+    put(l, ",", 1);
+    put_quoted(l, f->key, strlen(f->key));
+    put(l, ":", 1);
+    if (!l->cut && room(l) >= VALUE_ROOM) {
+        put_value(l, f);
+    } else {
+        l->len = start;
+        l->cut = true;
     }
 }
 
@@ -188,13 +221,17 @@ static void compose_json(
     put_time(l);
     put_format(l, "\",\"level\":\"%s\",\"event\":", level);
     put_quoted(l, event, strlen(event));
-    for (size_t i = 0; i < n; i++) {
-        put(l, ",", 1);
-        put_quoted(l, fields[i].key, strlen(fields[i].key));
-        put(l, ":", 1);
-        put_value(l, &fields[i]);
-    }
-    put_text(l, "}");
+    for (size_t i = 0; i < n && !l->cut; i++)
+        put_member(l, &fields[i]);
+}
+
+static void end_line(struct line *l)
+{
+    const char *end = l->cut ? "...\n" : "\n";
+    if (format == LOG_JSON)
+        end = l->cut ? ",\"cut\":true}\n" : "}\n";
+    memcpy(l->text + l->len, end, strlen(end));
+    l->len += strlen(end);
 }
 
 static void write_out(const char *text, size_t n)
@@ -215,14 +252,11 @@ void log_write(enum log_level level, const char *event, const struct log_field *
     static const char *const levels[] = {"debug", "info", "warn", "error"};
     static struct line line;
     line.len = 0;
+    line.cut = false;
     if (format == LOG_JSON)
         compose_json(&line, levels[level], event, fields, n);
     else
         compose_text(&line, levels[level], event, fields, n);
-    if (room(&line) == 0) {
-        memcpy(line.text + line.len, cut_mark, sizeof cut_mark - 1);
-        line.len += sizeof cut_mark - 1;
-    }
-    line.text[line.len++] = '\n';
+    end_line(&line);
     write_out(line.text, line.len);
 }

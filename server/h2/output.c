@@ -129,11 +129,13 @@ void h2_output(struct h2_stream *st)
         fail(st, ERROR_INTERNAL_ERROR);
 }
 
-static void log_goaway(const struct h2_session *s, const nghttp2_goaway *frame)
+/* A GOAWAY with an error is the last frame of a session. */
+static void note_goaway(struct h2_session *s, const nghttp2_goaway *frame)
 {
     char name[CODE_NAME_SIZE];
     if (frame->error_code == NGHTTP2_NO_ERROR)
         return;
+    s->failed = true;
     log_event(LOG_WARN, "connection error", log_int("conn", (int64_t)s->base.host->peer->conn),
         log_str("code", code_name(frame->error_code, name)),
         log_bytes("reason", (const char *)frame->opaque_data, frame->opaque_data_len));
@@ -142,7 +144,7 @@ static void log_goaway(const struct h2_session *s, const nghttp2_goaway *frame)
 static int on_frame_send(nghttp2_session *ng, const nghttp2_frame *frame, void *user)
 {
     if (frame->hd.type == NGHTTP2_GOAWAY)
-        log_goaway(user, &frame->goaway);
+        note_goaway(user, &frame->goaway);
     if (frame->hd.type != NGHTTP2_DATA && frame->hd.type != NGHTTP2_HEADERS)
         return 0;
     struct h2_stream *st = nghttp2_session_get_stream_user_data(ng, frame->hd.stream_id);

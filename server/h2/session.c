@@ -141,7 +141,12 @@ static bool is_over(const struct session *base)
     const struct h2_session *s = h2_of(base);
     if (s->rest_len || nghttp2_session_want_write(s->ng))
         return false;
-    return s->failed || !nghttp2_session_want_read(s->ng);
+    return s->failed || (list_empty(&s->streams) && !nghttp2_session_want_read(s->ng));
+}
+
+static bool is_idle(const struct session *base)
+{
+    return list_empty(&h2_of(base)->streams);
 }
 
 static void shut_down(struct session *base)
@@ -184,6 +189,7 @@ static const struct session_ops session_ops = {
     .recv = receive,
     .fill = fill,
     .is_over = is_over,
+    .is_idle = is_idle,
     .shut_down = shut_down,
     .reap = reap,
     .free = free_session,

@@ -76,23 +76,22 @@ static enum rc check_header(const struct response *r, struct str name, struct st
     return r->state == RESPONSE_OPEN ? RC_OK : RC_STATE;
 }
 
-static enum rc note_length(struct response *r, struct str value)
-{
-    if (!parse_length(field_trim(value), &r->length))
-        return RC_INVALID;
-    r->length_set = true;
-    return RC_OK;
-}
-
 enum rc response_set_header(struct response *r, struct str name, struct str value)
 {
+    uint64_t length = 0;
+    bool is_length = field_same_name(name, STR("content-length"));
     enum rc rc = check_header(r, name, value);
-    if (rc)
-        return rc;
-    if (field_same_name(name, STR("content-length")) && note_length(r, value))
-        return RC_INVALID;
-    fields_remove(&r->head, name);
-    return append_copy(r, &r->head, name, value);
+    if (!rc && is_length && !parse_length(field_trim(value), &length))
+        rc = RC_INVALID;
+    if (!rc)
+        rc = response_remove_header(r, name);
+    if (!rc)
+        rc = append_copy(r, &r->head, name, value);
+    if (!rc && is_length) {
+        r->length_set = true;
+        r->length = length;
+    }
+    return rc;
 }
 
 enum rc response_add_header(struct response *r, struct str name, struct str value)
@@ -235,9 +234,12 @@ enum response_step response_next(const struct response *r)
 }
 
 /* A response that is whole before its head goes carries its length; one with trailers does not, so
- * that it is framed alike by every version of HTTP. */
+ * that it is framed alike by every version of HTTP. A handler that writes nothing for HEAD has not
+ * said what GET would give (RFC 9110 8.6). */
 static bool wants_length(const struct response *r)
 {
+    if (r->answers_head && r->written == 0)
+        return false;
     return r->state == RESPONSE_FINISHED && !r->length_set && r->status != 204 &&
            r->status != 304 && r->trailers.count == 0;
 }

@@ -29,6 +29,8 @@ struct session_ops {
     size_t (*fill)(struct session *s, uint8_t *out, size_t room);
     /* Whether nothing more is to be read or sent. */
     bool (*is_over)(const struct session *s);
+    /* Whether no exchange is under way. */
+    bool (*is_idle)(const struct session *s);
     /* Starts a graceful end: exchanges under way finish, new ones are not taken. Called twice, the
      * second time a while after the first, so that what the peer sent meanwhile is still taken. */
     void (*shut_down)(struct session *s);

@@ -1,0 +1,137 @@
+# moontrail: make run, make test; make help tells the rest.
+
+PREFIX  ?= /usr/local
+DESTDIR ?=
+CC      ?= cc
+
+# V=1 shows each command.
+SHOW = $(if $(V),,@echo '  $(1)  $@';)
+
+# What is installed where it is missing; see deps.
+BUILD_PACKAGES = gcc libc6-dev libnghttp2-dev libssl-dev libev-dev liblua5.4-dev libyajl-dev
+TEST_PACKAGES  = $(BUILD_PACKAGES) libcmocka-dev curl nghttp2-client openssl python3 python3-h2 \
+                 python3-pytest
+LINT_PACKAGES  = $(BUILD_PACKAGES) clang-format cppcheck lua-check
+
+WARNINGS = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings -Werror
+CPPFLAGS += -D_GNU_SOURCE -Iserver -I. -I/usr/include/lua5.4
+LDLIBS   = -lnghttp2 -lssl -lcrypto -lev -llua5.4 -lyajl -lm
+
+SOURCES   = $(wildcard server/*/*.c lua/*.c)
+UNITS     = $(wildcard tests/unit/*/*.c)
+SESSIONS  = $(wildcard tests/session/*.c)
+C_FILES   = $(wildcard server/*.[ch] server/*/*.[ch] lua/*.[ch] tests/*/*.[ch] tests/*/*/*.[ch])
+LUA_FILES = $(wildcard lua/moontrail/*.lua) $(shell find scripts examples -name '*.lua')
+
+# Two builds: for use, and for the tests, which find what a sanitizer can find.
+RELEASE_FLAGS = -std=gnu11 -O2 -g -flto=auto $(WARNINGS)
+TEST_FLAGS    = -std=gnu11 -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
+                -fno-sanitize-recover=all $(WARNINGS)
+
+release_objects = $(patsubst %.c,build/release/%.o,$(1))
+test_objects    = $(patsubst %.c,build/test/%.o,$(1))
+UNIT_TESTS      = $(patsubst %.c,build/%,$(UNITS))
+SESSION_TESTS   = $(patsubst %.c,build/%,$(SESSIONS))
+
+.PHONY: all run test unit session e2e bench lint format install uninstall clean deps help
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+all: build/moontrail ## build build/moontrail
+
+help: ## list the targets
+	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/  \1\t\2/p' Makefile
+
+run: build/moontrail ## serve scripts/ on https://127.0.0.1:8443 and http://127.0.0.1:8080
+	@echo 'Serving scripts/. Try, from another terminal:'
+	@echo '  curl -k --http2 https://127.0.0.1:8443/hello'
+	@echo "  nghttp -nv https://127.0.0.1:8443/hello          # the trailers"
+	@echo "  nghttp -nv 'https://127.0.0.1:8443/reset?code=2' # the reset code"
+	@echo 'Ctrl-C ends it.'
+	@build/moontrail scripts
+
+build/moontrail: $(call release_objects,$(SOURCES) server/main.c)
+	$(call SHOW,LD)$(CC) $(RELEASE_FLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+build/test/moontrail: $(call test_objects,$(SOURCES) server/main.c)
+	$(call SHOW,LD)$(CC) $(TEST_FLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+build/release/%.o: %.c | build/deps-build
+	@mkdir -p $(@D)
+	$(call SHOW,CC)$(CC) $(CPPFLAGS) $(RELEASE_FLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+build/test/%.o: %.c | build/deps-build
+	@mkdir -p $(@D)
+	$(call SHOW,CC)$(CC) $(CPPFLAGS) $(TEST_FLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+build/tests/%: build/test/tests/%.o $(call test_objects,$(SOURCES))
+	@mkdir -p $(@D)
+	$(call SHOW,LD)$(CC) $(TEST_FLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcmocka
+
+build/bench/bare: tests/bench/bare.c | build/deps-build
+	@mkdir -p $(@D)
+	$(call SHOW,CC)$(CC) -std=gnu11 -O2 -g $(WARNINGS) -o $@ $< -lnghttp2 -lssl -lcrypto -lev
+
+-include $(shell find build -name '*.d' 2>/dev/null)
+
+test: unit session e2e ## build and run every test, under ASan and UBSan
+
+unit: $(UNIT_TESTS) ## test pure modules
+	@for t in $^; do $$t || exit 1; done
+
+session: $(SESSION_TESTS) ## test sessions, frame by frame over memory
+	@for t in $^; do $$t || exit 1; done
+
+e2e: build/test/moontrail build/deps-test ## test with real clients over real sockets
+	/usr/bin/python3 -m pytest -q -p no:cacheprovider tests/e2e
+
+bench: build/moontrail build/bench/bare build/deps-test ## measure CPU a request against a bare responder
+	/usr/bin/python3 tests/bench/bench.py $(if $(QUICK),--quick)
+
+lint: build/deps-lint ## check format, layers and what a linter finds
+	clang-format --dry-run --Werror $(C_FILES)
+	tests/lint/layers.sh
+	cppcheck --quiet --error-exitcode=1 --std=c11 --inline-suppr --enable=warning,performance,portability \
+	    --suppressions-list=tests/lint/cppcheck.txt -Iserver -I. server lua
+	luacheck --quiet --config tests/lint/luacheckrc $(LUA_FILES)
+
+format: build/deps-lint ## format the C files
+	clang-format -i $(C_FILES)
+
+install: build/moontrail ## install under PREFIX (default /usr/local), inside DESTDIR
+	install -D -m 755 build/moontrail $(DESTDIR)$(PREFIX)/bin/moontrail
+
+uninstall: ## undo install
+	rm -f $(DESTDIR)$(PREFIX)/bin/moontrail
+
+clean: ## remove build/
+	rm -rf build
+
+deps: build/deps-build build/deps-test build/deps-lint ## install what building, tests and lint need
+
+# Installs the Debian packages of a purpose that are missing, saying which.
+define install_missing
+	@mkdir -p build
+	@missing=$$(for p in $(1); do \
+	    dpkg-query -W -f='$${db:Status-Status}' $$p 2>/dev/null | grep -qx installed || echo $$p; done); \
+	if [ -n "$$missing" ]; then \
+	    sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
+	    echo "installing" $$missing "with $$sudo apt-get"; \
+	    $$sudo apt-get update -qq && \
+	    $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $$missing \
+	        >build/apt.log 2>&1 || { tail -n 20 build/apt.log >&2; exit 1; }; \
+	fi
+	@touch $@
+endef
+
+build/deps-build: Makefile
+	$(call install_missing,$(BUILD_PACKAGES))
+
+build/deps-test: Makefile
+	$(call install_missing,$(TEST_PACKAGES))
+
+build/deps-lint: Makefile
+	$(call install_missing,$(LINT_PACKAGES))
+
+$(UNIT_TESTS) $(SESSION_TESTS): | build/deps-test
+$(call test_objects,$(UNITS) $(SESSIONS)): | build/deps-test

@@ -1,0 +1,26 @@
+/*
+ * The bridge: the handler that answers with Lua. It turns each exchange into a task of its vm, and
+ * what becomes of the task into the exchange's end.
+ */
+#ifndef LUA_BRIDGE_H
+#define LUA_BRIDGE_H
+
+#include "core/rc.h"
+#include "lua/script.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+
+struct bridge;
+struct ev_loop;
+struct handler;
+
+/* Loads the scripts of a file or a folder. RC_INVALID, RC_NOMEM; why then is one line. */
+enum rc bridge_new(struct ev_loop *ev, const char *path, bool dev, struct bridge **out,
+    char why[SCRIPT_WHY]) MUST_CHECK;
+/* Every exchange must be over; tasks that still unwind are run to their end. */
+void bridge_free(struct bridge *b);
+struct handler *bridge_handler(struct bridge *b);
+void bridge_print_routes(const struct bridge *b, FILE *out);
+
+#endif

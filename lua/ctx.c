@@ -1,0 +1,255 @@
+#include "lua/ctx.h"
+
+#include "core/live.h"
+#include "core/log.h"
+#include "core/mem.h"
+#include "http/exchange.h"
+#include "lua/ctx_functions.h"
+#include "lua/task.h"
+#include "lua/vm.h"
+
+#include <lauxlib.h>
+#include <stdio.h>
+
+/* Addresses that serve as keys: in ctx tables, for the handle and for a field that is nil; in the
+ * registry, for the metatable. */
+static const char handle_key, nil_key, metatable_key;
+
+/* Life. */
+
+enum rc ctx_new(struct vm *vm, struct exchange *x, struct ctx **out)
+{
+    struct ctx *c = mem_get(sizeof *c);
+    if (!c)
+        return RC_NOMEM;
+    if (handles_put(&vm->requests, c, &c->handle)) {
+        mem_put(c, sizeof *c);
+        return RC_NOMEM;
+    }
+    c->vm = vm;
+    c->task = NULL;
+    c->x = x;
+    c->table = NULL;
+    c->reader = c->writer = NULL;
+    c->callbacks = LUA_NOREF;
+    c->aborted = c->over_limit = false;
+    c->conn = x->peer->conn;
+    c->stream = x->stream;
+    *out = c;
+    return RC_OK;
+}
+
+void ctx_free(struct ctx *c)
+{
+    luaL_unref(c->vm->L, LUA_REGISTRYINDEX, c->callbacks);
+    handles_drop(&c->vm->requests, c->handle);
+    mem_put(c, sizeof *c);
+}
+
+void ctx_abort(struct ctx *c, const char *reason)
+{
+    c->x = NULL;
+    c->aborted = true;
+    snprintf(c->reason, sizeof c->reason, "%s", reason);
+    if (c->task)
+        task_interrupt(c->task);
+}
+
+void ctx_push_abort_error(lua_State *L, const struct ctx *c)
+{
+    lua_pushfstring(L, "request aborted: %s", c->reason);
+}
+
+static void log_callback_error(lua_State *L, const struct ctx *c)
+{
+    const char *error = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : luaL_typename(L, -1);
+    log_event(LOG_ERROR, "on_abort failed", log_int("conn", (int64_t)c->conn),
+        log_int("stream", c->stream), log_str("error", error));
+}
+
+void ctx_call_callbacks(lua_State *L, struct ctx *c)
+{
+    if (!c->aborted || c->callbacks == LUA_NOREF || !lua_checkstack(L, 4))
+        return;
+    int callbacks = c->callbacks;
+    c->callbacks = LUA_NOREF;
+    lua_rawgeti(L, LUA_REGISTRYINDEX, callbacks);
+    luaL_unref(L, LUA_REGISTRYINDEX, callbacks);
+    lua_Integer count = (lua_Integer)lua_rawlen(L, -1);
+    for (lua_Integer i = 1; i <= count; i++) {
+        lua_rawgeti(L, -1, i);
+        lua_pushstring(L, c->reason);
+        if (lua_pcall(L, 1, 0, 0)) {
+            log_callback_error(L, c);
+            lua_pop(L, 1);
+        }
+    }
+    lua_pop(L, 1);
+}
+
+void ctx_check(lua_State *L, struct ctx *c)
+{
+    if (!c->aborted)
+        return;
+    ctx_call_callbacks(L, c);
+    ctx_push_abort_error(L, c);
+    lua_error(L);
+}
+
+/* From a table to its request. */
+
+static struct ctx *ended(lua_State *L)
+{
+    luaL_error(L, "request has ended");
+    return NULL;
+}
+
+static bool is_ctx(lua_State *L, int index)
+{
+    if (lua_type(L, index) != LUA_TTABLE)
+        return false;
+    bool has_handle = lua_rawgetp(L, index, &handle_key) == LUA_TNUMBER;
+    lua_pop(L, 1);
+    return has_handle;
+}
+
+/* The request of a ctx table, NULL when it has ended. */
+static struct ctx *of_table(lua_State *L, int index)
+{
+    lua_rawgetp(L, index, &handle_key);
+    struct ctx *c = handles_get(&vm_of(L)->requests, lua_tointeger(L, -1));
+    lua_pop(L, 1);
+    return c;
+}
+
+struct ctx *ctx_arg(lua_State *L)
+{
+    struct task *t = vm_of(L)->running;
+    struct ctx *c = t ? t->ctx : NULL;
+    if (c && lua_topointer(L, 1) == c->table) {
+        lua_remove(L, 1);
+        return c;
+    }
+    if (is_ctx(L, 1)) {
+        c = of_table(L, 1);
+        lua_remove(L, 1);
+    } else if (!c) {
+        luaL_error(L, "no request here: call it as ctx:name(...)");
+    }
+    return c ? c : ended(L);
+}
+
+struct ctx *ctx_live(lua_State *L)
+{
+    struct ctx *c = ctx_arg(L);
+    ctx_check(L, c);
+    return c;
+}
+
+struct ctx *ctx_resumed(lua_State *L, lua_KContext handle)
+{
+    struct ctx *c = handles_get(&vm_of(L)->requests, handle);
+    if (!c)
+        return ended(L);
+    ctx_check(L, c);
+    return c;
+}
+
+/* The metatable. Its functions have one upvalue: a table from each name of the API to its function,
+ * or to the light userdata of its struct ctx_field. */
+
+/* A field is computed once and then kept in the table, under the address of its description, so
+ * that it can still be read after an abort. */
+static int push_field(lua_State *L, const struct ctx_field *f)
+{
+    int kept = lua_rawgetp(L, 1, f);
+    if (kept == LUA_TLIGHTUSERDATA && lua_touserdata(L, -1) == &nil_key)
+        lua_pushnil(L);
+    if (kept != LUA_TNIL)
+        return 1;
+    struct ctx *c = of_table(L, 1);
+    if (!c)
+        ended(L);
+    ctx_check(L, c);
+    f->push(L, c);
+    if (lua_isnil(L, -1))
+        lua_pushlightuserdata(L, (void *)&nil_key);
+    else
+        lua_pushvalue(L, -1);
+    lua_rawsetp(L, 1, f);
+    return 1;
+}
+
+static int l_index(lua_State *L)
+{
+    lua_pushvalue(L, 2);
+    int type = lua_rawget(L, lua_upvalueindex(1));
+    return type == LUA_TLIGHTUSERDATA ? push_field(L, lua_touserdata(L, -1)) : 1;
+}
+
+static int l_newindex(lua_State *L)
+{
+    lua_pushvalue(L, 2);
+    if (lua_rawget(L, lua_upvalueindex(1)) != LUA_TNIL)
+        return luaL_error(
+            L, "ctx.%s cannot be assigned: the name is the server's", lua_tostring(L, 2));
+    lua_pop(L, 1);
+    lua_rawset(L, 1);
+    return 0;
+}
+
+/* next() without the keys that are ours. */
+static int l_next(lua_State *L)
+{
+    lua_settop(L, 2);
+    while (lua_next(L, 1)) {
+        if (lua_type(L, -2) != LUA_TLIGHTUSERDATA)
+            return 2;
+        lua_pop(L, 1);
+    }
+    lua_pushnil(L);
+    return 1;
+}
+
+static int l_pairs(lua_State *L)
+{
+    lua_pushcfunction(L, l_next);
+    lua_pushvalue(L, 1);
+    lua_pushnil(L);
+    return 3;
+}
+
+static void push_names(lua_State *L)
+{
+    lua_newtable(L);
+    luaL_setfuncs(L, ctx_trailer_functions, 0);
+    luaL_setfuncs(L, ctx_request_functions, 0);
+    luaL_setfuncs(L, ctx_response_functions, 0);
+    luaL_setfuncs(L, ctx_life_functions, 0);
+    for (const struct ctx_field *f = ctx_fields; f->name; f++) {
+        lua_pushlightuserdata(L, (void *)f);
+        lua_setfield(L, -2, f->name);
+    }
+}
+
+void ctx_open(lua_State *L)
+{
+    static const luaL_Reg metamethods[] = {
+        {"__index", l_index}, {"__newindex", l_newindex}, {"__pairs", l_pairs}, {NULL, NULL}};
+    lua_newtable(L);
+    push_names(L);
+    luaL_setfuncs(L, metamethods, 1);
+    lua_pushliteral(L, "moontrail.ctx");
+    lua_setfield(L, -2, "__name");
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &metatable_key);
+}
+
+void ctx_push(lua_State *L, struct ctx *c)
+{
+    lua_createtable(L, 0, 1);
+    lua_pushinteger(L, c->handle);
+    lua_rawsetp(L, -2, &handle_key);
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &metatable_key);
+    lua_setmetatable(L, -2);
+    c->table = lua_topointer(L, -1);
+}

@@ -1,0 +1,76 @@
+/*
+ * ctx: the table that a handler gets, and the request behind it. The table holds a handle and no
+ * pointer; the request lives here until its handler has returned:
+ *
+ *     LIVE ──client gone, reset, shutdown──▶ ABORTED ──┐
+ *       └──────────────handler has returned────────────┴──▶ freed: the handle gives nothing
+ *
+ * When an exchange dies its ctx is detached from it first, so that nothing that a script holds can
+ * reach freed memory; then the waits are cancelled and the task raises.
+ */
+#ifndef LUA_CTX_H
+#define LUA_CTX_H
+
+#include "core/rc.h"
+#include "http/code.h"
+#include "http/router.h"
+
+#include <lua.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct exchange;
+struct task;
+struct vm;
+
+struct ctx {
+    struct vm *vm;
+    struct task *task;  /* the handler's */
+    struct exchange *x; /* NULL once aborted */
+    int64_t handle;
+    const void *table;   /* the address of its Lua table, which the handler's frame keeps alive */
+    int handler;         /* the registry's reference to the function to call */
+    struct match match;  /* the path's parameters; in the exchange's arena */
+    struct task *reader; /* waits for the request's body */
+    struct task *writer; /* waits for the response to go out */
+    int callbacks;       /* the registry's reference to the table of on_abort functions */
+    bool aborted;
+    bool over_limit; /* the request's body passed its limit, and was answered */
+    char reason[CODE_NAME_SIZE];
+    uint64_t conn; /* numbers for the log */
+    uint32_t stream;
+    size_t body_limit, body_size; /* of a ctx:body under way */
+    int write_next;               /* the argument that a write under way is at */
+    size_t write_offset;          /* and the byte in it */
+};
+
+/* Makes the metatable. [-0, +0, may longjmp] */
+void ctx_open(lua_State *L);
+
+/* For an exchange, with its match and handler still to be set. RC_NOMEM. */
+enum rc ctx_new(struct vm *vm, struct exchange *x, struct ctx **out) MUST_CHECK;
+/* Its handler has returned: kept handles give nothing from now on. */
+void ctx_free(struct ctx *c);
+/* Pushes the new table of c. [-0, +1, may longjmp] */
+void ctx_push(lua_State *L, struct ctx *c);
+/* Detaches c from its exchange, which may be freed then, and wakes what waits. */
+void ctx_abort(struct ctx *c, const char *reason);
+/* Calls and drops the on_abort functions, if c is aborted. Their errors are logged. [-0, +0] */
+void ctx_call_callbacks(lua_State *L, struct ctx *c);
+
+/* For the files that implement ctx functions. */
+
+/* The request that the call is about: of the table at index 1, which is removed, or of the running
+ * task. Raises if it has ended. [-0|1, +0, may longjmp] */
+struct ctx *ctx_arg(lua_State *L);
+/* As ctx_arg; raises if it is aborted as well. */
+struct ctx *ctx_live(lua_State *L);
+/* The request that a wait resumed for, by the handle that the wait kept; raises as ctx_live. */
+struct ctx *ctx_resumed(lua_State *L, lua_KContext handle);
+/* Raises the abort error if c is aborted, having called the on_abort functions. */
+void ctx_check(lua_State *L, struct ctx *c);
+/* The text of the abort error. [-0, +1, may longjmp] */
+void ctx_push_abort_error(lua_State *L, const struct ctx *c);
+
+#endif

@@ -1,0 +1,23 @@
+/* The functions of ctx, by the file that implements them; ctx.c gathers them. */
+#ifndef LUA_CTX_FUNCTIONS_H
+#define LUA_CTX_FUNCTIONS_H
+
+#include <lauxlib.h>
+
+struct ctx;
+
+/* Each list ends with a NULL name. */
+extern const luaL_Reg ctx_trailer_functions[];  /* the five */
+extern const luaL_Reg ctx_request_functions[];  /* the request's body */
+extern const luaL_Reg ctx_response_functions[]; /* the head, and the body */
+extern const luaL_Reg ctx_life_functions[];     /* aborted, on_abort */
+
+/* A request field: pushes its value, nil where it has none. [-0, +1, may longjmp] */
+struct ctx_field {
+    const char *name;
+    void (*push)(lua_State *L, const struct ctx *c);
+};
+
+extern const struct ctx_field ctx_fields[]; /* ends with a NULL name */
+
+#endif

@@ -1,0 +1,40 @@
+/* How a handler learns that its request is no more. */
+#include "lua/ctx.h"
+#include "lua/ctx_functions.h"
+
+static int l_aborted(lua_State *L)
+{
+    struct ctx *c = ctx_arg(L);
+    if (c->aborted)
+        lua_pushstring(L, c->reason);
+    else
+        lua_pushboolean(L, 0);
+    return 1;
+}
+
+/* Pushes the table of callbacks, made on first use. */
+static void push_callbacks(lua_State *L, struct ctx *c)
+{
+    if (c->callbacks == LUA_NOREF) {
+        lua_newtable(L);
+        c->callbacks = luaL_ref(L, LUA_REGISTRYINDEX);
+    }
+    lua_rawgeti(L, LUA_REGISTRYINDEX, c->callbacks);
+}
+
+static int l_on_abort(lua_State *L)
+{
+    struct ctx *c = ctx_arg(L);
+    luaL_checktype(L, 1, LUA_TFUNCTION);
+    push_callbacks(L, c);
+    lua_pushvalue(L, 1);
+    lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
+    ctx_call_callbacks(L, c);
+    return 0;
+}
+
+const luaL_Reg ctx_life_functions[] = {
+    {"aborted", l_aborted},
+    {"on_abort", l_on_abort},
+    {NULL, NULL},
+};

@@ -1,0 +1,252 @@
+/* What a handler reads: the request's fields and its body. */
+#include "http/exchange.h"
+#include "lua/ctx.h"
+#include "lua/ctx_functions.h"
+#include "lua/task.h"
+
+#include <unistd.h>
+
+enum { BODY_LIMIT = 1 << 20 }; /* bytes that ctx:body takes unless told otherwise */
+
+/* Fields. */
+
+static void push_str(lua_State *L, struct str s)
+{
+    if (s.p)
+        lua_pushlstring(L, s.p, s.n);
+    else
+        lua_pushnil(L);
+}
+
+static void push_method(lua_State *L, const struct ctx *c)
+{
+    push_str(L, c->x->request.method);
+}
+
+static void push_path(lua_State *L, const struct ctx *c)
+{
+    push_str(L, c->x->request.path);
+}
+
+static void push_query(lua_State *L, const struct ctx *c)
+{
+    push_str(L, c->x->request.query);
+}
+
+static void push_scheme(lua_State *L, const struct ctx *c)
+{
+    push_str(L, c->x->request.scheme);
+}
+
+static void push_authority(lua_State *L, const struct ctx *c)
+{
+    push_str(L, c->x->request.authority);
+}
+
+static void push_params(lua_State *L, const struct ctx *c)
+{
+    lua_createtable(L, 0, (int)c->match.count);
+    for (size_t i = 0; i < c->match.count; i++) {
+        push_str(L, c->match.params[i].name);
+        push_str(L, c->match.params[i].value);
+        lua_rawset(L, -3);
+    }
+}
+
+static void push_remote(lua_State *L, const struct ctx *c)
+{
+    lua_pushstring(L, c->x->peer->remote);
+}
+
+static void push_id(lua_State *L, const struct ctx *c)
+{
+    lua_pushfstring(L, "%d-%I-%d", (int)getpid(), (LUAI_UACINT)c->conn, (int)c->stream);
+}
+
+/* Adds a value to the one that the table on top has for the name. */
+static void join_field(lua_State *L, const struct field *f)
+{
+    push_str(L, f->name);
+    lua_pushvalue(L, -1);
+    if (lua_rawget(L, -3) == LUA_TNIL) {
+        lua_pop(L, 1);
+        push_str(L, f->value);
+    } else {
+        lua_pushstring(L, str_eq(f->name, STR("cookie")) ? "; " : ", ");
+        push_str(L, f->value);
+        lua_concat(L, 3);
+    }
+    lua_rawset(L, -3);
+}
+
+static void push_fields(lua_State *L, const struct fields *fields)
+{
+    lua_createtable(L, 0, (int)fields->count);
+    for (size_t i = 0; i < fields->count; i++)
+        join_field(L, &fields->list[i]);
+}
+
+static void push_headers(lua_State *L, const struct ctx *c)
+{
+    push_fields(L, &c->x->request.fields);
+}
+
+static void push_tls(lua_State *L, const struct ctx *c)
+{
+    const struct peer *peer = c->x->peer;
+    if (!peer->tls_version) {
+        lua_pushnil(L);
+        return;
+    }
+    lua_createtable(L, 0, 3);
+    lua_pushstring(L, peer->tls_version);
+    lua_setfield(L, -2, "version");
+    lua_pushstring(L, peer->tls_cipher);
+    lua_setfield(L, -2, "cipher");
+    lua_pushstring(L, peer->tls_sni);
+    lua_setfield(L, -2, "sni");
+}
+
+const struct ctx_field ctx_fields[] = {
+    {"method", push_method},
+    {"path", push_path},
+    {"query", push_query},
+    {"scheme", push_scheme},
+    {"authority", push_authority},
+    {"params", push_params},
+    {"remote", push_remote},
+    {"id", push_id},
+    {"headers", push_headers},
+    {"tls", push_tls},
+    {NULL, NULL},
+};
+
+/* The body. */
+
+static void cancel_read(struct task *t)
+{
+    struct ctx *c = t->data;
+    c->reader = NULL;
+}
+
+static int wait_readable(lua_State *L, struct ctx *c, lua_KFunction k)
+{
+    struct task *t = task_waiter(L);
+    if (c->reader)
+        return luaL_error(L, "another task is reading this request");
+    c->reader = t;
+    return task_wait(L, cancel_read, c, (lua_KContext)c->handle, k);
+}
+
+/* Pushes the next piece of at most max bytes, or nil at the end; false where it is still to come.
+ */
+static bool push_piece(lua_State *L, struct ctx *c, size_t max)
+{
+    size_t n;
+    const char *piece = exchange_peek(c->x, &n);
+    if (n == 0) {
+        lua_pushnil(L);
+        return c->x->request.ended;
+    }
+    if (n > max)
+        n = max;
+    lua_pushlstring(L, piece, n);
+    exchange_consume(c->x, n);
+    return true;
+}
+
+static int read_on(lua_State *L, struct ctx *c);
+
+static int k_read(lua_State *L, int status, lua_KContext handle)
+{
+    (void)status;
+    return read_on(L, ctx_resumed(L, handle));
+}
+
+/* With the maximum at index 1. */
+static int read_on(lua_State *L, struct ctx *c)
+{
+    lua_settop(L, 1);
+    if (push_piece(L, c, (size_t)lua_tointeger(L, 1)))
+        return 1;
+    return wait_readable(L, c, k_read);
+}
+
+static int l_read(lua_State *L)
+{
+    struct ctx *c = ctx_live(L);
+    lua_Integer max = luaL_optinteger(L, 1, LUA_MAXINTEGER);
+    luaL_argcheck(L, max > 0, 1, "not above 0");
+    lua_settop(L, 0);
+    lua_pushinteger(L, max);
+    return read_on(L, c);
+}
+
+/* Answers 413, or resets where the head is out, and raises. */
+static int refuse_body(lua_State *L, struct ctx *c)
+{
+    if (c->x->response.state != RESPONSE_OPEN) {
+        struct exchange *x = c->x;
+        ctx_abort(c, "reset");
+        exchange_reset(x, ERROR_CANCEL);
+        ctx_check(L, c);
+    }
+    c->over_limit = true;
+    exchange_respond(c->x, 413, STR("Content Too Large\n"), NULL);
+    return luaL_error(L, "the request's body is larger than %I bytes", (LUAI_UACINT)c->body_limit);
+}
+
+static int body_on(lua_State *L, struct ctx *c);
+
+static int k_body(lua_State *L, int status, lua_KContext handle)
+{
+    (void)status;
+    return body_on(L, ctx_resumed(L, handle));
+}
+
+/* Joins the pieces in the table at index 1. */
+static int push_body(lua_State *L)
+{
+    luaL_Buffer b;
+    luaL_buffinit(L, &b);
+    lua_Integer count = (lua_Integer)lua_rawlen(L, 1);
+    for (lua_Integer i = 1; i <= count; i++) {
+        lua_rawgeti(L, 1, i);
+        luaL_addvalue(&b);
+    }
+    luaL_pushresult(&b);
+    return 1;
+}
+
+/* With a table of the pieces so far at index 1. */
+static int body_on(lua_State *L, struct ctx *c)
+{
+    lua_settop(L, 1);
+    while (push_piece(L, c, SIZE_MAX)) {
+        if (lua_isnil(L, -1))
+            return push_body(L);
+        c->body_size += lua_rawlen(L, -1);
+        if (c->body_size > c->body_limit)
+            return refuse_body(L, c);
+        lua_rawseti(L, 1, (lua_Integer)lua_rawlen(L, 1) + 1);
+    }
+    return wait_readable(L, c, k_body);
+}
+
+static int l_body(lua_State *L)
+{
+    struct ctx *c = ctx_live(L);
+    lua_Integer limit = luaL_optinteger(L, 1, BODY_LIMIT);
+    luaL_argcheck(L, limit >= 0, 1, "below 0");
+    c->body_limit = (size_t)limit;
+    c->body_size = 0;
+    lua_settop(L, 0);
+    lua_newtable(L);
+    return body_on(L, c);
+}
+
+const luaL_Reg ctx_request_functions[] = {
+    {"read", l_read},
+    {"body", l_body},
+    {NULL, NULL},
+};

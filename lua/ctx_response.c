@@ -1,0 +1,281 @@
+/* What a handler answers: the head, and the body as it is written. */
+#include "http/exchange.h"
+#include "lua/ctx.h"
+#include "lua/ctx_functions.h"
+#include "lua/json.h"
+#include "lua/task.h"
+
+/* The head. */
+
+static struct str to_str(lua_State *L, int index)
+{
+    struct str s;
+    s.p = luaL_checklstring(L, index, &s.n);
+    return s;
+}
+
+static int l_status(lua_State *L)
+{
+    struct ctx *c = ctx_live(L);
+    if (lua_isnone(L, 1)) {
+        lua_pushinteger(L, c->x->response.status);
+        return 1;
+    }
+    lua_Integer status = luaL_checkinteger(L, 1);
+    luaL_argcheck(L, status >= 200 && status <= 599, 1, "not a final status, 200 to 599");
+    if (response_set_status(&c->x->response, (int)status))
+        return luaL_error(L, "status comes too late: the headers are sent");
+    return 0;
+}
+
+/* Raises for what response.h gave for a header. */
+static void check_header(lua_State *L, enum rc rc, struct str name, struct str value)
+{
+    const char *problem = field_header_problem(name);
+    if (!problem)
+        problem = field_value_problem(value);
+    if (rc == RC_INVALID)
+        luaL_error(L, "header \"%s\" %s", name.p, problem ? problem : "is no number of bytes");
+    if (rc == RC_STATE)
+        luaL_error(L, "header \"%s\" comes too late: the headers are sent", name.p);
+    if (rc)
+        luaL_error(L, "header \"%s\": %s", name.p, rc_text(rc));
+}
+
+/* Sets, or with nil removes, the header whose name and value are at the indices. */
+static void set_header(lua_State *L, struct response *r, int name_at, int value_at)
+{
+    struct str name = to_str(L, name_at), value = STR("");
+    if (lua_isnil(L, value_at)) {
+        check_header(L, response_remove_header(r, name), name, value);
+        return;
+    }
+    value = to_str(L, value_at);
+    check_header(L, response_set_header(r, name, value), name, value);
+}
+
+static void set_headers(lua_State *L, struct response *r)
+{
+    for (lua_pushnil(L); lua_next(L, 1); lua_pop(L, 1)) {
+        if (lua_type(L, -2) != LUA_TSTRING)
+            luaL_error(L, "a header's name is a string, not a %s", luaL_typename(L, -2));
+        set_header(L, r, -2, -1);
+    }
+}
+
+/* Pushes what is set for a name: nil, or the values joined by ", ". */
+static int push_header(lua_State *L, const struct response *r, struct str name)
+{
+    lua_pushnil(L);
+    for (size_t i = 0; i < r->head.count; i++) {
+        const struct field *f = &r->head.list[i];
+        if (!field_same_name(f->name, name))
+            continue;
+        if (!lua_isnil(L, -1))
+            lua_pushliteral(L, ", ");
+        lua_pushlstring(L, f->value.p, f->value.n);
+        lua_concat(L, lua_isnil(L, -2) ? 1 : 3);
+    }
+    return 1;
+}
+
+static int l_header(lua_State *L)
+{
+    struct ctx *c = ctx_live(L);
+    struct response *r = &c->x->response;
+    if (lua_istable(L, 1))
+        set_headers(L, r);
+    else if (lua_isnone(L, 2))
+        return push_header(L, r, to_str(L, 1));
+    else
+        set_header(L, r, 1, 2);
+    return 0;
+}
+
+static int l_add_header(lua_State *L)
+{
+    struct ctx *c = ctx_live(L);
+    struct str name = to_str(L, 1), value = to_str(L, 2);
+    check_header(L, response_add_header(&c->x->response, name, value), name, value);
+    return 0;
+}
+
+/* The body. */
+
+static void cancel_write(struct task *t)
+{
+    struct ctx *c = t->data;
+    c->writer = NULL;
+    if (c->x)
+        c->x->want = WANT_NOTHING;
+}
+
+/* Waits until what is wanted has come about, and goes on with k; at once where it has already. */
+static int wait_writable(lua_State *L, struct ctx *c, enum exchange_want want, lua_KFunction k)
+{
+    struct task *t = task_waiter(L);
+    c->x->want = want;
+    if (exchange_want_met(c->x)) {
+        c->x->want = WANT_NOTHING;
+        return k(L, LUA_OK, (lua_KContext)c->handle);
+    }
+    c->writer = t;
+    return task_wait(L, cancel_write, c, (lua_KContext)c->handle, k);
+}
+
+static void claim_writer(lua_State *L, const struct ctx *c)
+{
+    if (c->writer)
+        luaL_error(L, "another task is writing to this request");
+}
+
+static void check_write(lua_State *L, enum rc rc)
+{
+    if (rc == RC_STATE)
+        luaL_error(L, "the response has ended");
+    if (rc == RC_LIMIT)
+        luaL_error(L, "more is written than content-length says");
+    if (rc)
+        luaL_error(L, "%s", rc_text(rc));
+}
+
+/* Queues what there is room for of the arguments from where the write under way is; whether all of
+ * them are queued. */
+static bool queue_arguments(lua_State *L, struct ctx *c)
+{
+    int count = lua_gettop(L);
+    for (; c->write_next <= count; c->write_next++, c->write_offset = 0) {
+        size_t len, taken;
+        const char *piece = lua_tolstring(L, c->write_next, &len);
+        check_write(
+            L, exchange_write(c->x, piece + c->write_offset, len - c->write_offset, &taken));
+        c->write_offset += taken;
+        if (c->write_offset < len)
+            return false;
+    }
+    return true;
+}
+
+static int k_write(lua_State *L, int status, lua_KContext handle)
+{
+    (void)status;
+    struct ctx *c = ctx_resumed(L, handle);
+    return queue_arguments(L, c) ? 0 : wait_writable(L, c, WANT_ROOM, k_write);
+}
+
+/* Begins to write the arguments from index first on. */
+static bool start_write(lua_State *L, struct ctx *c, int first)
+{
+    claim_writer(L, c);
+    for (int i = first; i <= lua_gettop(L); i++)
+        luaL_checkstring(L, i);
+    c->write_next = first;
+    c->write_offset = 0;
+    return queue_arguments(L, c);
+}
+
+static int write_all(lua_State *L, struct ctx *c, int first)
+{
+    return start_write(L, c, first) ? 0 : wait_writable(L, c, WANT_ROOM, k_write);
+}
+
+static int l_write(lua_State *L)
+{
+    struct ctx *c = ctx_live(L);
+    return write_all(L, c, 1);
+}
+
+static int k_flush(lua_State *L, int status, lua_KContext handle)
+{
+    (void)status;
+    ctx_resumed(L, handle);
+    return 0;
+}
+
+static int l_flush(lua_State *L)
+{
+    struct ctx *c = ctx_live(L);
+    claim_writer(L, c);
+    check_write(L, exchange_flush(c->x));
+    return wait_writable(L, c, WANT_HANDED, k_flush);
+}
+
+static int end_response(lua_State *L, struct ctx *c)
+{
+    enum rc rc = exchange_finish(c->x);
+    if (rc == RC_LIMIT)
+        return luaL_error(L, "less is written than content-length says");
+    check_write(L, rc);
+    return wait_writable(L, c, WANT_SENT, k_flush);
+}
+
+static int k_finish(lua_State *L, int status, lua_KContext handle)
+{
+    (void)status;
+    struct ctx *c = ctx_resumed(L, handle);
+    if (!queue_arguments(L, c))
+        return wait_writable(L, c, WANT_ROOM, k_finish);
+    return end_response(L, c);
+}
+
+static int l_finish(lua_State *L)
+{
+    struct ctx *c = ctx_live(L);
+    task_waiter(L);
+    if (lua_isnoneornil(L, 1))
+        lua_settop(L, 0);
+    if (!start_write(L, c, 1))
+        return wait_writable(L, c, WANT_ROOM, k_finish);
+    return end_response(L, c);
+}
+
+/* A content-type for a body, unless the handler has set one. */
+static void set_type(lua_State *L, struct ctx *c, struct str type)
+{
+    struct response *r = &c->x->response;
+    enum rc rc = RC_OK;
+    if (r->state != RESPONSE_OPEN)
+        rc = RC_STATE;
+    else if (!fields_find(&r->head, STR("content-type")))
+        rc = fields_add(&r->head, r->arena, STR("content-type"), type);
+    check_header(L, rc, STR("content-type"), type);
+}
+
+static int l_text(lua_State *L)
+{
+    struct ctx *c = ctx_live(L);
+    luaL_checkstring(L, 1);
+    set_type(L, c, STR("text/plain; charset=utf-8"));
+    return write_all(L, c, 1);
+}
+
+static int l_html(lua_State *L)
+{
+    struct ctx *c = ctx_live(L);
+    luaL_checkstring(L, 1);
+    set_type(L, c, STR("text/html; charset=utf-8"));
+    return write_all(L, c, 1);
+}
+
+static int l_json(lua_State *L)
+{
+    struct ctx *c = ctx_live(L);
+    luaL_checkany(L, 1);
+    lua_settop(L, 1);
+    json_push_encoded(L, 1);
+    set_type(L, c, STR("application/json"));
+    return write_all(L, c, 2);
+}
+
+const luaL_Reg ctx_response_functions[] = {
+    {"status", l_status},
+    {"header", l_header},
+    {"add_header", l_add_header},
+    {"write", l_write},
+    {"flush", l_flush},
+    {"finish", l_finish},
+    {"text", l_text},
+    {"html", l_html},
+    {"json", l_json},
+    {NULL, NULL},
+};

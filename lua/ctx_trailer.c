@@ -1,0 +1,94 @@
+/* The five that the product is named for: protocol, trailers and reset. */
+#include "core/str.h"
+#include "http/exchange.h"
+#include "lua/ctx.h"
+#include "lua/ctx_functions.h"
+
+static struct str check_str(lua_State *L, int index)
+{
+    struct str s;
+    s.p = luaL_checklstring(L, index, &s.n);
+    return s;
+}
+
+static int l_protocol(lua_State *L)
+{
+    struct ctx *c = ctx_live(L);
+    lua_pushstring(L, c->x->peer->protocol);
+    return 1;
+}
+
+static int l_supports_trailers(lua_State *L)
+{
+    ctx_live(L);
+    lua_pushboolean(L, 1);
+    return 1;
+}
+
+/* Raises for what response.h gave for a trailer. */
+static void check_rc(lua_State *L, enum rc rc, const char *problem, const char *late)
+{
+    if (rc == RC_INVALID)
+        luaL_error(L, "trailer \"%s\" %s", lua_tostring(L, 1), problem);
+    if (rc == RC_STATE)
+        luaL_error(L, "trailer \"%s\" comes too late: %s", lua_tostring(L, 1), late);
+    if (rc)
+        luaL_error(L, "trailer \"%s\": %s", lua_tostring(L, 1), rc_text(rc));
+}
+
+static int l_declare_trailer(lua_State *L)
+{
+    struct ctx *c = ctx_live(L);
+    struct str name = check_str(L, 1);
+    enum rc rc = response_declare_trailer(&c->x->response, name);
+    check_rc(L, rc, field_trailer_problem(name), "the headers are sent");
+    return 0;
+}
+
+static int l_append_trailer(lua_State *L)
+{
+    struct ctx *c = ctx_live(L);
+    struct str name = check_str(L, 1), value = check_str(L, 2);
+    enum rc rc = response_append_trailer(&c->x->response, name, value);
+    const char *problem = field_trailer_problem(name);
+    check_rc(L, rc, problem ? problem : field_value_problem(value), "the response has ended");
+    return 0;
+}
+
+/* A reset code: a number of RFC 9113 section 7 or its name. */
+static uint32_t check_code(lua_State *L, int index)
+{
+    uint32_t code = ERROR_CANCEL;
+    if (lua_isnoneornil(L, index))
+        return code;
+    if (lua_type(L, index) == LUA_TSTRING) {
+        if (!code_parse(check_str(L, index), &code))
+            luaL_argerror(L, index, "no error code has this name");
+        return code;
+    }
+    lua_Integer number = luaL_checkinteger(L, index);
+    luaL_argcheck(L, number >= 0 && number <= UINT32_MAX, index, "not within 0..2^32-1");
+    return (uint32_t)number;
+}
+
+static int l_reset(lua_State *L)
+{
+    struct ctx *c = ctx_arg(L);
+    uint32_t code = check_code(L, 1);
+    if (c->aborted)
+        return 0;
+    struct exchange *x = c->x;
+    ctx_abort(c, "reset");
+    exchange_reset(x, code);
+    ctx_call_callbacks(L, c);
+    return 0;
+}
+
+const luaL_Reg ctx_trailer_functions[] = {
+    {"protocol", l_protocol},
+    {"supports_trailers", l_supports_trailers},
+    {"declare_trailer", l_declare_trailer},
+    {"append_trailer", l_append_trailer},
+    {"reset", l_reset},
+    {NULL, NULL},
+};

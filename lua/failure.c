@@ -1,0 +1,99 @@
+#include "lua/failure.h"
+
+#include "core/log.h"
+#include "http/exchange.h"
+#include "lua/ctx.h"
+#include "lua/task.h"
+#include "lua/vm.h"
+
+#include <lauxlib.h>
+
+/* What l_describe leaves on the main state's stack, from the bottom. */
+enum { MESSAGE = 1, TRACEBACK, PAGE, IS_ABORT, RESULTS = IS_ABORT };
+
+struct error {
+    struct task *task;
+    int status;
+};
+
+static void push_error(lua_State *L, const struct error *e)
+{
+    if (e->status == LUA_YIELD)
+        lua_pushliteral(L, "coroutine.yield outside a coroutine: a handler waits by calling a "
+                           "function that waits");
+    else
+        lua_xmove(e->task->co, L, 1);
+    luaL_tolstring(L, -1, NULL);
+}
+
+/* Describes the failure in four values: see above. */
+static int l_describe(lua_State *L)
+{
+    const struct error *e = lua_touserdata(L, 1);
+    const struct ctx *c = e->task->ctx;
+    push_error(L, e);
+    int message = lua_gettop(L);
+    luaL_traceback(L, e->task->co, NULL, 0);
+    if (c->vm->dev)
+        lua_pushfstring(L, "%s\n\n%s\n", lua_tostring(L, message), lua_tostring(L, -1));
+    else
+        lua_pushliteral(L, "Internal Server Error\n");
+    ctx_push_abort_error(L, c);
+    lua_pushboolean(L, c->aborted && lua_rawequal(L, -1, message));
+    lua_remove(L, -2);
+    return RESULTS;
+}
+
+static struct str str_at(lua_State *L, int index)
+{
+    struct str s;
+    s.p = lua_tolstring(L, index, &s.n);
+    return s;
+}
+
+static void log_failure(lua_State *L, const struct ctx *c)
+{
+    struct str message = str_at(L, MESSAGE), traceback = str_at(L, TRACEBACK);
+    if (lua_toboolean(L, IS_ABORT) || c->over_limit)
+        log_event(LOG_DEBUG, "handler stopped", log_int("conn", (int64_t)c->conn),
+            log_int("stream", c->stream), log_bytes("error", message.p, message.n));
+    else
+        log_event(LOG_ERROR, "handler failed", log_int("conn", (int64_t)c->conn),
+            log_int("stream", c->stream), log_bytes("error", message.p, message.n),
+            log_bytes("traceback", traceback.p, traceback.n));
+}
+
+/* An error after the response was sent, or one that was answered already, changes nothing. */
+static void answer(struct ctx *c, struct str page)
+{
+    if (c->x && !c->over_limit && !response_over(&c->x->response))
+        exchange_respond(c->x, 500, page, NULL);
+}
+
+void failure_handle(struct task *t, int status)
+{
+    lua_State *L = t->vm->L;
+    struct ctx *c = t->ctx;
+    struct error e = {t, status};
+    struct str page = STR("Internal Server Error\n");
+    bool described = vm_call(t->vm, l_describe, &e, RESULTS);
+    if (described) {
+        log_failure(L, c);
+        page = str_at(L, PAGE);
+    } else {
+        log_event(LOG_ERROR, "handler failed", log_int("conn", (int64_t)c->conn),
+            log_int("stream", c->stream), log_str("error", "one that cannot be described"));
+    }
+    task_close(t);
+    answer(c, page);
+    lua_settop(L, 0);
+}
+
+void failure_short_body(struct ctx *c)
+{
+    const struct response *r = &c->x->response;
+    log_event(LOG_ERROR, "handler failed", log_int("conn", (int64_t)c->conn),
+        log_int("stream", c->stream), log_str("error", "less is written than content-length says"),
+        log_int("written", (int64_t)r->written), log_int("content_length", (int64_t)r->length));
+    exchange_respond(c->x, 500, STR("Internal Server Error\n"), NULL);
+}

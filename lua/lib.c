@@ -1,0 +1,60 @@
+#include "lua/lib.h"
+
+#include "core/log.h"
+
+#include <lauxlib.h>
+
+/* print(...): the values, as tostring gives them, divided by tabs. */
+static int l_print(lua_State *L)
+{
+    luaL_Buffer b;
+    int count = lua_gettop(L);
+    luaL_buffinit(L, &b);
+    for (int i = 1; i <= count; i++) {
+        if (i > 1)
+            luaL_addchar(&b, '\t');
+        luaL_tolstring(L, i, NULL);
+        luaL_addvalue(&b);
+    }
+    luaL_pushresult(&b);
+    size_t len;
+    const char *text = lua_tolstring(L, -1, &len);
+    log_event(LOG_INFO, "print", log_bytes("text", text, len));
+    return 0;
+}
+
+static int l_exit(lua_State *L)
+{
+    return luaL_error(
+        L, "os.exit would end the server: return from the handler, or raise an error");
+}
+
+static void set_function(lua_State *L, const char *library, const char *name, lua_CFunction f)
+{
+    lua_getglobal(L, library);
+    if (f)
+        lua_pushcfunction(L, f);
+    else
+        lua_pushnil(L);
+    lua_setfield(L, -2, name);
+    lua_pop(L, 1);
+}
+
+static void set_path(lua_State *L, const char *folder)
+{
+    lua_getglobal(L, "package");
+    lua_getfield(L, -1, "path");
+    lua_pushfstring(L, "%s/?.lua;%s/?/init.lua;%s", folder, folder, lua_tostring(L, -1));
+    lua_setfield(L, -3, "path");
+    lua_pop(L, 2);
+}
+
+void lib_open(lua_State *L, const char *folder)
+{
+    set_function(L, LUA_GNAME, "print", l_print);
+    set_function(L, "os", "exit", l_exit);
+    set_function(L, "debug", "sethook", NULL);
+    set_function(L, "debug", "getregistry", NULL);
+    if (folder)
+        set_path(L, folder);
+}

@@ -1,0 +1,12 @@
+/* Lua's own libraries, with the few changes that a server needs. */
+#ifndef LUA_LIB_H
+#define LUA_LIB_H
+
+#include <lua.h>
+
+/* Changes what luaL_openlibs has opened: print writes to the log, os.exit raises, require looks in
+ * the folder first (NULL for none), and what could undo the runtime is taken out of debug.
+ * [-0, +0, may longjmp] */
+void lib_open(lua_State *L, const char *folder);
+
+#endif

@@ -1,0 +1,123 @@
+#include "lua/module.h"
+
+#include "core/clock.h"
+#include "core/log.h"
+#include "core/version.h"
+#include "lua/ctx.h"
+#include "lua/task.h"
+
+#include <lauxlib.h>
+
+enum { LOG_FIELDS_MAX = 32 };
+
+static const double sleep_max = 1e8; /* seconds: three years */
+
+/* The task's own request, if it has one, must not be aborted. */
+static void check_request(lua_State *L, const struct task *t)
+{
+    if (t->ctx)
+        ctx_check(L, t->ctx);
+}
+
+static void cancel_sleep(struct task *t)
+{
+    timer_stop(&t->timer);
+}
+
+static int k_sleep(lua_State *L, int status, lua_KContext unused)
+{
+    (void)status, (void)unused;
+    check_request(L, task_waiter(L));
+    return 0;
+}
+
+/* sleep(seconds) */
+static int l_sleep(lua_State *L)
+{
+    struct task *t = task_waiter(L);
+    lua_Number seconds = luaL_checknumber(L, 1);
+    luaL_argcheck(L, seconds >= 0 && seconds <= sleep_max, 1, "not within 0..1e8 seconds");
+    check_request(L, t);
+    timer_start(&t->timer, seconds);
+    return task_wait(L, cancel_sleep, NULL, 0, k_sleep);
+}
+
+/* now(): seconds since 1970, with fractions. */
+static int l_now(lua_State *L)
+{
+    lua_pushnumber(L, clock_wall());
+    return 1;
+}
+
+/* A field of the log line from the key and value on top of the stack. What is neither number nor
+ * boolean goes in as tostring gives it, and then stays on the stack in place of the value. */
+static struct log_field to_field(lua_State *L)
+{
+    const char *key = lua_tostring(L, -2);
+    size_t len;
+    if (lua_isinteger(L, -1))
+        return log_int(key, lua_tointeger(L, -1));
+    if (lua_type(L, -1) == LUA_TNUMBER)
+        return log_num(key, lua_tonumber(L, -1));
+    if (lua_isboolean(L, -1))
+        return log_bool(key, lua_toboolean(L, -1));
+    const char *text = luaL_tolstring(L, -1, &len);
+    lua_replace(L, -2);
+    return log_bytes(key, text, len);
+}
+
+/* Writes the line; the texts stay on the stack meanwhile, each with its key. */
+static int write_log(lua_State *L, enum log_level level)
+{
+    struct log_field fields[LOG_FIELDS_MAX];
+    size_t count = 0;
+    const char *event = luaL_checkstring(L, 1);
+    if (!log_enabled(level))
+        return 0;
+    lua_settop(L, 2);
+    if (!lua_isnil(L, 2)) {
+        luaL_checktype(L, 2, LUA_TTABLE);
+        luaL_checkstack(L, 2 * LOG_FIELDS_MAX + 4, "too many log fields");
+        lua_pushnil(L);
+        while (count < LOG_FIELDS_MAX && lua_next(L, 2)) {
+            luaL_argcheck(L, lua_type(L, -2) == LUA_TSTRING, 2, "a field's name is a string");
+            fields[count++] = to_field(L);
+            lua_pushvalue(L, -2);
+        }
+    }
+    log_write(level, event, fields, count);
+    return 0;
+}
+
+static int l_debug(lua_State *L)
+{
+    return write_log(L, LOG_DEBUG);
+}
+
+static int l_info(lua_State *L)
+{
+    return write_log(L, LOG_INFO);
+}
+
+static int l_warn(lua_State *L)
+{
+    return write_log(L, LOG_WARN);
+}
+
+static int l_error(lua_State *L)
+{
+    return write_log(L, LOG_ERROR);
+}
+
+int luaopen_moontrail(lua_State *L)
+{
+    static const luaL_Reg functions[] = {{"sleep", l_sleep}, {"now", l_now}, {NULL, NULL}};
+    static const luaL_Reg levels[] = {
+        {"debug", l_debug}, {"info", l_info}, {"warn", l_warn}, {"error", l_error}, {NULL, NULL}};
+    luaL_newlib(L, functions);
+    luaL_newlib(L, levels);
+    lua_setfield(L, -2, "log");
+    lua_pushliteral(L, MOONTRAIL_VERSION);
+    lua_setfield(L, -2, "version");
+    return 1;
+}

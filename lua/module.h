@@ -1,0 +1,10 @@
+/* The module "moontrail": what scripts use beside ctx. */
+#ifndef LUA_MODULE_H
+#define LUA_MODULE_H
+
+#include <lua.h>
+
+/* [-0, +1, may longjmp] */
+int luaopen_moontrail(lua_State *L);
+
+#endif

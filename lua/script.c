@@ -1,0 +1,295 @@
+#include "lua/script.h"
+
+#include "core/mem.h"
+#include "http/request.h"
+#include "lua/folder.h"
+#include "lua/vm.h"
+
+#include <errno.h>
+#include <lauxlib.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+enum { METHODS_MAX = 32, METHOD_NAME = 24, ALLOW_MAX = 1024 };
+
+struct method {
+    char name[METHOD_NAME]; /* "" for a handler of every method */
+    int handler;
+};
+
+struct script {
+    struct script *next;
+    char *file;
+    size_t method_count;
+    struct method methods[METHODS_MAX]; /* sorted by name */
+    char allow[ALLOW_MAX];
+};
+
+struct scripts {
+    struct vm *vm;
+    struct router *router; /* NULL where one script answers every path */
+    struct script *first;
+};
+
+static void fail(char why[SCRIPT_WHY], const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static void fail(char why[SCRIPT_WHY], const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    vsnprintf(why, SCRIPT_WHY, format, args);
+    va_end(args);
+}
+
+/* Loading one script. */
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(((const struct method *)a)->name, ((const struct method *)b)->name);
+}
+
+static const struct method *find_method(const struct script *s, struct str name)
+{
+    for (size_t i = 0; i < s->method_count; i++)
+        if (str_eq(str_of(s->methods[i].name), name))
+            return &s->methods[i];
+    return NULL;
+}
+
+static void list_allowed(struct script *s)
+{
+    size_t len = 0;
+    s->allow[0] = '\0';
+    for (size_t i = 0; i < s->method_count; i++)
+        len += (size_t)snprintf(s->allow + len, ALLOW_MAX - len, "%s, ", s->methods[i].name);
+    if (find_method(s, STR("GET")) && !find_method(s, STR("HEAD")))
+        len += (size_t)snprintf(s->allow + len, ALLOW_MAX - len, "HEAD, ");
+    if (!find_method(s, STR("OPTIONS")))
+        len += (size_t)snprintf(s->allow + len, ALLOW_MAX - len, "OPTIONS, ");
+    s->allow[len - 2] = '\0';
+}
+
+/* Takes the function on top of the stack as the handler of a method. [-1, +0, may longjmp] */
+static void add_method(lua_State *L, struct script *s, const char *name)
+{
+    if (s->method_count == METHODS_MAX)
+        luaL_error(L, "%s: has more than %d methods", s->file, METHODS_MAX);
+    struct method *m = &s->methods[s->method_count];
+    snprintf(m->name, sizeof m->name, "%s", name);
+    m->handler = luaL_ref(L, LUA_REGISTRYINDEX);
+    s->method_count++;
+}
+
+static void check_method(lua_State *L, const struct script *s)
+{
+    if (lua_type(L, -2) != LUA_TSTRING)
+        luaL_error(L, "%s: returns a table with a %s as a key: the keys are methods, such as GET",
+            s->file, luaL_typename(L, -2));
+    const char *name = lua_tostring(L, -2);
+    if (field_name_problem(str_of(name)) || strlen(name) >= METHOD_NAME)
+        luaL_error(L, "%s: returns a table with the key \"%s\", which is no method", s->file, name);
+    if (!lua_isfunction(L, -1))
+        luaL_error(L, "%s: has a %s for the method %s, not a function", s->file,
+            luaL_typename(L, -1), name);
+}
+
+/* Reads what the script returned, at the top of the stack. */
+static void take_result(lua_State *L, struct script *s)
+{
+    if (lua_isfunction(L, -1)) {
+        lua_pushvalue(L, -1);
+        add_method(L, s, "");
+        return;
+    }
+    if (!lua_istable(L, -1))
+        luaL_error(L,
+            "%s: returns a %s, not a handler: a function, or a table of functions by method",
+            s->file, luaL_typename(L, -1));
+    for (lua_pushnil(L); lua_next(L, -2);) {
+        check_method(L, s);
+        add_method(L, s, lua_tostring(L, -2));
+    }
+    if (s->method_count == 0)
+        luaL_error(L, "%s: returns an empty table: no method has a handler", s->file);
+    qsort(s->methods, s->method_count, sizeof *s->methods, by_name);
+    list_allowed(s);
+}
+
+static int l_load(lua_State *L)
+{
+    struct script *s = lua_touserdata(L, 1);
+    if (luaL_loadfilex(L, s->file, "t"))
+        return lua_error(L);
+    lua_call(L, 0, 1);
+    take_result(L, s);
+    return 0;
+}
+
+static void free_script(struct vm *vm, struct script *s)
+{
+    for (size_t i = 0; i < s->method_count; i++)
+        luaL_unref(vm->L, LUA_REGISTRYINDEX, s->methods[i].handler);
+    mem_free(s->file);
+    mem_free(s);
+}
+
+/* The error value on top of the stack, as one line. */
+static void describe_error(lua_State *L, const char *file, char why[SCRIPT_WHY])
+{
+    const char *text = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : NULL;
+    if (text && strstr(text, file))
+        fail(why, "%s", text);
+    else
+        fail(why, "%s: %s", file, text ? text : "raises an error that is no string");
+    lua_pop(L, 1);
+}
+
+static enum rc load_script(struct scripts *all, const char *file, struct script **out, char *why)
+{
+    struct script *s = mem_calloc(1, sizeof *s);
+    size_t len = strlen(file) + 1;
+    char *copy = mem_malloc(len);
+    if (!s || !copy) {
+        mem_free(s);
+        mem_free(copy);
+        return RC_NOMEM;
+    }
+    s->file = memcpy(copy, file, len);
+    if (!vm_call(all->vm, l_load, s, 0)) {
+        describe_error(all->vm->L, file, why);
+        free_script(all->vm, s);
+        return RC_INVALID;
+    }
+    s->next = all->first;
+    all->first = s;
+    *out = s;
+    return RC_OK;
+}
+
+/* Loading all. */
+
+struct loading {
+    struct scripts *all;
+    char *why;
+};
+
+static enum rc add_route(void *data, const char *file, const char *pattern)
+{
+    struct loading *l = data;
+    struct script *s;
+    struct router_fault fault;
+    enum rc rc = load_script(l->all, file, &s, l->why);
+    if (rc)
+        return rc;
+    rc = router_add(l->all->router, str_of(pattern), s, &fault);
+    if (rc == RC_INVALID && fault.taken_by)
+        fail(l->why, "%s: serves the same paths as %s: keep one of them", file,
+            ((struct script *)fault.taken_by)->file);
+    else if (rc == RC_INVALID)
+        fail(l->why, "%s: its route \"%s\" %s", file, pattern, fault.problem);
+    return rc;
+}
+
+static enum rc load_folder(struct scripts *all, const char *path, char why[SCRIPT_WHY])
+{
+    struct loading loading = {all, why};
+    all->router = router_new();
+    if (!all->router)
+        return RC_NOMEM;
+    enum rc rc = folder_walk(path, add_route, &loading, why, SCRIPT_WHY);
+    if (!rc && !all->first) {
+        fail(why, "%s: holds no script: put a .lua file there that returns a handler", path);
+        rc = RC_INVALID;
+    }
+    return rc;
+}
+
+static enum rc load_any(struct scripts *all, const char *path, char why[SCRIPT_WHY])
+{
+    struct stat st;
+    struct script *only;
+    if (stat(path, &st)) {
+        fail(why, "%s: cannot be read: %s", path, strerror(errno));
+        return RC_INVALID;
+    }
+    return S_ISDIR(st.st_mode) ? load_folder(all, path, why) : load_script(all, path, &only, why);
+}
+
+enum rc scripts_load(struct vm *vm, const char *path, struct scripts **out, char why[SCRIPT_WHY])
+{
+    struct scripts *s = mem_get_zeroed(sizeof *s);
+    fail(why, "%s: %s", path, rc_text(RC_NOMEM));
+    if (!s)
+        return RC_NOMEM;
+    s->vm = vm;
+    enum rc rc = load_any(s, path, why);
+    if (rc)
+        scripts_free(s);
+    else
+        *out = s;
+    return rc;
+}
+
+void scripts_free(struct scripts *s)
+{
+    while (s->first) {
+        struct script *next = s->first->next;
+        free_script(s->vm, s->first);
+        s->first = next;
+    }
+    router_free(s->router);
+    mem_put(s, sizeof *s);
+}
+
+/* Routing. */
+
+static struct script_answer answer_method(const struct script *s, struct str method)
+{
+    const struct method *m = &s->methods[0];
+    if (m->name[0])
+        m = find_method(s, method);
+    if (!m && str_eq(method, STR("HEAD")))
+        m = find_method(s, STR("GET"));
+    if (m)
+        return (struct script_answer){.handler = m->handler};
+    return (struct script_answer){
+        .status = str_eq(method, STR("OPTIONS")) ? 204 : 405, .allow = s->allow};
+}
+
+struct script_answer scripts_route(
+    const struct scripts *s, const struct request *r, struct arena *arena, struct match *match)
+{
+    match->count = 0;
+    if (!s->router)
+        return answer_method(s->first, r->method);
+    switch (router_match(s->router, r->path, arena, match)) {
+    case ROUTER_FOUND:
+        return answer_method(match->target, r->method);
+    case ROUTER_NOT_FOUND:
+        return (struct script_answer){.status = 404};
+    case ROUTER_BAD_PATH:
+        return (struct script_answer){.status = 400};
+    case ROUTER_NOMEM:
+        break;
+    }
+    return (struct script_answer){.status = 503};
+}
+
+/* Printing. */
+
+static void print_route(void *data, struct str pattern, void *target)
+{
+    const struct script *s = target;
+    fprintf(data, "%-32.*s %-24s %s\n", (int)pattern.n, pattern.p,
+        s->methods[0].name[0] ? s->allow : "*", s->file);
+}
+
+void scripts_print(const struct scripts *s, FILE *out)
+{
+    if (s->router)
+        router_walk(s->router, print_route, out);
+    else
+        print_route(out, STR("every path"), s->first);
+}

@@ -1,0 +1,172 @@
+#include "lua/task.h"
+
+#include "core/live.h"
+#include "core/mem.h"
+#include "lua/vm.h"
+
+#include <lauxlib.h>
+
+enum { SPARE_MAX = 1024 };
+
+/* Called in protected mode: a new coroutine, kept by a reference in the registry. */
+static int l_new_coroutine(lua_State *L)
+{
+    struct task *t = lua_touserdata(L, 1);
+    t->co = lua_newthread(L);
+    t->ref = luaL_ref(L, LUA_REGISTRYINDEX);
+    return 0;
+}
+
+static void on_timer(struct timer *timer)
+{
+    task_wake(container_of(timer, struct task, timer));
+}
+
+static enum rc make(struct vm *vm, struct task **out)
+{
+    struct task *t = mem_get_zeroed(sizeof *t);
+    if (!t)
+        return RC_NOMEM;
+    t->vm = vm;
+    list_init(&t->queue);
+    list_init(&t->link);
+    timer_init(&t->timer, vm->ev, on_timer);
+    if (!vm_call(vm, l_new_coroutine, t, 0)) {
+        lua_settop(vm->L, 0);
+        mem_put(t, sizeof *t);
+        return RC_NOMEM;
+    }
+    *out = t;
+    return RC_OK;
+}
+
+static void free_task(struct task *t)
+{
+    luaL_unref(t->vm->L, LUA_REGISTRYINDEX, t->ref);
+    mem_put(t, sizeof *t);
+}
+
+void task_free_spare(struct vm *vm)
+{
+    struct list *node;
+    while ((node = list_shift(&vm->spare)))
+        free_task(container_of(node, struct task, link));
+    vm->spare_count = 0;
+}
+
+enum rc task_new(
+    struct vm *vm, lua_CFunction entry, void (*done)(struct task *t, int status), struct task **out)
+{
+    struct list *node = list_shift(&vm->spare);
+    if (node) {
+        *out = container_of(node, struct task, link);
+        vm->spare_count--;
+    } else {
+        enum rc rc = make(vm, out);
+        if (rc)
+            return rc;
+    }
+    struct task *t = *out;
+    t->state = TASK_READY;
+    t->cancel = NULL;
+    t->entry = entry;
+    t->ctx = NULL;
+    t->done = done;
+    list_append(&vm->tasks, &t->link);
+    list_append(&vm->ready, &t->queue);
+    live.tasks++;
+    return RC_OK;
+}
+
+/* Keeps the task for later use. */
+static void retire(struct task *t)
+{
+    live.tasks--;
+    t->state = TASK_OVER;
+    list_remove(&t->queue);
+    list_remove(&t->link);
+    lua_settop(t->co, 0);
+    if (t->vm->spare_count >= SPARE_MAX) {
+        free_task(t);
+        return;
+    }
+    list_append(&t->vm->spare, &t->link);
+    t->vm->spare_count++;
+}
+
+void task_drop(struct task *t)
+{
+    retire(t);
+}
+
+void task_close(struct task *t)
+{
+    struct task *running = t->vm->running;
+    t->state = TASK_CLOSING;
+    t->vm->running = t;
+    lua_resetthread(t->co);
+    t->vm->running = running;
+}
+
+void task_run(struct task *t)
+{
+    int results, args = 0;
+    t->state = TASK_RUNNING;
+    t->vm->running = t;
+    if (t->entry) {
+        lua_pushcfunction(t->co, t->entry);
+        lua_pushlightuserdata(t->co, t);
+        t->entry = NULL;
+        args = 1;
+    }
+    int status = lua_resume(t->co, t->vm->L, args, &results);
+    t->vm->running = NULL;
+    if (status == LUA_YIELD && t->state == TASK_WAITING)
+        return;
+    t->done(t, status);
+    retire(t);
+}
+
+struct task *task_waiter(lua_State *L)
+{
+    struct task *t = vm_of(L)->running;
+    if (!t)
+        luaL_error(L, "cannot wait while a script loads");
+    if (t->state != TASK_RUNNING)
+        luaL_error(L, "cannot wait while the request is being closed");
+    if (L != t->co)
+        luaL_error(L, "cannot wait inside a coroutine of the script's own");
+    if (!lua_isyieldable(L))
+        luaL_error(L, "cannot wait inside a callback of a C function (table.sort, string.gsub "
+                      "and the like)");
+    return t;
+}
+
+int task_wait(
+    lua_State *L, void (*cancel)(struct task *t), void *data, lua_KContext context, lua_KFunction k)
+{
+    struct task *t = task_waiter(L);
+    t->state = TASK_WAITING;
+    t->cancel = cancel;
+    t->data = data;
+    live.waits++;
+    return lua_yieldk(L, 0, context, k);
+}
+
+void task_wake(struct task *t)
+{
+    if (t->state != TASK_WAITING)
+        return;
+    live.waits--;
+    t->state = TASK_READY;
+    t->cancel = NULL;
+    list_append(&t->vm->ready, &t->queue);
+}
+
+void task_interrupt(struct task *t)
+{
+    if (t->state != TASK_WAITING)
+        return;
+    t->cancel(t);
+    task_wake(t);
+}

@@ -1,0 +1,67 @@
+/*
+ * A task: a Lua coroutine that the runtime drives. It runs until it waits or ends; what it waits
+ * for stands in its one wait slot, which every wait sets and every resume clears.
+ *
+ *     READY ──vm_run──▶ RUNNING ──task_wait──▶ WAITING ──task_wake──▶ READY
+ *                          └──returns, raises──▶ CLOSING ──▶ OVER (spare)
+ *
+ * Coroutines are used again: a task that is over goes to its vm's spare list.
+ */
+#ifndef LUA_TASK_H
+#define LUA_TASK_H
+
+#include "core/list.h"
+#include "core/rc.h"
+#include "net/timer.h"
+
+#include <lua.h>
+
+struct ctx;
+struct vm;
+
+enum task_state { TASK_READY, TASK_RUNNING, TASK_WAITING, TASK_CLOSING, TASK_OVER };
+
+struct task {
+    struct list link, queue;
+    struct vm *vm;
+    lua_State *co;
+    int ref; /* keeps co from the collector */
+    enum task_state state;
+    void (*cancel)(struct task *t); /* undoes what it waits for; NULL when it does not wait */
+    void *data;                     /* for cancel */
+    lua_CFunction entry;            /* NULL once it has begun */
+    struct ctx *ctx;                /* the request that it serves; borrowed */
+    struct timer timer;
+    /* Called once at its end with the status that lua_resume gave; LUA_YIELD for a script that
+     * yielded out of its task. The coroutine's stack is as it was left: an error is on top. Where
+     * the status is not LUA_OK, done calls task_close. */
+    void (*done)(struct task *t, int status);
+};
+
+/* A task that will call entry with a light userdata of itself. RC_NOMEM. */
+enum rc task_new(struct vm *vm, lua_CFunction entry, void (*done)(struct task *t, int status),
+    struct task **out) MUST_CHECK;
+/* Ends a task that has not begun; done is not called. */
+void task_drop(struct task *t);
+/* Resumes it until it waits or ends. May free. For vm_run. */
+void task_run(struct task *t);
+/* Frees spare tasks, and their coroutines with the vm. */
+void task_free_spare(struct vm *vm);
+
+/*
+ * Waits: to be called last in a C function, as lua_yieldk. Raises where the running code cannot
+ * wait. cancel must undo what would wake the task. [-0, +0, may longjmp]
+ */
+int task_wait(lua_State *L, void (*cancel)(struct task *t), void *data, lua_KContext context,
+    lua_KFunction k);
+/* Makes a task that waits ready; no effect on one that does not. Does not resume. */
+void task_wake(struct task *t);
+/* Cancels what it waits for, and makes it ready. */
+void task_interrupt(struct task *t);
+/* The running task, for a C function that is about to wait; raises where there is none or where
+ * waiting can't work. [-0, +0, may longjmp] */
+struct task *task_waiter(lua_State *L);
+/* Runs the pending to-be-closed variables of a task that has failed; they cannot wait. */
+void task_close(struct task *t);
+
+#endif

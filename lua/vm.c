@@ -1,0 +1,85 @@
+#include "lua/vm.h"
+
+#include "core/mem.h"
+#include "lua/ctx.h"
+#include "lua/json.h"
+#include "lua/lib.h"
+#include "lua/module.h"
+#include "lua/task.h"
+
+#include <lauxlib.h>
+#include <lualib.h>
+
+static void *alloc(void *unused, void *block, size_t old_size, size_t new_size)
+{
+    (void)unused;
+    if (new_size == 0) {
+        mem_put(block, old_size);
+        return NULL;
+    }
+    /* Without a block, old_size tells the kind of object. */
+    return block ? mem_resize(block, old_size, new_size) : mem_get(new_size);
+}
+
+bool vm_call(struct vm *vm, lua_CFunction f, void *arg, int results)
+{
+    lua_pushcfunction(vm->L, f);
+    lua_pushlightuserdata(vm->L, arg);
+    return lua_pcall(vm->L, 1, results, 0) == LUA_OK;
+}
+
+static int l_open(lua_State *L)
+{
+    const char *folder = lua_touserdata(L, 1);
+    luaL_openlibs(L);
+    lib_open(L, folder);
+    ctx_open(L);
+    luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
+    lua_pushcfunction(L, luaopen_moontrail);
+    lua_setfield(L, -2, "moontrail");
+    lua_pushcfunction(L, luaopen_moontrail_json);
+    lua_setfield(L, -2, "moontrail.json");
+    return 0;
+}
+
+enum rc vm_new(struct ev_loop *ev, bool dev, const char *folder, struct vm **out)
+{
+    struct vm *vm = mem_get_zeroed(sizeof *vm);
+    if (!vm)
+        return RC_NOMEM;
+    vm->ev = ev;
+    vm->dev = dev;
+    list_init(&vm->tasks);
+    list_init(&vm->ready);
+    list_init(&vm->spare);
+    vm->L = lua_newstate(alloc, NULL);
+    if (vm->L)
+        *(struct vm **)lua_getextraspace(vm->L) = vm;
+    if (!vm->L || !vm_call(vm, l_open, (void *)folder, 0)) {
+        vm_free(vm);
+        return RC_NOMEM;
+    }
+    *out = vm;
+    return RC_OK;
+}
+
+void vm_free(struct vm *vm)
+{
+    if (vm->L) {
+        task_free_spare(vm);
+        lua_close(vm->L);
+    }
+    handles_fini(&vm->requests);
+    mem_put(vm, sizeof *vm);
+}
+
+bool vm_run(struct vm *vm)
+{
+    struct list now;
+    list_init(&now);
+    list_splice(&now, &vm->ready);
+    struct list *node;
+    while ((node = list_shift(&now)))
+        task_run(container_of(node, struct task, queue));
+    return !list_empty(&vm->ready);
+}

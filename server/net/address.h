@@ -1,0 +1,34 @@
+/* Addresses to listen on: their text, and the sockets bound to them. */
+#ifndef NET_ADDRESS_H
+#define NET_ADDRESS_H
+
+#include "core/rc.h"
+
+#include <stdbool.h>
+#include <sys/socket.h>
+
+enum {
+    ADDRESS_TEXT = 64,  /* room for "[v6]:port" with a scope */
+    ADDRESS_HOST = 256, /* room for a host name */
+    ADDRESS_WHY = 512,  /* room for any message in *why below */
+};
+
+struct address {
+    bool tls;                /* https, otherwise http */
+    char host[ADDRESS_HOST]; /* a name or an address, without brackets */
+    char port[8];
+};
+
+/* Reads "https://HOST:PORT" or "http://HOST:PORT". RC_INVALID; why then says what is wrong with it.
+ */
+enum rc address_parse(const char *url, struct address *out, char why[ADDRESS_WHY]) MUST_CHECK;
+/* A listening, non-blocking socket. RC_SYSTEM; why then names the address, the error, the cure. */
+enum rc address_listen(const struct address *a, int *fd, char why[ADDRESS_WHY]) MUST_CHECK;
+/* "host:port" or "[host]:port" in numbers. */
+void address_format(const struct sockaddr *sa, socklen_t len, char out[ADDRESS_TEXT]);
+/* The address a socket is bound to, in the same form. */
+void address_of_socket(int fd, char out[ADDRESS_TEXT]);
+/* Whether a socket is bound to an address that other machines can't reach. */
+bool address_is_loopback(int fd);
+
+#endif

@@ -1,0 +1,41 @@
+/*
+ * A connection: a socket, its transport, and the session that speaks over it.
+ *
+ *     HANDSHAKE ──protocol agreed──▶ OPEN ──session over, all sent──▶ LINGERING ──peer closes──▶
+ * DEAD
+ *
+ * Any state goes to DEAD when the socket fails or a timeout passes. Lingering lets the peer read
+ * the last bytes: closing a socket with unread input would make the kernel discard them.
+ */
+#ifndef NET_CONN_H
+#define NET_CONN_H
+
+#include "core/list.h"
+#include "core/rc.h"
+#include "net/loop.h"
+
+#include <stdbool.h>
+#include <sys/socket.h>
+
+struct conn;
+struct tls;
+
+/* Takes over a connected, non-blocking socket; tls is NULL for plaintext. On failure the socket is
+ * closed. RC_NOMEM. */
+enum rc conn_open(
+    struct loop *l, int fd, struct tls *tls, const struct sockaddr *sa, socklen_t len) MUST_CHECK;
+
+/* For the loop; link and dirty nodes of its lists give the connection. */
+struct conn *conn_of_link(struct list *link);
+struct conn *conn_of_dirty(struct list *dirty);
+/* Sends what there is, and frees exchanges that are done. */
+void conn_turn(struct conn *c);
+/* Closes at once, and queues the connection for conn_free. reason reaches handlers. */
+void conn_close(struct conn *c, const char *reason);
+void conn_free(struct conn *c);
+/* One step of a graceful end; see session_ops.shut_down. */
+void conn_shut_down(struct conn *c);
+/* Closes the connection if a timeout has passed. now is of clock_monotonic. */
+void conn_check_timeouts(struct conn *c, double now);
+
+#endif

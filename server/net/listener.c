@@ -1,0 +1,73 @@
+#include "net/listener.h"
+
+#include "core/list.h"
+#include "core/log.h"
+#include "net/conn.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+
+enum { ACCEPTS = 64 }; /* connections taken in one turn */
+
+static const double pause_seconds = 0.5;
+
+/* The connection stays in the kernel's queue until there is room for it. */
+static void pause_accepting(struct listener *ls, int error)
+{
+    log_event(LOG_ERROR, "accept paused", log_str("reason", strerror(error)));
+    ev_io_stop(ls->loop->ev, &ls->readable);
+    timer_start(&ls->pause, pause_seconds);
+}
+
+static void on_pause_over(struct timer *t)
+{
+    struct listener *ls = container_of(t, struct listener, pause);
+    ev_io_start(ls->loop->ev, &ls->readable);
+}
+
+static bool is_passing(int error)
+{
+    /* accept(2): errors of the new connection itself are passed on here. */
+    return error == EINTR || error == ECONNABORTED || error == EPROTO || error == ENETDOWN ||
+           error == ENETUNREACH || error == EHOSTUNREACH;
+}
+
+static bool accept_one(struct listener *ls)
+{
+    struct sockaddr_storage ss;
+    socklen_t len = sizeof ss;
+    int fd = accept4(ls->readable.fd, (struct sockaddr *)&ss, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd < 0) {
+        if (errno != EAGAIN && !is_passing(errno))
+            pause_accepting(ls, errno);
+        return is_passing(errno);
+    }
+    if (conn_open(ls->loop, fd, ls->tls, (struct sockaddr *)&ss, len)) {
+        pause_accepting(ls, ENOMEM);
+        return false;
+    }
+    return true;
+}
+
+static void on_connection(struct ev_loop *ev, ev_io *w, int events)
+{
+    (void)ev, (void)events;
+    struct listener *ls = container_of(w, struct listener, readable);
+    for (int i = 0; i < ACCEPTS && accept_one(ls); i++)
+        ;
+}
+
+void listener_start(struct listener *ls, struct loop *loop, int fd, struct tls *tls)
+{
+    ls->loop = loop;
+    ls->tls = tls;
+    timer_init(&ls->pause, loop->ev, on_pause_over);
+    ev_io_init(&ls->readable, on_connection, fd, EV_READ);
+    ev_io_start(loop->ev, &ls->readable);
+}
+
+void listener_stop(struct listener *ls)
+{
+    timer_stop(&ls->pause);
+    ev_io_stop(ls->loop->ev, &ls->readable);
+}

@@ -1,0 +1,121 @@
+#include "net/loop.h"
+
+#include "core/clock.h"
+#include "core/mem.h"
+#include "h2/session.h"
+#include "http/handler.h"
+#include "net/conn.h"
+
+/* Seconds between the two GOAWAYs: longer than a round trip, so that requests sent before the first
+ * one arrived are still taken. */
+static const double notice_seconds = 0.25;
+static const double sweep_seconds = 1;
+
+const struct net_limits net_limits_default = {
+    .h2 = &h2_limits_default,
+    .handshake_timeout = 10,
+    .idle_timeout = 180,
+    .write_timeout = 60,
+};
+
+static void send_dirty(struct loop *l)
+{
+    struct list now;
+    list_init(&now);
+    list_splice(&now, &l->dirty);
+    struct list *node;
+    while ((node = list_shift(&now)))
+        conn_turn(conn_of_dirty(node));
+}
+
+static void reap(struct loop *l)
+{
+    struct list *node;
+    while ((node = list_shift(&l->dead)))
+        conn_free(conn_of_dirty(node));
+}
+
+static void on_turn(struct ev_loop *ev, ev_prepare *w, int events)
+{
+    (void)events;
+    struct loop *l = container_of(w, struct loop, turn);
+    bool more = l->handler->ops->run(l->handler);
+    send_dirty(l);
+    reap(l);
+    if (l->going && list_empty(&l->conns))
+        ev_break(ev, EVBREAK_ALL);
+    if (more || !list_empty(&l->dirty))
+        ev_idle_start(ev, &l->more);
+    else
+        ev_idle_stop(ev, &l->more);
+}
+
+/* While it is active, the loop does not block. */
+static void on_more(struct ev_loop *ev, ev_idle *w, int events)
+{
+    (void)ev, (void)w, (void)events;
+}
+
+static void on_sweep(struct timer *t)
+{
+    struct loop *l = container_of(t, struct loop, sweep);
+    double now = clock_monotonic();
+    for (struct list *node = l->conns.next, *next; node != &l->conns; node = next) {
+        next = node->next;
+        conn_check_timeouts(conn_of_link(node), now);
+    }
+    timer_start(t, sweep_seconds);
+}
+
+static void shut_down_conns(struct loop *l)
+{
+    for (struct list *node = l->conns.next, *next; node != &l->conns; node = next) {
+        next = node->next;
+        conn_shut_down(conn_of_link(node));
+    }
+}
+
+static void on_notice(struct timer *t)
+{
+    shut_down_conns(container_of(t, struct loop, notice));
+}
+
+void loop_shut_down(struct loop *l)
+{
+    l->going = true;
+    shut_down_conns(l);
+    timer_start(&l->notice, notice_seconds);
+}
+
+enum rc loop_init(
+    struct loop *l, struct ev_loop *ev, struct handler *handler, const struct net_limits *limits)
+{
+    *l = (struct loop){.ev = ev, .handler = handler, .limits = limits};
+    l->wire = mem_get_zeroed(sizeof *l->wire);
+    if (!l->wire)
+        return RC_NOMEM;
+    list_init(&l->conns);
+    list_init(&l->dirty);
+    list_init(&l->dead);
+    ev_prepare_init(&l->turn, on_turn);
+    ev_idle_init(&l->more, on_more);
+    timer_init(&l->sweep, ev, on_sweep);
+    timer_init(&l->notice, ev, on_notice);
+    ev_prepare_start(ev, &l->turn);
+    timer_start(&l->sweep, sweep_seconds);
+    return RC_OK;
+}
+
+void loop_fini(struct loop *l)
+{
+    while (!list_empty(&l->conns)) {
+        struct conn *c = conn_of_link(l->conns.next);
+        conn_close(c, "shutdown");
+        conn_free(c);
+    }
+    ev_prepare_stop(l->ev, &l->turn);
+    ev_idle_stop(l->ev, &l->more);
+    timer_stop(&l->sweep);
+    timer_stop(&l->notice);
+    mem_put(l->wire, sizeof *l->wire);
+}

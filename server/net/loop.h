@@ -1,0 +1,60 @@
+/*
+ * The worker's turn. One libev loop, no threads; each turn has four steps:
+ *
+ *     recv   readable sockets → transport → session → exchanges
+ *     run    the handler does what was queued
+ *     send   each dirty connection: session → transport → socket
+ *     reap   what was marked dead is freed
+ *
+ * It owns its connections; the handler, the limits and the libev loop are borrowed.
+ */
+#ifndef NET_LOOP_H
+#define NET_LOOP_H
+
+#include "core/list.h"
+#include "core/rc.h"
+#include "net/timer.h"
+#include "net/transport.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct h2_limits;
+struct handler;
+
+struct net_limits {
+    const struct h2_limits *h2;
+    double handshake_timeout; /* seconds from accept to the end of the TLS handshake */
+    double idle_timeout;      /* seconds without a stream */
+    double write_timeout;     /* seconds in which a peer takes nothing of what is to be sent */
+};
+
+/* The defaults. */
+extern const struct net_limits net_limits_default;
+
+struct loop {
+    struct ev_loop *ev;
+    struct handler *handler;
+    const struct net_limits *limits;
+    struct wire *wire;
+    struct list conns; /* all, by conn.link */
+    struct list dirty; /* those with something to send or free, by conn.dirty */
+    struct list dead;  /* those to be freed, by conn.dirty */
+    uint64_t opened;   /* connections so far */
+    bool going;        /* loop_shut_down was called */
+    ev_prepare turn;
+    ev_idle more;
+    struct timer sweep;  /* looks for timeouts, once a second */
+    struct timer notice; /* between the two steps of a graceful end */
+};
+
+/* RC_NOMEM. */
+enum rc loop_init(struct loop *l, struct ev_loop *ev, struct handler *handler,
+    const struct net_limits *limits) MUST_CHECK;
+/* Closes all connections at once and frees what l owns. */
+void loop_fini(struct loop *l);
+/* Starts a graceful end of all connections (RFC 9113 6.8): two GOAWAYs, and exchanges finish. The
+ * loop ends by itself (ev_break) when the last connection has closed. */
+void loop_shut_down(struct loop *l);
+
+#endif

@@ -1,0 +1,94 @@
+#include "proc/worker.h"
+
+#include "core/list.h"
+#include "core/log.h"
+
+#include <signal.h>
+
+enum rc worker_init(struct worker *w)
+{
+    *w = (struct worker){.ev = ev_loop_new(EVFLAG_AUTO)};
+    return w->ev ? RC_OK : RC_SYSTEM;
+}
+
+void worker_fini(struct worker *w)
+{
+    ev_loop_destroy(w->ev);
+}
+
+void worker_listen(struct worker *w, int fd, struct tls *tls)
+{
+    struct listener *ls = &w->listeners[w->listener_count++];
+    ls->tls = tls;
+    ls->readable.fd = fd;
+}
+
+static void stop_listening(struct worker *w)
+{
+    for (int i = 0; i < w->listener_count; i++)
+        listener_stop(&w->listeners[i]);
+}
+
+static void on_cut(struct timer *t)
+{
+    struct worker *w = container_of(t, struct worker, cut);
+    log_event(LOG_WARN, "grace over", log_num("seconds", w->grace));
+    ev_break(w->ev, EVBREAK_ALL);
+}
+
+static void stop(struct worker *w, const char *signal_name)
+{
+    bool again = w->loop.going;
+    log_event(LOG_INFO, again ? "stopping now" : "stopping", log_str("signal", signal_name),
+        log_num("grace", again ? 0 : w->grace));
+    if (again) {
+        ev_break(w->ev, EVBREAK_ALL);
+        return;
+    }
+    stop_listening(w);
+    loop_shut_down(&w->loop);
+    timer_start(&w->cut, w->grace);
+}
+
+static void on_term(struct ev_loop *ev, ev_signal *s, int events)
+{
+    (void)ev, (void)events;
+    stop(container_of(s, struct worker, term), "TERM");
+}
+
+static void on_interrupt(struct ev_loop *ev, ev_signal *s, int events)
+{
+    (void)ev, (void)events;
+    stop(container_of(s, struct worker, interrupt), "INT");
+}
+
+static void start(struct worker *w)
+{
+    signal(SIGPIPE, SIG_IGN);
+    ev_signal_init(&w->term, on_term, SIGTERM);
+    ev_signal_init(&w->interrupt, on_interrupt, SIGINT);
+    ev_signal_start(w->ev, &w->term);
+    ev_signal_start(w->ev, &w->interrupt);
+    timer_init(&w->cut, w->ev, on_cut);
+    for (int i = 0; i < w->listener_count; i++) {
+        struct listener *ls = &w->listeners[i];
+        listener_start(ls, &w->loop, ls->readable.fd, ls->tls);
+    }
+}
+
+enum rc worker_run(
+    struct worker *w, struct handler *handler, const struct net_limits *limits, double grace)
+{
+    enum rc rc = loop_init(&w->loop, w->ev, handler, limits);
+    if (rc)
+        return rc;
+    w->grace = grace;
+    start(w);
+    ev_run(w->ev, 0);
+    stop_listening(w);
+    timer_stop(&w->cut);
+    ev_signal_stop(w->ev, &w->term);
+    ev_signal_stop(w->ev, &w->interrupt);
+    loop_fini(&w->loop);
+    return RC_OK;
+}

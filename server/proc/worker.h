@@ -1,0 +1,35 @@
+/*
+ * A worker: a loop, its listeners, and the signals that end it. It owns the loop; sockets, TLS
+ * contexts and the handler are borrowed, so that whoever holds them can outlive it.
+ */
+#ifndef PROC_WORKER_H
+#define PROC_WORKER_H
+
+#include "core/rc.h"
+#include "net/listener.h"
+#include "net/loop.h"
+
+enum { WORKER_LISTENERS = 16 };
+
+struct worker {
+    struct ev_loop *ev;
+    struct loop loop;
+    struct listener listeners[WORKER_LISTENERS];
+    int listener_count;
+    double grace; /* seconds that exchanges have to finish in */
+    ev_signal term, interrupt;
+    struct timer cut; /* runs through the grace */
+};
+
+/* Makes the event loop, on which a handler may then put its timers. RC_SYSTEM. */
+enum rc worker_init(struct worker *w) MUST_CHECK;
+/* Serves a socket, with TLS where tls is not NULL; takes effect in worker_run. */
+struct tls;
+void worker_listen(struct worker *w, int fd, struct tls *tls);
+/* Serves until SIGTERM or SIGINT, then lets exchanges finish within the grace; a second signal
+ * stops at once. When it returns, no connection is left. RC_NOMEM. */
+enum rc worker_run(struct worker *w, struct handler *handler, const struct net_limits *limits,
+    double grace) MUST_CHECK;
+void worker_fini(struct worker *w);
+
+#endif

@@ -1,0 +1,124 @@
+#include "core/list.h"
+
+#include "../check.h"
+
+struct item {
+    int number;
+    struct list link;
+};
+
+static void append_three(struct list *l, struct item items[3], int from)
+{
+    list_init(l);
+    for (int i = 0; i < 3; i++) {
+        items[i].number = from + i;
+        list_append(l, &items[i].link);
+    }
+}
+
+static int shift_number(struct list *l)
+{
+    struct list *node = list_shift(l);
+    return node ? container_of(node, struct item, link)->number : -1;
+}
+
+static void Init_Empty_NothingToShift(void **state)
+{
+    (void)state;
+    struct list l;
+    list_init(&l);
+    assert_true(list_empty(&l));
+    assert_null(list_shift(&l));
+}
+
+static void Append_Three_ShiftedInOrder(void **state)
+{
+    (void)state;
+    struct list l;
+    struct item items[3];
+    append_three(&l, items, 1);
+    assert_false(list_empty(&l));
+    for (int i = 1; i <= 3; i++)
+        assert_int_equal(shift_number(&l), i);
+    assert_true(list_empty(&l));
+}
+
+static void Remove_Middle_OthersStay(void **state)
+{
+    (void)state;
+    struct list l;
+    struct item items[3];
+    append_three(&l, items, 1);
+    list_remove(&items[1].link);
+    assert_false(list_linked(&items[1].link));
+    assert_true(list_linked(&items[0].link));
+    assert_int_equal(shift_number(&l), 1);
+    assert_int_equal(shift_number(&l), 3);
+    assert_int_equal(shift_number(&l), -1);
+}
+
+static void Remove_NotLinked_Allowed(void **state)
+{
+    (void)state;
+    struct item item;
+    list_init(&item.link);
+    assert_false(list_linked(&item.link));
+    list_remove(&item.link);
+    list_remove(&item.link);
+    assert_false(list_linked(&item.link));
+}
+
+static void Shift_Last_UnlinksNode(void **state)
+{
+    (void)state;
+    struct list l;
+    struct item items[3];
+    append_three(&l, items, 1);
+    for (int i = 0; i < 3; i++) {
+        list_shift(&l);
+        assert_false(list_linked(&items[i].link));
+    }
+}
+
+static void Splice_BothFilled_JoinedInOrder(void **state)
+{
+    (void)state;
+    struct list l, from;
+    struct item items[3], more[3];
+    append_three(&l, items, 1);
+    append_three(&from, more, 4);
+    list_splice(&l, &from);
+    assert_true(list_empty(&from));
+    for (int i = 1; i <= 6; i++)
+        assert_int_equal(shift_number(&l), i);
+    assert_int_equal(shift_number(&l), -1);
+}
+
+static void Splice_OneEmpty_TakesTheOther(void **state)
+{
+    (void)state;
+    struct list l, from;
+    struct item items[3];
+    list_init(&l);
+    append_three(&from, items, 1);
+    list_splice(&l, &from);
+    assert_true(list_empty(&from));
+    list_splice(&l, &from);
+    for (int i = 1; i <= 3; i++)
+        assert_int_equal(shift_number(&l), i);
+    assert_true(list_empty(&l));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        check(Init_Empty_NothingToShift),
+        check(Append_Three_ShiftedInOrder),
+        check(Remove_Middle_OthersStay),
+        check(Remove_NotLinked_Allowed),
+        check(Shift_Last_UnlinksNode),
+        check(Splice_BothFilled_JoinedInOrder),
+        check(Splice_OneEmpty_TakesTheOther),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,1032 @@
+/* The server's TLS against a client of OpenSSL: bytes go between the client's memory BIOs and the
+ * wire, and no socket is there. */
+#include "net/tls.h"
+
+#include "core/mem.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Files: made once for all tests. */
+
+static char dir[] = "/tmp/moontrail-tls-XXXXXX";
+
+enum file {
+    FIRST_CERT,
+    FIRST_KEY,
+    SECOND_CERT,
+    SECOND_KEY,
+    WILD_CERT,
+    WILD_KEY,
+    RSA_CERT,
+    RSA_KEY,
+    WEAK_CERT,
+    WEAK_KEY,
+    CHAIN,
+    GARBAGE,
+    BROKEN,
+    ENCRYPTED,
+    ENCRYPTED_OLD,
+    MISSING,
+    FILES,
+};
+static char paths[FILES][64];
+
+static FILE *create(enum file file)
+{
+    FILE *f = fopen(paths[file], "w");
+    assert_non_null(f);
+    return f;
+}
+
+static void write_text(enum file file, const char *text)
+{
+    FILE *f = create(file);
+    fputs(text, f);
+    fclose(f);
+}
+
+static X509 *make_cert(EVP_PKEY *key, const char *name)
+{
+    char san[128];
+    X509V3_CTX ctx;
+    X509 *cert = X509_new();
+    snprintf(san, sizeof san, "DNS:%s", name);
+    X509_set_version(cert, X509_VERSION_3);
+    ASN1_INTEGER_set(X509_get_serialNumber(cert), 1);
+    X509_gmtime_adj(X509_getm_notBefore(cert), 0);
+    X509_gmtime_adj(X509_getm_notAfter(cert), 3600);
+    X509_set_pubkey(cert, key);
+    X509V3_set_ctx(&ctx, cert, cert, NULL, NULL, 0);
+    X509_EXTENSION *extension = X509V3_EXT_conf_nid(NULL, &ctx, NID_subject_alt_name, san);
+    X509_add_ext(cert, extension, -1);
+    X509_EXTENSION_free(extension);
+    assert_true(X509_sign(cert, key, EVP_sha256()) > 0);
+    return cert;
+}
+
+/* Takes the key over. */
+static void write_pair(enum file cert_file, enum file key_file, EVP_PKEY *key, const char *name)
+{
+    assert_non_null(key);
+    X509 *cert = make_cert(key, name);
+    FILE *f = create(cert_file);
+    PEM_write_X509(f, cert);
+    fclose(f);
+    f = create(key_file);
+    PEM_write_PrivateKey(f, key, NULL, NULL, 0, NULL, NULL);
+    fclose(f);
+    X509_free(cert);
+    EVP_PKEY_free(key);
+}
+
+static void write_encrypted(void)
+{
+    EVP_PKEY *key = EVP_EC_gen("P-256");
+    FILE *f = create(ENCRYPTED);
+    PEM_write_PKCS8PrivateKey(f, key, EVP_aes_128_cbc(), "secret", 6, NULL, NULL);
+    fclose(f);
+    BIO *bio = BIO_new_file(paths[ENCRYPTED_OLD], "w");
+    PEM_write_bio_PrivateKey_traditional(
+        bio, key, EVP_aes_128_cbc(), (unsigned char *)"secret", 6, NULL, NULL);
+    BIO_free(bio);
+    EVP_PKEY_free(key);
+}
+
+/* A certificate of the first key's, and one of another's after it. */
+static void write_chain(void)
+{
+    FILE *f = create(CHAIN);
+    enum file parts[] = {FIRST_CERT, SECOND_CERT};
+    for (size_t i = 0; i < 2; i++) {
+        FILE *part = fopen(paths[parts[i]], "r");
+        for (int c = getc(part); c != EOF; c = getc(part))
+            putc(c, f);
+        fclose(part);
+    }
+    fclose(f);
+}
+
+static int make_files(void **state)
+{
+    (void)state;
+    if (!mkdtemp(dir))
+        return -1;
+    for (size_t i = 0; i < FILES; i++)
+        snprintf(paths[i], sizeof paths[i], "%s/%zu.pem", dir, i);
+    write_pair(FIRST_CERT, FIRST_KEY, EVP_EC_gen("P-256"), "first.test");
+    write_pair(SECOND_CERT, SECOND_KEY, EVP_EC_gen("P-256"), "second.test");
+    write_pair(WILD_CERT, WILD_KEY, EVP_EC_gen("P-256"), "*.wild.test");
+    write_pair(RSA_CERT, RSA_KEY, EVP_RSA_gen(2048), "rsa.test");
+    write_pair(WEAK_CERT, WEAK_KEY, EVP_RSA_gen(1024), "weak.test");
+    write_chain();
+    write_encrypted();
+    write_text(GARBAGE, "no certificate, and no key\n");
+    write_text(BROKEN, "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
+                       "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n");
+    return 0;
+}
+
+static int remove_files(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < FILES; i++)
+        (void)unlink(paths[i]);
+    return rmdir(dir);
+}
+
+/* A server and its client. */
+
+struct pair {
+    struct tls *tls;
+    struct transport server;
+    SSL_CTX *client_ctx;
+    SSL *client;
+    BIO *to_client, *from_client;
+    size_t step; /* bytes that reach the server at once */
+    bool met;
+    enum rc rc;      /* the server's last result */
+    const char *why; /* of a failed handshake */
+    size_t received; /* by the server, of the pattern */
+};
+
+static struct wire wire;
+static struct pair pair;
+static uint64_t blocks_before;
+
+static uint8_t pattern(size_t i)
+{
+    return (uint8_t)(i * 7 + (i >> 8) + (i >> 16));
+}
+
+static struct tls *new_tls(const struct tls_files *files, size_t count)
+{
+    struct tls *tls = NULL;
+    char why[TLS_WHY] = "";
+    if (tls_new(files, count, &tls, why))
+        fail_msg("%s", why);
+    return tls;
+}
+
+static void serve_many(const struct tls_files *files, size_t count)
+{
+    pair.tls = new_tls(files, count);
+}
+
+/* The three certificates of the tests on names. */
+static void serve_names(void)
+{
+    const struct tls_files files[] = {
+        {paths[FIRST_CERT], paths[FIRST_KEY]},
+        {paths[SECOND_CERT], paths[SECOND_KEY]},
+        {paths[WILD_CERT], paths[WILD_KEY]},
+    };
+    serve_many(files, 3);
+}
+
+static void serve(void)
+{
+    serve_many(&(struct tls_files){paths[FIRST_CERT], paths[FIRST_KEY]}, 1);
+}
+
+/* A new connection; the client offers h2 in the given version of TLS. */
+static void join(int version)
+{
+    pair.client_ctx = SSL_CTX_new(TLS_client_method());
+    SSL_CTX_set_security_level(pair.client_ctx, version < TLS1_2_VERSION ? 0 : 2);
+    SSL_CTX_set_min_proto_version(pair.client_ctx, version);
+    SSL_CTX_set_max_proto_version(pair.client_ctx, version);
+    pair.client = SSL_new(pair.client_ctx);
+    pair.to_client = BIO_new(BIO_s_mem());
+    pair.from_client = BIO_new(BIO_s_mem());
+    SSL_set_bio(pair.client, pair.to_client, pair.from_client);
+    SSL_set_connect_state(pair.client);
+    SSL_set_alpn_protos(pair.client, (const unsigned char *)"\2h2", 3);
+    wire.in_left = wire.out_len = 0;
+    assert_int_equal(tls_transport(&pair.server, pair.tls, &wire), RC_OK);
+    pair.step = WIRE_IN;
+    pair.met = false;
+    pair.rc = RC_AGAIN;
+    pair.why = NULL;
+    pair.received = 0;
+}
+
+static void leave(void)
+{
+    if (pair.client) {
+        pair.server.ops->fini(&pair.server);
+        /* Else the client takes its session for one that must not be resumed. */
+        SSL_set_shutdown(pair.client, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+        SSL_free(pair.client);
+        SSL_CTX_free(pair.client_ctx);
+    }
+    pair.client = NULL;
+}
+
+static void stop(void)
+{
+    leave();
+    tls_free(pair.tls);
+    pair.tls = NULL;
+}
+
+static void deliver(void)
+{
+    if (wire.out_len)
+        BIO_write(pair.to_client, wire.out, (int)wire.out_len);
+    wire.out_len = 0;
+}
+
+static void open_all(void)
+{
+    const uint8_t *data;
+    size_t n;
+    while ((pair.rc = pair.server.ops->open(&pair.server, &data, &n)) == RC_OK) {
+        for (size_t i = 0; i < n; i++) {
+            if (data[i] != pattern(pair.received++))
+                fail_msg("byte %zu is wrong", pair.received - 1);
+        }
+    }
+}
+
+/* A server's turn with what is on the wire. */
+static void take(void)
+{
+    if (!pair.met) {
+        pair.rc = pair.server.ops->handshake(&pair.server, &pair.why);
+        pair.met = pair.rc == RC_OK;
+    }
+    if (pair.met)
+        open_all();
+    if (pair.rc == RC_AGAIN)
+        assert_int_equal(wire.in_left, 0);
+    deliver();
+}
+
+/* Brings all that the client has written to the server; whether there was any. */
+static bool bring(void)
+{
+    bool any = false;
+    while (pair.rc == RC_AGAIN && BIO_pending(pair.from_client) > 0) {
+        wire.in_next = wire.in;
+        wire.in_left = (size_t)BIO_read(pair.from_client, wire.in, (int)pair.step);
+        take();
+        any = true;
+    }
+    return any;
+}
+
+static void put(const void *data, size_t n)
+{
+    memcpy(wire.in, data, n);
+    wire.in_next = wire.in;
+    wire.in_left = n;
+    take();
+}
+
+/* Whether both sides end their handshake. */
+static bool meet(void)
+{
+    int done;
+    char none;
+    do {
+        ERR_clear_error();
+        done = SSL_do_handshake(pair.client);
+    } while (bring());
+    if (done != 1 || !pair.met)
+        return false;
+    /* The tickets of TLS 1.3 come after it. */
+    assert_int_equal(SSL_read(pair.client, &none, 1), -1);
+    return true;
+}
+
+/* What the client's last call said; "" for nothing. */
+static const char *client_error(void)
+{
+    const char *text = ERR_reason_error_string(ERR_peek_error());
+    return text ? text : "";
+}
+
+static struct tls_info info(void)
+{
+    return tls_info(&pair.server);
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    memset(&pair, 0, sizeof pair);
+    ERR_clear_error();
+    blocks_before = mem_stats()->blocks;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    stop();
+    mem_fail_at(0, 0);
+    return mem_stats()->blocks == blocks_before ? 0 : -1;
+}
+
+/* Handshake. */
+
+static void handshake_tls13_agrees_on_h2(void **state)
+{
+    (void)state;
+    serve();
+    join(TLS1_3_VERSION);
+    assert_true(meet());
+    assert_string_equal(info().version, "TLSv1.3");
+    assert_string_equal(info().cipher, SSL_get_cipher_name(pair.client));
+    assert_string_equal(info().alpn, "h2");
+    assert_null(info().sni);
+}
+
+static void handshake_tls12_agrees_on_h2(void **state)
+{
+    (void)state;
+    serve();
+    join(TLS1_2_VERSION);
+    assert_true(meet());
+    assert_string_equal(info().version, "TLSv1.2");
+    assert_string_equal(info().cipher, "ECDHE-ECDSA-AES256-GCM-SHA384");
+    assert_string_equal(info().alpn, "h2");
+}
+
+static void handshake_tls11_refused(void **state)
+{
+    (void)state;
+    serve();
+    join(TLS1_1_VERSION);
+    assert_false(meet());
+    assert_int_equal(pair.rc, RC_PROTOCOL);
+    assert_string_equal(pair.why, "unsupported protocol");
+    assert_string_equal(client_error(), "tlsv1 alert protocol version");
+}
+
+static void handshake_with_cbc_alone_refused(void **state)
+{
+    (void)state;
+    serve();
+    join(TLS1_2_VERSION);
+    SSL_set_cipher_list(pair.client, "ECDHE-ECDSA-AES128-SHA256");
+    assert_false(meet());
+    assert_string_equal(pair.why, "no shared cipher");
+}
+
+static void handshake_with_chacha_first_gets_it(void **state)
+{
+    (void)state;
+    serve();
+    join(TLS1_3_VERSION);
+    SSL_set_ciphersuites(pair.client, "TLS_CHACHA20_POLY1305_SHA256:TLS_AES_256_GCM_SHA384");
+    assert_true(meet());
+    assert_string_equal(info().cipher, "TLS_CHACHA20_POLY1305_SHA256");
+}
+
+static void handshake_byte_by_byte(void **state)
+{
+    (void)state;
+    for (int version = TLS1_2_VERSION; version <= TLS1_3_VERSION; version++) {
+        serve();
+        join(version);
+        pair.step = 1;
+        assert_true(meet());
+        stop();
+    }
+}
+
+static void handshake_with_garbage_refused(void **state)
+{
+    (void)state;
+    serve();
+    join(TLS1_3_VERSION);
+    put("GET / HTTP/1.1\r\n", 16);
+    assert_int_equal(pair.rc, RC_PROTOCOL);
+    assert_string_equal(pair.why, "http request");
+}
+
+static void handshake_closed_by_client_fails(void **state)
+{
+    static const uint8_t close_notify[] = {21, 3, 1, 0, 2, 1, 0};
+    (void)state;
+    serve();
+    join(TLS1_2_VERSION);
+    (void)SSL_do_handshake(pair.client);
+    bring();
+    put(close_notify, sizeof close_notify);
+    assert_int_equal(pair.rc, RC_PROTOCOL);
+    assert_non_null(pair.why);
+}
+
+static void handshake_without_room_fails(void **state)
+{
+    (void)state;
+    serve();
+    join(TLS1_3_VERSION);
+    (void)SSL_do_handshake(pair.client);
+    wire.in_next = wire.in;
+    wire.in_left = (size_t)BIO_read(pair.from_client, wire.in, WIRE_IN);
+    wire.out_len = WIRE_OUT - 10;
+    assert_int_equal(pair.server.ops->handshake(&pair.server, &pair.why), RC_PROTOCOL);
+    assert_non_null(pair.why);
+    assert_int_equal(wire.out_len, WIRE_OUT - 10);
+}
+
+/* ALPN. */
+
+static void alpn_h2_among_others_chosen(void **state)
+{
+    (void)state;
+    serve();
+    join(TLS1_3_VERSION);
+    SSL_set_alpn_protos(pair.client, (const unsigned char *)"\10http/1.1\3h2c\2h2", 16);
+    assert_true(meet());
+    assert_string_equal(info().alpn, "h2");
+}
+
+static void alpn_absent_accepted(void **state)
+{
+    (void)state;
+    serve();
+    join(TLS1_3_VERSION);
+    SSL_set_alpn_protos(pair.client, NULL, 0);
+    assert_true(meet());
+    assert_null(info().alpn);
+}
+
+static void alpn_without_h2_refused(void **state)
+{
+    (void)state;
+    for (int version = TLS1_2_VERSION; version <= TLS1_3_VERSION; version++) {
+        serve();
+        join(version);
+        SSL_set_alpn_protos(pair.client, (const unsigned char *)"\10http/1.1\3h2c", 13);
+        assert_false(meet());
+        assert_int_equal(pair.rc, RC_PROTOCOL);
+        assert_string_equal(pair.why, "no application protocol");
+        assert_string_equal(client_error(), "tlsv1 alert no application protocol");
+        stop();
+    }
+}
+
+/* Names. */
+
+/* Whether a client that asks for the name is shown the certificate of another. */
+static bool shown(int version, const char *asked, const char *name)
+{
+    join(version);
+    SSL_set_tlsext_host_name(pair.client, asked);
+    assert_true(meet());
+    assert_string_equal(info().sni, asked);
+    assert_string_equal(info().alpn, "h2");
+    X509 *cert = SSL_get1_peer_certificate(pair.client);
+    bool is = X509_check_host(cert, name, 0, 0, NULL) == 1;
+    X509_free(cert);
+    leave();
+    return is;
+}
+
+static void sni_picks_the_certificate(void **state)
+{
+    (void)state;
+    serve_names();
+    for (int version = TLS1_2_VERSION; version <= TLS1_3_VERSION; version++) {
+        assert_true(shown(version, "first.test", "first.test"));
+        assert_true(shown(version, "second.test", "second.test"));
+        assert_true(shown(version, "SECOND.test", "second.test"));
+        assert_true(shown(version, "a.wild.test", "b.wild.test"));
+    }
+}
+
+static void sni_unknown_gets_the_first(void **state)
+{
+    (void)state;
+    serve_names();
+    assert_true(shown(TLS1_3_VERSION, "third.test", "first.test"));
+    assert_true(shown(TLS1_2_VERSION, "wild.test", "first.test"));
+    assert_true(shown(TLS1_3_VERSION, "a.b.wild.test", "first.test"));
+}
+
+static void sni_absent_gets_the_first(void **state)
+{
+    (void)state;
+    serve_names();
+    join(TLS1_3_VERSION);
+    assert_true(meet());
+    X509 *cert = SSL_get1_peer_certificate(pair.client);
+    assert_int_equal(X509_check_host(cert, "first.test", 0, 0, NULL), 1);
+    X509_free(cert);
+    assert_null(info().sni);
+}
+
+/* Certificates. */
+
+static void refused(enum file cert, enum file key, const char *format, ...)
+{
+    char expected[TLS_WHY], why[TLS_WHY] = "";
+    struct tls *tls = NULL;
+    const struct tls_files files[] = {
+        {paths[FIRST_CERT], paths[FIRST_KEY]}, {paths[cert], paths[key]}};
+    va_list args;
+    va_start(args, format);
+    vsnprintf(expected, sizeof expected, format, args);
+    va_end(args);
+    assert_int_equal(tls_new(files, 2, &tls, why), RC_INVALID);
+    assert_null(tls);
+    assert_string_equal(why, expected);
+    assert_int_equal(ERR_peek_error(), 0);
+}
+
+static void certificate_unreadable_named(void **state)
+{
+    (void)state;
+    refused(MISSING, FIRST_KEY, "certificate \"%s\" cannot be read: No such file or directory",
+        paths[MISSING]);
+    refused(GARBAGE, FIRST_KEY, "\"%s\" holds no PEM certificate", paths[GARBAGE]);
+    refused(FIRST_KEY, FIRST_KEY, "\"%s\" holds no PEM certificate", paths[FIRST_KEY]);
+}
+
+static void certificate_unusable_named(void **state)
+{
+    char why[TLS_WHY];
+    struct tls *tls;
+    (void)state;
+    refused(WEAK_CERT, WEAK_KEY, "certificate \"%s\" cannot be used: ee key too small",
+        paths[WEAK_CERT]);
+    const struct tls_files broken = {paths[BROKEN], paths[FIRST_KEY]};
+    assert_int_equal(tls_new(&broken, 1, &tls, why), RC_INVALID);
+    assert_non_null(strstr(why, "cannot be used: "));
+}
+
+static void key_unreadable_named(void **state)
+{
+    (void)state;
+    refused(FIRST_CERT, MISSING, "key \"%s\" cannot be read: No such file or directory",
+        paths[MISSING]);
+    refused(FIRST_CERT, GARBAGE, "\"%s\" holds no PEM private key", paths[GARBAGE]);
+    refused(FIRST_CERT, FIRST_CERT, "\"%s\" holds no PEM private key", paths[FIRST_CERT]);
+    refused(FIRST_CERT, BROKEN, "\"%s\" holds no PEM private key", paths[BROKEN]);
+}
+
+static void key_of_another_certificate_named(void **state)
+{
+    (void)state;
+    refused(FIRST_CERT, SECOND_KEY, "key \"%s\" does not match certificate \"%s\"",
+        paths[SECOND_KEY], paths[FIRST_CERT]);
+    refused(FIRST_CERT, RSA_KEY, "key \"%s\" does not match certificate \"%s\"", paths[RSA_KEY],
+        paths[FIRST_CERT]);
+}
+
+static void key_encrypted_named(void **state)
+{
+    static const char message[] = "key \"%s\" is encrypted: give one without a passphrase";
+    (void)state;
+    refused(FIRST_CERT, ENCRYPTED, message, paths[ENCRYPTED]);
+    refused(FIRST_CERT, ENCRYPTED_OLD, message, paths[ENCRYPTED_OLD]);
+}
+
+static void certificate_long_name_cut(void **state)
+{
+    char name[2 * TLS_WHY], why[TLS_WHY];
+    struct tls *tls;
+    (void)state;
+    memset(name, 'x', sizeof name);
+    name[sizeof name - 1] = '\0';
+    assert_int_equal(tls_new(&(struct tls_files){name, name}, 1, &tls, why), RC_INVALID);
+    assert_int_equal(strlen(why), TLS_WHY - 1);
+}
+
+static void certificate_chain_sent(void **state)
+{
+    (void)state;
+    serve_many(&(struct tls_files){paths[CHAIN], paths[FIRST_KEY]}, 1);
+    join(TLS1_3_VERSION);
+    assert_true(meet());
+    STACK_OF(X509) *chain = SSL_get_peer_cert_chain(pair.client);
+    assert_int_equal(sk_X509_num(chain), 2);
+    assert_int_equal(X509_check_host(sk_X509_value(chain, 1), "second.test", 0, 0, NULL), 1);
+}
+
+static void certificate_rsa_served(void **state)
+{
+    (void)state;
+    serve_many(&(struct tls_files){paths[RSA_CERT], paths[RSA_KEY]}, 1);
+    join(TLS1_2_VERSION);
+    assert_true(meet());
+    assert_string_equal(info().cipher, "ECDHE-RSA-AES256-GCM-SHA384");
+}
+
+static X509 *selfsigned(void)
+{
+    serve_many(NULL, 0);
+    join(TLS1_3_VERSION);
+    assert_true(meet());
+    X509 *cert = SSL_get1_peer_certificate(pair.client);
+    stop();
+    return cert;
+}
+
+/* Whether a client that trusts the certificate itself accepts it of a server. */
+static bool trusted(X509 *cert)
+{
+    X509_STORE *store = X509_STORE_new();
+    X509_STORE_CTX *ctx = X509_STORE_CTX_new();
+    X509_STORE_add_cert(store, cert);
+    X509_STORE_CTX_init(ctx, store, cert, NULL);
+    X509_STORE_CTX_set_default(ctx, "ssl_server");
+    X509_VERIFY_PARAM_set_flags(X509_STORE_CTX_get0_param(ctx), X509_V_FLAG_X509_STRICT);
+    bool ok = X509_verify_cert(ctx) == 1;
+    X509_STORE_CTX_free(ctx);
+    X509_STORE_free(store);
+    return ok;
+}
+
+static void selfsigned_serves_localhost(void **state)
+{
+    int days, seconds;
+    (void)state;
+    X509 *cert = selfsigned();
+    assert_int_equal(X509_check_host(cert, "localhost", 0, 0, NULL), 1);
+    assert_int_equal(X509_check_ip_asc(cert, "127.0.0.1", 0), 1);
+    assert_int_equal(X509_check_ip_asc(cert, "::1", 0), 1);
+    ASN1_TIME_diff(&days, &seconds, X509_get0_notBefore(cert), X509_get0_notAfter(cert));
+    assert_int_equal(days, 90);
+    assert_int_equal(X509_get_signature_nid(cert), NID_ecdsa_with_SHA256);
+    assert_int_equal(X509_get_key_usage(cert), KU_DIGITAL_SIGNATURE);
+    assert_int_equal(X509_get_extended_key_usage(cert), XKU_SSL_SERVER);
+    assert_true(trusted(cert));
+    X509_free(cert);
+}
+
+static void selfsigned_serial_random(void **state)
+{
+    (void)state;
+    X509 *a = selfsigned(), *b = selfsigned();
+    assert_int_not_equal(ASN1_INTEGER_cmp(X509_get0_serialNumber(a), X509_get0_serialNumber(b)), 0);
+    X509_free(a);
+    X509_free(b);
+}
+
+/* Sessions. */
+
+/* Meets under the name, with the session where there is one; returns what a later one takes. */
+static SSL_SESSION *visit(int version, const char *name, SSL_SESSION *session)
+{
+    join(version);
+    if (name)
+        SSL_set_tlsext_host_name(pair.client, name);
+    if (session)
+        SSL_set_session(pair.client, session);
+    assert_true(meet());
+    assert_int_equal(SSL_session_reused(pair.client), session != NULL);
+    assert_string_equal(info().alpn, "h2");
+    if (name)
+        assert_string_equal(info().sni, name);
+    else
+        assert_null(info().sni);
+    SSL_SESSION *next = SSL_get1_session(pair.client);
+    assert_true(SSL_SESSION_has_ticket(next) && SSL_SESSION_is_resumable(next));
+    leave();
+    SSL_SESSION_free(session);
+    return next;
+}
+
+static void resumption_under_any_name(void **state)
+{
+    static const char *const names[] = {NULL, "first.test", "second.test", "a.wild.test", "third"};
+    (void)state;
+    serve_names();
+    for (int version = TLS1_2_VERSION; version <= TLS1_3_VERSION; version++) {
+        for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+            SSL_SESSION *session = visit(version, names[i], NULL);
+            session = visit(version, names[i], session);
+            SSL_SESSION_free(visit(version, names[i], session));
+        }
+    }
+}
+
+static void resumption_with_another_server_starts_anew(void **state)
+{
+    (void)state;
+    serve();
+    SSL_SESSION *session = visit(TLS1_3_VERSION, NULL, NULL);
+    stop();
+    serve();
+    join(TLS1_3_VERSION);
+    SSL_set_session(pair.client, session);
+    assert_true(meet());
+    assert_false(SSL_session_reused(pair.client));
+    SSL_SESSION_free(session);
+}
+
+static void renegotiation_refused(void **state)
+{
+    (void)state;
+    serve();
+    join(TLS1_2_VERSION);
+    assert_true(meet());
+    SSL_renegotiate(pair.client);
+    (void)SSL_do_handshake(pair.client);
+    assert_true(bring());
+    assert_int_equal(pair.rc, RC_PROTOCOL);
+    (void)SSL_do_handshake(pair.client);
+    assert_string_equal(client_error(), "no renegotiation");
+    pair.server.ops->end(&pair.server);
+    assert_true(wire.out_len > 0);
+}
+
+static void key_update_passes_unseen(void **state)
+{
+    const uint8_t data[] = {pattern(0), pattern(1)};
+    (void)state;
+    serve();
+    join(TLS1_3_VERSION);
+    assert_true(meet());
+    SSL_key_update(pair.client, SSL_KEY_UPDATE_REQUESTED);
+    assert_int_equal(SSL_write(pair.client, data, 2), 2);
+    bring();
+    assert_int_equal(pair.rc, RC_AGAIN);
+    assert_int_equal(pair.received, 2);
+    uint8_t back[2];
+    assert_int_equal(pair.server.ops->seal(&pair.server, data, 2), RC_OK);
+    deliver();
+    assert_int_equal(SSL_read(pair.client, back, 2), 2);
+}
+
+/* Data. */
+
+enum { MIB = 1 << 20 };
+
+/* The client sends 1 MiB in pieces of the size. */
+static void upload(size_t piece)
+{
+    uint8_t data[30000];
+    for (size_t sent = 0; sent < MIB;) {
+        size_t n = piece < MIB - sent ? piece : MIB - sent;
+        for (size_t i = 0; i < n; i++)
+            data[i] = pattern(sent + i);
+        assert_int_equal(SSL_write(pair.client, data, (int)n), n);
+        bring();
+        assert_int_equal(pair.rc, RC_AGAIN);
+        sent += n;
+        assert_int_equal(pair.received, sent);
+    }
+}
+
+/* The server sends 1 MiB in pieces of the size, from the very room that it opens into. */
+static void download(size_t piece)
+{
+    uint8_t data[WIRE_RECORD];
+    for (size_t sent = 0; sent < MIB;) {
+        size_t n = piece < MIB - sent ? piece : MIB - sent;
+        for (size_t i = 0; i < n; i++)
+            wire.plain[i] = pattern(sent + i);
+        assert_int_equal(pair.server.ops->seal(&pair.server, wire.plain, n), RC_OK);
+        deliver();
+        assert_int_equal(SSL_read(pair.client, data, sizeof data), n);
+        for (size_t i = 0; i < n; i++, sent++) {
+            if (data[i] != pattern(sent))
+                fail_msg("byte %zu is wrong", sent);
+        }
+    }
+}
+
+static void data_both_ways(void **state)
+{
+    (void)state;
+    serve();
+    for (int version = TLS1_2_VERSION; version <= TLS1_3_VERSION; version++) {
+        join(version);
+        assert_true(meet());
+        upload(30000);
+        download(WIRE_RECORD);
+        pair.received = 0;
+        pair.step = 777;
+        upload(1000);
+        download(1000);
+        leave();
+    }
+}
+
+static void data_byte_by_byte(void **state)
+{
+    (void)state;
+    serve();
+    join(TLS1_3_VERSION);
+    pair.step = 1;
+    assert_true(meet());
+    upload(16384);
+}
+
+static void data_in_small_fragments(void **state)
+{
+    (void)state;
+    serve();
+    join(TLS1_2_VERSION);
+    SSL_set_tlsext_max_fragment_length(pair.client, TLSEXT_max_fragment_length_512);
+    assert_true(meet());
+    for (size_t i = 0; i < WIRE_RECORD; i++)
+        wire.plain[i] = 1;
+    while (wire.out_len < WIRE_MARK)
+        assert_int_equal(pair.server.ops->seal(&pair.server, wire.plain, WIRE_RECORD), RC_OK);
+}
+
+static void seal_of_nothing_adds_nothing(void **state)
+{
+    (void)state;
+    serve();
+    join(TLS1_3_VERSION);
+    assert_true(meet());
+    assert_int_equal(pair.server.ops->seal(&pair.server, wire.plain, 0), RC_OK);
+    assert_int_equal(wire.out_len, 0);
+}
+
+static void seal_without_room_fails(void **state)
+{
+    (void)state;
+    serve();
+    join(TLS1_3_VERSION);
+    assert_true(meet());
+    wire.out_len = WIRE_OUT - 100;
+    assert_int_equal(pair.server.ops->seal(&pair.server, wire.plain, 100), RC_NOMEM);
+    pair.server.ops->end(&pair.server);
+    assert_int_equal(wire.out_len, WIRE_OUT - 100);
+}
+
+static void stale_errors_ignored(void **state)
+{
+    const uint8_t data[] = {pattern(0)};
+    (void)state;
+    serve();
+    join(TLS1_3_VERSION);
+    ERR_raise(ERR_LIB_SSL, SSL_R_BAD_PACKET);
+    assert_int_equal(pair.server.ops->handshake(&pair.server, &pair.why), RC_AGAIN);
+    assert_true(meet());
+    assert_int_equal(SSL_write(pair.client, data, 1), 1);
+    ERR_raise(ERR_LIB_SSL, SSL_R_BAD_PACKET);
+    bring();
+    assert_int_equal(pair.rc, RC_AGAIN);
+    assert_int_equal(pair.received, 1);
+}
+
+/* The end. */
+
+static void close_notify_closes(void **state)
+{
+    const uint8_t data[] = {pattern(0)};
+    (void)state;
+    serve();
+    join(TLS1_3_VERSION);
+    assert_true(meet());
+    assert_int_equal(SSL_write(pair.client, data, 1), 1);
+    SSL_shutdown(pair.client);
+    bring();
+    assert_int_equal(pair.received, 1);
+    assert_int_equal(pair.rc, RC_CLOSED);
+    pair.server.ops->end(&pair.server);
+    deliver();
+    assert_int_equal(SSL_shutdown(pair.client), 1);
+}
+
+static void garbage_after_handshake_refused(void **state)
+{
+    (void)state;
+    for (int version = TLS1_2_VERSION; version <= TLS1_3_VERSION; version++) {
+        serve();
+        join(version);
+        assert_true(meet());
+        put("no record of TLS", 16);
+        assert_int_equal(pair.rc, RC_PROTOCOL);
+        pair.server.ops->end(&pair.server);
+        assert_int_equal(wire.out_len, 0);
+        stop();
+    }
+}
+
+static void forged_record_refused(void **state)
+{
+    uint8_t record[64] = {23, 3, 3, 0, 59};
+    (void)state;
+    serve();
+    join(TLS1_3_VERSION);
+    assert_true(meet());
+    put(record, sizeof record);
+    assert_int_equal(pair.rc, RC_PROTOCOL);
+    ERR_clear_error();
+    assert_true(SSL_read(pair.client, record, sizeof record) <= 0);
+    assert_string_equal(client_error(), "sslv3 alert bad record mac");
+}
+
+static void end_during_handshake_says_nothing(void **state)
+{
+    (void)state;
+    serve();
+    join(TLS1_3_VERSION);
+    pair.server.ops->end(&pair.server);
+    assert_int_equal(wire.out_len, 0);
+    (void)SSL_do_handshake(pair.client);
+    bring();
+    pair.server.ops->end(&pair.server);
+    assert_int_equal(wire.out_len, 0);
+}
+
+static void end_twice_says_it_once(void **state)
+{
+    char none;
+    (void)state;
+    serve();
+    join(TLS1_3_VERSION);
+    assert_true(meet());
+    pair.server.ops->end(&pair.server);
+    size_t once = wire.out_len;
+    assert_true(once > 0);
+    pair.server.ops->end(&pair.server);
+    assert_int_equal(wire.out_len, once);
+    deliver();
+    int got = SSL_read(pair.client, &none, 1);
+    assert_int_equal(SSL_get_error(pair.client, got), SSL_ERROR_ZERO_RETURN);
+}
+
+/* Memory. */
+
+static void memory_short_reported(void **state)
+{
+    char why[TLS_WHY] = "";
+    struct tls *tls = NULL;
+    struct transport t;
+    (void)state;
+    mem_fail_at(1, 0);
+    assert_int_equal(tls_new(NULL, 0, &tls, why), RC_NOMEM);
+    assert_null(tls);
+    assert_true(strlen(why) > 0);
+    serve();
+    mem_fail_at(1, 0);
+    assert_int_equal(tls_transport(&t, pair.tls, &wire), RC_NOMEM);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(handshake_tls13_agrees_on_h2),
+        TEST(handshake_tls12_agrees_on_h2),
+        TEST(handshake_tls11_refused),
+        TEST(handshake_with_cbc_alone_refused),
+        TEST(handshake_with_chacha_first_gets_it),
+        TEST(handshake_byte_by_byte),
+        TEST(handshake_with_garbage_refused),
+        TEST(handshake_closed_by_client_fails),
+        TEST(handshake_without_room_fails),
+        TEST(alpn_h2_among_others_chosen),
+        TEST(alpn_absent_accepted),
+        TEST(alpn_without_h2_refused),
+        TEST(sni_picks_the_certificate),
+        TEST(sni_unknown_gets_the_first),
+        TEST(sni_absent_gets_the_first),
+        TEST(certificate_unreadable_named),
+        TEST(certificate_unusable_named),
+        TEST(key_unreadable_named),
+        TEST(key_of_another_certificate_named),
+        TEST(key_encrypted_named),
+        TEST(certificate_long_name_cut),
+        TEST(certificate_chain_sent),
+        TEST(certificate_rsa_served),
+        TEST(selfsigned_serves_localhost),
+        TEST(selfsigned_serial_random),
+        TEST(resumption_under_any_name),
+        TEST(resumption_with_another_server_starts_anew),
+        TEST(renegotiation_refused),
+        TEST(key_update_passes_unseen),
+        TEST(data_both_ways),
+        TEST(data_byte_by_byte),
+        TEST(data_in_small_fragments),
+        TEST(seal_of_nothing_adds_nothing),
+        TEST(seal_without_room_fails),
+        TEST(stale_errors_ignored),
+        TEST(close_notify_closes),
+        TEST(garbage_after_handshake_refused),
+        TEST(forged_record_refused),
+        TEST(end_during_handshake_says_nothing),
+        TEST(end_twice_says_it_once),
+        TEST(memory_short_reported),
+    };
+    return cmocka_run_group_tests(tests, make_files, remove_files);
+}
