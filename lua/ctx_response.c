@@ -29,17 +29,23 @@ static int l_status(lua_State *L)
 }
 
 /* Raises for what response.h gave for a header. */
-static void check_header(lua_State *L, enum rc rc, struct str name, struct str value)
+static int refuse_header(lua_State *L, enum rc rc, struct str name, struct str value)
 {
     const char *problem = field_header_problem(name);
     if (!problem)
         problem = field_value_problem(value);
     if (rc == RC_INVALID)
-        luaL_error(L, "header \"%s\" %s", name.p, problem ? problem : "is no number of bytes");
+        return luaL_error(
+            L, "header \"%s\" %s", name.p, problem ? problem : "is no number of bytes");
     if (rc == RC_STATE)
-        luaL_error(L, "header \"%s\" comes too late: the headers are sent", name.p);
+        return luaL_error(L, "header \"%s\" comes too late: the headers are sent", name.p);
+    return luaL_error(L, "header \"%s\": %s", name.p, rc_text(rc));
+}
+
+static void check_header(lua_State *L, enum rc rc, struct str name, struct str value)
+{
     if (rc)
-        luaL_error(L, "header \"%s\": %s", name.p, rc_text(rc));
+        refuse_header(L, rc, name, value);
 }
 
 /* Sets, or with nil removes, the header whose name and value are at the indices. */

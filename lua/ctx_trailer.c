@@ -26,14 +26,14 @@ static int l_supports_trailers(lua_State *L)
 }
 
 /* Raises for what response.h gave for a trailer. */
-static void check_rc(lua_State *L, enum rc rc, const char *problem, const char *late)
+static int refuse(lua_State *L, enum rc rc, const char *problem, const char *late)
 {
+    const char *name = lua_tostring(L, 1);
     if (rc == RC_INVALID)
-        luaL_error(L, "trailer \"%s\" %s", lua_tostring(L, 1), problem);
+        return luaL_error(L, "trailer \"%s\" %s", name, problem);
     if (rc == RC_STATE)
-        luaL_error(L, "trailer \"%s\" comes too late: %s", lua_tostring(L, 1), late);
-    if (rc)
-        luaL_error(L, "trailer \"%s\": %s", lua_tostring(L, 1), rc_text(rc));
+        return luaL_error(L, "trailer \"%s\" comes too late: %s", name, late);
+    return luaL_error(L, "trailer \"%s\": %s", name, rc_text(rc));
 }
 
 static int l_declare_trailer(lua_State *L)
@@ -41,7 +41,8 @@ static int l_declare_trailer(lua_State *L)
     struct ctx *c = ctx_live(L);
     struct str name = check_str(L, 1);
     enum rc rc = response_declare_trailer(&c->x->response, name);
-    check_rc(L, rc, field_trailer_problem(name), "the headers are sent");
+    if (rc)
+        return refuse(L, rc, field_trailer_problem(name), "the headers are sent");
     return 0;
 }
 
@@ -50,9 +51,10 @@ static int l_append_trailer(lua_State *L)
     struct ctx *c = ctx_live(L);
     struct str name = check_str(L, 1), value = check_str(L, 2);
     enum rc rc = response_append_trailer(&c->x->response, name, value);
+    if (!rc)
+        return 0;
     const char *problem = field_trailer_problem(name);
-    check_rc(L, rc, problem ? problem : field_value_problem(value), "the response has ended");
-    return 0;
+    return refuse(L, rc, problem ? problem : field_value_problem(value), "the response has ended");
 }
 
 /* A reset code: a number of RFC 9113 section 7 or its name. */

@@ -6,7 +6,10 @@
 #include <string.h>
 #include <yajl/yajl_parse.h>
 
-enum { OBJECT = -1 };
+enum {
+    OBJECT = -1,
+    OBJECT_ROOM = 4, /* keys that an object gets room for at once: saves rehashing */
+};
 
 /*
  * One document being read. A callback that allocates may start a finalizer, and that may decode a
@@ -49,7 +52,7 @@ static int enter(struct decoder *d, lua_Integer count)
     if (d->depth == JSON_DEPTH)
         return refuse(d, "more than 100 levels");
     luaL_checkstack(d->pool.L, LUA_MINSTACK, "json.decode");
-    lua_createtable(d->pool.L, 0, count == OBJECT ? 4 : 0);
+    lua_createtable(d->pool.L, 0, count == OBJECT ? OBJECT_ROOM : 0);
     d->counts[d->depth++] = count;
     return 1;
 }
@@ -176,8 +179,8 @@ static size_t find_half_pair(const char *text, size_t n)
     return n;
 }
 
-/* Where the text has what yajl would take: bytes that are not UTF-8, halves of surrogate pairs
- * (RFC 8259, section 8.2), and \v and \f as white space. Raises in those cases. */
+/* Raises for what yajl would take: bytes that are not UTF-8, halves of surrogate pairs (RFC 8259,
+ * section 8.2), and \v and \f as white space. */
 static void check_text(lua_State *L, const char *text, size_t n)
 {
     size_t at = json_utf8_length(text, n);
@@ -200,13 +203,17 @@ static bool parse(struct decoder *d, const char *text, size_t n, size_t *at)
     yajl_alloc_funcs funcs = json_pool_funcs(&d->pool);
     d->parser = yajl_alloc(&callbacks, &funcs, d);
     yajl_config(d->parser, yajl_dont_validate_strings, 1);
+    yajl_config(d->parser, yajl_allow_trailing_garbage, 1); /* yajl misses a string without end */
     yajl_status status = yajl_parse(d->parser, (const unsigned char *)text, n);
     *at = yajl_get_bytes_consumed(d->parser);
-    if (status == yajl_status_ok) {
-        *at = n;
-        status = yajl_complete_parse(d->parser);
+    if (status != yajl_status_ok)
+        return false;
+    *at += strspn(text + *at, " \t\r\n");
+    if (*at < n) {
+        ++*at;
+        return refuse(d, "trailing garbage");
     }
-    return status == yajl_status_ok;
+    return yajl_complete_parse(d->parser) == yajl_status_ok;
 }
 
 /* yajl's own words, without what it puts around them: "parse error: " and the end of the line. */

@@ -80,9 +80,18 @@ void *arena_alloc(struct arena *a, size_t size)
     return alloc(a, size, ALIGNMENT);
 }
 
+char *arena_bytes(struct arena *a, size_t size)
+{
+    if (size > (size_t)(a->end - a->next))
+        return alloc(a, size, 1);
+    char *found = a->next;
+    a->next += size;
+    return found;
+}
+
 char *arena_copy(struct arena *a, const void *data, size_t size)
 {
-    char *copy = alloc(a, size + 1, 1);
+    char *copy = arena_bytes(a, size + 1);
     if (!copy)
         return NULL;
     if (size)

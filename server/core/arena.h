@@ -21,6 +21,8 @@ void arena_fini(struct arena *a);
 
 /* Aligned for any type. NULL when out of memory or past the maximum. */
 void *arena_alloc(struct arena *a, size_t size);
+/* Not aligned, for text. */
+char *arena_bytes(struct arena *a, size_t size);
 /* A copy of size bytes with a NUL behind it. */
 char *arena_copy(struct arena *a, const void *data, size_t size);
 

@@ -21,14 +21,16 @@ struct class
 
 static struct class classes[CLASS_COUNT];
 static struct mem_stats stats;
+
+/* With sanitizers on, nothing is kept, and requests can be told to fail. */
+#if defined(__SANITIZE_ADDRESS__)
+enum { KEEP = 0, CAN_FAIL = 1 };
+#else
+enum { KEEP = MEM_CLASS_KEEP, CAN_FAIL = 0 };
+#endif
+
 static uint64_t fail_at, requests;
 static int fail_sticky;
-
-#if defined(__SANITIZE_ADDRESS__)
-enum { KEEP = 0 };
-#else
-enum { KEEP = MEM_CLASS_KEEP };
-#endif
 
 const struct mem_stats *mem_stats(void)
 {
@@ -43,6 +45,8 @@ void mem_fail_at(uint64_t n, int sticky)
 
 static int told_to_fail(void)
 {
+    if (!CAN_FAIL)
+        return 0;
     requests++;
     return fail_at && (requests == fail_at || (fail_sticky && requests > fail_at));
 }
@@ -68,24 +72,26 @@ static void *system_alloc(size_t size)
     return malloc(size);
 }
 
+static void *take_kept(struct class *c, size_t size)
+{
+    struct kept *k = c->first;
+    if (k) {
+        c->first = k->next;
+        c->kept_bytes -= size;
+    }
+    return k;
+}
+
 void *mem_get(size_t size)
 {
     if (told_to_fail())
         return NULL;
-    void *block;
-    if (size > MEM_POOLED) {
-        block = system_alloc(size);
-    } else {
-        size_t rounded = size;
-        struct class *c = &classes[class_of(&rounded)];
-        if (c->first) {
-            block = c->first;
-            c->first = c->first->next;
-            c->kept_bytes -= rounded;
-        } else {
-            block = system_alloc(KEEP ? rounded : size);
-        }
-    }
+    void *block = NULL;
+    size_t rounded = size;
+    if (KEEP && size <= MEM_POOLED)
+        block = take_kept(&classes[class_of(&rounded)], rounded);
+    if (!block)
+        block = system_alloc(rounded);
     if (block) {
         stats.blocks++;
         stats.bytes += size;

@@ -52,17 +52,17 @@ static enum rc store_field(
     struct h2_stream *st, struct fields *list, struct str name, struct str value)
 {
     struct exchange *x = &st->exchange;
-    value.p = arena_copy(&x->arena, value.p, value.n);
-    if (!value.p)
+    char *copy = arena_bytes(&x->arena, name.n + value.n);
+    if (!copy)
         return RC_NOMEM;
-    if (name.p[0] == ':') {
-        set_pseudo(&x->request, name, value);
-        return RC_OK;
-    }
-    name.p = arena_copy(&x->arena, name.p, name.n);
-    if (!name.p)
-        return RC_NOMEM;
-    return fields_add(list, &x->arena, name, value);
+    memcpy(copy, name.p, name.n);
+    memcpy(copy + name.n, value.p, value.n);
+    name.p = copy;
+    value.p = copy + name.n;
+    if (name.p[0] != ':')
+        return fields_add(list, &x->arena, name, value);
+    set_pseudo(&x->request, name, value);
+    return RC_OK;
 }
 
 static int on_header(nghttp2_session *ng, const nghttp2_frame *frame, const uint8_t *name,

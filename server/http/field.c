@@ -25,17 +25,20 @@ bool field_same_name(struct str a, struct str b)
     return true;
 }
 
-static bool is_one_of(struct str name, const char *const *list)
+/* Most names differ from those of a list in length or in their first letter. */
+static bool is_one_of(struct str name, const struct str *list, size_t count)
 {
-    for (; *list; list++)
-        if (field_same_name(name, str_of(*list)))
+    for (size_t i = 0; i < count; i++)
+        if (list[i].n == name.n && list[i].p[0] == lower(name.p[0]) &&
+            field_same_name(list[i], name))
             return true;
     return false;
 }
 
 static bool has_prefix(struct str name, struct str prefix)
 {
-    return name.n >= prefix.n && field_same_name((struct str){name.p, prefix.n}, prefix);
+    return name.n >= prefix.n && lower(name.p[0]) == prefix.p[0] &&
+           field_same_name((struct str){name.p, prefix.n}, prefix);
 }
 
 const char *field_name_problem(struct str name)
@@ -60,27 +63,34 @@ const char *field_value_problem(struct str value)
     return NULL;
 }
 
+#define NAME(literal) \
+    { \
+        literal, sizeof(literal) - 1 \
+    }
+#define IS_ONE_OF(name, list) is_one_of(name, list, sizeof(list) / sizeof *(list))
+
 const char *field_header_problem(struct str name)
 {
-    static const char *const specific[] = {
-        "connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade", NULL};
+    static const struct str specific[] = {NAME("connection"), NAME("keep-alive"),
+        NAME("proxy-connection"), NAME("transfer-encoding"), NAME("upgrade")};
     const char *problem = field_name_problem(name);
     if (problem)
         return problem;
-    return is_one_of(name, specific) ? "is specific to the connection and set by the server" : NULL;
+    return IS_ONE_OF(name, specific) ? "is specific to the connection and set by the server" : NULL;
 }
 
 const char *field_trailer_problem(struct str name)
 {
-    static const char *const forbidden[] = {/* framing and routing */
-        "trailer", "te", "host", "max-forwards",
+    static const struct str forbidden[] = {/* framing and routing */
+        NAME("trailer"), NAME("te"), NAME("host"), NAME("max-forwards"),
         /* request modifiers and conditions */
-        "expect", "range", "accept-ranges", "pragma", "cache-control",
+        NAME("expect"), NAME("range"), NAME("accept-ranges"), NAME("pragma"), NAME("cache-control"),
         /* authentication and state */
-        "authorization", "www-authenticate", "proxy-authenticate", "proxy-authorization", "realm",
-        "cookie", "set-cookie",
+        NAME("authorization"), NAME("www-authenticate"), NAME("proxy-authenticate"),
+        NAME("proxy-authorization"), NAME("realm"), NAME("cookie"), NAME("set-cookie"),
         /* response control data */
-        "age", "date", "expires", "location", "retry-after", "vary", "warning", NULL};
+        NAME("age"), NAME("date"), NAME("expires"), NAME("location"), NAME("retry-after"),
+        NAME("vary"), NAME("warning")};
     const char *problem = field_header_problem(name);
     if (problem)
         return problem;
@@ -88,7 +98,7 @@ const char *field_trailer_problem(struct str name)
     /* RFC 9530 section 2 makes this one for trailers above all. */
     if (about_content && field_same_name(name, STR("content-digest")))
         return NULL;
-    if (about_content || has_prefix(name, STR("if-")) || is_one_of(name, forbidden))
+    if (about_content || has_prefix(name, STR("if-")) || IS_ONE_OF(name, forbidden))
         return "may not be sent as a trailer (RFC 9110 6.5.1)";
     return NULL;
 }

@@ -2,8 +2,6 @@
 
 #include "core/clock.h"
 
-#include <stdio.h>
-
 void response_init(struct response *r, struct arena *arena)
 {
     *r = (struct response){.state = RESPONSE_OPEN, .status = 200, .arena = arena};
@@ -246,12 +244,16 @@ static bool wants_length(const struct response *r)
 
 static enum rc add_length(struct response *r)
 {
-    char digits[24];
-    int n = snprintf(digits, sizeof digits, "%llu", (unsigned long long)r->written);
-    char *copy = arena_copy(r->arena, digits, (size_t)n);
+    char digits[20], *first = digits + sizeof digits;
+    uint64_t rest = r->written;
+    do
+        *--first = (char)('0' + rest % 10);
+    while (rest /= 10);
+    size_t n = (size_t)(digits + sizeof digits - first);
+    const char *copy = arena_copy(r->arena, first, n);
     if (!copy)
         return RC_NOMEM;
-    return fields_add(&r->head, r->arena, STR("content-length"), (struct str){copy, (size_t)n});
+    return fields_add(&r->head, r->arena, STR("content-length"), (struct str){copy, n});
 }
 
 enum rc response_take_head(struct response *r)

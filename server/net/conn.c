@@ -285,10 +285,9 @@ static void feed(struct conn *c)
     c->loop->wire->in_left = 0;
 }
 
-static void on_readable(struct ev_loop *ev, ev_io *watcher, int events)
+/* Takes what the socket has, up to a wire full. */
+static void take_input(struct conn *c)
 {
-    (void)ev, (void)events;
-    struct conn *c = container_of(watcher, struct conn, readable);
     struct wire *w = c->loop->wire;
     ssize_t n = recv(c->fd, w->in, sizeof w->in, 0);
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
@@ -306,6 +305,15 @@ static void on_readable(struct ev_loop *ev, ev_io *watcher, int events)
     if (c->state != CONN_DEAD && w->out_len)
         flush_or_close(c);
     w->out_len = 0;
+}
+
+static void on_readable(struct ev_loop *ev, ev_io *w, int events)
+{
+    (void)ev, (void)events;
+    struct conn *c = container_of(w, struct conn, readable);
+    struct loop *l = c->loop;
+    take_input(c);
+    loop_turn(l);
 }
 
 /* Life. */

@@ -35,19 +35,24 @@ static void reap(struct loop *l)
         conn_free(conn_of_dirty(node));
 }
 
-static void on_turn(struct ev_loop *ev, ev_prepare *w, int events)
+void loop_turn(struct loop *l)
 {
-    (void)events;
-    struct loop *l = container_of(w, struct loop, turn);
     bool more = l->handler->ops->run(l->handler);
     send_dirty(l);
     reap(l);
+    if (more || !list_empty(&l->dirty))
+        ev_idle_start(l->ev, &l->more);
+    else
+        ev_idle_stop(l->ev, &l->more);
+}
+
+static void on_round(struct ev_loop *ev, ev_prepare *w, int events)
+{
+    (void)events;
+    struct loop *l = container_of(w, struct loop, round);
+    loop_turn(l);
     if (l->going && list_empty(&l->conns))
         ev_break(ev, EVBREAK_ALL);
-    if (more || !list_empty(&l->dirty))
-        ev_idle_start(ev, &l->more);
-    else
-        ev_idle_stop(ev, &l->more);
 }
 
 /* While it is active, the loop does not block. */
@@ -97,11 +102,11 @@ enum rc loop_init(
     list_init(&l->conns);
     list_init(&l->dirty);
     list_init(&l->dead);
-    ev_prepare_init(&l->turn, on_turn);
+    ev_prepare_init(&l->round, on_round);
     ev_idle_init(&l->more, on_more);
     timer_init(&l->sweep, ev, on_sweep);
     timer_init(&l->notice, ev, on_notice);
-    ev_prepare_start(ev, &l->turn);
+    ev_prepare_start(ev, &l->round);
     timer_start(&l->sweep, sweep_seconds);
     return RC_OK;
 }
@@ -113,7 +118,7 @@ void loop_fini(struct loop *l)
         conn_close(c, "shutdown");
         conn_free(c);
     }
-    ev_prepare_stop(l->ev, &l->turn);
+    ev_prepare_stop(l->ev, &l->round);
     ev_idle_stop(l->ev, &l->more);
     timer_stop(&l->sweep);
     timer_stop(&l->notice);

@@ -1,10 +1,13 @@
 /*
- * The worker's turn. One libev loop, no threads; each turn has four steps:
+ * The worker's turn. One libev loop, no threads; each turn has four steps, which nothing nests in:
  *
  *     recv   readable sockets → transport → session → exchanges
  *     run    the handler does what was queued
  *     send   each dirty connection: session → transport → socket
  *     reap   what was marked dead is freed
+ *
+ * A turn follows each connection's input, while what it brought is still in the processor's caches,
+ * and each round of the libev loop, for timers and what was left over.
  *
  * It owns its connections; the handler, the limits and the libev loop are borrowed.
  */
@@ -42,7 +45,7 @@ struct loop {
     struct list dead;  /* those to be freed, by conn.dirty */
     uint64_t opened;   /* connections so far */
     bool going;        /* loop_shut_down was called */
-    ev_prepare turn;
+    ev_prepare round;
     ev_idle more;
     struct timer sweep;  /* looks for timeouts, once a second */
     struct timer notice; /* between the two steps of a graceful end */
@@ -53,6 +56,8 @@ enum rc loop_init(struct loop *l, struct ev_loop *ev, struct handler *handler,
     const struct net_limits *limits) MUST_CHECK;
 /* Closes all connections at once and frees what l owns. */
 void loop_fini(struct loop *l);
+/* The run, send and reap steps. */
+void loop_turn(struct loop *l);
 /* Starts a graceful end of all connections (RFC 9113 6.8): two GOAWAYs, and exchanges finish. The
  * loop ends by itself (ev_break) when the last connection has closed. */
 void loop_shut_down(struct loop *l);

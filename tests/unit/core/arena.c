@@ -123,6 +123,20 @@ static void Copy_Bytes_EndInNul(void **state)
     arena_fini(&a);
 }
 
+static void Copy_ExactFit_NotOneMore(void **state)
+{
+    (void)state;
+    static const char data[FIRST];
+    struct arena a;
+    arena_init(&a, first, FIRST, MAX);
+    assert_false(in_first(arena_copy(&a, data, FIRST)));
+    arena_fini(&a);
+    arena_init(&a, first, FIRST, MAX);
+    assert_true(in_first(arena_copy(&a, data, FIRST - 1)));
+    assert_false(in_first(arena_copy(&a, data, 0)));
+    arena_fini(&a);
+}
+
 static void Fini_Twice_Harmless(void **state)
 {
     (void)state;
@@ -145,6 +159,7 @@ int main(void)
         check(Alloc_NoMaximum_HugeIsNull),
         check(Alloc_MemoryRunsOut_NullThenGoesOn),
         check(Copy_Bytes_EndInNul),
+        check(Copy_ExactFit_NotOneMore),
         check(Fini_Twice_Harmless),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

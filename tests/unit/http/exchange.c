@@ -1,0 +1,456 @@
+#include "http/exchange.h"
+
+#include "../check.h"
+
+#include "http/code.h"
+#include "http/handler.h"
+
+enum { BODY_MAX = 1000 };
+
+/* A host and a handler that count what they are told. */
+static struct {
+    int dirty, detached, started, readable, writable, aborted;
+    size_t consumed;
+    const char *reason;
+} told;
+
+static void on_dirty(struct exchange *x)
+{
+    (void)x;
+    told.dirty++;
+}
+
+static void on_consumed(struct exchange *x, size_t n)
+{
+    (void)x;
+    told.consumed += n;
+}
+
+static void on_detached(struct exchange *x)
+{
+    assert_null(x->instance);
+    told.detached++;
+}
+
+static void on_start(struct handler *h, struct exchange *x)
+{
+    told.started++;
+    x->instance = h;
+}
+
+static void on_readable(struct exchange *x)
+{
+    (void)x;
+    told.readable++;
+}
+
+static void on_writable(struct exchange *x)
+{
+    assert_int_equal(x->want, WANT_NOTHING);
+    told.writable++;
+}
+
+static void on_abort(struct exchange *x, const char *reason)
+{
+    assert_int_equal(x->response.state, RESPONSE_ABORTED);
+    told.aborted++;
+    told.reason = reason;
+}
+
+static const struct exchange_host host = {on_dirty, on_consumed, on_detached};
+static const struct handler_ops ops = {on_start, on_readable, on_writable, on_abort, NULL};
+static struct handler handler = {&ops};
+static const struct peer peer = {.remote = "127.0.0.1:1", .protocol = "HTTP/2"};
+
+static struct exchange exchange;
+
+/* A new exchange, its handler not yet started. */
+static struct exchange *begin(void)
+{
+    memset(&told, 0, sizeof told);
+    memset(&exchange, 0xaa, sizeof exchange);
+    exchange_init(&exchange, &host, &peer, &handler, BODY_MAX);
+    exchange.request.method = STR("GET");
+    return &exchange;
+}
+
+static struct exchange *begin_started(void)
+{
+    struct exchange *x = begin();
+    exchange_start(x);
+    return x;
+}
+
+static void end(struct exchange *x)
+{
+    exchange_fini(x);
+}
+
+static void take_body(struct exchange *x)
+{
+    assert_int_equal(response_take_head(&x->response), RC_OK);
+    bytes_drop(&x->response.body, x->response.body.len);
+    x->response.head_handed = true;
+}
+
+static void Init_Fini_CountedAsLive(void **state)
+{
+    (void)state;
+    struct exchange *x = begin();
+    assert_int_equal(live.exchanges, 1);
+    assert_null(x->instance);
+    assert_int_equal(x->response.state, RESPONSE_OPEN);
+    end(x);
+    assert_int_equal(live.exchanges, 0);
+}
+
+static void Start_Methods_OnlyHeadAnswersHead(void **state)
+{
+    (void)state;
+    static const char *const methods[] = {"GET", "HEAD", "head", "POST", "HEADER"};
+    for (size_t i = 0; i < count_of(methods); i++) {
+        struct exchange *x = begin();
+        x->request.method = str_of(methods[i]);
+        exchange_start(x);
+        assert_int_equal(x->response.answers_head, i == 1);
+        assert_int_equal(told.started, 1);
+        end(x);
+    }
+}
+
+static void Receive_Attached_QueuedAndTold(void **state)
+{
+    (void)state;
+    struct exchange *x = begin_started();
+    size_t n;
+    assert_int_equal(exchange_receive(x, "one", 3), RC_OK);
+    assert_int_equal(exchange_receive(x, "two", 3), RC_OK);
+    assert_int_equal(told.readable, 2);
+    assert_memory_equal(exchange_peek(x, &n), "onetwo", 6);
+    assert_int_equal(n, 6);
+    exchange_receive_end(x);
+    assert_int_equal(told.readable, 3);
+    assert_true(x->request.ended);
+    end(x);
+}
+
+static void Receive_Detached_NotTold(void **state)
+{
+    (void)state;
+    struct exchange *x = begin_started();
+    exchange_detach(x);
+    assert_int_equal(exchange_receive(x, "one", 3), RC_OK);
+    exchange_receive_end(x);
+    assert_int_equal(told.readable, 0);
+    assert_true(x->request.ended);
+    end(x);
+}
+
+static void Receive_PastMaximum_Limit(void **state)
+{
+    (void)state;
+    static const char data[BODY_MAX];
+    struct exchange *x = begin_started();
+    assert_int_equal(exchange_receive(x, data, BODY_MAX), RC_OK);
+    assert_int_equal(exchange_receive(x, data, 1), RC_LIMIT);
+    assert_int_equal(told.readable, 1);
+    assert_int_equal(x->request.body.len, BODY_MAX);
+    end(x);
+}
+
+static void Receive_MemoryRunsOut_NotTold(void **state)
+{
+    (void)state;
+    struct exchange *x = begin_started();
+    mem_fail_at(1, 0);
+    assert_int_equal(exchange_receive(x, "one", 3), RC_NOMEM);
+    assert_int_equal(told.readable, 0);
+    end(x);
+}
+
+static void Consume_Part_HostIsTold(void **state)
+{
+    (void)state;
+    struct exchange *x = begin_started();
+    size_t n;
+    assert_int_equal(exchange_receive(x, "onetwo", 6), RC_OK);
+    exchange_consume(x, 4);
+    assert_int_equal(told.consumed, 4);
+    assert_memory_equal(exchange_peek(x, &n), "wo", 2);
+    exchange_consume(x, 2);
+    assert_int_equal(told.consumed, 6);
+    assert_null(exchange_peek(x, &n));
+    assert_int_equal(n, 0);
+    end(x);
+}
+
+static void Respond_Operations_MakeDirty(void **state)
+{
+    (void)state;
+    struct exchange *x = begin_started();
+    size_t taken;
+    assert_int_equal(exchange_flush(x), RC_OK);
+    assert_int_equal(told.dirty, 1);
+    assert_int_equal(exchange_write(x, "body", 4, &taken), RC_OK);
+    assert_int_equal(taken, 4);
+    assert_int_equal(told.dirty, 2);
+    assert_int_equal(exchange_finish(x), RC_OK);
+    assert_int_equal(told.dirty, 3);
+    assert_int_equal(exchange_flush(x), RC_STATE);
+    assert_int_equal(exchange_write(x, "body", 4, &taken), RC_STATE);
+    assert_int_equal(exchange_finish(x), RC_STATE);
+    assert_int_equal(told.dirty, 3);
+    end(x);
+}
+
+static void fill_queue(struct exchange *x)
+{
+    static const char data[RESPONSE_QUEUE_HIGH];
+    size_t taken;
+    assert_int_equal(exchange_write(x, data, sizeof data, &taken), RC_OK);
+    assert_int_equal(taken, sizeof data);
+}
+
+static void Want_Room_MetAtLowMark(void **state)
+{
+    (void)state;
+    struct exchange *x = begin_started();
+    fill_queue(x);
+    x->want = WANT_ROOM;
+    bytes_drop(&x->response.body, RESPONSE_QUEUE_HIGH - RESPONSE_QUEUE_LOW - 1);
+    exchange_progress(x);
+    assert_int_equal(told.writable, 0);
+    assert_int_equal(x->want, WANT_ROOM);
+    bytes_drop(&x->response.body, 1);
+    exchange_progress(x);
+    exchange_progress(x);
+    assert_int_equal(told.writable, 1);
+    end(x);
+}
+
+static void Want_Handed_MetWithHeadAndBodyGone(void **state)
+{
+    (void)state;
+    struct exchange *x = begin_started();
+    size_t taken;
+    x->want = WANT_HANDED;
+    assert_int_equal(exchange_flush(x), RC_OK);
+    assert_false(exchange_want_met(x));
+    assert_int_equal(exchange_write(x, "body", 4, &taken), RC_OK);
+    x->response.head_handed = true;
+    assert_false(exchange_want_met(x));
+    bytes_drop(&x->response.body, 4);
+    assert_true(exchange_want_met(x));
+    exchange_progress(x);
+    assert_int_equal(told.writable, 1);
+    end(x);
+}
+
+static void Want_Sent_MetAtTheEndAlone(void **state)
+{
+    (void)state;
+    struct exchange *x = begin_started();
+    x->want = WANT_SENT;
+    assert_int_equal(exchange_finish(x), RC_OK);
+    take_body(x);
+    assert_false(exchange_want_met(x));
+    x->response.state = RESPONSE_SENT;
+    assert_true(exchange_want_met(x));
+    exchange_progress(x);
+    assert_int_equal(told.writable, 1);
+    end(x);
+}
+
+static void Progress_NothingWantedOrDetached_NotTold(void **state)
+{
+    (void)state;
+    struct exchange *x = begin_started();
+    exchange_progress(x);
+    assert_int_equal(told.writable, 0);
+    x->want = WANT_ROOM;
+    exchange_detach(x);
+    exchange_progress(x);
+    assert_int_equal(told.writable, 0);
+    end(x);
+}
+
+static void Abort_Attached_ToldOnceWithReason(void **state)
+{
+    (void)state;
+    struct exchange *x = begin_started();
+    fill_queue(x);
+    exchange_abort(x, "connection lost");
+    assert_int_equal(told.aborted, 1);
+    assert_string_equal(told.reason, "connection lost");
+    assert_null(x->instance);
+    assert_int_equal(x->response.body.len, 0);
+    assert_int_equal(response_next(&x->response), RESPONSE_NOTHING);
+    exchange_abort(x, "again");
+    assert_int_equal(told.aborted, 1);
+    assert_int_equal(told.detached, 0);
+    end(x);
+}
+
+static void Abort_NeverStarted_NobodyTold(void **state)
+{
+    (void)state;
+    struct exchange *x = begin();
+    exchange_abort(x, "CANCEL");
+    assert_int_equal(told.aborted, 0);
+    assert_int_equal(x->response.state, RESPONSE_ABORTED);
+    end(x);
+}
+
+static void assert_field(const struct exchange *x, const char *name, const char *value)
+{
+    const struct field *f = fields_find(&x->response.head, str_of(name));
+    assert_non_null(f);
+    assert_str(f->value, value);
+}
+
+static void Respond_BeforeHead_ReplacesAll(void **state)
+{
+    (void)state;
+    struct exchange *x = begin_started();
+    struct response *r = &x->response;
+    size_t taken, n;
+    assert_int_equal(response_set_header(r, STR("x"), STR("1")), RC_OK);
+    assert_int_equal(response_append_trailer(r, STR("t"), STR("1")), RC_OK);
+    assert_int_equal(exchange_write(x, "half", 4, &taken), RC_OK);
+    exchange_respond(x, 405, STR("no\n"), "GET, HEAD");
+    assert_int_equal(r->state, RESPONSE_FINISHED);
+    assert_int_equal(r->status, 405);
+    assert_int_equal(r->trailers.count, 0);
+    assert_null(fields_find(&r->head, STR("x")));
+    assert_field(x, "content-type", "text/plain; charset=utf-8");
+    assert_field(x, "allow", "GET, HEAD");
+    assert_memory_equal(bytes_front(&r->body, &n), "no\n", 3);
+    assert_false(x->reset_wanted);
+    assert_int_equal(told.dirty, 2);
+    assert_non_null(x->instance);
+    end(x);
+}
+
+static void Respond_NoTextNoAllow_HeadOnly(void **state)
+{
+    (void)state;
+    struct exchange *x = begin_started();
+    exchange_respond(x, 404, STR(""), NULL);
+    assert_null(fields_find(&x->response.head, STR("allow")));
+    assert_int_equal(response_next(&x->response), RESPONSE_HEAD_END);
+    end(x);
+}
+
+static void assert_reset(const struct exchange *x, uint32_t code)
+{
+    assert_true(x->reset_wanted);
+    assert_int_equal(x->reset_code, code);
+    assert_int_equal(x->response.state, RESPONSE_ABORTED);
+    assert_null(x->instance);
+    assert_int_equal(told.detached, 1);
+    assert_int_equal(told.aborted, 0);
+}
+
+static void Respond_HeadTaken_ResetInstead(void **state)
+{
+    (void)state;
+    struct exchange *x = begin_started();
+    assert_int_equal(exchange_flush(x), RC_OK);
+    take_body(x);
+    exchange_respond(x, 500, STR("oops\n"), NULL);
+    assert_reset(x, ERROR_INTERNAL_ERROR);
+    end(x);
+}
+
+static void Respond_MemoryRunsOut_ResetInstead(void **state)
+{
+    (void)state;
+    struct exchange *x = begin_started();
+    mem_fail_at(1, 1);
+    exchange_respond(x, 500, STR("oops\n"), NULL);
+    mem_fail_at(0, 0);
+    assert_reset(x, ERROR_INTERNAL_ERROR);
+    end(x);
+}
+
+static void Reset_Twice_FirstCodeStays(void **state)
+{
+    (void)state;
+    struct exchange *x = begin_started();
+    fill_queue(x);
+    told.dirty = 0;
+    exchange_reset(x, ERROR_CANCEL);
+    assert_reset(x, ERROR_CANCEL);
+    assert_int_equal(x->response.body.len, 0);
+    assert_int_equal(told.dirty, 1);
+    exchange_reset(x, ERROR_INTERNAL_ERROR);
+    assert_int_equal(x->reset_code, ERROR_CANCEL);
+    assert_int_equal(told.dirty, 1);
+    end(x);
+}
+
+static void Detach_Attached_HostTold(void **state)
+{
+    (void)state;
+    struct exchange *x = begin_started();
+    exchange_detach(x);
+    assert_int_equal(told.detached, 1);
+    exchange_abort(x, "CANCEL");
+    assert_int_equal(told.aborted, 0);
+    end(x);
+}
+
+static void Fini_BodiesQueued_Freed(void **state)
+{
+    (void)state;
+    struct exchange *x = begin_started();
+    fill_queue(x);
+    assert_int_equal(exchange_receive(x, "body", 4), RC_OK);
+    assert_non_null(arena_alloc(&x->arena, 100000));
+    end(x);
+}
+
+static void Target_Forms_SplitAtFirstMark(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *target, *path, *query;
+    } cases[] = {{"/a?b=c", "/a", "b=c"}, {"/a", "/a", NULL}, {"/?", "/", ""},
+        {"/a?b?c", "/a", "b?c"}, {"*", "*", NULL}, {"", "", NULL}};
+    for (size_t i = 0; i < count_of(cases); i++) {
+        struct request r;
+        request_set_target(&r, str_of(cases[i].target));
+        assert_str(r.path, cases[i].path);
+        assert_int_equal(r.query.p == NULL, cases[i].query == NULL);
+        assert_str(r.query, cases[i].query ? cases[i].query : "");
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        check(Init_Fini_CountedAsLive),
+        check(Start_Methods_OnlyHeadAnswersHead),
+        check(Receive_Attached_QueuedAndTold),
+        check(Receive_Detached_NotTold),
+        check(Receive_PastMaximum_Limit),
+        check(Receive_MemoryRunsOut_NotTold),
+        check(Consume_Part_HostIsTold),
+        check(Respond_Operations_MakeDirty),
+        check(Want_Room_MetAtLowMark),
+        check(Want_Handed_MetWithHeadAndBodyGone),
+        check(Want_Sent_MetAtTheEndAlone),
+        check(Progress_NothingWantedOrDetached_NotTold),
+        check(Abort_Attached_ToldOnceWithReason),
+        check(Abort_NeverStarted_NobodyTold),
+        check(Respond_BeforeHead_ReplacesAll),
+        check(Respond_NoTextNoAllow_HeadOnly),
+        check(Respond_HeadTaken_ResetInstead),
+        check(Respond_MemoryRunsOut_ResetInstead),
+        check(Reset_Twice_FirstCodeStays),
+        check(Detach_Attached_HostTold),
+        check(Fini_BodiesQueued_Freed),
+        check(Target_Forms_SplitAtFirstMark),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
