@@ -98,10 +98,9 @@ void ctx_check(lua_State *L, struct ctx *c)
 
 /* From a table to its request. */
 
-static struct ctx *ended(lua_State *L)
+static int raise_ended(lua_State *L)
 {
-    luaL_error(L, "request has ended");
-    return NULL;
+    return luaL_error(L, "request has ended");
 }
 
 static bool is_ctx(lua_State *L, int index)
@@ -136,7 +135,9 @@ struct ctx *ctx_arg(lua_State *L)
     } else if (!c) {
         luaL_error(L, "no request here: call it as ctx:name(...)");
     }
-    return c ? c : ended(L);
+    if (!c)
+        raise_ended(L);
+    return c;
 }
 
 struct ctx *ctx_live(lua_State *L)
@@ -149,9 +150,10 @@ struct ctx *ctx_live(lua_State *L)
 struct ctx *ctx_resumed(lua_State *L, lua_KContext handle)
 {
     struct ctx *c = handles_get(&vm_of(L)->requests, handle);
-    if (!c)
-        return ended(L);
-    ctx_check(L, c);
+    if (c)
+        ctx_check(L, c);
+    else
+        raise_ended(L);
     return c;
 }
 
@@ -169,7 +171,7 @@ static int push_field(lua_State *L, const struct ctx_field *f)
         return 1;
     struct ctx *c = of_table(L, 1);
     if (!c)
-        ended(L);
+        return raise_ended(L);
     ctx_check(L, c);
     f->push(L, c);
     if (lua_isnil(L, -1))

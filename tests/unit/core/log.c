@@ -1,4 +1,3 @@
-#define _GNU_SOURCE /* F_SETPIPE_SZ */
 #include "core/log.h"
 
 #include "../check.h"

@@ -386,7 +386,7 @@ static void Add_Parameters_SixteenAtMost(void **state)
     struct str all = str_of(pattern), sixteen = {pattern, sizeof pattern - 1 - 4};
     assert_int_equal(router_add(r, all, r, &fault), RC_INVALID);
     assert_string_equal(fault.problem, "has more than 16 parameters");
-    assert_int_equal(router_add(r, sixteen, "16", &fault), RC_OK);
+    assert_int_equal(router_add(r, sixteen, (void *)"16", &fault), RC_OK);
     assert_string_equal(look_up(r, STR("/1/2/3/4/5/6/7/8/9/10/11/12/13/14/15/16")),
         "16 a=1 b=2 c=3 d=4 e=5 f=6 g=7 h=8 i=9 j=10 k=11 l=12 m=13 n=14 o=15 p=16");
     assert_string_equal(look_up(r, STR("/1/2/3/4/5/6/7/8/9/10/11/12/13/14/15/16/17")), "404");
@@ -399,7 +399,7 @@ static void Add_PatternGone_StillMatches(void **state)
     char pattern[] = "/users/[id]";
     struct router *r = router_new();
     struct router_fault fault;
-    assert_int_equal(router_add(r, str_of(pattern), "target", &fault), RC_OK);
+    assert_int_equal(router_add(r, str_of(pattern), (void *)"target", &fault), RC_OK);
     memset(pattern, '?', sizeof pattern - 1);
     assert_string_equal(look_up(r, STR("/users/7")), "target id=7");
     router_free(r);
