@@ -49,8 +49,19 @@ static void set_path(lua_State *L, const char *folder)
     lua_pop(L, 2);
 }
 
+/* Makes luaL_Buffer's metatable while memory is there: lauxlib leaves it half made for ever if memory
+ * runs out in the middle. */
+static void make_buffer_metatable(lua_State *L)
+{
+    luaL_Buffer b;
+    luaL_buffinitsize(L, &b, 2 * LUAL_BUFFERSIZE);
+    luaL_pushresultsize(&b, 0);
+    lua_pop(L, 1);
+}
+
 void lib_open(lua_State *L, const char *folder)
 {
+    make_buffer_metatable(L);
     set_function(L, LUA_GNAME, "print", l_print);
     set_function(L, "os", "exit", l_exit);
     set_function(L, "debug", "sethook", NULL);

@@ -101,30 +101,28 @@ void task_drop(struct task *t)
 
 void task_close(struct task *t)
 {
-    struct task *running = t->vm->running;
-    t->state = TASK_CLOSING;
-    t->vm->running = t;
     lua_resetthread(t->co);
-    t->vm->running = running;
 }
 
 void task_run(struct task *t)
 {
+    struct vm *vm = t->vm;
     int results, args = 0;
     t->state = TASK_RUNNING;
-    t->vm->running = t;
+    vm->running = t;
     if (t->entry) {
         lua_pushcfunction(t->co, t->entry);
         lua_pushlightuserdata(t->co, t);
         t->entry = NULL;
         args = 1;
     }
-    int status = lua_resume(t->co, t->vm->L, args, &results);
-    t->vm->running = NULL;
-    if (status == LUA_YIELD && t->state == TASK_WAITING)
-        return;
-    t->done(t, status);
-    retire(t);
+    int status = lua_resume(t->co, vm->L, args, &results);
+    if (status != LUA_YIELD || t->state != TASK_WAITING) {
+        t->state = TASK_CLOSING;
+        t->done(t, status);
+        retire(t);
+    }
+    vm->running = NULL;
 }
 
 struct task *task_waiter(lua_State *L)
