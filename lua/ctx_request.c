@@ -127,6 +127,8 @@ static void cancel_read(struct task *t)
 {
     struct ctx *c = t->data;
     c->reader = NULL;
+    if (c->x)
+        c->x->wants_body = false;
 }
 
 static int wait_readable(lua_State *L, struct ctx *c, lua_KFunction k)
@@ -135,6 +137,7 @@ static int wait_readable(lua_State *L, struct ctx *c, lua_KFunction k)
     if (c->reader)
         return luaL_error(L, "another task is reading this request");
     c->reader = t;
+    c->x->wants_body = true;
     return task_wait(L, cancel_read, c, (lua_KContext)c->handle, k);
 }
 
@@ -245,8 +248,21 @@ static int l_body(lua_State *L)
     return body_on(L, c);
 }
 
+/* request_trailers() */
+static int l_request_trailers(lua_State *L)
+{
+    const struct ctx *c = ctx_live(L);
+    const struct request *r = &c->x->request;
+    if (!r->ended || r->body.len)
+        return luaL_error(
+            L, "the request's trailers come after its body, which is not read to its end");
+    push_fields(L, &r->trailers);
+    return 1;
+}
+
 const luaL_Reg ctx_request_functions[] = {
     {"read", l_read},
     {"body", l_body},
+    {"request_trailers", l_request_trailers},
     {NULL, NULL},
 };

@@ -106,7 +106,7 @@ static int l_add_header(lua_State *L)
     return 0;
 }
 
-/* The body. */
+/* Waiting. */
 
 static void cancel_write(struct task *t)
 {
@@ -134,6 +134,57 @@ static void claim_writer(lua_State *L, const struct ctx *c)
     if (c->writer)
         luaL_error(L, "another task is writing to this request");
 }
+
+/* Interim responses. */
+
+/* Adds the string key and the value at the top of the stack, which must stay there, to a list. */
+static void collect_field(lua_State *L, struct exchange *x, struct fields *list)
+{
+    if (lua_type(L, -2) != LUA_TSTRING)
+        luaL_error(L, "a header's name is a string, not a %s", luaL_typename(L, -2));
+    struct str name = to_str(L, -2), value = to_str(L, -1);
+    const char *problem = field_header_problem(name);
+    if (!problem)
+        problem = field_value_problem(value);
+    if (problem)
+        luaL_error(L, "header \"%s\" %s", name.p, problem);
+    /* A number's text is gone with the stack. */
+    value.p = arena_copy(&x->arena, value.p, value.n);
+    if (!value.p || fields_add(list, &x->arena, name, value))
+        luaL_error(L, "%s", rc_text(RC_NOMEM));
+}
+
+static int k_inform(lua_State *L, int status, lua_KContext handle)
+{
+    (void)status;
+    ctx_resumed(L, handle);
+    return 0;
+}
+
+static int l_inform(lua_State *L)
+{
+    struct ctx *c = ctx_live(L);
+    struct fields list = {0};
+    lua_Integer status = luaL_checkinteger(L, 1);
+    luaL_argcheck(L, status >= 100 && status <= 199 && status != 101, 1,
+        "not an interim status, 100 to 199 but 101");
+    claim_writer(L, c);
+    task_waiter(L);
+    lua_settop(L, 2);
+    if (!lua_isnil(L, 2)) {
+        luaL_checktype(L, 2, LUA_TTABLE);
+        for (lua_pushnil(L); lua_next(L, 2); lua_pop(L, 1))
+            collect_field(L, c->x, &list);
+    }
+    enum rc rc = exchange_inform(c->x, (int)status, &list);
+    if (rc == RC_STATE)
+        return luaL_error(L, "an interim response comes too late: the headers are sent");
+    if (rc)
+        return luaL_error(L, "%s", rc_text(rc));
+    return wait_writable(L, c, WANT_INFORMED, k_inform);
+}
+
+/* The body. */
 
 static void check_write(lua_State *L, enum rc rc)
 {
@@ -277,6 +328,7 @@ const luaL_Reg ctx_response_functions[] = {
     {"status", l_status},
     {"header", l_header},
     {"add_header", l_add_header},
+    {"inform", l_inform},
     {"write", l_write},
     {"flush", l_flush},
     {"finish", l_finish},

@@ -8,6 +8,46 @@ static struct h2_stream *stream_of(nghttp2_session *ng, int32_t id)
     return nghttp2_session_get_stream_user_data(ng, id);
 }
 
+/* Which frames cost the peer nothing and us something; and HEADERS on a stream that was skipped,
+ * which nghttp2 shows nowhere else. */
+static void weigh(struct h2_session *s, const nghttp2_frame_hd *hd)
+{
+    switch (hd->type) {
+    case NGHTTP2_HEADERS:
+        s->continuations = 0;
+        s->header_seconds = 0;
+        if (hd->stream_id % 2 && !gaps_open(&s->gaps, hd->stream_id))
+            h2_judge(s, ERROR_PROTOCOL_ERROR, "stream id reused", "");
+        break;
+    case NGHTTP2_CONTINUATION:
+        if (++s->continuations > s->limits->continuations)
+            h2_judge(s, ERROR_ENHANCE_YOUR_CALM, "limit reached", "max-continuations");
+        if (hd->length == 0)
+            h2_count(s, GUARD_EMPTY);
+        break;
+    case NGHTTP2_DATA:
+        if (hd->length == 0 && !(hd->flags & NGHTTP2_FLAG_END_STREAM))
+            h2_count(s, GUARD_EMPTY);
+        break;
+    case NGHTTP2_WINDOW_UPDATE:
+        if (s->window_credit)
+            s->window_credit--;
+        else
+            h2_count(s, GUARD_WINDOWS);
+        break;
+    default:
+        h2_count(s, GUARD_CONTROL);
+    }
+}
+
+static int on_begin_frame(nghttp2_session *ng, const nghttp2_frame_hd *hd, void *user)
+{
+    (void)ng;
+    struct h2_session *s = user;
+    weigh(s, hd);
+    return s->judged ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
+}
+
 static int on_begin_headers(nghttp2_session *ng, const nghttp2_frame *frame, void *user)
 {
     if (frame->headers.cat != NGHTTP2_HCAT_REQUEST)
@@ -99,37 +139,61 @@ static void begin_request(struct h2_stream *st)
         exchange_start(x);
 }
 
-static int on_frame_recv(nghttp2_session *ng, const nghttp2_frame *frame, void *user)
+static void on_headers(struct h2_stream *st, const nghttp2_frame *frame)
 {
-    (void)user;
-    if (frame->hd.type != NGHTTP2_DATA && frame->hd.type != NGHTTP2_HEADERS)
-        return 0;
-    struct h2_stream *st = stream_of(ng, frame->hd.stream_id);
-    if (!st)
-        return 0;
     bool ends = frame->hd.flags & NGHTTP2_FLAG_END_STREAM;
-    if (frame->hd.type == NGHTTP2_HEADERS && frame->headers.cat == NGHTTP2_HCAT_REQUEST) {
+    st->session->header_seconds = -1;
+    if (frame->headers.cat == NGHTTP2_HCAT_REQUEST) {
         st->exchange.request.ended = ends;
         begin_request(st);
     } else if (ends) {
         exchange_receive_end(&st->exchange);
     }
-    return 0;
+}
+
+/* The end of a DATA frame, whose bytes on_data has taken. */
+static void on_data_frame(struct h2_stream *st, const nghttp2_frame *frame)
+{
+    if (frame->hd.flags & NGHTTP2_FLAG_END_STREAM)
+        exchange_receive_end(&st->exchange);
+    else if (frame->hd.length && frame->hd.length == frame->data.padlen)
+        h2_count(st->session, GUARD_EMPTY);
+}
+
+static int on_frame_recv(nghttp2_session *ng, const nghttp2_frame *frame, void *user)
+{
+    struct h2_session *s = user;
+    struct h2_stream *st = stream_of(ng, frame->hd.stream_id);
+    if (frame->hd.type == NGHTTP2_SETTINGS)
+        s->preface_seconds = -1;
+    if (st && frame->hd.type == NGHTTP2_HEADERS)
+        on_headers(st, frame);
+    if (st && frame->hd.type == NGHTTP2_DATA)
+        on_data_frame(st, frame);
+    if (st && frame->hd.type == NGHTTP2_RST_STREAM && !response_over(&st->exchange.response))
+        h2_count(s, GUARD_RESETS);
+    return s->judged ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
 }
 
 /* Credit for the connection is given on receipt, so that a body which nobody reads holds up no
- * other; credit for the stream when the handler reads. */
+ * other, up to a bound for all of them together; credit for the stream when the handler reads. */
 static int on_data(
     nghttp2_session *ng, uint8_t flags, int32_t id, const uint8_t *data, size_t n, void *user)
 {
-    (void)flags, (void)user;
-    if (nghttp2_session_consume_connection(ng, n))
-        return NGHTTP2_ERR_CALLBACK_FAILURE;
+    (void)flags;
+    struct h2_session *s = user;
     struct h2_stream *st = stream_of(ng, id);
-    if (!st || !st->exchange.instance)
-        return 0;
-    if (exchange_receive(&st->exchange, data, n))
-        exchange_reset(&st->exchange, ERROR_INTERNAL_ERROR);
+    if (st && st->exchange.instance) {
+        st->received = true;
+        if (exchange_receive(&st->exchange, data, n))
+            exchange_reset(&st->exchange, ERROR_INTERNAL_ERROR);
+        else
+            s->held += n;
+    }
+    if (s->held > s->limits->conn_window)
+        s->owed += n;
+    else if (nghttp2_session_consume_connection(ng, n))
+        return NGHTTP2_ERR_CALLBACK_FAILURE;
     return 0;
 }
 
@@ -164,6 +228,8 @@ static int on_invalid_frame(nghttp2_session *ng, const nghttp2_frame *frame, int
 
 void h2_input_callbacks(nghttp2_session_callbacks *cb)
 {
+    nghttp2_session_callbacks_set_on_begin_frame_callback(cb, on_begin_frame);
+    nghttp2_session_callbacks_set_on_begin_frame_callback(cb, on_begin_frame);
     nghttp2_session_callbacks_set_on_begin_headers_callback(cb, on_begin_headers);
     nghttp2_session_callbacks_set_on_header_callback(cb, on_header);
     nghttp2_session_callbacks_set_on_frame_recv_callback(cb, on_frame_recv);

@@ -1,9 +1,8 @@
 /* What exchanges have to send, into frames. */
+#include "core/clock.h"
 #include "core/log.h"
 #include "h2/stream.h"
 #include "http/code.h"
-
-enum { HEAD_ON_STACK = 32 };
 
 /* Our strings live until the stream is freed, which is after nghttp2 is done with its frames. */
 static nghttp2_nv pair(struct str name, struct str value)
@@ -27,9 +26,7 @@ static void put_fields(nghttp2_nv *out, const struct fields *f)
 static int submit_trailers(struct h2_stream *st)
 {
     const struct fields *trailers = &st->exchange.response.trailers;
-    nghttp2_nv few[HEAD_ON_STACK], *nva = few;
-    if (trailers->count > HEAD_ON_STACK)
-        nva = arena_alloc(&st->exchange.arena, trailers->count * sizeof *nva);
+    nghttp2_nv *nva = arena_alloc(&st->exchange.arena, trailers->count * sizeof *nva);
     if (!nva)
         return NGHTTP2_ERR_NOMEM;
     put_fields(nva, trailers);
@@ -70,21 +67,29 @@ static void put_status(char digits[3], int status)
     digits[2] = (char)('0' + status % 10);
 }
 
+/* A head for nghttp2, in the arena. */
+static int make_head(
+    struct h2_stream *st, int status, const struct fields *fields, nghttp2_nv **nva, size_t *count)
+{
+    struct arena *a = &st->exchange.arena;
+    *count = fields->count + 1;
+    *nva = arena_alloc(a, *count * sizeof **nva);
+    char *digits = arena_bytes(a, 3);
+    if (!*nva || !digits)
+        return NGHTTP2_ERR_NOMEM;
+    put_status(digits, status);
+    (*nva)[0] = pair(STR(":status"), (struct str){digits, 3});
+    put_fields(*nva + 1, fields);
+    return 0;
+}
+
 static int submit_head(struct h2_stream *st, bool ends)
 {
     struct response *r = &st->exchange.response;
-    if (response_take_head(r))
+    nghttp2_nv *nva;
+    size_t count;
+    if (response_take_head(r) || make_head(st, r->status, &r->head, &nva, &count))
         return NGHTTP2_ERR_NOMEM;
-    nghttp2_nv few[HEAD_ON_STACK], *nva = few;
-    size_t count = r->head.count + 1;
-    if (count > HEAD_ON_STACK)
-        nva = arena_alloc(&st->exchange.arena, count * sizeof *nva);
-    char *status = arena_alloc(&st->exchange.arena, 3);
-    if (!nva || !status)
-        return NGHTTP2_ERR_NOMEM;
-    put_status(status, r->status);
-    nva[0] = pair(STR(":status"), (struct str){status, 3});
-    put_fields(nva + 1, &r->head);
     nghttp2_data_provider body = {.source.ptr = st, .read_callback = read_body};
     return nghttp2_submit_response(
         st->session->ng, h2_stream_id(st), nva, count, ends ? NULL : &body);
@@ -102,22 +107,80 @@ static void submit_reset(struct h2_stream *st, uint32_t code)
         st->session->failed = true;
 }
 
-/* Whether the response is out, the handler gone, and the client still sending (RFC 9113 8.1). */
+/*
+ * A response that ends before its request is followed by RST_STREAM NO_ERROR (RFC 9113 8.1), a
+ * little later: a client that is about to end its request anyway, or has broken the protocol in it,
+ * learns of that.
+ */
+static const double ending_seconds = 0.1;
+
+/* Whether the response is out, the handler gone, and the client still sending. */
 static bool ends_early(const struct exchange *x)
 {
     return x->response.state == RESPONSE_SENT && !x->request.ended && !x->instance;
+}
+
+static void await_end(struct h2_stream *st)
+{
+    struct h2_session *s = st->session;
+    st->ending_since = clock_monotonic();
+    if (list_empty(&s->ending))
+        s->base.host->alarm(s->base.host, ending_seconds);
+    list_append(&s->ending, &st->dirty);
+}
+
+void h2_end_early(struct h2_session *s)
+{
+    double now = clock_monotonic();
+    while (!list_empty(&s->ending)) {
+        struct h2_stream *st = container_of(s->ending.next, struct h2_stream, dirty);
+        double left = st->ending_since + ending_seconds - now;
+        if (left > 0.001) {
+            s->base.host->alarm(s->base.host, left);
+            return;
+        }
+        list_remove(&st->dirty);
+        if (!st->exchange.request.ended)
+            submit_reset(st, ERROR_NO_ERROR);
+        s->base.host->dirty(s->base.host);
+    }
+}
+
+/* Submits the interim responses that wait. */
+static int submit_informs(struct h2_stream *st)
+{
+    struct response *r = &st->exchange.response;
+    int error = 0;
+    for (; r->informs && !error; r->informs = r->informs->next) {
+        nghttp2_nv *nva;
+        size_t count;
+        error = make_head(st, r->informs->status, &r->informs->fields, &nva, &count);
+        if (!error)
+            error = nghttp2_submit_headers(
+                st->session->ng, NGHTTP2_FLAG_NONE, h2_stream_id(st), NULL, nva, count, NULL);
+        r->informs_submitted++;
+    }
+    return error < 0 ? error : 0;
 }
 
 void h2_output(struct h2_stream *st)
 {
     struct exchange *x = &st->exchange;
     int error = 0;
-    if (x->reset_wanted || ends_early(x))
-        submit_reset(st, x->reset_wanted ? x->reset_code : ERROR_NO_ERROR);
+    if (x->reset_wanted)
+        submit_reset(st, x->reset_code);
     if (st->closed)
         h2_stream_release(st);
     if (st->closed || st->reset)
         return;
+    if (ends_early(x)) {
+        await_end(st);
+        return;
+    }
+    if (submit_informs(st)) {
+        fail(st, ERROR_INTERNAL_ERROR);
+        return;
+    }
     enum response_step step = response_next(&x->response);
     if (step == RESPONSE_HEAD || step == RESPONSE_HEAD_END) {
         error = submit_head(st, step == RESPONSE_HEAD_END);
@@ -129,34 +192,77 @@ void h2_output(struct h2_stream *st)
         fail(st, ERROR_INTERNAL_ERROR);
 }
 
-/* A GOAWAY with an error is the last frame of a session. */
-static void note_goaway(struct h2_session *s, const nghttp2_goaway *frame)
+/* A GOAWAY with an error is the last frame of a session. Those that are not by our verdict answer
+ * an error that nghttp2 found, and are logged here. */
+static void end_session(struct h2_session *s, const nghttp2_goaway *frame)
 {
     char name[CODE_NAME_SIZE];
-    if (frame->error_code == NGHTTP2_NO_ERROR)
-        return;
     s->failed = true;
+    if (s->judged)
+        return;
     log_event(LOG_WARN, "connection error", log_int("conn", (int64_t)s->base.host->peer->conn),
         log_str("code", code_name(frame->error_code, name)),
         log_bytes("reason", (const char *)frame->opaque_data, frame->opaque_data_len));
 }
 
-static int on_frame_send(nghttp2_session *ng, const nghttp2_frame *frame, void *user)
+enum {
+    CREDIT_PER_DATA = 8, /* WINDOW_UPDATEs that one DATA frame may be answered with */
+    CREDIT_MAX = 65536,
+    DRIBBLE = 64, /* DATA of fewer bytes, with more to come, is the work of a tiny window */
+};
+
+/* DATA earns WINDOW_UPDATEs; DATA that the peer keeps tiny is counted against it. */
+static void weigh_data(struct h2_stream *st, const nghttp2_frame_hd *hd)
 {
-    if (frame->hd.type == NGHTTP2_GOAWAY)
-        note_goaway(user, &frame->goaway);
-    if (frame->hd.type != NGHTTP2_DATA && frame->hd.type != NGHTTP2_HEADERS)
-        return 0;
-    struct h2_stream *st = nghttp2_session_get_stream_user_data(ng, frame->hd.stream_id);
-    if (!st || response_over(&st->exchange.response))
-        return 0;
-    st->exchange.response.head_handed = true;
-    if (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) {
-        st->exchange.response.state = RESPONSE_SENT;
+    struct h2_session *s = st->session;
+    st->sent = true;
+    if (hd->length < DRIBBLE && st->exchange.response.body.len)
+        h2_count(s, GUARD_DRIBBLES);
+    else if (s->window_credit < CREDIT_MAX)
+        s->window_credit += CREDIT_PER_DATA;
+}
+
+/* A part of the response was handed to the connection. */
+static void note_handed(struct h2_stream *st, const nghttp2_frame_hd *hd)
+{
+    struct response *r = &st->exchange.response;
+    if (response_over(r))
+        return;
+    if (hd->type == NGHTTP2_HEADERS && r->informs_handed < r->informs_submitted)
+        r->informs_handed++;
+    else
+        r->head_handed = true;
+    if (hd->flags & NGHTTP2_FLAG_END_STREAM) {
+        r->state = RESPONSE_SENT;
         if (ends_early(&st->exchange))
             h2_stream_dirty(st);
     }
     exchange_progress(&st->exchange);
+}
+
+static int on_frame_send(nghttp2_session *ng, const nghttp2_frame *frame, void *user)
+{
+    struct h2_session *s = user;
+    struct h2_stream *st = nghttp2_session_get_stream_user_data(ng, frame->hd.stream_id);
+    switch (frame->hd.type) {
+    case NGHTTP2_GOAWAY:
+        if (frame->goaway.error_code != NGHTTP2_NO_ERROR)
+            end_session(s, &frame->goaway);
+        break;
+    case NGHTTP2_RST_STREAM:
+        /* One that we did not submit answers a fault of the peer's. */
+        if (!st || !st->reset)
+            h2_count(s, GUARD_FAULTS);
+        break;
+    case NGHTTP2_DATA:
+        if (st)
+            weigh_data(st, &frame->hd);
+        __attribute__((fallthrough));
+    case NGHTTP2_HEADERS:
+        if (st)
+            note_handed(st, &frame->hd);
+        break;
+    }
     return 0;
 }
 

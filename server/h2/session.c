@@ -1,5 +1,6 @@
 #include "h2/session.h"
 
+#include "core/log.h"
 #include "core/mem.h"
 #include "h2/stream.h"
 #include "http/code.h"
@@ -8,13 +9,53 @@ const struct h2_limits h2_limits_default = {
     .max_streams = 128,
     .header_bytes = 65536,
     .header_fields = 128,
+    .continuations = 7,
     .stream_window = 65536,
     .conn_window = 1 << 20,
+    .queued_frames = 2000,
+    .a_second =
+        {
+            [GUARD_RESETS] = 256,
+            [GUARD_FAULTS] = 100,
+            [GUARD_CONTROL] = 500,
+            [GUARD_WINDOWS] = 1000,
+            [GUARD_EMPTY] = 100,
+            [GUARD_DRIBBLES] = 500,
+        },
+    .preface_timeout = 10,
+    .header_timeout = 30,
+    .body_timeout = 300,
+    .write_timeout = 60,
+    .request_timeout = 0,
 };
 
 static struct h2_session *h2_of(const struct session *s)
 {
     return container_of(s, struct h2_session, base);
+}
+
+/* Verdicts. */
+
+void h2_judge(struct h2_session *s, uint32_t code, const char *event, const char *limit)
+{
+    const struct peer *peer = s->base.host->peer;
+    char name[CODE_NAME_SIZE];
+    if (s->judged)
+        return;
+    s->judged = true;
+    s->verdict = code;
+    log_event(LOG_WARN, event, log_str("limit", limit), log_int("conn", (int64_t)peer->conn),
+        log_str("remote", peer->remote), log_str("code", code_name(code, name)));
+    /* Inside nghttp2's own calls this only queues the frame. */
+    if (nghttp2_session_terminate_session(s->ng, code))
+        s->failed = true;
+    s->base.host->dirty(s->base.host);
+}
+
+void h2_count(struct h2_session *s, enum guard_kind kind)
+{
+    if (!guard_count(&s->guard, kind, s->limits->a_second[kind]))
+        h2_judge(s, ERROR_ENHANCE_YOUR_CALM, "limit reached", guard_name(kind));
 }
 
 /* Streams. */
@@ -24,15 +65,24 @@ static void mark_dirty(struct exchange *x)
     h2_stream_dirty(h2_stream_of(x));
 }
 
+/* Bytes of a body are no longer held: credit for the connection that was kept back is given. A call
+ * that fails does so for lack of memory, and the next one gives its credit too. */
+static void release_held(struct h2_session *s, size_t n)
+{
+    s->held -= n;
+    if (s->owed && s->held <= s->limits->conn_window / 2 &&
+        nghttp2_session_consume_connection(s->ng, s->owed) == 0)
+        s->owed = 0;
+}
+
 /* Gives the peer credit on the stream for what the handler has read. */
 static void give_credit(struct exchange *x, size_t n)
 {
     struct h2_stream *st = h2_stream_of(x);
-    if (st->closed)
-        return;
-    /* It fails for lack of memory alone, and then the next piece that is read gives this credit. */
-    if (nghttp2_session_consume_stream(st->session->ng, h2_stream_id(st), n) == 0)
-        st->session->base.host->dirty(st->session->base.host);
+    struct h2_session *s = st->session;
+    release_held(s, n);
+    if (!st->closed && nghttp2_session_consume_stream(s->ng, h2_stream_id(st), n) == 0)
+        s->base.host->dirty(s->base.host);
 }
 
 static const struct exchange_host exchange_host = {
@@ -51,7 +101,9 @@ struct h2_stream *h2_stream_new(struct h2_session *s, int32_t id)
     st->exchange.stream = (uint32_t)id;
     st->session = s;
     st->header_bytes = st->header_fields = 0;
-    st->too_large = st->deferred = st->reset = st->closed = false;
+    st->age = st->starved_seconds = st->stuck_seconds = 0;
+    st->too_large = st->received = st->sent = false;
+    st->deferred = st->reset = st->closed = false;
     list_init(&st->dirty);
     list_append(&s->streams, &st->link);
     return st;
@@ -61,6 +113,7 @@ static void free_stream(struct h2_stream *st)
 {
     list_remove(&st->link);
     list_remove(&st->dirty);
+    release_held(st->session, st->exchange.request.body.len);
     exchange_fini(&st->exchange);
     mem_put(st, sizeof *st);
 }
@@ -84,20 +137,30 @@ void h2_stream_release(struct h2_stream *st)
 
 /* The session's operations. */
 
+static uint32_t code_of(ssize_t error)
+{
+    switch (error) {
+    case NGHTTP2_ERR_BAD_CLIENT_MAGIC:
+        return ERROR_PROTOCOL_ERROR;
+    case NGHTTP2_ERR_FLOODED:
+        return ERROR_ENHANCE_YOUR_CALM;
+    default:
+        return ERROR_INTERNAL_ERROR;
+    }
+}
+
 static enum rc receive(struct session *base, const uint8_t *data, size_t n)
 {
     struct h2_session *s = h2_of(base);
+    if (s->judged || s->failed)
+        return RC_PROTOCOL;
     ssize_t taken = nghttp2_session_mem_recv(s->ng, data, n);
     base->host->dirty(base->host);
-    if (taken >= 0)
-        return RC_OK;
-    s->failed = true;
-    uint32_t code = taken == NGHTTP2_ERR_BAD_CLIENT_MAGIC ? ERROR_PROTOCOL_ERROR
-                    : taken == NGHTTP2_ERR_FLOODED        ? ERROR_ENHANCE_YOUR_CALM
-                                                          : ERROR_INTERNAL_ERROR;
-    if (nghttp2_session_terminate_session(s->ng, code))
-        return RC_NOMEM;
-    return taken == NGHTTP2_ERR_NOMEM ? RC_NOMEM : RC_PROTOCOL;
+    if (taken < 0 && !s->judged)
+        h2_judge(s, code_of(taken), "session failed", nghttp2_strerror((int)taken));
+    if (taken >= 0 && nghttp2_session_get_outbound_queue_size(s->ng) > s->limits->queued_frames)
+        h2_judge(s, ERROR_ENHANCE_YOUR_CALM, "limit reached", "max-queued-frames");
+    return s->judged ? RC_PROTOCOL : RC_OK;
 }
 
 static void output_dirty(struct h2_session *s)
@@ -164,6 +227,11 @@ static void shut_down(struct session *base)
     base->host->dirty(base->host);
 }
 
+static void on_alarm(struct session *base)
+{
+    h2_end_early(h2_of(base));
+}
+
 static void reap(struct session *base)
 {
     struct h2_session *s = h2_of(base);
@@ -191,6 +259,8 @@ static const struct session_ops session_ops = {
     .is_over = is_over,
     .is_idle = is_idle,
     .shut_down = shut_down,
+    .on_alarm = on_alarm,
+    .sweep = h2_sweep,
     .reap = reap,
     .free = free_session,
 };
@@ -238,6 +308,7 @@ static enum rc make_shared(void)
     if (nghttp2_option_new(&shared.option))
         return RC_NOMEM;
     nghttp2_option_set_no_auto_window_update(shared.option, 1);
+    nghttp2_option_set_builtin_recv_extension_type(shared.option, NGHTTP2_PRIORITY_UPDATE);
     return RC_OK;
 }
 
@@ -247,6 +318,7 @@ static enum rc send_preface(struct h2_session *s)
         {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, s->limits->max_streams},
         {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, s->limits->stream_window},
         {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, s->limits->header_bytes},
+        {NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1},
     };
     if (nghttp2_submit_settings(
             s->ng, NGHTTP2_FLAG_NONE, settings, sizeof settings / sizeof *settings))
@@ -272,6 +344,8 @@ enum rc h2_session_new(
     list_init(&s->streams);
     list_init(&s->dirty);
     list_init(&s->dead);
+    list_init(&s->ending);
+    s->header_seconds = -1;
     if (nghttp2_session_server_new3(&s->ng, shared.callbacks, s, shared.option, &allocator)) {
         mem_put(s, sizeof *s);
         return RC_NOMEM;

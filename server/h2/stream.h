@@ -3,6 +3,7 @@
 #define H2_STREAM_H
 
 #include "core/list.h"
+#include "h2/gaps.h"
 #include "h2/session.h"
 #include "http/exchange.h"
 #include "http/session.h"
@@ -16,10 +17,21 @@ struct h2_session {
     struct list streams; /* all, by h2_stream.link */
     struct list dirty;   /* those that may have something to send, by h2_stream.dirty */
     struct list dead;    /* those to be freed by reap, by h2_stream.dirty */
+    struct list ending;  /* those that wait for the client's end, by h2_stream.dirty */
     const uint8_t *rest; /* of the frame that fill could not take whole; nghttp2 owns it */
     size_t rest_len;
-    bool going;  /* shut_down was called once */
-    bool failed; /* recv has failed: only what tells the peer goes out */
+    struct guard guard;
+    struct gaps gaps;
+    uint32_t verdict;       /* the code to end the connection with, once judged is set */
+    uint32_t window_credit; /* WINDOW_UPDATEs that the DATA we sent accounts for */
+    uint32_t continuations; /* of the header block under way */
+    size_t held;            /* bytes of bodies received and not read */
+    size_t owed;            /* bytes of credit for the connection kept back for that */
+    double preface_seconds; /* waited for the peer's SETTINGS; negative once they have come */
+    double header_seconds;  /* waited for a header block's end; negative while there is none */
+    bool judged;            /* the peer has broken a rule that ends the connection */
+    bool going;             /* shut_down was called once */
+    bool failed;            /* only what tells the peer of the end goes out */
 };
 
 /*
@@ -30,10 +42,16 @@ struct h2_stream {
     struct h2_session *session;
     struct list link, dirty;
     size_t header_bytes, header_fields;
-    bool too_large; /* its header list passed a limit */
-    bool deferred;  /* nghttp2 waits for us to have body or an end */
-    bool reset;     /* RST_STREAM was submitted */
-    bool closed;    /* nghttp2 has closed it */
+    double age;             /* seconds since it was opened, as sweep counts them */
+    double starved_seconds; /* waited for the client's body, with nothing received */
+    double stuck_seconds;   /* waited for the client's windows, with nothing sent */
+    double ending_since;    /* when its response ended before its request, in the ending list */
+    bool too_large;         /* its header list passed a limit */
+    bool received;          /* something since the last sweep */
+    bool sent;              /* something since the last sweep */
+    bool deferred;          /* nghttp2 waits for us to have body or an end */
+    bool reset;             /* RST_STREAM was submitted */
+    bool closed;            /* nghttp2 has closed it */
 };
 
 static inline struct h2_stream *h2_stream_of(struct exchange *x)
@@ -48,6 +66,10 @@ static inline int32_t h2_stream_id(const struct h2_stream *st)
 
 /* A new stream of s; NULL when memory runs out. */
 struct h2_stream *h2_stream_new(struct h2_session *s, int32_t id);
+/* Ends the connection with a code, for the reason that the log gives. */
+void h2_judge(struct h2_session *s, uint32_t code, const char *event, const char *limit);
+/* Counts an event of the peer's; ends the connection where it is one too many. */
+void h2_count(struct h2_session *s, enum guard_kind kind);
 /* Queues st for the next fill. */
 void h2_stream_dirty(struct h2_stream *st);
 /* Queues st for reap, if nothing holds it any more. */
@@ -59,5 +81,10 @@ void h2_input_callbacks(nghttp2_session_callbacks *callbacks);
 void h2_output_callbacks(nghttp2_session_callbacks *callbacks);
 /* output.c: submits what the stream's exchange has to send. */
 void h2_output(struct h2_stream *st);
+/* output.c: resets streams whose client did not end its request in time after the response. */
+void h2_end_early(struct h2_session *s);
+
+/* sweep.c: see session_ops.sweep. */
+void h2_sweep(struct session *base, double seconds);
 
 #endif

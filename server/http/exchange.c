@@ -13,6 +13,7 @@ void exchange_init(struct exchange *x, const struct exchange_host *host, const s
     x->instance = NULL;
     x->stream = 0;
     x->want = WANT_NOTHING;
+    x->wants_body = false;
     x->reset_wanted = false;
     x->reset_code = 0;
     x->request = (struct request){.ended = false};
@@ -38,6 +39,7 @@ void exchange_start(struct exchange *x)
 
 static void tell_readable(struct exchange *x)
 {
+    x->wants_body = false;
     if (x->instance)
         x->handler->ops->on_readable(x);
 }
@@ -62,6 +64,8 @@ bool exchange_want_met(const struct exchange *x)
     switch (x->want) {
     case WANT_NOTHING:
         return false;
+    case WANT_INFORMED:
+        return !r->informs && r->informs_handed == r->informs_submitted;
     case WANT_ROOM:
         return r->body.len <= RESPONSE_QUEUE_LOW;
     case WANT_HANDED:
@@ -80,13 +84,28 @@ void exchange_progress(struct exchange *x)
     x->handler->ops->on_writable(x);
 }
 
-void exchange_abort(struct exchange *x, const char *reason)
+static void detach_with(struct exchange *x, const char *reason)
 {
-    response_abort(&x->response);
     if (!x->instance)
         return;
     x->handler->ops->on_abort(x, reason);
     x->instance = NULL;
+    x->wants_body = false;
+}
+
+void exchange_abort(struct exchange *x, const char *reason)
+{
+    response_abort(&x->response);
+    detach_with(x, reason);
+}
+
+void exchange_expire(struct exchange *x, int status)
+{
+    detach_with(x, "timeout");
+    if (status && !x->response.head_taken)
+        exchange_respond(x, status, str_of(status_phrase(status)), NULL);
+    else
+        exchange_reset(x, ERROR_CANCEL);
 }
 
 const char *exchange_peek(const struct exchange *x, size_t *n)
@@ -110,6 +129,11 @@ static enum rc tell_dirty(struct exchange *x, enum rc rc)
 enum rc exchange_flush(struct exchange *x)
 {
     return tell_dirty(x, response_start(&x->response));
+}
+
+enum rc exchange_inform(struct exchange *x, int status, const struct fields *fields)
+{
+    return tell_dirty(x, response_inform(&x->response, status, fields));
 }
 
 enum rc exchange_write(struct exchange *x, const char *data, size_t n, size_t *taken)
@@ -161,5 +185,6 @@ void exchange_reset(struct exchange *x, uint32_t code)
 void exchange_detach(struct exchange *x)
 {
     x->instance = NULL;
+    x->wants_body = false;
     x->host->detached(x);
 }

@@ -38,9 +38,10 @@ struct exchange_host {
 /* What a handler that waits waits for. */
 enum exchange_want {
     WANT_NOTHING,
-    WANT_ROOM,   /* the queue of the body has fallen to RESPONSE_QUEUE_LOW */
-    WANT_HANDED, /* all that was written has been handed to the connection */
-    WANT_SENT,   /* the response's end has been handed to the connection */
+    WANT_INFORMED, /* interim responses have been handed to the connection */
+    WANT_ROOM,     /* the queue of the body has fallen to RESPONSE_QUEUE_LOW */
+    WANT_HANDED,   /* all that was written has been handed to the connection */
+    WANT_SENT,     /* the response's end has been handed to the connection */
 };
 
 enum {
@@ -57,6 +58,7 @@ struct exchange {
     struct request request;
     struct response response;
     enum exchange_want want;
+    bool wants_body;   /* the handler waits for the request's body */
     bool reset_wanted; /* a reset with reset_code is to go out */
     uint32_t reset_code;
     struct arena arena;
@@ -78,6 +80,9 @@ enum rc exchange_receive(struct exchange *x, const void *data, size_t n) MUST_CH
 void exchange_receive_end(struct exchange *x);
 /* Something was handed to the connection: wakes a handler that waits for it. */
 void exchange_progress(struct exchange *x);
+/* A timeout passed: the handler is told ("timeout"), and detached; the client gets the status, or
+ * where that is 0 or comes too late, a reset with CANCEL. */
+void exchange_expire(struct exchange *x, int status);
 /* The stream is lost, for the reason given: the handler is told, and detached. */
 void exchange_abort(struct exchange *x, const char *reason);
 
@@ -89,6 +94,7 @@ const char *exchange_peek(const struct exchange *x, size_t *n);
 void exchange_consume(struct exchange *x, size_t n);
 /* As the functions of response.h, and the session is told. */
 enum rc exchange_flush(struct exchange *x) MUST_CHECK;
+enum rc exchange_inform(struct exchange *x, int status, const struct fields *fields) MUST_CHECK;
 enum rc exchange_write(struct exchange *x, const char *data, size_t n, size_t *taken) MUST_CHECK;
 enum rc exchange_finish(struct exchange *x) MUST_CHECK;
 /* A short text as the whole response. Where the head is out already, or memory runs out, the stream

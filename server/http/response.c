@@ -157,6 +157,37 @@ enum rc response_append_trailer(struct response *r, struct str name, struct str 
     return append_copy(r, &r->trailers, name, value);
 }
 
+static enum rc check_inform(const struct response *r, int status, const struct fields *fields)
+{
+    if (status < 100 || status > 199 || status == 101)
+        return RC_INVALID;
+    for (size_t i = 0; i < fields->count; i++)
+        if (field_header_problem(fields->list[i].name) ||
+            field_value_problem(fields->list[i].value))
+            return RC_INVALID;
+    return r->state == RESPONSE_OPEN ? RC_OK : RC_STATE;
+}
+
+enum rc response_inform(struct response *r, int status, const struct fields *fields)
+{
+    enum rc rc = check_inform(r, status, fields);
+    if (rc)
+        return rc;
+    struct inform *inform = arena_alloc(r->arena, sizeof *inform);
+    if (!inform)
+        return RC_NOMEM;
+    *inform = (struct inform){.status = status};
+    for (size_t i = 0; !rc && i < fields->count; i++)
+        rc = append_copy(r, &inform->fields, fields->list[i].name, fields->list[i].value);
+    if (rc)
+        return rc;
+    struct inform **end = &r->informs;
+    while (*end)
+        end = &(*end)->next;
+    *end = inform;
+    return RC_OK;
+}
+
 enum rc response_start(struct response *r)
 {
     if (has_ended(r))
@@ -199,10 +230,13 @@ enum rc response_restart(struct response *r)
 {
     if (r->head_taken || r->state >= RESPONSE_SENT)
         return RC_STATE;
-    bool answers_head = r->answers_head;
+    struct response was = *r;
     response_fini(r);
     response_init(r, r->arena);
-    r->answers_head = answers_head;
+    r->answers_head = was.answers_head;
+    r->informs = was.informs;
+    r->informs_submitted = was.informs_submitted;
+    r->informs_handed = was.informs_handed;
     return RC_OK;
 }
 
@@ -210,6 +244,7 @@ void response_abort(struct response *r)
 {
     bytes_fini(&r->body);
     r->trailers.count = 0;
+    r->informs = NULL;
     r->state = RESPONSE_ABORTED;
 }
 

@@ -45,15 +45,25 @@ enum {
     RESPONSE_QUEUE_LOW = 16384,  /* a writer that waits goes on at this many */
 };
 
+/* An interim response (RFC 9110 15.2), sent before the final one. */
+struct inform {
+    struct inform *next;
+    int status;
+    struct fields fields;
+};
+
 struct response {
     enum response_state state;
     int status;
-    bool answers_head; /* the request's method is HEAD */
-    bool head_taken;   /* a session has taken the head: it can't be changed back */
-    bool head_handed;  /* the head was handed to the connection */
-    bool length_set;   /* the handler set content-length */
-    uint64_t length;   /* what it said */
-    uint64_t written;  /* bytes of body that the handler wrote */
+    bool answers_head;          /* the request's method is HEAD */
+    bool head_taken;            /* a session has taken the head: it can't be changed back */
+    bool head_handed;           /* the head was handed to the connection */
+    bool length_set;            /* the handler set content-length */
+    uint64_t length;            /* what it said */
+    uint64_t written;           /* bytes of body that the handler wrote */
+    struct inform *informs;     /* interim responses that wait, in order */
+    uint32_t informs_submitted; /* handed to the session */
+    uint32_t informs_handed;    /* handed to the connection */
     struct fields head;
     struct fields trailers;
     struct bytes body;
@@ -79,6 +89,9 @@ enum rc response_declare_trailer(struct response *r, struct str name) MUST_CHECK
 /* Adds a trailer. RC_STATE once the response has ended, RC_INVALID, RC_NOMEM. */
 enum rc response_append_trailer(struct response *r, struct str name, struct str value) MUST_CHECK;
 
+/* Queues an interim response with a copy of the fields. RC_STATE once the response has started,
+ * RC_INVALID for a status outside 100..199, for 101, and by the rules of field.h; RC_NOMEM. */
+enum rc response_inform(struct response *r, int status, const struct fields *fields) MUST_CHECK;
 /* Fixes the head. RC_STATE once the response has ended. */
 enum rc response_start(struct response *r) MUST_CHECK;
 /* Starts the response and queues as many of n bytes as there is room for; *taken says how many.

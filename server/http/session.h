@@ -18,6 +18,8 @@ struct session;
 /* The connection, as a session sees it. It outlives the session. */
 struct session_host {
     void (*dirty)(struct session_host *host); /* the session wants fill and reap in this turn */
+    /* The session wants on_alarm in so many seconds; one alarm at a time, the last set. */
+    void (*alarm)(struct session_host *host, double seconds);
     struct handler *handler;
     const struct peer *peer;
 };
@@ -34,6 +36,9 @@ struct session_ops {
     /* Starts a graceful end: exchanges under way finish, new ones are not taken. Called twice, the
      * second time a while after the first, so that what the peer sent meanwhile is still taken. */
     void (*shut_down)(struct session *s);
+    void (*on_alarm)(struct session *s);
+    /* Counts the seconds since the last sweep against timeouts. */
+    void (*sweep)(struct session *s, double seconds);
     /* Frees exchanges that are done. */
     void (*reap)(struct session *s);
     /* Aborts all exchanges for the reason given, and frees the session. */

@@ -37,6 +37,8 @@ struct conn {
     struct bytes backlog; /* sealed bytes that the socket did not take */
     double entered;       /* when the state was */
     double active;        /* when bytes were last received, or last taken by the peer */
+    struct census_entry *census;
+    struct timer alarm; /* the session's */
     ev_io readable, writable;
 };
 
@@ -67,10 +69,22 @@ static void on_session_dirty(struct session_host *host)
     mark_dirty(container_of(host, struct conn, host));
 }
 
+static void on_session_alarm(struct session_host *host, double seconds)
+{
+    timer_start(&container_of(host, struct conn, host)->alarm, seconds);
+}
+
+static void on_alarm(struct timer *t)
+{
+    struct conn *c = container_of(t, struct conn, alarm);
+    c->session->ops->on_alarm(c->session);
+}
+
 static void free_session(struct conn *c, const char *reason)
 {
     if (!c->session)
         return;
+    timer_stop(&c->alarm);
     c->session->ops->free(c->session, reason);
     c->session = NULL;
 }
@@ -96,6 +110,7 @@ void conn_free(struct conn *c)
     list_remove(&c->link);
     list_remove(&c->dirty);
     bytes_fini(&c->backlog);
+    census_leave(&c->loop->census, c->census);
     mem_put(c, sizeof *c);
     live.conns--;
 }
@@ -329,17 +344,30 @@ static enum rc init_transport(struct conn *c, struct tls *tls)
 
 enum rc conn_open(struct loop *l, int fd, struct tls *tls, const struct sockaddr *sa, socklen_t len)
 {
-    struct conn *c = mem_get_zeroed(sizeof *c);
-    if (!c)
+    struct census_entry *census = NULL;
+    struct conn *c = NULL;
+    enum rc rc =
+        census_enter(&l->census, sa, l->limits->max_conns, l->limits->max_conns_each, &census);
+    if (rc)
+        goto fail;
+    c = mem_get_zeroed(sizeof *c);
+    rc = c ? RC_OK : RC_NOMEM;
+    if (rc)
         goto fail;
     c->loop = l;
     c->fd = fd;
-    if (init_transport(c, tls))
+    c->census = census;
+    rc = init_transport(c, tls);
+    if (rc)
         goto fail;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
     c->peer.conn = ++l->opened;
     address_format(sa, len, c->peer.remote);
-    c->host = (struct session_host){on_session_dirty, l->handler, &c->peer};
+    c->host = (struct session_host){.dirty = on_session_dirty,
+        .alarm = on_session_alarm,
+        .handler = l->handler,
+        .peer = &c->peer};
+    timer_init(&c->alarm, l->ev, on_alarm);
     bytes_init(&c->backlog, BACKLOG_MAX);
     list_init(&c->dirty);
     list_append(&l->conns, &c->link);
@@ -354,8 +382,10 @@ enum rc conn_open(struct loop *l, int fd, struct tls *tls, const struct sockaddr
 
 fail:
     close(fd);
+    if (census)
+        census_leave(&l->census, census);
     mem_put(c, sizeof *c);
-    return RC_NOMEM;
+    return rc;
 }
 
 void conn_shut_down(struct conn *c)
@@ -366,28 +396,36 @@ void conn_shut_down(struct conn *c)
         conn_close(c, "shutdown");
 }
 
+static bool passes(double waited, double limit)
+{
+    return limit > 0 && waited > limit;
+}
+
+/* The option whose limit has passed, or NULL. */
 static const char *timeout_passed(const struct conn *c, double now)
 {
     const struct net_limits *limits = c->loop->limits;
     double in_state = now - c->entered, quiet = now - c->active;
     if (c->state == CONN_LINGERING && in_state > LINGER_SECONDS)
         return "linger";
-    if (c->state == CONN_HANDSHAKE && in_state > limits->handshake_timeout)
-        return "handshake timeout";
-    if (c->backlog.len && quiet > limits->write_timeout)
-        return "write timeout";
-    if (c->session && c->session->ops->is_idle(c->session) && quiet > limits->idle_timeout)
-        return "idle timeout";
+    if (c->state == CONN_HANDSHAKE && passes(in_state, limits->handshake_timeout))
+        return "handshake-timeout";
+    if (c->backlog.len && passes(quiet, limits->h2->write_timeout))
+        return "write-timeout";
+    if (c->session && c->session->ops->is_idle(c->session) && passes(quiet, limits->idle_timeout))
+        return "idle-timeout";
     return NULL;
 }
 
-void conn_check_timeouts(struct conn *c, double now)
+void conn_sweep(struct conn *c, double now, double seconds)
 {
     const char *passed = timeout_passed(c, now);
+    if (c->session)
+        c->session->ops->sweep(c->session, seconds);
     if (!passed)
         return;
     log_event(c->state == CONN_LINGERING ? LOG_DEBUG : LOG_INFO, "connection timed out",
-        log_int("conn", (int64_t)c->peer.conn), log_str("remote", c->peer.remote),
-        log_str("reason", passed));
+        log_str("limit", passed), log_int("conn", (int64_t)c->peer.conn),
+        log_str("remote", c->peer.remote));
     conn_close(c, "timeout");
 }

@@ -21,7 +21,7 @@ struct conn;
 struct tls;
 
 /* Takes over a connected, non-blocking socket; tls is NULL for plaintext. On failure the socket is
- * closed. RC_NOMEM. */
+ * closed. RC_LIMIT past the loop's limits of connections, RC_NOMEM. */
 enum rc conn_open(
     struct loop *l, int fd, struct tls *tls, const struct sockaddr *sa, socklen_t len) MUST_CHECK;
 
@@ -35,7 +35,8 @@ void conn_close(struct conn *c, const char *reason);
 void conn_free(struct conn *c);
 /* One step of a graceful end; see session_ops.shut_down. */
 void conn_shut_down(struct conn *c);
-/* Closes the connection if a timeout has passed. now is of clock_monotonic. */
-void conn_check_timeouts(struct conn *c, double now);
+/* Looks for timeouts that have passed: now, of clock_monotonic, and the seconds since the last
+ * sweep. */
+void conn_sweep(struct conn *c, double now, double seconds);
 
 #endif

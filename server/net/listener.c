@@ -1,7 +1,9 @@
 #include "net/listener.h"
 
+#include "core/clock.h"
 #include "core/list.h"
 #include "core/log.h"
+#include "net/address.h"
 #include "net/conn.h"
 
 #include <errno.h>
@@ -32,6 +34,22 @@ static bool is_passing(int error)
            error == ENETUNREACH || error == EHOSTUNREACH;
 }
 
+/* Once a second at the most: who opens too many opens many too many. */
+static void log_refusal(struct loop *l, const struct sockaddr *sa, socklen_t len)
+{
+    char remote[ADDRESS_TEXT];
+    double now = clock_monotonic();
+    if (now - l->refused < 1)
+        return;
+    l->refused = now;
+    address_format(sa, len, remote);
+    log_event(LOG_WARN, "connection refused",
+        log_str("limit", l->census.total >= l->limits->max_conns && l->limits->max_conns
+                             ? "max-connections"
+                             : "max-connections-each"),
+        log_str("remote", remote), log_int("connections", l->census.total));
+}
+
 static bool accept_one(struct listener *ls)
 {
     struct sockaddr_storage ss;
@@ -42,11 +60,12 @@ static bool accept_one(struct listener *ls)
             pause_accepting(ls, errno);
         return is_passing(errno);
     }
-    if (conn_open(ls->loop, fd, ls->tls, (struct sockaddr *)&ss, len)) {
+    enum rc rc = conn_open(ls->loop, fd, ls->tls, (struct sockaddr *)&ss, len);
+    if (rc == RC_LIMIT)
+        log_refusal(ls->loop, (struct sockaddr *)&ss, len);
+    else if (rc)
         pause_accepting(ls, ENOMEM);
-        return false;
-    }
-    return true;
+    return rc == RC_OK || rc == RC_LIMIT;
 }
 
 static void on_connection(struct ev_loop *ev, ev_io *w, int events)

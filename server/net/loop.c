@@ -15,7 +15,8 @@ const struct net_limits net_limits_default = {
     .h2 = &h2_limits_default,
     .handshake_timeout = 10,
     .idle_timeout = 180,
-    .write_timeout = 60,
+    .max_conns = 20000,
+    .max_conns_each = 10000,
 };
 
 static void send_dirty(struct loop *l)
@@ -65,9 +66,11 @@ static void on_sweep(struct timer *t)
 {
     struct loop *l = container_of(t, struct loop, sweep);
     double now = clock_monotonic();
+    double seconds = now - l->swept;
+    l->swept = now;
     for (struct list *node = l->conns.next, *next; node != &l->conns; node = next) {
         next = node->next;
-        conn_check_timeouts(conn_of_link(node), now);
+        conn_sweep(conn_of_link(node), now, seconds);
     }
     timer_start(t, sweep_seconds);
 }
@@ -106,6 +109,7 @@ enum rc loop_init(
     ev_idle_init(&l->more, on_more);
     timer_init(&l->sweep, ev, on_sweep);
     timer_init(&l->notice, ev, on_notice);
+    l->swept = clock_monotonic();
     ev_prepare_start(ev, &l->round);
     timer_start(&l->sweep, sweep_seconds);
     return RC_OK;

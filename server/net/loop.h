@@ -16,6 +16,7 @@
 
 #include "core/list.h"
 #include "core/rc.h"
+#include "net/census.h"
 #include "net/timer.h"
 #include "net/transport.h"
 
@@ -27,9 +28,11 @@ struct handler;
 
 struct net_limits {
     const struct h2_limits *h2;
+    /* 0 is no limit, in all that follow. */
     double handshake_timeout; /* seconds from accept to the end of the TLS handshake */
     double idle_timeout;      /* seconds without a stream */
-    double write_timeout;     /* seconds in which a peer takes nothing of what is to be sent */
+    uint32_t max_conns;       /* in all; 0 is no limit, as for the next */
+    uint32_t max_conns_each;  /* from one address */
 };
 
 /* The defaults. */
@@ -42,12 +45,15 @@ struct loop {
     struct wire *wire;
     struct list conns; /* all, by conn.link */
     struct list dirty; /* those with something to send or free, by conn.dirty */
-    struct list dead;  /* those to be freed, by conn.dirty */
-    uint64_t opened;   /* connections so far */
-    bool going;        /* loop_shut_down was called */
+    struct census census;
+    struct list dead; /* those to be freed, by conn.dirty */
+    uint64_t opened;  /* connections so far */
+    bool going;       /* loop_shut_down was called */
     ev_prepare round;
     ev_idle more;
     struct timer sweep;  /* looks for timeouts, once a second */
+    double swept;        /* when it last did */
+    double refused;      /* when a connection too many was last logged */
     struct timer notice; /* between the two steps of a graceful end */
 };
 

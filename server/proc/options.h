@@ -7,6 +7,8 @@
 
 #include "core/log.h"
 #include "core/rc.h"
+#include "h2/session.h"
+#include "net/loop.h"
 #include "net/tls.h"
 
 #include <stdbool.h>
@@ -21,6 +23,8 @@ struct options {
     const char *scripts; /* a file or a folder */
     enum log_level log_level;
     enum log_format log_format;
+    struct net_limits net; /* but for its h2, which is the next */
+    struct h2_limits h2;
     double grace; /* seconds */
     bool log_level_set;
     bool dev, check, version, help;

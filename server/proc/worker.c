@@ -3,7 +3,9 @@
 #include "core/list.h"
 #include "core/log.h"
 
+#include <errno.h>
 #include <signal.h>
+#include <sys/resource.h>
 
 enum rc worker_init(struct worker *w)
 {
@@ -62,8 +64,20 @@ static void on_interrupt(struct ev_loop *ev, ev_signal *s, int events)
     stop(container_of(s, struct worker, interrupt), "INT");
 }
 
+/* As many descriptors as the system lets us have: each connection needs one. */
+static void raise_descriptors(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit))
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &limit))
+        log_event(LOG_WARN, "descriptors not raised", log_str("reason", strerror(errno)));
+}
+
 static void start(struct worker *w)
 {
+    raise_descriptors();
     signal(SIGPIPE, SIG_IGN);
     ev_signal_init(&w->term, on_term, SIGTERM);
     ev_signal_init(&w->interrupt, on_interrupt, SIGINT);

@@ -1,0 +1,51 @@
+/* Timeouts of a session and its streams, counted in sweeps rather than by timers of their own. */
+#include "core/log.h"
+#include "h2/stream.h"
+#include "http/code.h"
+
+/* Adds the seconds to those waited; whether they pass the limit. 0 is no limit. */
+static bool passes(double *waited, double seconds, double limit)
+{
+    *waited += seconds;
+    return limit > 0 && *waited > limit;
+}
+
+static void expire(struct h2_stream *st, int status, const char *timeout)
+{
+    const struct peer *peer = st->session->base.host->peer;
+    log_event(LOG_WARN, "stream timed out", log_str("limit", timeout),
+        log_int("conn", (int64_t)peer->conn), log_int("stream", st->exchange.stream),
+        log_str("remote", peer->remote));
+    exchange_expire(&st->exchange, status);
+}
+
+static void sweep_stream(struct h2_stream *st, const struct h2_limits *limits, double seconds)
+{
+    struct exchange *x = &st->exchange;
+    if (st->received || !x->wants_body)
+        st->starved_seconds = 0;
+    if (st->sent || x->response.body.len == 0)
+        st->stuck_seconds = 0;
+    st->received = st->sent = false;
+    if (passes(&st->age, seconds, limits->request_timeout))
+        expire(st, 504, "request-timeout");
+    else if (x->wants_body && passes(&st->starved_seconds, seconds, limits->body_timeout))
+        expire(st, 408, "body-timeout");
+    else if (x->response.body.len && passes(&st->stuck_seconds, seconds, limits->write_timeout))
+        expire(st, 0, "write-timeout");
+}
+
+void h2_sweep(struct session *base, double seconds)
+{
+    struct h2_session *s = container_of(base, struct h2_session, base);
+    for (struct list *node = s->streams.next, *next; node != &s->streams; node = next) {
+        struct h2_stream *st = container_of(node, struct h2_stream, link);
+        next = node->next;
+        if (!st->closed && !st->reset)
+            sweep_stream(st, s->limits, seconds);
+    }
+    if (s->preface_seconds >= 0 && passes(&s->preface_seconds, seconds, s->limits->preface_timeout))
+        h2_judge(s, ERROR_SETTINGS_TIMEOUT, "session timed out", "preface-timeout");
+    if (s->header_seconds >= 0 && passes(&s->header_seconds, seconds, s->limits->header_timeout))
+        h2_judge(s, ERROR_ENHANCE_YOUR_CALM, "session timed out", "header-timeout");
+}
