@@ -11,6 +11,7 @@ SHOW = $(if $(V),,@echo '  $(1)  $@';)
 BUILD_PACKAGES = gcc libc6-dev libnghttp2-dev libssl-dev libev-dev liblua5.4-dev libyajl-dev
 TEST_PACKAGES  = $(BUILD_PACKAGES) libcmocka-dev curl nghttp2-client openssl python3 python3-h2 \
                  python3-pytest
+FUZZ_PACKAGES  = $(BUILD_PACKAGES) clang libclang-rt-14-dev
 LINT_PACKAGES  = $(BUILD_PACKAGES) clang-format cppcheck lua-check
 
 WARNINGS = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings -Werror
@@ -28,12 +29,17 @@ RELEASE_FLAGS = -std=gnu11 -O2 -g -flto=auto $(WARNINGS)
 TEST_FLAGS    = -std=gnu11 -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
                 -fno-sanitize-recover=all $(WARNINGS)
 
+FUZZ_FLAGS    = -std=gnu11 -O1 -g -fsanitize=fuzzer-no-link,address,undefined \
+                -fno-sanitize-recover=all
+FUZZ_SECONDS ?= 60
+
 release_objects = $(patsubst %.c,build/release/%.o,$(1))
 test_objects    = $(patsubst %.c,build/test/%.o,$(1))
 UNIT_TESTS      = $(patsubst %.c,build/%,$(UNITS))
+FUZZERS         = $(patsubst tests/fuzz/%.c,build/fuzz/bin/%,$(wildcard tests/fuzz/*.c))
 SESSION_TESTS   = $(patsubst %.c,build/%,$(SESSIONS))
 
-.PHONY: all run test unit session e2e bench lint format install uninstall clean deps help
+.PHONY: all run test unit session e2e fuzz fuzzbrief bench lint format install uninstall clean deps help
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -72,9 +78,17 @@ build/bench/bare: tests/bench/bare.c | build/deps-build
 	@mkdir -p $(@D)
 	$(call SHOW,CC)$(CC) -std=gnu11 -O2 -g $(WARNINGS) -o $@ $< -lnghttp2 -lssl -lcrypto -lev
 
+build/fuzz/%.o: %.c | build/deps-fuzz
+	@mkdir -p $(@D)
+	$(call SHOW,CC)clang $(CPPFLAGS) $(FUZZ_FLAGS) -MMD -MP -c -o $@ $<
+
+build/fuzz/bin/%: build/fuzz/tests/fuzz/%.o $(patsubst %.c,build/fuzz/%.o,$(SOURCES))
+	@mkdir -p $(@D)
+	$(call SHOW,LD)clang $(FUZZ_FLAGS) -fsanitize=fuzzer -o $@ $^ $(LDLIBS)
+
 -include $(shell find build -name '*.d' 2>/dev/null)
 
-test: unit session e2e ## build and run every test, under ASan and UBSan
+test: unit session fuzzbrief e2e ## build and run every test, under ASan and UBSan
 
 unit: $(UNIT_TESTS) ## test pure modules
 	@for t in $^; do $$t || exit 1; done
@@ -84,6 +98,17 @@ session: $(SESSION_TESTS) ## test sessions, frame by frame over memory
 
 e2e: build/test/moontrail build/deps-test ## test with real clients over real sockets
 	/usr/bin/python3 -m pytest -q -p no:cacheprovider tests/e2e
+
+fuzz: $(FUZZERS) ## fuzz each target for FUZZ_SECONDS (default 60), from its seeds
+	@for t in $^; do mkdir -p build/fuzz/corpus/$${t##*/}; \
+	    $$t -close_fd_mask=2 -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 \
+	        build/fuzz/corpus/$${t##*/} tests/fuzz/seeds/$${t##*/} || exit 1; done
+
+# The same number of runs each time, from the seeds alone.
+fuzzbrief: $(FUZZERS)
+	@for t in $^; do echo "  FUZZ  $$t"; \
+	    $$t -seed=1 -runs=20000 -verbosity=0 tests/fuzz/seeds/$${t##*/} 2>build/fuzz.log \
+	        || { tail -n 40 build/fuzz.log; exit 1; }; done
 
 bench: build/moontrail build/bench/bare build/deps-test ## measure CPU a request against a bare responder
 	/usr/bin/python3 tests/bench/bench.py $(if $(QUICK),--quick)
@@ -129,6 +154,9 @@ build/deps-build: Makefile
 
 build/deps-test: Makefile
 	$(call install_missing,$(TEST_PACKAGES))
+
+build/deps-fuzz: Makefile
+	$(call install_missing,$(FUZZ_PACKAGES))
 
 build/deps-lint: Makefile
 	$(call install_missing,$(LINT_PACKAGES))

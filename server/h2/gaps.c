@@ -11,11 +11,11 @@ static bool was_skipped(const struct gaps *g, int32_t id)
 
 bool gaps_open(struct gaps *g, int32_t id)
 {
-    int32_t expected = g->highest ? g->highest + 2 : 1;
+    int64_t expected = g->highest ? (int64_t)g->highest + 2 : 1;
     if (id < expected)
         return !was_skipped(g, id);
     if (id > expected) {
-        g->ranges[g->count % GAPS_MAX].first = expected;
+        g->ranges[g->count % GAPS_MAX].first = (int32_t)expected;
         g->ranges[g->count % GAPS_MAX].last = id - 1;
         g->count++;
     }
