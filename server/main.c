@@ -107,7 +107,8 @@ static int serve(struct server *s)
     for (int i = 0; i < s->socket_count; i++)
         worker_listen(&s->worker, s->sockets[i], s->secure[i] ? s->tls : NULL);
     log_ready(s);
-    if (worker_run(&s->worker, bridge_handler(s->bridge), &net_limits_default, s->options.grace))
+    s->options.net.h2 = &s->options.h2;
+    if (worker_run(&s->worker, bridge_handler(s->bridge), &s->options.net, s->options.grace))
         return complain(rc_text(RC_NOMEM), EXIT_FAILED);
     return 0;
 }

@@ -56,11 +56,11 @@ static void Open_HighestIdThereIs_NoOverflow(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(Open_InOrder_NothingSkipped),
-        cmocka_unit_test(Open_Again_MayBeInFlight),
-        cmocka_unit_test(Open_Skipped_Refused),
-        cmocka_unit_test(Open_ManyGaps_LastOnesKnown),
-        cmocka_unit_test(Open_HighestIdThereIs_NoOverflow),
+        check(Open_InOrder_NothingSkipped),
+        check(Open_Again_MayBeInFlight),
+        check(Open_Skipped_Refused),
+        check(Open_ManyGaps_LastOnesKnown),
+        check(Open_HighestIdThereIs_NoOverflow),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -47,10 +47,10 @@ static void Count_NextSecond_Anew(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(Count_UpToLimit_Passes),
-        cmocka_unit_test(Count_EachKind_OnItsOwn),
-        cmocka_unit_test(Count_LimitZero_NoLimit),
-        cmocka_unit_test(Count_NextSecond_Anew),
+        check(Count_UpToLimit_Passes),
+        check(Count_EachKind_OnItsOwn),
+        check(Count_LimitZero_NoLimit),
+        check(Count_NextSecond_Anew),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
