@@ -4,10 +4,10 @@
 #include <string.h>
 
 /*
- * Size classes: four to each doubling (16, 32, 48, 64, 80, 96, 112, 128, 160, 192, 224, 256 …),
- * so that a block wastes a fifth of itself at the most.
+ * Size classes: one for each 16 bytes up to 512, and then four to each doubling (640, 768, 896,
+ * 1024, 1280 …), so that a block wastes a fifth of itself at the most.
  */
-enum { CLASS_COUNT = 40 };
+enum { UNIT = 16, SMALL = 512, SMALL_CLASSES = SMALL / UNIT, CLASS_COUNT = SMALL_CLASSES + 24 };
 
 struct kept {
     struct kept *next;
@@ -52,18 +52,17 @@ static int told_to_fail(void)
 }
 
 /* Rounds size up to its class's and gives the class's index. Sizes are at most MEM_POOLED. */
-static int class_of(size_t *size)
+static inline size_t class_of(size_t *size)
 {
-    size_t units = (*size + 15) / 16;
-    if (units <= 4) {
-        *size = units * 16;
-        return (int)units - 1;
+    if (*size <= SMALL) {
+        size_t index = (*size - 1) / UNIT;
+        *size = (index + 1) * UNIT;
+        return index;
     }
-    int log = 63 - __builtin_clzll(units - 1);
-    int shift = log - 2;
-    size_t quarter = (units - 1) >> shift;
-    *size = ((quarter + 1) << shift) * 16;
-    return shift * 4 + (int)quarter;
+    int doubling = 63 - __builtin_clzll(*size - 1); /* 9 for 513..1024 */
+    size_t quarter = (*size - 1) >> (doubling - 2); /* 4..7 */
+    *size = (quarter + 1) << (doubling - 2);
+    return SMALL_CLASSES + (size_t)(doubling - 9) * 4 + quarter - 4;
 }
 
 static void *system_alloc(size_t size)

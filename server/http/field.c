@@ -25,20 +25,9 @@ bool field_same_name(struct str a, struct str b)
     return true;
 }
 
-/* Most names differ from those of a list in length or in their first letter. */
-static bool is_one_of(struct str name, const struct str *list, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        if (list[i].n == name.n && list[i].p[0] == lower(name.p[0]) &&
-            field_same_name(list[i], name))
-            return true;
-    return false;
-}
-
 static bool has_prefix(struct str name, struct str prefix)
 {
-    return name.n >= prefix.n && lower(name.p[0]) == prefix.p[0] &&
-           field_same_name((struct str){name.p, prefix.n}, prefix);
+    return name.n >= prefix.n && field_same_name((struct str){name.p, prefix.n}, prefix);
 }
 
 const char *field_name_problem(struct str name)
@@ -63,44 +52,81 @@ const char *field_value_problem(struct str value)
     return NULL;
 }
 
-#define NAME(literal) \
-    { \
-        literal, sizeof(literal) - 1 \
+#define IS(name, literal) field_same_name(name, STR(literal))
+
+/* RFC 9113 8.2.2. */
+static bool is_connection_specific(struct str n)
+{
+    switch (lower(n.p[0])) {
+    case 'c':
+        return IS(n, "connection");
+    case 'k':
+        return IS(n, "keep-alive");
+    case 'p':
+        return IS(n, "proxy-connection");
+    case 't':
+        return IS(n, "transfer-encoding");
+    case 'u':
+        return IS(n, "upgrade");
+    default:
+        return false;
     }
-#define IS_ONE_OF(name, list) is_one_of(name, list, sizeof(list) / sizeof *(list))
+}
+
+/* RFC 9110 6.5.1: framing, routing, request modifiers, authentication, content and response
+ * control. RFC 9530 section 2 makes content-digest a field for trailers above all. */
+static bool is_no_trailer(struct str n)
+{
+    switch (lower(n.p[0])) {
+    case 'a':
+        return IS(n, "accept-ranges") || IS(n, "age") || IS(n, "authorization");
+    case 'c':
+        return IS(n, "cache-control") || IS(n, "cookie") ||
+               (has_prefix(n, STR("content-")) && !IS(n, "content-digest"));
+    case 'd':
+        return IS(n, "date");
+    case 'e':
+        return IS(n, "expect") || IS(n, "expires");
+    case 'h':
+        return IS(n, "host");
+    case 'i':
+        return has_prefix(n, STR("if-"));
+    case 'l':
+        return IS(n, "location");
+    case 'm':
+        return IS(n, "max-forwards");
+    case 'p':
+        return IS(n, "pragma") || IS(n, "proxy-authenticate") || IS(n, "proxy-authorization");
+    case 'r':
+        return IS(n, "range") || IS(n, "realm") || IS(n, "retry-after");
+    case 's':
+        return IS(n, "set-cookie");
+    case 't':
+        return IS(n, "te") || IS(n, "trailer");
+    case 'v':
+        return IS(n, "vary");
+    case 'w':
+        return IS(n, "warning") || IS(n, "www-authenticate");
+    default:
+        return false;
+    }
+}
 
 const char *field_header_problem(struct str name)
 {
-    static const struct str specific[] = {NAME("connection"), NAME("keep-alive"),
-        NAME("proxy-connection"), NAME("transfer-encoding"), NAME("upgrade")};
     const char *problem = field_name_problem(name);
     if (problem)
         return problem;
-    return IS_ONE_OF(name, specific) ? "is specific to the connection and set by the server" : NULL;
+    return is_connection_specific(name) ? "is specific to the connection and set by the server"
+                                        : NULL;
 }
 
 const char *field_trailer_problem(struct str name)
 {
-    static const struct str forbidden[] = {/* framing and routing */
-        NAME("trailer"), NAME("te"), NAME("host"), NAME("max-forwards"),
-        /* request modifiers and conditions */
-        NAME("expect"), NAME("range"), NAME("accept-ranges"), NAME("pragma"), NAME("cache-control"),
-        /* authentication and state */
-        NAME("authorization"), NAME("www-authenticate"), NAME("proxy-authenticate"),
-        NAME("proxy-authorization"), NAME("realm"), NAME("cookie"), NAME("set-cookie"),
-        /* response control data */
-        NAME("age"), NAME("date"), NAME("expires"), NAME("location"), NAME("retry-after"),
-        NAME("vary"), NAME("warning")};
     const char *problem = field_header_problem(name);
     if (problem)
         return problem;
-    bool about_content = has_prefix(name, STR("content-"));
-    /* RFC 9530 section 2 makes this one for trailers above all. */
-    if (about_content && field_same_name(name, STR("content-digest")))
-        return NULL;
-    if (about_content || has_prefix(name, STR("if-")) || IS_ONE_OF(name, forbidden))
-        return "may not be sent as a trailer (RFC 9110 6.5.1)";
-    return NULL;
+    return is_no_trailer(name) ? "may not be sent as a trailer (RFC 9110 6.5.1)" : NULL;
 }
 
 enum rc field_lower(struct arena *a, struct str name, struct str *out)
