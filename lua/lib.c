@@ -1,6 +1,7 @@
 #include "lua/lib.h"
 
 #include "core/log.h"
+#include "lua/coroutine.h"
 
 #include <lauxlib.h>
 
@@ -66,6 +67,7 @@ void lib_open(lua_State *L, const char *folder)
     set_function(L, "os", "exit", l_exit);
     set_function(L, "debug", "sethook", NULL);
     set_function(L, "debug", "getregistry", NULL);
+    coroutine_open(L);
     if (folder)
         set_path(L, folder);
 }

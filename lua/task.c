@@ -42,6 +42,7 @@ static enum rc make(struct vm *vm, struct task **out)
 
 static void free_task(struct task *t)
 {
+    mem_put(t->chain, t->room * sizeof *t->chain);
     luaL_unref(t->vm->L, LUA_REGISTRYINDEX, t->ref);
     mem_put(t, sizeof *t);
 }
@@ -99,9 +100,39 @@ void task_drop(struct task *t)
     retire(t);
 }
 
+static void close_coroutine(lua_State *co)
+{
+    vm_mark_waiting(co, false);
+    lua_resetthread(co);
+}
+
 void task_close(struct task *t)
 {
-    lua_resetthread(t->co);
+    while (t->depth)
+        close_coroutine(t->chain[--t->depth]);
+    close_coroutine(t->co);
+}
+
+enum rc task_enter(struct task *t, lua_State *co)
+{
+    if (!t)
+        return RC_OK;
+    if (t->depth == t->room) {
+        size_t room = t->room ? 2 * t->room : 8;
+        lua_State **chain = mem_resize(t->chain, t->room * sizeof *chain, room * sizeof *chain);
+        if (!chain)
+            return RC_NOMEM;
+        t->chain = chain;
+        t->room = room;
+    }
+    t->chain[t->depth++] = co;
+    return RC_OK;
+}
+
+void task_leave(struct task *t)
+{
+    if (t)
+        t->depth--;
 }
 
 void task_run(struct task *t)
@@ -116,6 +147,7 @@ void task_run(struct task *t)
         t->entry = NULL;
         args = 1;
     }
+    vm_mark_waiting(t->co, false);
     int status = lua_resume(t->co, vm->L, args, &results);
     if (status != LUA_YIELD || t->state != TASK_WAITING) {
         t->state = TASK_CLOSING;
@@ -125,6 +157,15 @@ void task_run(struct task *t)
     vm->running = NULL;
 }
 
+/* A wait passes through every coroutine of the chain: each must be able to yield. */
+static bool can_wait(const struct task *t)
+{
+    for (size_t i = 0; i < t->depth; i++)
+        if (!lua_isyieldable(t->chain[i]))
+            return false;
+    return lua_isyieldable(t->co);
+}
+
 struct task *task_waiter(lua_State *L)
 {
     struct task *t = vm_of(L)->running;
@@ -132,9 +173,9 @@ struct task *task_waiter(lua_State *L)
         luaL_error(L, "cannot wait while a script loads");
     if (t->state != TASK_RUNNING)
         luaL_error(L, "cannot wait while the request is being closed");
-    if (L != t->co)
-        luaL_error(L, "cannot wait inside a coroutine of the script's own");
-    if (!lua_isyieldable(L))
+    if (L != (t->depth ? t->chain[t->depth - 1] : t->co))
+        luaL_error(L, "cannot wait inside a coroutine that a C function runs");
+    if (!can_wait(t))
         luaL_error(L, "cannot wait inside a callback of a C function (table.sort, string.gsub "
                       "and the like)");
     return t;
@@ -148,6 +189,7 @@ int task_wait(
     t->cancel = cancel;
     t->data = data;
     live.waits++;
+    vm_mark_waiting(t->co, true);
     return lua_yieldk(L, 0, context, k);
 }
 

@@ -26,6 +26,9 @@ struct task {
     struct vm *vm;
     lua_State *co;
     int ref; /* keeps co from the collector */
+    lua_State *
+        *chain; /* the script's coroutines that run in each other inside co, outermost first */
+    size_t depth, room; /* of the chain; what it has room for */
     enum task_state state;
     void (*cancel)(struct task *t); /* undoes what it waits for; NULL when it does not wait */
     void *data;                     /* for cancel */
@@ -43,6 +46,10 @@ enum rc task_new(struct vm *vm, lua_CFunction entry, void (*done)(struct task *t
     struct task **out) MUST_CHECK;
 /* Ends a task that has not begun; done is not called. */
 void task_drop(struct task *t);
+/* The chain: a coroutine of the script's is about to run inside what runs now, and has stopped to.
+ * Nothing is noted where t is NULL. RC_NOMEM. */
+enum rc task_enter(struct task *t, lua_State *co) MUST_CHECK;
+void task_leave(struct task *t);
 /* Resumes it until it waits or ends. May free. For vm_run. */
 void task_run(struct task *t);
 /* Frees spare tasks, and their coroutines with the vm. */

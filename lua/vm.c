@@ -54,7 +54,7 @@ enum rc vm_new(struct ev_loop *ev, bool dev, const char *folder, struct vm **out
     list_init(&vm->spare);
     vm->L = lua_newstate(alloc, NULL);
     if (vm->L)
-        *(struct vm **)lua_getextraspace(vm->L) = vm;
+        *vm_word(vm->L) = (uintptr_t)vm;
     if (!vm->L || !vm_call(vm, l_open, (void *)folder, 0)) {
         vm_free(vm);
         return RC_NOMEM;

@@ -13,6 +13,7 @@
 #include <lua.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct ev_loop;
 struct task;
@@ -26,6 +27,7 @@ struct vm {
     struct list ready;    /* those to be resumed, by task.queue */
     struct list spare;    /* those that are over, to be used again, by task.link */
     size_t spare_count;
+    int closing;             /* coroutines being closed, within each other */
     struct handles requests; /* struct ctx by handle */
 };
 
@@ -34,10 +36,31 @@ enum rc vm_new(struct ev_loop *ev, bool dev, const char *folder, struct vm **out
 /* Every task must be over. */
 void vm_free(struct vm *vm);
 
+/*
+ * Each Lua state, the main one and every coroutine, has a word of its own: the address of its vm,
+ * whose lowest bit says whether the coroutine is in a wait of its task's.
+ */
+enum { VM_WAITING = 1 };
+
+static inline uintptr_t *vm_word(lua_State *L)
+{
+    return lua_getextraspace(L);
+}
+
 /* The vm that a Lua state, or a coroutine in it, belongs to. */
 static inline struct vm *vm_of(lua_State *L)
 {
-    return *(struct vm **)lua_getextraspace(L);
+    return (struct vm *)(*vm_word(L) & ~(uintptr_t)VM_WAITING);
+}
+
+static inline bool vm_is_waiting(lua_State *co)
+{
+    return *vm_word(co) & VM_WAITING;
+}
+
+static inline void vm_mark_waiting(lua_State *co, bool waiting)
+{
+    *vm_word(co) = (uintptr_t)vm_of(co) | (waiting ? VM_WAITING : 0);
 }
 
 /* Resumes each task that was ready when the call began. Returns whether more are ready now. */
