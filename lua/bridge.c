@@ -135,18 +135,24 @@ static bool on_run(struct handler *h)
     return vm_run(container_of(h, struct bridge, base)->vm);
 }
 
+static void on_tick(struct handler *h)
+{
+    budget_tick(&container_of(h, struct bridge, base)->vm->budget);
+}
+
 static const struct handler_ops handler_ops = {
     .start = on_start,
     .on_readable = on_readable,
     .on_writable = on_writable,
     .on_abort = on_abort,
     .run = on_run,
+    .tick = on_tick,
 };
 
 /* Life. */
 
-enum rc bridge_new(
-    struct ev_loop *ev, const char *path, bool dev, struct bridge **out, char why[SCRIPT_WHY])
+enum rc bridge_new(struct ev_loop *ev, const char *path, const struct vm_options *options,
+    struct bridge **out, char why[SCRIPT_WHY])
 {
     char folder[SCRIPT_WHY];
     folder_of(path, folder, sizeof folder);
@@ -155,7 +161,7 @@ enum rc bridge_new(
     if (!b)
         return RC_NOMEM;
     b->base.ops = &handler_ops;
-    enum rc rc = vm_new(ev, dev, folder, &b->vm);
+    enum rc rc = vm_new(ev, options, folder, &b->vm);
     if (!rc)
         rc = scripts_load(b->vm, path, &b->scripts, why);
     if (rc)

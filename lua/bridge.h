@@ -7,6 +7,7 @@
 
 #include "core/rc.h"
 #include "lua/script.h"
+#include "lua/vm.h"
 
 #include <stdbool.h>
 #include <stdio.h>
@@ -16,8 +17,8 @@ struct ev_loop;
 struct handler;
 
 /* Loads the scripts of a file or a folder. RC_INVALID, RC_NOMEM; why then is one line. */
-enum rc bridge_new(struct ev_loop *ev, const char *path, bool dev, struct bridge **out,
-    char why[SCRIPT_WHY]) MUST_CHECK;
+enum rc bridge_new(struct ev_loop *ev, const char *path, const struct vm_options *options,
+    struct bridge **out, char why[SCRIPT_WHY]) MUST_CHECK;
 /* Every exchange must be over; tasks that still unwind are run to their end. */
 void bridge_free(struct bridge *b);
 struct handler *bridge_handler(struct bridge *b);

@@ -37,11 +37,14 @@ static int take_results(lua_State *L, lua_State *co, int count)
 /* Resumes co, which the task has entered, with arguments on its stack. */
 static int drive(lua_State *L, lua_State *co, int args)
 {
-    struct task *t = vm_of(L)->running;
+    struct vm *vm = vm_of(L);
+    struct task *t = vm->running;
     int results;
     vm_mark_waiting(co, false);
+    vm->budget.innermost = co;
     int status = lua_resume(co, L, args, &results);
-    if (status == LUA_YIELD && t && t->state == TASK_WAITING) {
+    vm->budget.innermost = L;
+    if (status == LUA_YIELD && t && (t->state == TASK_WAITING || t->state == TASK_OVERRUN)) {
         vm_mark_waiting(co, true);
         return WAITS;
     }

@@ -3,10 +3,9 @@
 #include "lua/ctx.h"
 #include "lua/ctx_functions.h"
 #include "lua/task.h"
+#include "lua/vm.h"
 
 #include <unistd.h>
-
-enum { BODY_LIMIT = 1 << 20 }; /* bytes that ctx:body takes unless told otherwise */
 
 /* Fields. */
 
@@ -239,7 +238,7 @@ static int body_on(lua_State *L, struct ctx *c)
 static int l_body(lua_State *L)
 {
     struct ctx *c = ctx_live(L);
-    lua_Integer limit = luaL_optinteger(L, 1, BODY_LIMIT);
+    lua_Integer limit = luaL_optinteger(L, 1, (lua_Integer)c->vm->options.body_limit);
     luaL_argcheck(L, limit >= 0, 1, "below 0");
     c->body_limit = (size_t)limit;
     c->body_size = 0;

@@ -18,9 +18,10 @@ struct error {
 
 static void push_error(lua_State *L, const struct error *e)
 {
-    if (e->status == LUA_YIELD)
-        lua_pushliteral(L, "coroutine.yield outside a coroutine: a handler waits by calling a "
-                           "function that waits");
+    if (e->task->state == TASK_OVERRUN)
+        lua_pushliteral(L, "the handler ran too long without waiting (--max-cpu)");
+    else if (e->status == LUA_YIELD)
+        lua_pushliteral(L, "a C function yielded out of the handler");
     else
         lua_xmove(e->task->co, L, 1);
     luaL_tolstring(L, -1, NULL);
@@ -33,8 +34,8 @@ static int l_describe(lua_State *L)
     const struct ctx *c = e->task->ctx;
     push_error(L, e);
     int message = lua_gettop(L);
-    luaL_traceback(L, e->task->co, NULL, 0);
-    if (c->vm->dev)
+    luaL_traceback(L, task_innermost(e->task), NULL, 0);
+    if (c->vm->options.dev)
         lua_pushfstring(L, "%s\n\n%s\n", lua_tostring(L, message), lua_tostring(L, -1));
     else
         lua_pushliteral(L, "Internal Server Error\n");

@@ -102,12 +102,18 @@ void task_drop(struct task *t)
 
 static void close_coroutine(lua_State *co)
 {
+    struct budget *b = &vm_of(co)->budget;
+    lua_State *outer = b->innermost;
     vm_mark_waiting(co, false);
+    b->innermost = co;
     lua_resetthread(co);
+    b->innermost = outer;
 }
 
 void task_close(struct task *t)
 {
+    t->state = TASK_CLOSING;
+    t->vm->budget.resumes++;
     while (t->depth)
         close_coroutine(t->chain[--t->depth]);
     close_coroutine(t->co);
@@ -148,17 +154,22 @@ void task_run(struct task *t)
         args = 1;
     }
     vm_mark_waiting(t->co, false);
+    vm->budget.resumes++;
+    vm->budget.innermost = t->co;
     int status = lua_resume(t->co, vm->L, args, &results);
+    vm->budget.innermost = vm->L;
     if (status != LUA_YIELD || t->state != TASK_WAITING) {
-        t->state = TASK_CLOSING;
+        if (t->state == TASK_RUNNING)
+            t->state = TASK_CLOSING;
         t->done(t, status);
         retire(t);
     }
+    vm->budget.innermost = NULL;
     vm->running = NULL;
 }
 
 /* A wait passes through every coroutine of the chain: each must be able to yield. */
-static bool can_wait(const struct task *t)
+bool task_can_wait(const struct task *t)
 {
     for (size_t i = 0; i < t->depth; i++)
         if (!lua_isyieldable(t->chain[i]))
@@ -173,9 +184,9 @@ struct task *task_waiter(lua_State *L)
         luaL_error(L, "cannot wait while a script loads");
     if (t->state != TASK_RUNNING)
         luaL_error(L, "cannot wait while the request is being closed");
-    if (L != (t->depth ? t->chain[t->depth - 1] : t->co))
+    if (L != task_innermost(t))
         luaL_error(L, "cannot wait inside a coroutine that a C function runs");
-    if (!can_wait(t))
+    if (!task_can_wait(t))
         luaL_error(L, "cannot wait inside a callback of a C function (table.sort, string.gsub "
                       "and the like)");
     return t;

@@ -3,7 +3,8 @@
  * for stands in its one wait slot, which every wait sets and every resume clears.
  *
  *     READY ──vm_run──▶ RUNNING ──task_wait──▶ WAITING ──task_wake──▶ READY
- *                          └──returns, raises──▶ CLOSING ──▶ OVER (spare)
+ *                          ├──returns, raises──▶ CLOSING ──▶ OVER (spare)
+ *                          └──past its budget──▶ OVERRUN ──▶ CLOSING
  *
  * Coroutines are used again: a task that is over goes to its vm's spare list.
  */
@@ -15,11 +16,12 @@
 #include "net/timer.h"
 
 #include <lua.h>
+#include <stdbool.h>
 
 struct ctx;
 struct vm;
 
-enum task_state { TASK_READY, TASK_RUNNING, TASK_WAITING, TASK_CLOSING, TASK_OVER };
+enum task_state { TASK_READY, TASK_RUNNING, TASK_WAITING, TASK_OVERRUN, TASK_CLOSING, TASK_OVER };
 
 struct task {
     struct list link, queue;
@@ -36,8 +38,8 @@ struct task {
     struct ctx *ctx;                /* the request that it serves; borrowed */
     struct timer timer;
     /* Called once at its end with the status that lua_resume gave; LUA_YIELD for a script that
-     * yielded out of its task. The coroutine's stack is as it was left: an error is on top. Where
-     * the status is not LUA_OK, done calls task_close. */
+     * yielded out of its task, or one in TASK_OVERRUN. The coroutine's stack is as it was left: an
+     * error is on top. Where the status is not LUA_OK, done calls task_close. */
     void (*done)(struct task *t, int status);
 };
 
@@ -61,6 +63,13 @@ void task_free_spare(struct vm *vm);
  */
 int task_wait(lua_State *L, void (*cancel)(struct task *t), void *data, lua_KContext context,
     lua_KFunction k);
+/* The coroutine that runs, or ran last: the chain's end. */
+static inline lua_State *task_innermost(const struct task *t)
+{
+    return t->depth ? t->chain[t->depth - 1] : t->co;
+}
+/* Whether nothing between the running code and its task keeps it from yielding. */
+bool task_can_wait(const struct task *t);
 /* Makes a task that waits ready; no effect on one that does not. Does not resume. */
 void task_wake(struct task *t);
 /* Cancels what it waits for, and makes it ready. */

@@ -1,6 +1,7 @@
 #include "lua/vm.h"
 
 #include "core/mem.h"
+#include "http/handler.h"
 #include "lua/ctx.h"
 #include "lua/json.h"
 #include "lua/lib.h"
@@ -10,15 +11,24 @@
 #include <lauxlib.h>
 #include <lualib.h>
 
-static void *alloc(void *unused, void *block, size_t old_size, size_t new_size)
+/* Past the vm's limit memory has run out: Lua then collects what it can, and tries once more. */
+static void *alloc(void *data, void *block, size_t old_size, size_t new_size)
 {
-    (void)unused;
+    struct vm *vm = data;
+    if (!block)
+        old_size = 0; /* it told the kind of object */
     if (new_size == 0) {
         mem_put(block, old_size);
+        vm->memory -= old_size;
         return NULL;
     }
-    /* Without a block, old_size tells the kind of object. */
-    return block ? mem_resize(block, old_size, new_size) : mem_get(new_size);
+    size_t limit = vm->options.max_memory;
+    if (limit && new_size > old_size && vm->memory + new_size - old_size > limit)
+        return NULL;
+    void *moved = block ? mem_resize(block, old_size, new_size) : mem_get(new_size);
+    if (moved)
+        vm->memory += new_size - old_size;
+    return moved;
 }
 
 bool vm_call(struct vm *vm, lua_CFunction f, void *arg, int results)
@@ -42,17 +52,19 @@ static int l_open(lua_State *L)
     return 0;
 }
 
-enum rc vm_new(struct ev_loop *ev, bool dev, const char *folder, struct vm **out)
+enum rc vm_new(
+    struct ev_loop *ev, const struct vm_options *options, const char *folder, struct vm **out)
 {
     struct vm *vm = mem_get_zeroed(sizeof *vm);
     if (!vm)
         return RC_NOMEM;
     vm->ev = ev;
-    vm->dev = dev;
+    vm->options = *options;
+    vm->budget.limit = (unsigned)(options->max_cpu * 1000 / HANDLER_TICK_MS + 0.5);
     list_init(&vm->tasks);
     list_init(&vm->ready);
     list_init(&vm->spare);
-    vm->L = lua_newstate(alloc, NULL);
+    vm->L = lua_newstate(alloc, vm);
     if (vm->L)
         *vm_word(vm->L) = (uintptr_t)vm;
     if (!vm->L || !vm_call(vm, l_open, (void *)folder, 0)) {

@@ -8,6 +8,7 @@
 
 #include "core/list.h"
 #include "core/rc.h"
+#include "lua/budget.h"
 #include "lua/handles.h"
 
 #include <lua.h>
@@ -18,21 +19,31 @@
 struct ev_loop;
 struct task;
 
+struct vm_options {
+    bool dev;          /* error pages show tracebacks */
+    double max_cpu;    /* seconds that a task may run without waiting; 0 is no limit */
+    size_t max_memory; /* bytes; 0 is no limit */
+    size_t body_limit; /* bytes that ctx:body takes unless told otherwise */
+};
+
 struct vm {
     lua_State *L;
     struct ev_loop *ev;
-    bool dev;             /* error pages show tracebacks */
+    struct vm_options options;
+    size_t memory;        /* bytes that the state takes */
     struct task *running; /* the task that runs now; NULL outside vm_run */
     struct list tasks;    /* those that have begun or will, by task.link */
     struct list ready;    /* those to be resumed, by task.queue */
     struct list spare;    /* those that are over, to be used again, by task.link */
     size_t spare_count;
+    struct budget budget;
     int closing;             /* coroutines being closed, within each other */
     struct handles requests; /* struct ctx by handle */
 };
 
 /* The folder that require searches first; may be NULL. RC_NOMEM. */
-enum rc vm_new(struct ev_loop *ev, bool dev, const char *folder, struct vm **out) MUST_CHECK;
+enum rc vm_new(struct ev_loop *ev, const struct vm_options *options, const char *folder,
+    struct vm **out) MUST_CHECK;
 /* Every task must be over. */
 void vm_free(struct vm *vm);
 

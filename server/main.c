@@ -92,7 +92,11 @@ static void log_ready(const struct server *s)
 static int load_scripts(struct server *s)
 {
     char why[SCRIPT_WHY];
-    if (bridge_new(s->worker.ev, s->options.scripts, s->options.dev, &s->bridge, why))
+    const struct vm_options options = {.dev = s->options.dev,
+        .max_cpu = s->options.max_cpu,
+        .max_memory = (size_t)s->options.max_vm_memory << 20,
+        .body_limit = s->options.body_limit};
+    if (bridge_new(s->worker.ev, s->options.scripts, &options, &s->bridge, why))
         return complain(why, EXIT_FAILED);
     return 0;
 }

@@ -11,6 +11,8 @@
 struct exchange;
 struct handler;
 
+enum { HANDLER_TICK_MS = 20 }; /* milliseconds of CPU time */
+
 struct handler_ops {
     /* A request's head is complete. Sets x->instance to attach, or responds at once and does not.
      */
@@ -23,6 +25,9 @@ struct handler_ops {
     void (*on_abort)(struct exchange *x, const char *reason);
     /* Does queued work, within a budget. Returns whether there is more. */
     bool (*run)(struct handler *h);
+    /* The process has run for another HANDLER_TICK_MS; may be NULL. Called from a signal handler.
+     */
+    void (*tick)(struct handler *h);
 };
 
 struct handler {

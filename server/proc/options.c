@@ -168,6 +168,12 @@ static const struct definition definitions[] = {
         FIELD(h2.stream_window)},
     {"connection-window", 0, "BYTES", "held of all bodies of a connection (default 1048576)",
         set_positive, FIELD(h2.conn_window)},
+    {"body-limit", 0, "BYTES", "that ctx:body takes, beyond it 413 (default 1048576)", set_count,
+        FIELD(body_limit)},
+    {"max-cpu", 0, "SECONDS", "that a handler runs without waiting (default 0.15)", set_seconds,
+        FIELD(max_cpu)},
+    {"max-vm-memory", 0, "MIB", "that the scripts of a process take (default 512)", set_count,
+        FIELD(max_vm_memory)},
     {"handshake-timeout", 0, "SECONDS", "from accept to the TLS handshake's end (default 10)",
         set_seconds, FIELD(net.handshake_timeout)},
     {"preface-timeout", 0, "SECONDS", "until the client's SETTINGS (default 10)", set_seconds,
@@ -282,8 +288,13 @@ static void fill_defaults(struct options *o)
 
 enum rc options_parse(int argc, char **argv, struct options *out, char why[OPTIONS_WHY])
 {
-    *out = (struct options){
-        .log_level = LOG_INFO, .grace = 30, .net = net_limits_default, .h2 = h2_limits_default};
+    *out = (struct options){.log_level = LOG_INFO,
+        .grace = 30,
+        .max_cpu = 0.15,
+        .max_vm_memory = 512,
+        .body_limit = 1 << 20,
+        .net = net_limits_default,
+        .h2 = h2_limits_default};
     enum rc rc = parse_flags(argc, argv, out, why);
     if (rc)
         return rc;

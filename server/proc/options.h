@@ -25,7 +25,10 @@ struct options {
     enum log_format log_format;
     struct net_limits net; /* but for its h2, which is the next */
     struct h2_limits h2;
-    double grace; /* seconds */
+    double max_cpu;         /* seconds */
+    uint32_t max_vm_memory; /* MiB */
+    uint32_t body_limit;    /* bytes */
+    double grace;           /* seconds */
     bool log_level_set;
     bool dev, check, version, help;
 };

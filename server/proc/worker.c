@@ -2,10 +2,12 @@
 
 #include "core/list.h"
 #include "core/log.h"
+#include "http/handler.h"
 
 #include <errno.h>
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/time.h>
 
 enum rc worker_init(struct worker *w)
 {
@@ -75,6 +77,33 @@ static void raise_descriptors(void)
         log_event(LOG_WARN, "descriptors not raised", log_str("reason", strerror(errno)));
 }
 
+/* Ticks, for the handler, by the CPU time that the process takes: one that idles has none. */
+
+static struct handler *ticked;
+
+static void on_tick(int signal_number)
+{
+    (void)signal_number;
+    ticked->ops->tick(ticked);
+}
+
+static void set_ticks(int milliseconds)
+{
+    struct itimerval every = {.it_interval = {.tv_usec = milliseconds * 1000},
+        .it_value = {.tv_usec = milliseconds * 1000}};
+    setitimer(ITIMER_PROF, &every, NULL);
+}
+
+static void start_ticks(struct handler *handler)
+{
+    struct sigaction action = {.sa_handler = on_tick, .sa_flags = SA_RESTART};
+    if (!handler->ops->tick)
+        return;
+    ticked = handler;
+    sigaction(SIGPROF, &action, NULL);
+    set_ticks(HANDLER_TICK_MS);
+}
+
 static void start(struct worker *w)
 {
     raise_descriptors();
@@ -98,7 +127,9 @@ enum rc worker_run(
         return rc;
     w->grace = grace;
     start(w);
+    start_ticks(handler);
     ev_run(w->ev, 0);
+    set_ticks(0);
     stop_listening(w);
     timer_stop(&w->cut);
     ev_signal_stop(w->ev, &w->term);

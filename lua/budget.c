@@ -1,0 +1,55 @@
+#include "lua/budget.h"
+
+#include "lua/task.h"
+#include "lua/vm.h"
+
+#include <lauxlib.h>
+
+static bool is_spent(const struct budget *b)
+{
+    return b->limit && b->seen == b->resumes && b->ticks >= b->limit;
+}
+
+static void on_hook(lua_State *L, lua_Debug *unused);
+
+static void arm(lua_State *L)
+{
+    lua_sethook(L, on_hook, LUA_MASKCOUNT, 1);
+}
+
+/* What catches the error runs one instruction more. */
+static void raise_spent(lua_State *L, const struct task *t)
+{
+    arm(t->co);
+    for (size_t i = 0; i < t->depth; i++)
+        arm(t->chain[i]);
+    luaL_error(L, "the task ran too long without waiting (--max-cpu)");
+}
+
+/* A hook may be left over from a resume that ended as it was set: it then does nothing. */
+static void on_hook(lua_State *L, lua_Debug *unused)
+{
+    (void)unused;
+    struct vm *vm = vm_of(L);
+    struct task *t = vm->running;
+    lua_sethook(L, NULL, 0, 0);
+    if (!t || !is_spent(&vm->budget))
+        return;
+    if (t->state != TASK_RUNNING || !task_can_wait(t))
+        raise_spent(L, t);
+    t->state = TASK_OVERRUN;
+    lua_yield(L, 0);
+}
+
+void budget_tick(struct budget *b)
+{
+    lua_State *L = b->innermost;
+    if (!L || b->seen != b->resumes) {
+        b->seen = b->resumes;
+        b->ticks = 0;
+        return;
+    }
+    b->ticks++;
+    if (is_spent(b))
+        arm(L);
+}

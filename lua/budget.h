@@ -1,0 +1,29 @@
+/*
+ * The budget: how long a task may run without waiting. A tick that the process's CPU clock drives
+ * looks whether the same resume still runs; once it has for too long, a hook is set on the
+ * innermost coroutine. Until then nothing is paid.
+ *
+ * The hook ends the task by yielding up to it, which no pcall can catch: it is never resumed, but
+ * closed. Where something between cannot yield (the callback of a C function) the hook raises, and
+ * comes again with the next tick. A C function that does not return is beyond it.
+ */
+#ifndef LUA_BUDGET_H
+#define LUA_BUDGET_H
+
+#include <lua.h>
+#include <signal.h>
+
+struct vm;
+
+struct budget {
+    lua_State *volatile innermost; /* runs now; NULL while Lua does not run */
+    volatile unsigned resumes;     /* tasks resumed so far */
+    unsigned seen;                 /* resumes at the last tick */
+    unsigned ticks;                /* since then */
+    unsigned limit;                /* ticks; 0 is none */
+};
+
+/* One tick. Safe in a signal handler. */
+void budget_tick(struct budget *b);
+
+#endif
