@@ -7,6 +7,7 @@
 #include "lua/ctx.h"
 #include "lua/failure.h"
 #include "lua/folder.h"
+#include "lua/spawn.h"
 #include "lua/task.h"
 #include "lua/vm.h"
 
@@ -70,7 +71,8 @@ static void respond(struct exchange *x, struct script_answer a)
 
 static enum rc begin(struct bridge *b, struct ctx *c)
 {
-    enum rc rc = task_new(b->vm, l_enter, finish_request, &c->task);
+    static const struct task_kind kind = {l_enter, ctx_check_task, finish_request};
+    enum rc rc = task_new(b->vm, &kind, c, &c->task);
     if (rc)
         return rc;
     c->task->ctx = c;
@@ -171,17 +173,18 @@ enum rc bridge_new(struct ev_loop *ev, const char *path, const struct vm_options
     return rc;
 }
 
-/* Tasks that were aborted have their say: a bounded one, since every wait of theirs raises. */
-static void run_out(struct vm *vm)
+/* It ends: each wait raises, and who swallows that is killed. */
+void bridge_stop(struct bridge *b)
 {
-    while (!list_empty(&vm->ready))
-        vm_run(vm);
+    spawn_cancel_all(b->vm, "shutdown");
+    while (!list_empty(&b->vm->ready))
+        vm_run(b->vm);
 }
 
 void bridge_free(struct bridge *b)
 {
     if (b->vm)
-        run_out(b->vm);
+        bridge_stop(b);
     if (b->scripts)
         scripts_free(b->scripts);
     if (b->vm)

@@ -3,8 +3,6 @@
 #include "lua/task.h"
 #include "lua/vm.h"
 
-#include <lauxlib.h>
-
 static bool is_spent(const struct budget *b)
 {
     return b->limit && b->seen == b->resumes && b->ticks >= b->limit;
@@ -17,13 +15,12 @@ static void arm(lua_State *L)
     lua_sethook(L, on_hook, LUA_MASKCOUNT, 1);
 }
 
-/* What catches the error runs one instruction more. */
-static void raise_spent(lua_State *L, const struct task *t)
+/* Where the task cannot be killed from here, what catches the error runs one instruction more. */
+static void arm_all(const struct task *t)
 {
     arm(t->co);
     for (size_t i = 0; i < t->depth; i++)
         arm(t->chain[i]);
-    luaL_error(L, "the task ran too long without waiting (--max-cpu)");
 }
 
 /* A hook may be left over from a resume that ended as it was set: it then does nothing. */
@@ -36,9 +33,8 @@ static void on_hook(lua_State *L, lua_Debug *unused)
     if (!t || !is_spent(&vm->budget))
         return;
     if (t->state != TASK_RUNNING || !task_can_wait(t))
-        raise_spent(L, t);
-    t->state = TASK_OVERRUN;
-    lua_yield(L, 0);
+        arm_all(t);
+    task_kill(L, "ran too long without waiting (--max-cpu)");
 }
 
 void budget_tick(struct budget *b)

@@ -44,7 +44,7 @@ static int drive(lua_State *L, lua_State *co, int args)
     vm->budget.innermost = co;
     int status = lua_resume(co, L, args, &results);
     vm->budget.innermost = L;
-    if (status == LUA_YIELD && t && (t->state == TASK_WAITING || t->state == TASK_OVERRUN)) {
+    if (status == LUA_YIELD && t && (t->state == TASK_WAITING || t->state == TASK_KILLED)) {
         vm_mark_waiting(co, true);
         return WAITS;
     }

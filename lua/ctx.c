@@ -1,6 +1,7 @@
 #include "lua/ctx.h"
 
-#include "core/live.h"
+#include "core/clock.h"
+#include "core/list.h"
 #include "core/log.h"
 #include "core/mem.h"
 #include "http/exchange.h"
@@ -10,6 +11,9 @@
 
 #include <lauxlib.h>
 #include <stdio.h>
+
+/* A task that goes on and on after its request was aborted is ended. */
+enum { ABORT_ERRORS = 100, ABORT_SECONDS = 5 };
 
 /* Addresses that serve as keys: in ctx tables, for the handle and for a field that is nil; in the
  * registry, for the metatable. */
@@ -33,14 +37,28 @@ enum rc ctx_new(struct vm *vm, struct exchange *x, struct ctx **out)
     c->reader = c->writer = NULL;
     c->callbacks = LUA_NOREF;
     c->aborted = c->over_limit = false;
+    c->abort_errors = 0;
+    c->deadline = 0;
     c->conn = x->peer->conn;
     c->stream = x->stream;
     *out = c;
     return RC_OK;
 }
 
+/* Who waits for the request, other than its own task. */
+static void interrupt_others(struct ctx *c)
+{
+    struct task *reader = c->reader, *writer = c->writer;
+    if (reader && reader != c->task)
+        task_interrupt(reader);
+    if (writer && writer != c->task)
+        task_interrupt(writer);
+}
+
 void ctx_free(struct ctx *c)
 {
+    interrupt_others(c);
+    ctx_set_deadline(c, -1);
     luaL_unref(c->vm->L, LUA_REGISTRYINDEX, c->callbacks);
     handles_drop(&c->vm->requests, c->handle);
     mem_put(c, sizeof *c);
@@ -50,10 +68,41 @@ void ctx_abort(struct ctx *c, const char *reason)
 {
     c->x = NULL;
     c->aborted = true;
+    c->aborted_at = clock_monotonic();
     snprintf(c->reason, sizeof c->reason, "%s", reason);
+    interrupt_others(c);
     if (c->task)
         task_interrupt(c->task);
 }
+
+/* Deadlines. */
+
+static void on_deadline(struct timer *t)
+{
+    task_interrupt(container_of(t, struct ctx, alarm)->task);
+}
+
+void ctx_set_deadline(struct ctx *c, double seconds)
+{
+    if (c->deadline > 0)
+        timer_stop(&c->alarm);
+    c->deadline = 0;
+    if (seconds < 0)
+        return;
+    c->deadline = clock_monotonic() + seconds;
+    timer_init(&c->alarm, c->vm->ev, on_deadline);
+    timer_start(&c->alarm, seconds);
+}
+
+void ctx_check_task(lua_State *L, struct task *t)
+{
+    struct ctx *c = t->ctx;
+    ctx_check(L, c);
+    if (c->deadline > 0 && clock_monotonic() >= c->deadline)
+        luaL_error(L, "deadline exceeded");
+}
+
+/* Aborts. */
 
 void ctx_push_abort_error(lua_State *L, const struct ctx *c)
 {
@@ -92,6 +141,8 @@ void ctx_check(lua_State *L, struct ctx *c)
     if (!c->aborted)
         return;
     ctx_call_callbacks(L, c);
+    if (++c->abort_errors > ABORT_ERRORS || clock_monotonic() - c->aborted_at > ABORT_SECONDS)
+        task_kill(L, "went on after its request was aborted");
     ctx_push_abort_error(L, c);
     lua_error(L);
 }
@@ -149,6 +200,7 @@ struct ctx *ctx_live(lua_State *L)
 
 struct ctx *ctx_resumed(lua_State *L, lua_KContext handle)
 {
+    task_resumed(L);
     struct ctx *c = handles_get(&vm_of(L)->requests, handle);
     if (c)
         ctx_check(L, c);

@@ -14,6 +14,7 @@
 #include "core/rc.h"
 #include "http/code.h"
 #include "http/router.h"
+#include "net/timer.h"
 
 #include <lua.h>
 #include <stdbool.h>
@@ -36,7 +37,11 @@ struct ctx {
     struct task *writer; /* waits for the response to go out */
     int callbacks;       /* the registry's reference to the table of on_abort functions */
     bool aborted;
-    bool over_limit; /* the request's body passed its limit, and was answered */
+    double aborted_at;  /* on clock_monotonic */
+    int abort_errors;   /* raised since */
+    double deadline;    /* on clock_monotonic; 0 is none */
+    struct timer alarm; /* runs towards the deadline */
+    bool over_limit;    /* the request's body passed its limit, and was answered */
     char reason[CODE_NAME_SIZE];
     uint64_t conn; /* numbers for the log */
     uint32_t stream;
@@ -68,8 +73,13 @@ struct ctx *ctx_arg(lua_State *L);
 struct ctx *ctx_live(lua_State *L);
 /* The request that a wait resumed for, by the handle that the wait kept; raises as ctx_live. */
 struct ctx *ctx_resumed(lua_State *L, lua_KContext handle);
-/* Raises the abort error if c is aborted, having called the on_abort functions. */
+/* Raises the abort error if c is aborted, having called the on_abort functions. A task that
+ * swallows too many of them is killed. */
 void ctx_check(lua_State *L, struct ctx *c);
+/* For the handler's task: as ctx_check, and raises past the deadline. */
+void ctx_check_task(lua_State *L, struct task *t);
+/* Sets the deadline to so many seconds from now; a negative number removes it. */
+void ctx_set_deadline(struct ctx *c, double seconds);
 /* The text of the abort error. [-0, +1, may longjmp] */
 void ctx_push_abort_error(lua_State *L, const struct ctx *c);
 

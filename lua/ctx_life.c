@@ -1,6 +1,11 @@
 /* How a handler learns that its request is no more. */
+#include "core/clock.h"
 #include "lua/ctx.h"
 #include "lua/ctx_functions.h"
+
+#include <math.h>
+
+enum { DEADLINE_MAX = 100000000 }; /* seconds: three years */
 
 static int l_aborted(lua_State *L)
 {
@@ -33,8 +38,26 @@ static int l_on_abort(lua_State *L)
     return 0;
 }
 
+/* deadline(seconds) sets, deadline(nil) removes, deadline() tells what is left. */
+static int l_deadline(lua_State *L)
+{
+    struct ctx *c = ctx_live(L);
+    if (lua_isnone(L, 1)) {
+        lua_pushnil(L);
+        if (c->deadline > 0)
+            lua_pushnumber(L, fmax(0, c->deadline - clock_monotonic()));
+        return 1;
+    }
+    lua_Number seconds = luaL_optnumber(L, 1, -1);
+    luaL_argcheck(L, lua_isnil(L, 1) || (seconds >= 0 && seconds <= DEADLINE_MAX), 1,
+        "not within 0..1e8 seconds");
+    ctx_set_deadline(c, seconds);
+    return 0;
+}
+
 const luaL_Reg ctx_life_functions[] = {
     {"aborted", l_aborted},
     {"on_abort", l_on_abort},
+    {"deadline", l_deadline},
     {NULL, NULL},
 };

@@ -18,8 +18,8 @@ struct error {
 
 static void push_error(lua_State *L, const struct error *e)
 {
-    if (e->task->state == TASK_OVERRUN)
-        lua_pushliteral(L, "the handler ran too long without waiting (--max-cpu)");
+    if (e->task->state == TASK_KILLED)
+        lua_pushstring(L, e->task->killed);
     else if (e->status == LUA_YIELD)
         lua_pushliteral(L, "a C function yielded out of the handler");
     else

@@ -3,7 +3,7 @@
 #include "core/clock.h"
 #include "core/log.h"
 #include "core/version.h"
-#include "lua/ctx.h"
+#include "lua/spawn.h"
 #include "lua/task.h"
 
 #include <lauxlib.h>
@@ -11,13 +11,6 @@
 enum { LOG_FIELDS_MAX = 32 };
 
 static const double sleep_max = 1e8; /* seconds: three years */
-
-/* The task's own request, if it has one, must not be aborted. */
-static void check_request(lua_State *L, const struct task *t)
-{
-    if (t->ctx)
-        ctx_check(L, t->ctx);
-}
 
 static void cancel_sleep(struct task *t)
 {
@@ -27,7 +20,7 @@ static void cancel_sleep(struct task *t)
 static int k_sleep(lua_State *L, int status, lua_KContext unused)
 {
     (void)status, (void)unused;
-    check_request(L, task_waiter(L));
+    task_resumed(L);
     return 0;
 }
 
@@ -37,7 +30,6 @@ static int l_sleep(lua_State *L)
     struct task *t = task_waiter(L);
     lua_Number seconds = luaL_checknumber(L, 1);
     luaL_argcheck(L, seconds >= 0 && seconds <= sleep_max, 1, "not within 0..1e8 seconds");
-    check_request(L, t);
     timer_start(&t->timer, seconds);
     return task_wait(L, cancel_sleep, NULL, 0, k_sleep);
 }
@@ -115,6 +107,7 @@ int luaopen_moontrail(lua_State *L)
     static const luaL_Reg levels[] = {
         {"debug", l_debug}, {"info", l_info}, {"warn", l_warn}, {"error", l_error}, {NULL, NULL}};
     luaL_newlib(L, functions);
+    spawn_open(L);
     luaL_newlib(L, levels);
     lua_setfield(L, -2, "log");
     lua_pushliteral(L, MOONTRAIL_VERSION);

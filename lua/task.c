@@ -55,8 +55,7 @@ void task_free_spare(struct vm *vm)
     vm->spare_count = 0;
 }
 
-enum rc task_new(
-    struct vm *vm, lua_CFunction entry, void (*done)(struct task *t, int status), struct task **out)
+enum rc task_new(struct vm *vm, const struct task_kind *kind, void *owner, struct task **out)
 {
     struct list *node = list_shift(&vm->spare);
     if (node) {
@@ -70,9 +69,12 @@ enum rc task_new(
     struct task *t = *out;
     t->state = TASK_READY;
     t->cancel = NULL;
-    t->entry = entry;
+    t->entry = kind->entry;
+    t->check = kind->check;
+    t->done = kind->done;
+    t->owner = owner;
     t->ctx = NULL;
-    t->done = done;
+    t->killed = NULL;
     list_append(&vm->tasks, &t->link);
     list_append(&vm->ready, &t->queue);
     live.tasks++;
@@ -189,7 +191,24 @@ struct task *task_waiter(lua_State *L)
     if (!task_can_wait(t))
         luaL_error(L, "cannot wait inside a callback of a C function (table.sort, string.gsub "
                       "and the like)");
+    t->check(L, t);
     return t;
+}
+
+void task_resumed(lua_State *L)
+{
+    struct task *t = vm_of(L)->running;
+    t->check(L, t);
+}
+
+int task_kill(lua_State *L, const char *why)
+{
+    struct task *t = vm_of(L)->running;
+    if (t->state != TASK_RUNNING || !task_can_wait(t))
+        return luaL_error(L, "%s", why);
+    t->state = TASK_KILLED;
+    t->killed = why;
+    return lua_yield(L, 0);
 }
 
 int task_wait(

@@ -4,7 +4,7 @@
  *
  *     READY ──vm_run──▶ RUNNING ──task_wait──▶ WAITING ──task_wake──▶ READY
  *                          ├──returns, raises──▶ CLOSING ──▶ OVER (spare)
- *                          └──past its budget──▶ OVERRUN ──▶ CLOSING
+ *                          └──task_kill───────▶ KILLED ───▶ CLOSING
  *
  * Coroutines are used again: a task that is over goes to its vm's spare list.
  */
@@ -21,7 +21,7 @@
 struct ctx;
 struct vm;
 
-enum task_state { TASK_READY, TASK_RUNNING, TASK_WAITING, TASK_OVERRUN, TASK_CLOSING, TASK_OVER };
+enum task_state { TASK_READY, TASK_RUNNING, TASK_WAITING, TASK_KILLED, TASK_CLOSING, TASK_OVER };
 
 struct task {
     struct list link, queue;
@@ -35,17 +35,29 @@ struct task {
     void (*cancel)(struct task *t); /* undoes what it waits for; NULL when it does not wait */
     void *data;                     /* for cancel */
     lua_CFunction entry;            /* NULL once it has begun */
-    struct ctx *ctx;                /* the request that it serves; borrowed */
+    struct ctx *ctx;                /* the request that it serves; borrowed, may be NULL */
+    void *owner;                    /* for done and check */
+    const char *killed;             /* why, in TASK_KILLED; static */
+    /* Raises where the task is not to wait, or to go on after a wait: its request is aborted, say.
+     */
+    void (*check)(lua_State *L, struct task *t);
     struct timer timer;
     /* Called once at its end with the status that lua_resume gave; LUA_YIELD for a script that
-     * yielded out of its task, or one in TASK_OVERRUN. The coroutine's stack is as it was left: an
+     * yielded out of its task, or one in TASK_KILLED. The coroutine's stack is as it was left: an
      * error is on top. Where the status is not LUA_OK, done calls task_close. */
     void (*done)(struct task *t, int status);
 };
 
-/* A task that will call entry with a light userdata of itself. RC_NOMEM. */
-enum rc task_new(struct vm *vm, lua_CFunction entry, void (*done)(struct task *t, int status),
-    struct task **out) MUST_CHECK;
+/* What a task does, and who is told of it. */
+struct task_kind {
+    lua_CFunction entry; /* called with a light userdata of the task */
+    void (*check)(lua_State *L, struct task *t);
+    void (*done)(struct task *t, int status);
+};
+
+/* A ready task. RC_NOMEM. */
+enum rc task_new(
+    struct vm *vm, const struct task_kind *kind, void *owner, struct task **out) MUST_CHECK;
 /* Ends a task that has not begun; done is not called. */
 void task_drop(struct task *t);
 /* The chain: a coroutine of the script's is about to run inside what runs now, and has stopped to.
@@ -74,9 +86,15 @@ bool task_can_wait(const struct task *t);
 void task_wake(struct task *t);
 /* Cancels what it waits for, and makes it ready. */
 void task_interrupt(struct task *t);
-/* The running task, for a C function that is about to wait; raises where there is none or where
- * waiting can't work. [-0, +0, may longjmp] */
+/* The running task, for a C function that is about to wait; raises where there is none, where
+ * waiting can't work, and as the task's check. [-0, +0, may longjmp] */
 struct task *task_waiter(lua_State *L);
+/* To be called first in the continuation of a wait: raises as the task's check. */
+void task_resumed(lua_State *L);
+/* Ends the running task in a way that no pcall catches, where nothing between keeps it from
+ * yielding; raises the same otherwise. why is static. May be called in a hook, and must then be the
+ * last call. */
+int task_kill(lua_State *L, const char *why);
 /* Runs the pending to-be-closed variables of a task that has failed; they cannot wait. */
 void task_close(struct task *t);
 

@@ -114,6 +114,7 @@ static int serve(struct server *s)
     s->options.net.h2 = &s->options.h2;
     if (worker_run(&s->worker, bridge_handler(s->bridge), &s->options.net, s->options.grace))
         return complain(rc_text(RC_NOMEM), EXIT_FAILED);
+    bridge_stop(s->bridge);
     return 0;
 }
 
@@ -127,9 +128,9 @@ static void log_stopped(void)
 
 static void free_parts(struct server *s)
 {
+    worker_fini(&s->worker);
     if (s->bridge)
         bridge_free(s->bridge);
-    worker_fini(&s->worker);
     if (s->tls)
         tls_free(s->tls);
     for (int i = 0; i < s->socket_count; i++)

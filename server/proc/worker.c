@@ -9,6 +9,33 @@
 #include <sys/resource.h>
 #include <sys/time.h>
 
+/* Ticks, for the handler, by the CPU time that the process takes: one that idles has none. */
+
+static struct handler *ticked;
+
+static void on_tick(int signal_number)
+{
+    (void)signal_number;
+    ticked->ops->tick(ticked);
+}
+
+static void set_ticks(int milliseconds)
+{
+    struct itimerval every = {.it_interval = {.tv_usec = milliseconds * 1000},
+        .it_value = {.tv_usec = milliseconds * 1000}};
+    setitimer(ITIMER_PROF, &every, NULL);
+}
+
+static void start_ticks(struct handler *handler)
+{
+    struct sigaction action = {.sa_handler = on_tick, .sa_flags = SA_RESTART};
+    if (!handler->ops->tick)
+        return;
+    ticked = handler;
+    sigaction(SIGPROF, &action, NULL);
+    set_ticks(HANDLER_TICK_MS);
+}
+
 enum rc worker_init(struct worker *w)
 {
     *w = (struct worker){.ev = ev_loop_new(EVFLAG_AUTO)};
@@ -17,6 +44,7 @@ enum rc worker_init(struct worker *w)
 
 void worker_fini(struct worker *w)
 {
+    set_ticks(0);
     ev_loop_destroy(w->ev);
 }
 
@@ -77,33 +105,6 @@ static void raise_descriptors(void)
         log_event(LOG_WARN, "descriptors not raised", log_str("reason", strerror(errno)));
 }
 
-/* Ticks, for the handler, by the CPU time that the process takes: one that idles has none. */
-
-static struct handler *ticked;
-
-static void on_tick(int signal_number)
-{
-    (void)signal_number;
-    ticked->ops->tick(ticked);
-}
-
-static void set_ticks(int milliseconds)
-{
-    struct itimerval every = {.it_interval = {.tv_usec = milliseconds * 1000},
-        .it_value = {.tv_usec = milliseconds * 1000}};
-    setitimer(ITIMER_PROF, &every, NULL);
-}
-
-static void start_ticks(struct handler *handler)
-{
-    struct sigaction action = {.sa_handler = on_tick, .sa_flags = SA_RESTART};
-    if (!handler->ops->tick)
-        return;
-    ticked = handler;
-    sigaction(SIGPROF, &action, NULL);
-    set_ticks(HANDLER_TICK_MS);
-}
-
 static void start(struct worker *w)
 {
     raise_descriptors();
@@ -129,7 +130,6 @@ enum rc worker_run(
     start(w);
     start_ticks(handler);
     ev_run(w->ev, 0);
-    set_ticks(0);
     stop_listening(w);
     timer_stop(&w->cut);
     ev_signal_stop(w->ev, &w->term);
