@@ -96,7 +96,7 @@ unit: $(UNIT_TESTS) ## test pure modules
 session: $(SESSION_TESTS) ## test sessions, frame by frame over memory
 	@for t in $^; do $$t || exit 1; done
 
-e2e: build/test/moontrail build/deps-test ## test with real clients over real sockets
+e2e: build/test/moontrail build/moontrail build/deps-test ## test with real clients over real sockets
 	/usr/bin/python3 -m pytest -q -p no:cacheprovider tests/e2e
 
 fuzz: $(FUZZERS) ## fuzz each target for FUZZ_SECONDS (default 60), from its seeds

@@ -71,8 +71,10 @@ static void release_held(struct h2_session *s, size_t n)
 {
     s->held -= n;
     if (s->owed && s->held <= s->limits->conn_window / 2 &&
-        nghttp2_session_consume_connection(s->ng, s->owed) == 0)
+        nghttp2_session_consume_connection(s->ng, s->owed) == 0) {
         s->owed = 0;
+        s->base.host->dirty(s->base.host);
+    }
 }
 
 /* Gives the peer credit on the stream for what the handler has read. */
@@ -91,18 +93,26 @@ static const struct exchange_host exchange_host = {
     .detached = mark_dirty,
 };
 
+/* A client that has not seen our SETTINGS yet sends by the window that RFC 9113 6.9.2 gives it. */
+static size_t body_max(const struct h2_limits *limits)
+{
+    return limits->stream_window > NGHTTP2_INITIAL_WINDOW_SIZE ? limits->stream_window
+                                                               : NGHTTP2_INITIAL_WINDOW_SIZE;
+}
+
 struct h2_stream *h2_stream_new(struct h2_session *s, int32_t id)
 {
     struct h2_stream *st = mem_get(sizeof *st);
     if (!st)
         return NULL;
     exchange_init(&st->exchange, &exchange_host, s->base.host->peer, s->base.host->handler,
-        s->limits->stream_window);
+        body_max(s->limits));
     st->exchange.stream = (uint32_t)id;
     st->session = s;
     st->header_bytes = st->header_fields = 0;
-    st->age = st->starved_seconds = st->stuck_seconds = 0;
-    st->too_large = st->received = st->sent = false;
+    st->age = st->starved_seconds = st->stuck_seconds = NOT_WAITED;
+    st->too_large = NULL;
+    st->received = st->sent = false;
     st->deferred = st->reset = st->closed = false;
     list_init(&st->dirty);
     list_append(&s->streams, &st->link);
@@ -116,6 +126,13 @@ static void free_stream(struct h2_stream *st)
     release_held(st->session, st->exchange.request.body.len);
     exchange_fini(&st->exchange);
     mem_put(st, sizeof *st);
+}
+
+void h2_stream_fail(struct h2_stream *st, uint32_t code)
+{
+    char name[CODE_NAME_SIZE];
+    exchange_abort(&st->exchange, code_name(code, name));
+    exchange_reset(&st->exchange, code);
 }
 
 void h2_stream_dirty(struct h2_stream *st)
@@ -154,11 +171,11 @@ static enum rc receive(struct session *base, const uint8_t *data, size_t n)
     struct h2_session *s = h2_of(base);
     if (s->judged || s->failed)
         return RC_PROTOCOL;
-    ssize_t taken = nghttp2_session_mem_recv(s->ng, data, n);
+    ssize_t error = h2_input(s, data, n);
     base->host->dirty(base->host);
-    if (taken < 0 && !s->judged)
-        h2_judge(s, code_of(taken), "session failed", nghttp2_strerror((int)taken));
-    if (taken >= 0 && nghttp2_session_get_outbound_queue_size(s->ng) > s->limits->queued_frames)
+    if (error && !s->judged)
+        h2_judge(s, code_of(error), "session failed", nghttp2_strerror((int)error));
+    if (!error && nghttp2_session_get_outbound_queue_size(s->ng) > s->limits->queued_frames)
         h2_judge(s, ERROR_ENHANCE_YOUR_CALM, "limit reached", "max-queued-frames");
     return s->judged ? RC_PROTOCOL : RC_OK;
 }
@@ -291,6 +308,18 @@ static void *ng_realloc(void *block, size_t size, void *unused)
     return mem_realloc(block, size);
 }
 
+/* nghttp2's own limits stand behind ours: above what the options set in earnest. */
+enum { BEHIND = 100000 };
+
+static void set_options(nghttp2_option *option)
+{
+    nghttp2_option_set_no_auto_window_update(option, 1);
+    nghttp2_option_set_max_outbound_ack(option, BEHIND);
+    nghttp2_option_set_max_continuations(option, BEHIND);
+    nghttp2_option_set_stream_reset_rate_limit(option, BEHIND, BEHIND);
+    nghttp2_option_set_builtin_recv_extension_type(option, NGHTTP2_PRIORITY_UPDATE);
+}
+
 /* Callbacks and options are alike for every session and made once; the process keeps them. */
 static struct {
     nghttp2_session_callbacks *callbacks;
@@ -307,8 +336,7 @@ static enum rc make_shared(void)
     h2_output_callbacks(shared.callbacks);
     if (nghttp2_option_new(&shared.option))
         return RC_NOMEM;
-    nghttp2_option_set_no_auto_window_update(shared.option, 1);
-    nghttp2_option_set_builtin_recv_extension_type(shared.option, NGHTTP2_PRIORITY_UPDATE);
+    set_options(shared.option);
     return RC_OK;
 }
 
@@ -345,7 +373,8 @@ enum rc h2_session_new(
     list_init(&s->dirty);
     list_init(&s->dead);
     list_init(&s->ending);
-    s->header_seconds = -1;
+    s->preface_seconds = NOT_WAITED;
+    frames_init(&s->frames);
     if (nghttp2_session_server_new3(&s->ng, shared.callbacks, s, shared.option, &allocator)) {
         mem_put(s, sizeof *s);
         return RC_NOMEM;
