@@ -106,9 +106,11 @@ static int serve(struct server *s)
         return status;
     for (int i = 0; i < s->socket_count; i++)
         worker_listen(&s->worker, s->sockets[i], s->secure[i] ? s->tls : NULL);
-    log_ready(s);
-    if (worker_run(&s->worker, bridge_handler(s->bridge), &net_limits_default, s->options.grace))
+    if (worker_start(&s->worker, bridge_handler(s->bridge), &net_limits_default, s->options.grace))
         return complain(rc_text(RC_NOMEM), EXIT_FAILED);
+    log_ready(s);
+    s->socket_count = 0; /* the worker has them */
+    worker_run(&s->worker);
     return 0;
 }
 

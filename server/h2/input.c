@@ -128,8 +128,9 @@ static int on_data(
     struct h2_stream *st = stream_of(ng, id);
     if (!st || !st->exchange.instance)
         return 0;
-    if (exchange_receive(&st->exchange, data, n))
-        exchange_reset(&st->exchange, ERROR_INTERNAL_ERROR);
+    enum rc rc = exchange_receive(&st->exchange, data, n);
+    if (rc)
+        h2_stream_fail(st, rc == RC_LIMIT ? ERROR_FLOW_CONTROL_ERROR : ERROR_INTERNAL_ERROR);
     return 0;
 }
 

@@ -82,6 +82,12 @@ void h2_stream_release(struct h2_stream *st)
     st->session->base.host->dirty(st->session->base.host);
 }
 
+void h2_stream_fail(struct h2_stream *st, uint32_t code)
+{
+    exchange_abort(&st->exchange, code_name(code, (char[CODE_NAME_SIZE]){0}));
+    exchange_reset(&st->exchange, code);
+}
+
 /* The session's operations. */
 
 static enum rc receive(struct session *base, const uint8_t *data, size_t n)
@@ -124,10 +130,10 @@ static size_t fill(struct session *base, uint8_t *out, size_t room)
     struct h2_session *s = h2_of(base);
     size_t filled = copy_rest(s, out, room);
     output_dirty(s);
-    while (filled < room) {
+    while (filled < room && !s->broken) {
         ssize_t n = nghttp2_session_mem_send(s->ng, &s->rest);
         if (n < 0)
-            s->failed = true;
+            s->broken = true;
         if (n <= 0)
             break;
         s->rest_len = (size_t)n;
@@ -139,6 +145,8 @@ static size_t fill(struct session *base, uint8_t *out, size_t room)
 static bool is_over(const struct session *base)
 {
     const struct h2_session *s = h2_of(base);
+    if (s->broken)
+        return true;
     if (s->rest_len || nghttp2_session_want_write(s->ng))
         return false;
     return s->failed || (list_empty(&s->streams) && !nghttp2_session_want_read(s->ng));

@@ -20,6 +20,7 @@ struct h2_session {
     size_t rest_len;
     bool going;  /* shut_down was called once */
     bool failed; /* recv has failed: only what tells the peer goes out */
+    bool broken; /* a frame was lost for lack of memory: nothing goes out */
 };
 
 /*
@@ -52,6 +53,8 @@ struct h2_stream *h2_stream_new(struct h2_session *s, int32_t id);
 void h2_stream_dirty(struct h2_stream *st);
 /* Queues st for reap, if nothing holds it any more. */
 void h2_stream_release(struct h2_stream *st);
+/* Tells the handler that the stream is lost, and resets it. */
+void h2_stream_fail(struct h2_stream *st, uint32_t code);
 
 /* input.c: sets the callbacks for received frames. */
 void h2_input_callbacks(nghttp2_session_callbacks *callbacks);
