@@ -49,8 +49,8 @@ static void set_path(lua_State *L, const char *folder)
     lua_pop(L, 2);
 }
 
-/* Makes luaL_Buffer's metatable while memory is there: lauxlib leaves it half made for ever if memory
- * runs out in the middle. */
+/* Makes luaL_Buffer's metatable while memory is there: lauxlib leaves it half made for ever if
+ * memory runs out in the middle. */
 static void make_buffer_metatable(lua_State *L)
 {
     luaL_Buffer b;

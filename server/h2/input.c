@@ -12,7 +12,8 @@ static struct h2_stream *stream_of(nghttp2_session *ng, int32_t id)
 static void check_open(struct h2_session *s, const struct frame_head *frame)
 {
     if (ended_has(&s->ended, frame->stream))
-        h2_judge(s, ERROR_STREAM_CLOSED, "frame after the stream's end", "");
+        h2_judge(s, ERROR_STREAM_CLOSED, "frame after the stream's end",
+            log_int("stream", frame->stream));
     else if (frame->stream % 2 && frame->flags & NGHTTP2_FLAG_END_STREAM)
         ended_add(&s->ended, frame->stream);
 }
@@ -23,18 +24,19 @@ static void weigh_headers(struct h2_session *s, const struct frame_head *frame)
     s->header_seconds = NOT_WAITED;
     check_open(s, frame);
     if (frame->stream % 2 && !gaps_open(&s->gaps, frame->stream))
-        h2_judge(s, ERROR_PROTOCOL_ERROR, "stream id reused", "");
+        h2_judge(s, ERROR_PROTOCOL_ERROR, "stream id reused", log_int("stream", frame->stream));
 }
 
 static void weigh_continuation(struct h2_session *s, const struct frame_head *frame)
 {
     if (++s->continuations > s->limits->continuations)
-        h2_judge(s, ERROR_ENHANCE_YOUR_CALM, "limit reached", "max-continuations");
+        h2_judge(
+            s, ERROR_ENHANCE_YOUR_CALM, "limit reached", log_str("limit", "max-continuations"));
     if (frame->length == 0)
         h2_count(s, GUARD_EMPTY);
 }
 
-static void weigh_data(struct h2_session *s, const struct frame_head *frame)
+static void weigh_body(struct h2_session *s, const struct frame_head *frame)
 {
     check_open(s, frame);
     if (frame->length == 0 && !(frame->flags & NGHTTP2_FLAG_END_STREAM))
@@ -60,7 +62,7 @@ static void weigh(struct h2_session *s, const struct frame_head *frame)
         weigh_continuation(s, frame);
         return;
     case NGHTTP2_DATA:
-        weigh_data(s, frame);
+        weigh_body(s, frame);
         return;
     case NGHTTP2_WINDOW_UPDATE:
         weigh_window_update(s);
@@ -68,7 +70,7 @@ static void weigh(struct h2_session *s, const struct frame_head *frame)
     case NGHTTP2_PRIORITY:
         /* RFC 7540 5.3.1 and 6.3, which RFC 9113 leaves alone. */
         if (frame->stream == 0 || frame->depends_on == frame->stream)
-            h2_judge(s, ERROR_PROTOCOL_ERROR, "priority refused", "");
+            h2_judge(s, ERROR_PROTOCOL_ERROR, "priority refused", log_int("stream", frame->stream));
         break;
     case NGHTTP2_RST_STREAM:
         if (frame->stream % 2)
@@ -174,7 +176,8 @@ static int on_header(nghttp2_session *ng, const nghttp2_frame *frame, const uint
         return 0;
     if (!count_field(st, name_len, value_len)) {
         if (is_bomb(st))
-            h2_judge(st->session, ERROR_ENHANCE_YOUR_CALM, "limit reached", st->too_large);
+            h2_judge(st->session, ERROR_ENHANCE_YOUR_CALM, "limit reached",
+                log_str("limit", st->too_large));
         return st->session->judged ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
     }
     struct request *r = &st->exchange.request;

@@ -106,7 +106,7 @@ static void submit_reset(struct h2_stream *st, uint32_t code)
  * little later: a client that is about to end its request anyway, or has broken the protocol in it,
  * learns of that.
  */
-static const double ending_seconds = 0.1;
+static const double ending_seconds = 0.2;
 
 /* Whether the response is out, the handler gone, and the client still sending. */
 static bool ends_early(const struct exchange *x)

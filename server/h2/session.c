@@ -2,6 +2,7 @@
 
 #include "core/log.h"
 #include "core/mem.h"
+#include "h2/memory.h"
 #include "h2/stream.h"
 #include "http/code.h"
 
@@ -36,7 +37,7 @@ static struct h2_session *h2_of(const struct session *s)
 
 /* Verdicts. */
 
-void h2_judge(struct h2_session *s, uint32_t code, const char *event, const char *limit)
+void h2_judge(struct h2_session *s, uint32_t code, const char *event, struct log_field detail)
 {
     const struct peer *peer = s->base.host->peer;
     char name[CODE_NAME_SIZE];
@@ -44,7 +45,7 @@ void h2_judge(struct h2_session *s, uint32_t code, const char *event, const char
         return;
     s->judged = true;
     s->verdict = code;
-    log_event(LOG_WARN, event, log_str("limit", limit), log_int("conn", (int64_t)peer->conn),
+    log_event(LOG_WARN, event, detail, log_int("conn", (int64_t)peer->conn),
         log_str("remote", peer->remote), log_str("code", code_name(code, name)));
     /* Inside nghttp2's own calls this only queues the frame. */
     if (nghttp2_session_terminate_session(s->ng, code))
@@ -55,7 +56,7 @@ void h2_judge(struct h2_session *s, uint32_t code, const char *event, const char
 void h2_count(struct h2_session *s, enum guard_kind kind)
 {
     if (!guard_count(&s->guard, kind, s->limits->a_second[kind]))
-        h2_judge(s, ERROR_ENHANCE_YOUR_CALM, "limit reached", guard_name(kind));
+        h2_judge(s, ERROR_ENHANCE_YOUR_CALM, "limit reached", log_str("limit", guard_name(kind)));
 }
 
 /* Streams. */
@@ -128,13 +129,6 @@ static void free_stream(struct h2_stream *st)
     mem_put(st, sizeof *st);
 }
 
-void h2_stream_fail(struct h2_stream *st, uint32_t code)
-{
-    char name[CODE_NAME_SIZE];
-    exchange_abort(&st->exchange, code_name(code, name));
-    exchange_reset(&st->exchange, code);
-}
-
 void h2_stream_dirty(struct h2_stream *st)
 {
     if (list_linked(&st->dirty))
@@ -150,6 +144,13 @@ void h2_stream_release(struct h2_stream *st)
     list_remove(&st->dirty);
     list_append(&st->session->dead, &st->dirty);
     st->session->base.host->dirty(st->session->base.host);
+}
+
+void h2_stream_fail(struct h2_stream *st, uint32_t code)
+{
+    char name[CODE_NAME_SIZE];
+    exchange_abort(&st->exchange, code_name(code, name));
+    exchange_reset(&st->exchange, code);
 }
 
 /* The session's operations. */
@@ -174,9 +175,11 @@ static enum rc receive(struct session *base, const uint8_t *data, size_t n)
     ssize_t error = h2_input(s, data, n);
     base->host->dirty(base->host);
     if (error && !s->judged)
-        h2_judge(s, code_of(error), "session failed", nghttp2_strerror((int)error));
+        h2_judge(
+            s, code_of(error), "session failed", log_str("reason", nghttp2_strerror((int)error)));
     if (!error && nghttp2_session_get_outbound_queue_size(s->ng) > s->limits->queued_frames)
-        h2_judge(s, ERROR_ENHANCE_YOUR_CALM, "limit reached", "max-queued-frames");
+        h2_judge(
+            s, ERROR_ENHANCE_YOUR_CALM, "limit reached", log_str("limit", "max-queued-frames"));
     return s->judged ? RC_PROTOCOL : RC_OK;
 }
 
@@ -204,10 +207,10 @@ static size_t fill(struct session *base, uint8_t *out, size_t room)
     struct h2_session *s = h2_of(base);
     size_t filled = copy_rest(s, out, room);
     output_dirty(s);
-    while (filled < room) {
+    while (filled < room && !s->broken) {
         ssize_t n = nghttp2_session_mem_send(s->ng, &s->rest);
         if (n < 0)
-            s->failed = true;
+            s->broken = true;
         if (n <= 0)
             break;
         s->rest_len = (size_t)n;
@@ -219,6 +222,8 @@ static size_t fill(struct session *base, uint8_t *out, size_t room)
 static bool is_over(const struct session *base)
 {
     const struct h2_session *s = h2_of(base);
+    if (s->broken)
+        return true;
     if (s->rest_len || nghttp2_session_want_write(s->ng))
         return false;
     return s->failed || (list_empty(&s->streams) && !nghttp2_session_want_read(s->ng));
@@ -284,30 +289,6 @@ static const struct session_ops session_ops = {
 
 /* Making one. */
 
-static void *ng_malloc(size_t size, void *unused)
-{
-    (void)unused;
-    return mem_malloc(size);
-}
-
-static void ng_free(void *block, void *unused)
-{
-    (void)unused;
-    mem_free(block);
-}
-
-static void *ng_calloc(size_t count, size_t size, void *unused)
-{
-    (void)unused;
-    return mem_calloc(count, size);
-}
-
-static void *ng_realloc(void *block, size_t size, void *unused)
-{
-    (void)unused;
-    return mem_realloc(block, size);
-}
-
 /* nghttp2's own limits stand behind ours: above what the options set in earnest. */
 enum { BEHIND = 100000 };
 
@@ -360,7 +341,6 @@ static enum rc send_preface(struct h2_session *s)
 enum rc h2_session_new(
     struct session_host *host, const struct h2_limits *limits, struct session **out)
 {
-    static nghttp2_mem allocator = {NULL, ng_malloc, ng_free, ng_calloc, ng_realloc};
     enum rc rc = make_shared();
     if (rc)
         return rc;
@@ -375,7 +355,7 @@ enum rc h2_session_new(
     list_init(&s->ending);
     s->preface_seconds = NOT_WAITED;
     frames_init(&s->frames);
-    if (nghttp2_session_server_new3(&s->ng, shared.callbacks, s, shared.option, &allocator)) {
+    if (nghttp2_session_server_new3(&s->ng, shared.callbacks, s, shared.option, h2_memory())) {
         mem_put(s, sizeof *s);
         return RC_NOMEM;
     }

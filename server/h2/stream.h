@@ -3,6 +3,7 @@
 #define H2_STREAM_H
 
 #include "core/list.h"
+#include "core/log.h"
 #include "h2/ended.h"
 #include "h2/frames.h"
 #include "h2/gaps.h"
@@ -39,6 +40,7 @@ struct h2_session {
     bool judged;            /* the peer has broken a rule that ends the connection */
     bool going;             /* shut_down was called once */
     bool failed;            /* only what tells the peer of the end goes out */
+    bool broken;            /* a frame was lost for lack of memory: nothing goes out */
 };
 
 /*
@@ -73,16 +75,16 @@ static inline int32_t h2_stream_id(const struct h2_stream *st)
 
 /* A new stream of s; NULL when memory runs out. */
 struct h2_stream *h2_stream_new(struct h2_session *s, int32_t id);
-/* Ends the connection with a code, for the reason that the log gives. */
-void h2_judge(struct h2_session *s, uint32_t code, const char *event, const char *limit);
+/* Ends the connection with a code; the log gives the event and its detail. */
+void h2_judge(struct h2_session *s, uint32_t code, const char *event, struct log_field detail);
 /* Counts an event of the peer's; ends the connection where it is one too many. */
 void h2_count(struct h2_session *s, enum guard_kind kind);
-/* Resets the stream for a reason of the session's, which its handler is told. */
-void h2_stream_fail(struct h2_stream *st, uint32_t code);
 /* Queues st for the next fill. */
 void h2_stream_dirty(struct h2_stream *st);
 /* Queues st for reap, if nothing holds it any more. */
 void h2_stream_release(struct h2_stream *st);
+/* Tells the handler that the stream is lost, and resets it. */
+void h2_stream_fail(struct h2_stream *st, uint32_t code);
 
 /* input.c: takes in received bytes, up to a verdict; 0, or an error of nghttp2's. */
 ssize_t h2_input(struct h2_session *s, const uint8_t *data, size_t n);

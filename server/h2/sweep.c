@@ -46,8 +46,10 @@ void h2_sweep(struct session *base, double seconds)
             sweep_stream(st, s->limits, seconds);
     }
     if (!s->greeted && passes(&s->preface_seconds, seconds, s->limits->preface_timeout))
-        h2_judge(s, ERROR_SETTINGS_TIMEOUT, "session timed out", "preface-timeout");
+        h2_judge(
+            s, ERROR_SETTINGS_TIMEOUT, "session timed out", log_str("limit", "preface-timeout"));
     if (frames_in_block(&s->frames) &&
         passes(&s->header_seconds, seconds, s->limits->header_timeout))
-        h2_judge(s, ERROR_ENHANCE_YOUR_CALM, "session timed out", "header-timeout");
+        h2_judge(
+            s, ERROR_ENHANCE_YOUR_CALM, "session timed out", log_str("limit", "header-timeout"));
 }

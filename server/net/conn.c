@@ -396,7 +396,7 @@ void conn_shut_down(struct conn *c)
 {
     if (c->session)
         c->session->ops->shut_down(c->session);
-    else if (c->state == CONN_HANDSHAKE && !c->has_tls)
+    else if (c->state == CONN_HANDSHAKE && c->active == c->entered) /* nothing was received */
         conn_close(c, "shutdown");
 }
 

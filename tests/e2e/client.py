@@ -32,6 +32,12 @@ class Frame:
         return self.type + (" END_STREAM" if ends else "")
 
 
+@dataclass
+class Goaway:
+    last_stream: int
+    code: int
+
+
 class FrameReader:
     """Cuts a stream of bytes into frames."""
 
@@ -40,14 +46,17 @@ class FrameReader:
         self._rest = b""
 
     def feed(self, data):
+        """Takes bytes, and gives each frame that they complete, with its own bytes."""
         self._rest += data
         while len(self._rest) >= 9:
             high, low, kind, flags, stream = struct.unpack(">BHBBL", self._rest[:9])
             end = 9 + (high << 16 | low)
             if len(self._rest) < end:
                 return
-            self.frames.append(Frame(TYPES[kind], flags, stream, self._rest[9:end]))
+            frame, whole = Frame(TYPES[kind], flags, stream, self._rest[9:end]), self._rest[:end]
             self._rest = self._rest[end:]
+            self.frames.append(frame)
+            yield frame, whole
 
 
 @dataclass
@@ -163,14 +172,15 @@ class Client:
         data = self.socket.recv(65536)
         if not data:
             raise Closed()
-        self._frames.feed(data)
-        for event in self.h2.receive_data(data):
-            self._on_event(event)
+        for frame, whole in self._frames.feed(data):
+            if frame.type == "GOAWAY":  # after which h2 would end the streams that go on
+                self.goaways.append(Goaway(*struct.unpack(">LL", frame.payload[:8])))
+                continue
+            for event in self.h2.receive_data(whole):
+                self._on_event(event)
         self.flush()
 
     def _on_event(self, event):
-        if isinstance(event, h2.events.ConnectionTerminated):
-            self.goaways.append(event)
         response = self._responses.get(getattr(event, "stream_id", None))
         if not response:
             return

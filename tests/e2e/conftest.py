@@ -1,5 +1,6 @@
 """Fixtures: servers, connections to them, certificates."""
 import subprocess
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,31 +30,22 @@ def server(request, tmp_path_factory):
 @pytest.fixture
 def start(tmp_path):
     """Starts servers of a test's own, from scripts as a table or a path."""
-    servers = []
+    with ExitStack() as stack:
+        def start_one(scripts, *options, **more):
+            if isinstance(scripts, dict):
+                scripts = write_scripts(tmp_path / "scripts", scripts)
+            server = Server(scripts, *options, **more)
+            stack.callback(server.stop)
+            return server
 
-    def start_one(scripts, *options, **more):
-        if isinstance(scripts, dict):
-            scripts = write_scripts(tmp_path / f"scripts{len(servers)}", scripts)
-        servers.append(Server(scripts, *options, **more))
-        return servers[-1]
-
-    yield start_one
-    for server in servers:
-        server.stop()
+        yield start_one
 
 
 @pytest.fixture
-def connect(request):
+def connect():
     """Opens connections, closed at the test's end."""
-    clients = []
-
-    def connect_one(url, **connecting):
-        clients.append(Client(url, **connecting))
-        return clients[-1]
-
-    yield connect_one
-    for client in clients:
-        client.close()
+    with ExitStack() as stack:
+        yield lambda url, **more: stack.enter_context(Client(url, **more))
 
 
 @pytest.fixture

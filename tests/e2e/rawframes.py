@@ -86,8 +86,8 @@ PAUSE = 0.01
 
 
 class RawClient:
-    """One connection, without a mind of its own. Beside frames it reports the events CLOSED, TIMEOUT
-    and ERROR, each of which is the last."""
+    """One connection, without a mind of its own. Beside frames it reports the events CLOSED,
+    TIMEOUT and ERROR, each of which is the last."""
 
     def __init__(self, url, pace=EACH):
         self.authority = urlsplit(url).netloc
@@ -167,7 +167,7 @@ class RawClient:
             return "ERROR"
         if not received:
             return "CLOSED"
-        self._reader.feed(received)
+        list(self._reader.feed(received))
         return None
 
     def find(self, *conditions):

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-PROGRAM = os.environ.get("MOONTRAIL", str(ROOT / "build" / "test" / "moontrail"))
+PROGRAM = str(Path(os.environ.get("MOONTRAIL", ROOT / "build/test/moontrail")).resolve())
 ANY_PORT = ("https://127.0.0.1:0", "http://127.0.0.1:0")
 PATIENCE = 30  # seconds; what takes longer hangs
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pytest
 
 from rawframes import (
-    ACK, CANCEL, COMPRESSION_ERROR, ENABLE_PUSH, END_HEADERS, END_STREAM, FLOW_CONTROL_ERROR,
+    ACK, COMPRESSION_ERROR, ENABLE_PUSH, END_HEADERS, END_STREAM, FLOW_CONTROL_ERROR,
     FRAME_SIZE_ERROR, HEADER_TABLE_SIZE, INITIAL_WINDOW_SIZE, JOINED, MAX_CONCURRENT_STREAMS,
     MAX_FRAME_SIZE, MAX_HEADER_LIST_SIZE, NO_ERROR, PADDED, PREFACE, PRIORITY, PROTOCOL_ERROR,
     REFUSED_STREAM, SLOW, STREAM_CLOSED, EACH, RawClient, data, error_code, frame, goaway, ping,
@@ -250,8 +250,9 @@ case("generic/4", "POST with trailers", post(extra=[("trailer", "x-test")]), dat
      trailers(("x-test", "ok")), response)
 
 case("generic/5", "indexed field", request(after=b"\xba"), response)
+# The second of each is in Huffman's code.
 USER_AGENT = (b"\x0auser-agent\x06h2spec",
-              b"\x87\xb5\x05\xb1\x61\xcc\x5a\x93\x84\x9c\x48\xac\xa4")  # the second in Huffman's code
+              b"\x87\xb5\x05\xb1\x61\xcc\x5a\x93\x84\x9c\x48\xac\xa4")
 X_TEST = b"\x06x-test\x06h2spec", b"\x85\xf2\xb2\x4a\x84\xff\x84\x9c\x48\xac\xa4"
 for how, first, literals in (
         ("indexed", b"\x40", (USER_AGENT[1], USER_AGENT[0], X_TEST[0], X_TEST[1])),
