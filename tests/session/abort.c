@@ -4,6 +4,7 @@
 #include <ev.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 /* A handler that waits as its query says, and notes in which order it learns of the end. */
 static const char waiter[] =
@@ -173,6 +174,23 @@ static void ClientReset_SleeperAlreadyWoken_Raised(void **state)
     wire_expect_notes(w, "false request aborted: connection lost\n");
 }
 
+/* The next request gets the same task, which a timer of the first one's must not wake. */
+static void ClientReset_Sleeper_ItsTimerIsStopped(void **state)
+{
+    (void)state;
+    static const char handler[] = "if ctx.query == 'sleep' then mt.sleep(0.01) end\n"
+                                  "ctx:write('more than the window') ctx:flush() note('handed')";
+    struct wire *w = open_waiting(handler, "sleep");
+    wire_reset(w, 1, ERROR_CANCEL);
+    wire_expect_tasks(w, 0, 0);
+    wire_get(w, "/");
+    wire_expect_tasks(w, 1, 1);
+    usleep(20000);
+    wire_wait(w);
+    wire_expect_notes(w, "");
+    wire_expect_tasks(w, 1, 1);
+}
+
 static void ClientReset_ResponseSent_HandlerGoesOn(void **state)
 {
     (void)state;
@@ -321,6 +339,7 @@ int main(void)
         wire_test(ConnectionLost_BeforeTaskBegins_NeverRuns),
         wire_test(ClientReset_ReaderAlreadyWoken_Raised),
         wire_test(ClientReset_SleeperAlreadyWoken_Raised),
+        wire_test(ClientReset_Sleeper_ItsTimerIsStopped),
         wire_test(ClientReset_ResponseSent_HandlerGoesOn),
         wire_test(ClientReset_ResponseSentRequestOpen_Aborted),
         wire_test(ConnectionLost_AfterResponse_Told),
