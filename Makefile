@@ -21,6 +21,7 @@ LDLIBS   = -lnghttp2 -lssl -lcrypto -lev -llua5.4 -lyajl -lm
 SOURCES   = $(wildcard server/*/*.c lua/*.c)
 UNITS     = $(wildcard tests/unit/*/*.c)
 SESSIONS  = $(wildcard tests/session/*.c)
+SUPPORT   = $(wildcard tests/session/support/*.c)
 C_FILES   = $(wildcard server/*.[ch] server/*/*.[ch] lua/*.[ch] tests/*/*.[ch] tests/*/*/*.[ch])
 LUA_FILES = $(wildcard lua/moontrail/*.lua) $(shell find scripts examples -name '*.lua')
 
@@ -96,7 +97,7 @@ unit: $(UNIT_TESTS) ## test pure modules
 session: $(SESSION_TESTS) ## test sessions, frame by frame over memory
 	@for t in $^; do $$t || exit 1; done
 
-e2e: build/test/moontrail build/deps-test ## test with real clients over real sockets
+e2e: build/test/moontrail build/moontrail build/deps-test ## test with real clients over real sockets
 	/usr/bin/python3 -m pytest -q -p no:cacheprovider tests/e2e
 
 fuzz: $(FUZZERS) ## fuzz each target for FUZZ_SECONDS (default 60), from its seeds
@@ -111,14 +112,14 @@ fuzzbrief: $(FUZZERS)
 	        || { tail -n 40 build/fuzz.log; exit 1; }; done
 
 bench: build/moontrail build/bench/bare build/deps-test ## measure CPU a request against a bare responder
-	/usr/bin/python3 tests/bench/bench.py $(if $(QUICK),--quick)
+	/usr/bin/python3 tests/bench/bench.py --quick
 
 lint: build/deps-lint ## check format, layers and what a linter finds
-	clang-format --dry-run --Werror $(C_FILES)
-	tests/lint/layers.sh
-	cppcheck --quiet --error-exitcode=1 --std=c11 --inline-suppr --enable=warning,performance,portability \
+	@clang-format --dry-run --Werror $(C_FILES)
+	@tests/lint/layers.sh
+	@cppcheck --quiet --error-exitcode=1 --std=c11 --inline-suppr --enable=warning,performance,portability \
 	    --suppressions-list=tests/lint/cppcheck.txt -Iserver -I. server lua
-	luacheck --quiet --config tests/lint/luacheckrc $(LUA_FILES)
+	@luacheck --quiet --no-color --config tests/lint/luacheckrc $(LUA_FILES)
 
 format: build/deps-lint ## format the C files
 	clang-format -i $(C_FILES)
@@ -161,5 +162,6 @@ build/deps-fuzz: Makefile
 build/deps-lint: Makefile
 	$(call install_missing,$(LINT_PACKAGES))
 
+$(SESSION_TESTS): $(call test_objects,$(SUPPORT))
 $(UNIT_TESTS) $(SESSION_TESTS): | build/deps-test
-$(call test_objects,$(UNITS) $(SESSIONS)): | build/deps-test
+$(call test_objects,$(UNITS) $(SESSIONS) $(SUPPORT)): | build/deps-test

@@ -195,6 +195,10 @@ static int refuse_body(lua_State *L, struct ctx *c)
     }
     c->over_limit = true;
     exchange_respond(c->x, 413, STR("Content Too Large\n"), NULL);
+    /* Without the memory to respond it was reset. */
+    if (!c->x->instance)
+        ctx_abort(c, "reset");
+    ctx_check(L, c);
     return luaL_error(L, "the request's body is larger than %I bytes", (LUAI_UACINT)c->body_limit);
 }
 

@@ -252,6 +252,7 @@ static int k_flush(lua_State *L, int status, lua_KContext handle)
 static int l_flush(lua_State *L)
 {
     struct ctx *c = ctx_live(L);
+    task_waiter(L);
     claim_writer(L, c);
     check_write(L, exchange_flush(c->x));
     return wait_writable(L, c, WANT_HANDED, k_flush);

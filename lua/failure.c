@@ -7,6 +7,7 @@
 #include "lua/vm.h"
 
 #include <lauxlib.h>
+#include <string.h>
 
 /* What l_describe leaves on the main state's stack, from the bottom. */
 enum { MESSAGE = 1, TRACEBACK, PAGE, IS_ABORT, RESULTS = IS_ABORT };
@@ -27,6 +28,19 @@ static void push_error(lua_State *L, const struct error *e)
     luaL_tolstring(L, -1, NULL);
 }
 
+/* Whether the message is the abort error, behind positions that it may have got on its way. */
+static bool is_abort(lua_State *L, int message, const struct ctx *c)
+{
+    size_t len, abort_len;
+    if (!c->aborted)
+        return false;
+    ctx_push_abort_error(L, c);
+    const char *text = lua_tolstring(L, message, &len), *abort = lua_tolstring(L, -1, &abort_len);
+    bool is = len >= abort_len && strcmp(text + len - abort_len, abort) == 0;
+    lua_pop(L, 1);
+    return is;
+}
+
 /* Describes the failure in four values: see above. */
 static int l_describe(lua_State *L)
 {
@@ -39,9 +53,7 @@ static int l_describe(lua_State *L)
         lua_pushfstring(L, "%s\n\n%s\n", lua_tostring(L, message), lua_tostring(L, -1));
     else
         lua_pushliteral(L, "Internal Server Error\n");
-    ctx_push_abort_error(L, c);
-    lua_pushboolean(L, c->aborted && lua_rawequal(L, -1, message));
-    lua_remove(L, -2);
+    lua_pushboolean(L, is_abort(L, message, c));
     return RESULTS;
 }
 

@@ -135,6 +135,14 @@ static void free_script(struct vm *vm, struct script *s)
     mem_free(s);
 }
 
+/* Lua spreads what it has to say of a module that it did not find over many lines. */
+static void join_lines(char *text)
+{
+    for (; *text; text++)
+        if (*text == '\n' || *text == '\t')
+            *text = ' ';
+}
+
 /* The error value on top of the stack, as one line. */
 static void describe_error(lua_State *L, const char *file, char why[SCRIPT_WHY])
 {
@@ -143,6 +151,7 @@ static void describe_error(lua_State *L, const char *file, char why[SCRIPT_WHY])
         fail(why, "%s", text);
     else
         fail(why, "%s: %s", file, text ? text : "raises an error that is no string");
+    join_lines(why);
     lua_pop(L, 1);
 }
 

@@ -23,9 +23,11 @@ local function echo(ctx)
         ctx:declare_trailer("x-crc32")
     end
     ctx:header("content-type", "application/octet-stream")
-    for piece in ctx.read, ctx do
+    local piece = ctx:read()
+    while piece do
         crc = continue_crc(crc, piece)
         ctx:write(piece)
+        piece = ctx:read()
     end
     if trailers then
         ctx:append_trailer("x-crc32", ("%08x"):format(crc))

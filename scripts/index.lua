@@ -7,7 +7,8 @@ local page = [[
 <title>moontrail</title>
 <style>
   :root { color-scheme: light dark }
-  body { font: 16px/1.5 system-ui, sans-serif; max-width: 46rem; margin: 3rem auto; padding: 0 1rem }
+  body { font: 16px/1.5 system-ui, sans-serif; max-width: 46rem; margin: 3rem auto;
+         padding: 0 1rem }
   h1 { margin-bottom: 0 }
   dt { margin-top: 1.5rem; font-weight: 600 }
   dd { margin: 0 }

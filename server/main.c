@@ -110,10 +110,12 @@ static int serve(struct server *s)
         return status;
     for (int i = 0; i < s->socket_count; i++)
         worker_listen(&s->worker, s->sockets[i], s->secure[i] ? s->tls : NULL);
-    log_ready(s);
     s->options.net.h2 = &s->options.h2;
-    if (worker_run(&s->worker, bridge_handler(s->bridge), &s->options.net, s->options.grace))
+    if (worker_start(&s->worker, bridge_handler(s->bridge), &s->options.net, s->options.grace))
         return complain(rc_text(RC_NOMEM), EXIT_FAILED);
+    log_ready(s);
+    s->socket_count = 0; /* the worker has them */
+    worker_run(&s->worker);
     bridge_stop(s->bridge);
     return 0;
 }

@@ -204,6 +204,11 @@ void mem_free(void *block)
     mem_put(p, p->size);
 }
 
+size_t mem_size(const void *block)
+{
+    return block ? ((const union prefix *)block - 1)->size - sizeof(union prefix) : 0;
+}
+
 void mem_trim(void)
 {
     for (int i = 0; i < CLASS_COUNT; i++) {

@@ -32,6 +32,8 @@ void *mem_malloc(size_t size);
 void *mem_calloc(size_t count, size_t size);
 void *mem_realloc(void *block, size_t size);
 void mem_free(void *block);
+/* What was asked for. */
+size_t mem_size(const void *block);
 
 struct mem_stats {
     uint64_t blocks;  /* alive now */

@@ -8,44 +8,93 @@ static struct h2_stream *stream_of(nghttp2_session *ng, int32_t id)
     return nghttp2_session_get_stream_user_data(ng, id);
 }
 
-/* Which frames cost the peer nothing and us something; and HEADERS on a stream that was skipped,
- * which nghttp2 shows nowhere else. */
-static void weigh(struct h2_session *s, const nghttp2_frame_hd *hd)
+/* DATA or HEADERS on a stream that the client has ended, which it can't take for open. */
+static void check_open(struct h2_session *s, const struct frame_head *frame)
 {
-    switch (hd->type) {
-    case NGHTTP2_HEADERS:
-        s->continuations = 0;
-        s->header_seconds = 0;
-        if (hd->stream_id % 2 && !gaps_open(&s->gaps, hd->stream_id))
-            h2_judge(s, ERROR_PROTOCOL_ERROR, "stream id reused", "");
-        break;
-    case NGHTTP2_CONTINUATION:
-        if (++s->continuations > s->limits->continuations)
-            h2_judge(s, ERROR_ENHANCE_YOUR_CALM, "limit reached", "max-continuations");
-        if (hd->length == 0)
-            h2_count(s, GUARD_EMPTY);
-        break;
-    case NGHTTP2_DATA:
-        if (hd->length == 0 && !(hd->flags & NGHTTP2_FLAG_END_STREAM))
-            h2_count(s, GUARD_EMPTY);
-        break;
-    case NGHTTP2_WINDOW_UPDATE:
-        if (s->window_credit)
-            s->window_credit--;
-        else
-            h2_count(s, GUARD_WINDOWS);
-        break;
-    default:
-        h2_count(s, GUARD_CONTROL);
-    }
+    if (ended_has(&s->ended, frame->stream))
+        h2_judge(s, ERROR_STREAM_CLOSED, "frame after the stream's end",
+            log_int("stream", frame->stream));
+    else if (frame->stream % 2 && frame->flags & NGHTTP2_FLAG_END_STREAM)
+        ended_add(&s->ended, frame->stream);
 }
 
-static int on_begin_frame(nghttp2_session *ng, const nghttp2_frame_hd *hd, void *user)
+static void weigh_headers(struct h2_session *s, const struct frame_head *frame)
 {
-    (void)ng;
-    struct h2_session *s = user;
-    weigh(s, hd);
-    return s->judged ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
+    s->continuations = 0;
+    s->header_seconds = NOT_WAITED;
+    check_open(s, frame);
+    if (frame->stream % 2 && !gaps_open(&s->gaps, frame->stream))
+        h2_judge(s, ERROR_PROTOCOL_ERROR, "stream id reused", log_int("stream", frame->stream));
+}
+
+static void weigh_continuation(struct h2_session *s, const struct frame_head *frame)
+{
+    if (++s->continuations > s->limits->continuations)
+        h2_judge(
+            s, ERROR_ENHANCE_YOUR_CALM, "limit reached", log_str("limit", "max-continuations"));
+    if (frame->length == 0)
+        h2_count(s, GUARD_EMPTY);
+}
+
+static void weigh_body(struct h2_session *s, const struct frame_head *frame)
+{
+    check_open(s, frame);
+    if (frame->length == 0 && !(frame->flags & NGHTTP2_FLAG_END_STREAM))
+        h2_count(s, GUARD_EMPTY);
+}
+
+static void weigh_window_update(struct h2_session *s)
+{
+    if (s->window_credit)
+        s->window_credit--;
+    else
+        h2_count(s, GUARD_WINDOWS);
+}
+
+/* What a frame that begins may not do, and which cost the peer nothing and us something. */
+static void weigh(struct h2_session *s, const struct frame_head *frame)
+{
+    switch (frame->type) {
+    case NGHTTP2_HEADERS:
+        weigh_headers(s, frame);
+        return;
+    case NGHTTP2_CONTINUATION:
+        weigh_continuation(s, frame);
+        return;
+    case NGHTTP2_DATA:
+        weigh_body(s, frame);
+        return;
+    case NGHTTP2_WINDOW_UPDATE:
+        weigh_window_update(s);
+        return;
+    case NGHTTP2_PRIORITY:
+        /* RFC 7540 5.3.1 and 6.3, which RFC 9113 leaves alone. */
+        if (frame->stream == 0 || frame->depends_on == frame->stream)
+            h2_judge(s, ERROR_PROTOCOL_ERROR, "priority refused", log_int("stream", frame->stream));
+        break;
+    case NGHTTP2_RST_STREAM:
+        if (frame->stream % 2)
+            ended_add(&s->ended, frame->stream);
+        break;
+    }
+    h2_count(s, GUARD_CONTROL);
+}
+
+/* A frame is weighed once nghttp2 has seen its head, and all of the frames before it. */
+ssize_t h2_input(struct h2_session *s, const uint8_t *data, size_t n)
+{
+    while (n && !s->judged) {
+        bool begins;
+        size_t cut = frames_cut(&s->frames, data, n, &begins);
+        ssize_t taken = nghttp2_session_mem_recv(s->ng, data, cut);
+        if (taken < 0)
+            return taken;
+        if (begins)
+            weigh(s, &s->frames.last);
+        data += cut;
+        n -= cut;
+    }
+    return 0;
 }
 
 static int on_begin_headers(nghttp2_session *ng, const nghttp2_frame *frame, void *user)
@@ -59,14 +108,27 @@ static int on_begin_headers(nghttp2_session *ng, const nghttp2_frame *frame, voi
     return 0;
 }
 
+/* A header list so many times a limit is no mistake: what HPACK made of few bytes would take long
+ * to decode. */
+enum { BOMB = 4 };
+
+static bool is_bomb(const struct h2_stream *st)
+{
+    const struct h2_limits *limits = st->session->limits;
+    return st->header_bytes / BOMB > limits->header_bytes ||
+           st->header_fields / BOMB > limits->header_fields;
+}
+
 /* Counts a field against the limits; false once they are passed. */
 static bool count_field(struct h2_stream *st, size_t name_len, size_t value_len)
 {
     const struct h2_limits *limits = st->session->limits;
     st->header_bytes += name_len + value_len + 32;
     st->header_fields++;
-    if (st->header_bytes > limits->header_bytes || st->header_fields > limits->header_fields)
-        st->too_large = true;
+    if (!st->too_large && st->header_bytes > limits->header_bytes)
+        st->too_large = "max-header-bytes";
+    if (!st->too_large && st->header_fields > limits->header_fields)
+        st->too_large = "max-header-fields";
     return !st->too_large;
 }
 
@@ -110,8 +172,14 @@ static int on_header(nghttp2_session *ng, const nghttp2_frame *frame, const uint
 {
     (void)flags, (void)user;
     struct h2_stream *st = stream_of(ng, frame->hd.stream_id);
-    if (!st || !count_field(st, name_len, value_len))
+    if (!st)
         return 0;
+    if (!count_field(st, name_len, value_len)) {
+        if (is_bomb(st))
+            h2_judge(st->session, ERROR_ENHANCE_YOUR_CALM, "limit reached",
+                log_str("limit", st->too_large));
+        return st->session->judged ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
+    }
     struct request *r = &st->exchange.request;
     struct fields *list = frame->headers.cat == NGHTTP2_HCAT_REQUEST ? &r->fields : &r->trailers;
     enum rc rc = store_field(st, list, (struct str){(const char *)name, name_len},
@@ -125,15 +193,24 @@ static struct str host_of(const struct request *r)
     return host ? host->value : STR("");
 }
 
+static void log_too_large(const struct h2_stream *st)
+{
+    const struct peer *peer = st->session->base.host->peer;
+    log_event(LOG_WARN, "limit reached", log_str("limit", st->too_large),
+        log_int("conn", (int64_t)peer->conn), log_int("stream", st->exchange.stream),
+        log_str("remote", peer->remote));
+}
+
 /* The head of a request is complete. */
 static void begin_request(struct h2_stream *st)
 {
     struct exchange *x = &st->exchange;
     if (!x->request.authority.p)
         x->request.authority = host_of(&x->request);
-    if (st->too_large)
+    if (st->too_large) {
+        log_too_large(st);
         exchange_respond(x, 431, STR("Request Header Fields Too Large\n"), NULL);
-    else if (str_eq(x->request.method, STR("CONNECT")))
+    } else if (str_eq(x->request.method, STR("CONNECT")))
         exchange_respond(x, 501, STR("Not Implemented\n"), NULL);
     else
         exchange_start(x);
@@ -142,10 +219,12 @@ static void begin_request(struct h2_stream *st)
 static void on_headers(struct h2_stream *st, const nghttp2_frame *frame)
 {
     bool ends = frame->hd.flags & NGHTTP2_FLAG_END_STREAM;
-    st->session->header_seconds = -1;
     if (frame->headers.cat == NGHTTP2_HCAT_REQUEST) {
         st->exchange.request.ended = ends;
         begin_request(st);
+    } else if (st->too_large && st->exchange.instance) {
+        log_too_large(st);
+        h2_stream_fail(st, ERROR_ENHANCE_YOUR_CALM);
     } else if (ends) {
         exchange_receive_end(&st->exchange);
     }
@@ -165,7 +244,7 @@ static int on_frame_recv(nghttp2_session *ng, const nghttp2_frame *frame, void *
     struct h2_session *s = user;
     struct h2_stream *st = stream_of(ng, frame->hd.stream_id);
     if (frame->hd.type == NGHTTP2_SETTINGS)
-        s->preface_seconds = -1;
+        s->greeted = true;
     if (st && frame->hd.type == NGHTTP2_HEADERS)
         on_headers(st, frame);
     if (st && frame->hd.type == NGHTTP2_DATA)
@@ -173,6 +252,18 @@ static int on_frame_recv(nghttp2_session *ng, const nghttp2_frame *frame, void *
     if (st && frame->hd.type == NGHTTP2_RST_STREAM && !response_over(&st->exchange.response))
         h2_count(s, GUARD_RESETS);
     return s->judged ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
+}
+
+static void take_piece(struct h2_stream *st, const uint8_t *data, size_t n)
+{
+    st->received = true;
+    enum rc rc = exchange_receive(&st->exchange, data, n);
+    if (rc == RC_OK)
+        st->session->held += n;
+    else if (rc == RC_LIMIT) /* nghttp2 resets the stream, whose window was passed */
+        exchange_abort(&st->exchange, "FLOW_CONTROL_ERROR");
+    else
+        h2_stream_fail(st, ERROR_INTERNAL_ERROR);
 }
 
 /* Credit for the connection is given on receipt, so that a body which nobody reads holds up no
@@ -183,13 +274,8 @@ static int on_data(
     (void)flags;
     struct h2_session *s = user;
     struct h2_stream *st = stream_of(ng, id);
-    if (st && st->exchange.instance) {
-        st->received = true;
-        if (exchange_receive(&st->exchange, data, n))
-            exchange_reset(&st->exchange, ERROR_INTERNAL_ERROR);
-        else
-            s->held += n;
-    }
+    if (st && st->exchange.instance)
+        take_piece(st, data, n);
     if (s->held > s->limits->conn_window)
         s->owed += n;
     else if (nghttp2_session_consume_connection(ng, n))
@@ -228,8 +314,6 @@ static int on_invalid_frame(nghttp2_session *ng, const nghttp2_frame *frame, int
 
 void h2_input_callbacks(nghttp2_session_callbacks *cb)
 {
-    nghttp2_session_callbacks_set_on_begin_frame_callback(cb, on_begin_frame);
-    nghttp2_session_callbacks_set_on_begin_frame_callback(cb, on_begin_frame);
     nghttp2_session_callbacks_set_on_begin_headers_callback(cb, on_begin_headers);
     nghttp2_session_callbacks_set_on_header_callback(cb, on_header);
     nghttp2_session_callbacks_set_on_frame_recv_callback(cb, on_frame_recv);

@@ -11,12 +11,6 @@ static nghttp2_nv pair(struct str name, struct str value)
         NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_COPY_VALUE};
 }
 
-static void fail(struct h2_stream *st, uint32_t code)
-{
-    exchange_abort(&st->exchange, code_name(code, (char[CODE_NAME_SIZE]){0}));
-    exchange_reset(&st->exchange, code);
-}
-
 static void put_fields(nghttp2_nv *out, const struct fields *f)
 {
     for (size_t i = 0; i < f->count; i++)
@@ -112,7 +106,7 @@ static void submit_reset(struct h2_stream *st, uint32_t code)
  * little later: a client that is about to end its request anyway, or has broken the protocol in it,
  * learns of that.
  */
-static const double ending_seconds = 0.1;
+static const double ending_seconds = 0.2;
 
 /* Whether the response is out, the handler gone, and the client still sending. */
 static bool ends_early(const struct exchange *x)
@@ -178,7 +172,7 @@ void h2_output(struct h2_stream *st)
         return;
     }
     if (submit_informs(st)) {
-        fail(st, ERROR_INTERNAL_ERROR);
+        h2_stream_fail(st, ERROR_INTERNAL_ERROR);
         return;
     }
     enum response_step step = response_next(&x->response);
@@ -189,7 +183,7 @@ void h2_output(struct h2_stream *st)
         error = nghttp2_session_resume_data(st->session->ng, h2_stream_id(st));
     }
     if (error)
-        fail(st, ERROR_INTERNAL_ERROR);
+        h2_stream_fail(st, ERROR_INTERNAL_ERROR);
 }
 
 /* A GOAWAY with an error is the last frame of a session. Those that are not by our verdict answer
@@ -274,7 +268,7 @@ static int on_frame_not_send(nghttp2_session *ng, const nghttp2_frame *frame, in
         return 0;
     log_event(LOG_ERROR, "headers not sent", log_int("conn", (int64_t)s->base.host->peer->conn),
         log_int("stream", frame->hd.stream_id), log_str("reason", nghttp2_strerror(error)));
-    fail(st, ERROR_INTERNAL_ERROR);
+    h2_stream_fail(st, ERROR_INTERNAL_ERROR);
     return 0;
 }
 

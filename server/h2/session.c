@@ -2,6 +2,7 @@
 
 #include "core/log.h"
 #include "core/mem.h"
+#include "h2/memory.h"
 #include "h2/stream.h"
 #include "http/code.h"
 
@@ -36,7 +37,7 @@ static struct h2_session *h2_of(const struct session *s)
 
 /* Verdicts. */
 
-void h2_judge(struct h2_session *s, uint32_t code, const char *event, const char *limit)
+void h2_judge(struct h2_session *s, uint32_t code, const char *event, struct log_field detail)
 {
     const struct peer *peer = s->base.host->peer;
     char name[CODE_NAME_SIZE];
@@ -44,7 +45,7 @@ void h2_judge(struct h2_session *s, uint32_t code, const char *event, const char
         return;
     s->judged = true;
     s->verdict = code;
-    log_event(LOG_WARN, event, log_str("limit", limit), log_int("conn", (int64_t)peer->conn),
+    log_event(LOG_WARN, event, detail, log_int("conn", (int64_t)peer->conn),
         log_str("remote", peer->remote), log_str("code", code_name(code, name)));
     /* Inside nghttp2's own calls this only queues the frame. */
     if (nghttp2_session_terminate_session(s->ng, code))
@@ -55,7 +56,7 @@ void h2_judge(struct h2_session *s, uint32_t code, const char *event, const char
 void h2_count(struct h2_session *s, enum guard_kind kind)
 {
     if (!guard_count(&s->guard, kind, s->limits->a_second[kind]))
-        h2_judge(s, ERROR_ENHANCE_YOUR_CALM, "limit reached", guard_name(kind));
+        h2_judge(s, ERROR_ENHANCE_YOUR_CALM, "limit reached", log_str("limit", guard_name(kind)));
 }
 
 /* Streams. */
@@ -71,8 +72,10 @@ static void release_held(struct h2_session *s, size_t n)
 {
     s->held -= n;
     if (s->owed && s->held <= s->limits->conn_window / 2 &&
-        nghttp2_session_consume_connection(s->ng, s->owed) == 0)
+        nghttp2_session_consume_connection(s->ng, s->owed) == 0) {
         s->owed = 0;
+        s->base.host->dirty(s->base.host);
+    }
 }
 
 /* Gives the peer credit on the stream for what the handler has read. */
@@ -91,18 +94,26 @@ static const struct exchange_host exchange_host = {
     .detached = mark_dirty,
 };
 
+/* A client that has not seen our SETTINGS yet sends by the window that RFC 9113 6.9.2 gives it. */
+static size_t body_max(const struct h2_limits *limits)
+{
+    return limits->stream_window > NGHTTP2_INITIAL_WINDOW_SIZE ? limits->stream_window
+                                                               : NGHTTP2_INITIAL_WINDOW_SIZE;
+}
+
 struct h2_stream *h2_stream_new(struct h2_session *s, int32_t id)
 {
     struct h2_stream *st = mem_get(sizeof *st);
     if (!st)
         return NULL;
     exchange_init(&st->exchange, &exchange_host, s->base.host->peer, s->base.host->handler,
-        s->limits->stream_window);
+        body_max(s->limits));
     st->exchange.stream = (uint32_t)id;
     st->session = s;
     st->header_bytes = st->header_fields = 0;
-    st->age = st->starved_seconds = st->stuck_seconds = 0;
-    st->too_large = st->received = st->sent = false;
+    st->age = st->starved_seconds = st->stuck_seconds = NOT_WAITED;
+    st->too_large = NULL;
+    st->received = st->sent = false;
     st->deferred = st->reset = st->closed = false;
     list_init(&st->dirty);
     list_append(&s->streams, &st->link);
@@ -135,6 +146,13 @@ void h2_stream_release(struct h2_stream *st)
     st->session->base.host->dirty(st->session->base.host);
 }
 
+void h2_stream_fail(struct h2_stream *st, uint32_t code)
+{
+    char name[CODE_NAME_SIZE];
+    exchange_abort(&st->exchange, code_name(code, name));
+    exchange_reset(&st->exchange, code);
+}
+
 /* The session's operations. */
 
 static uint32_t code_of(ssize_t error)
@@ -154,12 +172,14 @@ static enum rc receive(struct session *base, const uint8_t *data, size_t n)
     struct h2_session *s = h2_of(base);
     if (s->judged || s->failed)
         return RC_PROTOCOL;
-    ssize_t taken = nghttp2_session_mem_recv(s->ng, data, n);
+    ssize_t error = h2_input(s, data, n);
     base->host->dirty(base->host);
-    if (taken < 0 && !s->judged)
-        h2_judge(s, code_of(taken), "session failed", nghttp2_strerror((int)taken));
-    if (taken >= 0 && nghttp2_session_get_outbound_queue_size(s->ng) > s->limits->queued_frames)
-        h2_judge(s, ERROR_ENHANCE_YOUR_CALM, "limit reached", "max-queued-frames");
+    if (error && !s->judged)
+        h2_judge(
+            s, code_of(error), "session failed", log_str("reason", nghttp2_strerror((int)error)));
+    if (!error && nghttp2_session_get_outbound_queue_size(s->ng) > s->limits->queued_frames)
+        h2_judge(
+            s, ERROR_ENHANCE_YOUR_CALM, "limit reached", log_str("limit", "max-queued-frames"));
     return s->judged ? RC_PROTOCOL : RC_OK;
 }
 
@@ -187,10 +207,10 @@ static size_t fill(struct session *base, uint8_t *out, size_t room)
     struct h2_session *s = h2_of(base);
     size_t filled = copy_rest(s, out, room);
     output_dirty(s);
-    while (filled < room) {
+    while (filled < room && !s->broken) {
         ssize_t n = nghttp2_session_mem_send(s->ng, &s->rest);
         if (n < 0)
-            s->failed = true;
+            s->broken = true;
         if (n <= 0)
             break;
         s->rest_len = (size_t)n;
@@ -202,6 +222,8 @@ static size_t fill(struct session *base, uint8_t *out, size_t room)
 static bool is_over(const struct session *base)
 {
     const struct h2_session *s = h2_of(base);
+    if (s->broken)
+        return true;
     if (s->rest_len || nghttp2_session_want_write(s->ng))
         return false;
     return s->failed || (list_empty(&s->streams) && !nghttp2_session_want_read(s->ng));
@@ -267,28 +289,16 @@ static const struct session_ops session_ops = {
 
 /* Making one. */
 
-static void *ng_malloc(size_t size, void *unused)
-{
-    (void)unused;
-    return mem_malloc(size);
-}
+/* nghttp2's own limits stand behind ours: above what the options set in earnest. */
+enum { BEHIND = 100000 };
 
-static void ng_free(void *block, void *unused)
+static void set_options(nghttp2_option *option)
 {
-    (void)unused;
-    mem_free(block);
-}
-
-static void *ng_calloc(size_t count, size_t size, void *unused)
-{
-    (void)unused;
-    return mem_calloc(count, size);
-}
-
-static void *ng_realloc(void *block, size_t size, void *unused)
-{
-    (void)unused;
-    return mem_realloc(block, size);
+    nghttp2_option_set_no_auto_window_update(option, 1);
+    nghttp2_option_set_max_outbound_ack(option, BEHIND);
+    nghttp2_option_set_max_continuations(option, BEHIND);
+    nghttp2_option_set_stream_reset_rate_limit(option, BEHIND, BEHIND);
+    nghttp2_option_set_builtin_recv_extension_type(option, NGHTTP2_PRIORITY_UPDATE);
 }
 
 /* Callbacks and options are alike for every session and made once; the process keeps them. */
@@ -307,8 +317,7 @@ static enum rc make_shared(void)
     h2_output_callbacks(shared.callbacks);
     if (nghttp2_option_new(&shared.option))
         return RC_NOMEM;
-    nghttp2_option_set_no_auto_window_update(shared.option, 1);
-    nghttp2_option_set_builtin_recv_extension_type(shared.option, NGHTTP2_PRIORITY_UPDATE);
+    set_options(shared.option);
     return RC_OK;
 }
 
@@ -332,7 +341,6 @@ static enum rc send_preface(struct h2_session *s)
 enum rc h2_session_new(
     struct session_host *host, const struct h2_limits *limits, struct session **out)
 {
-    static nghttp2_mem allocator = {NULL, ng_malloc, ng_free, ng_calloc, ng_realloc};
     enum rc rc = make_shared();
     if (rc)
         return rc;
@@ -345,8 +353,9 @@ enum rc h2_session_new(
     list_init(&s->dirty);
     list_init(&s->dead);
     list_init(&s->ending);
-    s->header_seconds = -1;
-    if (nghttp2_session_server_new3(&s->ng, shared.callbacks, s, shared.option, &allocator)) {
+    s->preface_seconds = NOT_WAITED;
+    frames_init(&s->frames);
+    if (nghttp2_session_server_new3(&s->ng, shared.callbacks, s, shared.option, h2_memory())) {
         mem_put(s, sizeof *s);
         return RC_NOMEM;
     }

@@ -3,12 +3,17 @@
 #define H2_STREAM_H
 
 #include "core/list.h"
+#include "core/log.h"
+#include "h2/ended.h"
+#include "h2/frames.h"
 #include "h2/gaps.h"
 #include "h2/session.h"
 #include "http/exchange.h"
 #include "http/session.h"
 
 #include <nghttp2/nghttp2.h>
+
+enum { NOT_WAITED = -1 }; /* in place of the seconds that something waited */
 
 struct h2_session {
     struct session base;
@@ -21,17 +26,21 @@ struct h2_session {
     const uint8_t *rest; /* of the frame that fill could not take whole; nghttp2 owns it */
     size_t rest_len;
     struct guard guard;
+    struct frames frames;
     struct gaps gaps;
+    struct ended ended;
     uint32_t verdict;       /* the code to end the connection with, once judged is set */
     uint32_t window_credit; /* WINDOW_UPDATEs that the DATA we sent accounts for */
     uint32_t continuations; /* of the header block under way */
     size_t held;            /* bytes of bodies received and not read */
     size_t owed;            /* bytes of credit for the connection kept back for that */
-    double preface_seconds; /* waited for the peer's SETTINGS; negative once they have come */
-    double header_seconds;  /* waited for a header block's end; negative while there is none */
+    double preface_seconds; /* waited for the peer's SETTINGS */
+    double header_seconds;  /* waited for the end of the header block under way */
+    bool greeted;           /* the peer's SETTINGS have come */
     bool judged;            /* the peer has broken a rule that ends the connection */
     bool going;             /* shut_down was called once */
     bool failed;            /* only what tells the peer of the end goes out */
+    bool broken;            /* a frame was lost for lack of memory: nothing goes out */
 };
 
 /*
@@ -42,11 +51,11 @@ struct h2_stream {
     struct h2_session *session;
     struct list link, dirty;
     size_t header_bytes, header_fields;
+    const char *too_large;  /* the limit that its header list passed, or NULL */
     double age;             /* seconds since it was opened, as sweep counts them */
     double starved_seconds; /* waited for the client's body, with nothing received */
     double stuck_seconds;   /* waited for the client's windows, with nothing sent */
     double ending_since;    /* when its response ended before its request, in the ending list */
-    bool too_large;         /* its header list passed a limit */
     bool received;          /* something since the last sweep */
     bool sent;              /* something since the last sweep */
     bool deferred;          /* nghttp2 waits for us to have body or an end */
@@ -66,15 +75,19 @@ static inline int32_t h2_stream_id(const struct h2_stream *st)
 
 /* A new stream of s; NULL when memory runs out. */
 struct h2_stream *h2_stream_new(struct h2_session *s, int32_t id);
-/* Ends the connection with a code, for the reason that the log gives. */
-void h2_judge(struct h2_session *s, uint32_t code, const char *event, const char *limit);
+/* Ends the connection with a code; the log gives the event and its detail. */
+void h2_judge(struct h2_session *s, uint32_t code, const char *event, struct log_field detail);
 /* Counts an event of the peer's; ends the connection where it is one too many. */
 void h2_count(struct h2_session *s, enum guard_kind kind);
 /* Queues st for the next fill. */
 void h2_stream_dirty(struct h2_stream *st);
 /* Queues st for reap, if nothing holds it any more. */
 void h2_stream_release(struct h2_stream *st);
+/* Tells the handler that the stream is lost, and resets it. */
+void h2_stream_fail(struct h2_stream *st, uint32_t code);
 
+/* input.c: takes in received bytes, up to a verdict; 0, or an error of nghttp2's. */
+ssize_t h2_input(struct h2_session *s, const uint8_t *data, size_t n);
 /* input.c: sets the callbacks for received frames. */
 void h2_input_callbacks(nghttp2_session_callbacks *callbacks);
 /* output.c: sets the callbacks for sent frames. */

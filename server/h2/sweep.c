@@ -3,10 +3,11 @@
 #include "h2/stream.h"
 #include "http/code.h"
 
-/* Adds the seconds to those waited; whether they pass the limit. 0 is no limit. */
+/* Adds the seconds to those waited; whether they pass the limit. 0 is no limit. A wait that began
+ * since the last sweep counts from this one on, so that no timeout comes early. */
 static bool passes(double *waited, double seconds, double limit)
 {
-    *waited += seconds;
+    *waited = *waited == NOT_WAITED ? 0 : *waited + seconds;
     return limit > 0 && *waited > limit;
 }
 
@@ -23,9 +24,9 @@ static void sweep_stream(struct h2_stream *st, const struct h2_limits *limits, d
 {
     struct exchange *x = &st->exchange;
     if (st->received || !x->wants_body)
-        st->starved_seconds = 0;
+        st->starved_seconds = NOT_WAITED;
     if (st->sent || x->response.body.len == 0)
-        st->stuck_seconds = 0;
+        st->stuck_seconds = NOT_WAITED;
     st->received = st->sent = false;
     if (passes(&st->age, seconds, limits->request_timeout))
         expire(st, 504, "request-timeout");
@@ -44,8 +45,11 @@ void h2_sweep(struct session *base, double seconds)
         if (!st->closed && !st->reset)
             sweep_stream(st, s->limits, seconds);
     }
-    if (s->preface_seconds >= 0 && passes(&s->preface_seconds, seconds, s->limits->preface_timeout))
-        h2_judge(s, ERROR_SETTINGS_TIMEOUT, "session timed out", "preface-timeout");
-    if (s->header_seconds >= 0 && passes(&s->header_seconds, seconds, s->limits->header_timeout))
-        h2_judge(s, ERROR_ENHANCE_YOUR_CALM, "session timed out", "header-timeout");
+    if (!s->greeted && passes(&s->preface_seconds, seconds, s->limits->preface_timeout))
+        h2_judge(
+            s, ERROR_SETTINGS_TIMEOUT, "session timed out", log_str("limit", "preface-timeout"));
+    if (frames_in_block(&s->frames) &&
+        passes(&s->header_seconds, seconds, s->limits->header_timeout))
+        h2_judge(
+            s, ERROR_ENHANCE_YOUR_CALM, "session timed out", log_str("limit", "header-timeout"));
 }

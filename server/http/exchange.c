@@ -152,7 +152,7 @@ static enum rc respond(struct response *r, int status, struct str text, const ch
     enum rc rc = response_restart(r);
     if (!rc)
         rc = response_set_status(r, status);
-    if (!rc)
+    if (!rc && text.n)
         rc = response_set_header(r, STR("content-type"), STR("text/plain; charset=utf-8"));
     if (!rc && allow)
         rc = response_set_header(r, STR("allow"), str_of(allow));

@@ -18,7 +18,8 @@ static bool has_ended(const struct response *r)
     return r->state >= RESPONSE_FINISHED;
 }
 
-/* RFC 9110 6.4.1 and 15.3.5, 15.4.5: these have no content, whatever the handler writes. */
+/* RFC 9110 6.4.1 and 15.3.5, 15.4.5: these have neither content nor trailers, whatever the handler
+ * writes. */
 static bool has_content(const struct response *r)
 {
     return !r->answers_head && r->status != 204 && r->status != 304;
@@ -26,7 +27,7 @@ static bool has_content(const struct response *r)
 
 static bool has_trailers(const struct response *r)
 {
-    return r->trailers.count > 0 && !r->answers_head;
+    return r->trailers.count > 0 && has_content(r);
 }
 
 enum rc response_set_status(struct response *r, int status)

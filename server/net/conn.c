@@ -36,7 +36,8 @@ struct conn {
     struct peer peer;
     struct bytes backlog; /* sealed bytes that the socket did not take */
     double entered;       /* when the state was */
-    double active;        /* when bytes were last received, or last taken by the peer */
+    double active;        /* when bytes were last received, or taken by the socket */
+    double taken;         /* when bytes were last taken by the socket, or it had taken all */
     struct census_entry *census;
     struct timer alarm; /* the session's */
     ev_io readable, writable;
@@ -120,10 +121,13 @@ void conn_free(struct conn *c)
 /* What the socket takes of n bytes; -1 when the connection is lost. */
 static ssize_t send_some(struct conn *c, const void *data, size_t n)
 {
+    double now = clock_monotonic();
+    if (c->backlog.len == 0)
+        c->taken = now;
     ssize_t sent = send(c->fd, data, n, MSG_NOSIGNAL);
     if (sent < 0)
         return errno == EAGAIN || errno == EINTR ? 0 : -1;
-    c->active = clock_monotonic();
+    c->active = c->taken = now;
     return sent;
 }
 
@@ -392,7 +396,7 @@ void conn_shut_down(struct conn *c)
 {
     if (c->session)
         c->session->ops->shut_down(c->session);
-    else if (c->state == CONN_HANDSHAKE && !c->has_tls)
+    else if (c->state == CONN_HANDSHAKE && c->active == c->entered) /* nothing was received */
         conn_close(c, "shutdown");
 }
 
@@ -405,16 +409,36 @@ static bool passes(double waited, double limit)
 static const char *timeout_passed(const struct conn *c, double now)
 {
     const struct net_limits *limits = c->loop->limits;
-    double in_state = now - c->entered, quiet = now - c->active;
+    double in_state = now - c->entered;
     if (c->state == CONN_LINGERING && in_state > LINGER_SECONDS)
         return "linger";
     if (c->state == CONN_HANDSHAKE && passes(in_state, limits->handshake_timeout))
         return "handshake-timeout";
-    if (c->backlog.len && passes(quiet, limits->h2->write_timeout))
+    if (c->backlog.len && passes(now - c->taken, limits->h2->write_timeout))
         return "write-timeout";
-    if (c->session && c->session->ops->is_idle(c->session) && passes(quiet, limits->idle_timeout))
-        return "idle-timeout";
     return NULL;
+}
+
+static bool has_idled(const struct conn *c, double now)
+{
+    return c->session && !c->ending && c->session->ops->is_idle(c->session) &&
+           passes(now - c->active, c->loop->limits->idle_timeout);
+}
+
+/* Both steps of a graceful end at once (RFC 9113 9.1): what crosses them was not processed, and the
+ * peer knows. */
+static void end_idle(struct conn *c, double now)
+{
+    c->active = now;
+    conn_shut_down(c);
+    conn_shut_down(c);
+}
+
+static void log_timeout(const struct conn *c, const char *limit)
+{
+    log_event(c->state == CONN_LINGERING ? LOG_DEBUG : LOG_INFO, "connection timed out",
+        log_str("limit", limit), log_int("conn", (int64_t)c->peer.conn),
+        log_str("remote", c->peer.remote));
 }
 
 void conn_sweep(struct conn *c, double now, double seconds)
@@ -422,10 +446,11 @@ void conn_sweep(struct conn *c, double now, double seconds)
     const char *passed = timeout_passed(c, now);
     if (c->session)
         c->session->ops->sweep(c->session, seconds);
-    if (!passed)
-        return;
-    log_event(c->state == CONN_LINGERING ? LOG_DEBUG : LOG_INFO, "connection timed out",
-        log_str("limit", passed), log_int("conn", (int64_t)c->peer.conn),
-        log_str("remote", c->peer.remote));
-    conn_close(c, "timeout");
+    if (passed) {
+        log_timeout(c, passed);
+        conn_close(c, "timeout");
+    } else if (has_idled(c, now)) {
+        log_timeout(c, "idle-timeout");
+        end_idle(c, now);
+    }
 }

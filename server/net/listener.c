@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 enum { ACCEPTS = 64 }; /* connections taken in one turn */
 
@@ -89,4 +90,5 @@ void listener_stop(struct listener *ls)
 {
     timer_stop(&ls->pause);
     ev_io_stop(ls->loop->ev, &ls->readable);
+    close(ls->readable.fd);
 }

@@ -1,4 +1,5 @@
-/* A listener: accepts connections from a socket into a loop. It borrows all three. */
+/* A listener: accepts connections from a socket into a loop. It owns the socket, once started, and
+ * borrows the rest. */
 #ifndef NET_LISTENER_H
 #define NET_LISTENER_H
 
@@ -15,6 +16,7 @@ struct listener {
 };
 
 void listener_start(struct listener *ls, struct loop *loop, int fd, struct tls *tls);
+/* Closes the socket, so that who connects from now on is refused and need not wait in vain. */
 void listener_stop(struct listener *ls);
 
 #endif

@@ -115,12 +115,13 @@ static const char *set_log_format(struct options *o, const struct definition *d,
 
 static const struct definition definitions[] = {
     {"listen", 'l', "URL",
-        "https://HOST:PORT or http://HOST:PORT, repeatable; port 0 picks a free one\n"
+        "https://HOST:PORT or http://HOST:PORT, repeatable;\n"
+        "port 0 picks a free one\n"
         "(default https://127.0.0.1:8443 and http://127.0.0.1:8080)",
         set_listen, 0},
     {"cert", 0, "FILE",
-        "certificate chain, PEM; repeatable, each with its --key (SNI picks);\n"
-        "without any, one for localhost is made in memory",
+        "certificate chain, PEM; repeatable, each with its --key\n"
+        "(SNI picks); without any, one for localhost is made in memory",
         set_cert, 0},
     {"key", 0, "FILE", "private key, PEM, of the --cert before it", set_key, 0},
     {"dev", 0, NULL,
@@ -156,11 +157,14 @@ static const struct definition definitions[] = {
     {"max-control-frames", 0, "N", "PING, SETTINGS, PRIORITY and such in a second (default 500)",
         set_count, FIELD(h2.a_second[GUARD_CONTROL])},
     {"max-window-updates", 0, "N",
-        "WINDOW_UPDATEs in a second beyond 8 for each DATA sent (default 1000)", set_count,
-        FIELD(h2.a_second[GUARD_WINDOWS])},
+        "WINDOW_UPDATEs in a second beyond 8 for each DATA sent\n"
+        "(default 1000)",
+        set_count, FIELD(h2.a_second[GUARD_WINDOWS])},
     {"max-empty-frames", 0, "N", "DATA, HEADERS without content in a second (default 100)",
         set_count, FIELD(h2.a_second[GUARD_EMPTY])},
-    {"max-dribbles", 0, "N", "DATA of under 64 bytes by a tiny window in a second (default 500)",
+    {"max-dribbles", 0, "N",
+        "DATA of under 64 bytes by a tiny window in a second\n"
+        "(default 500)",
         set_count, FIELD(h2.a_second[GUARD_DRIBBLES])},
     {"max-queued-frames", 0, "N", "frames of the server's waiting to go out (default 2000)",
         set_positive, FIELD(h2.queued_frames)},

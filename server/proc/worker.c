@@ -59,6 +59,7 @@ static void stop_listening(struct worker *w)
 {
     for (int i = 0; i < w->listener_count; i++)
         listener_stop(&w->listeners[i]);
+    w->listener_count = 0;
 }
 
 static void on_cut(struct timer *t)
@@ -105,8 +106,13 @@ static void raise_descriptors(void)
         log_event(LOG_WARN, "descriptors not raised", log_str("reason", strerror(errno)));
 }
 
-static void start(struct worker *w)
+enum rc worker_start(
+    struct worker *w, struct handler *handler, const struct net_limits *limits, double grace)
 {
+    enum rc rc = loop_init(&w->loop, w->ev, handler, limits);
+    if (rc)
+        return rc;
+    w->grace = grace;
     raise_descriptors();
     signal(SIGPIPE, SIG_IGN);
     ev_signal_init(&w->term, on_term, SIGTERM);
@@ -118,22 +124,27 @@ static void start(struct worker *w)
         struct listener *ls = &w->listeners[i];
         listener_start(ls, &w->loop, ls->readable.fd, ls->tls);
     }
+    start_ticks(handler);
+    return RC_OK;
 }
 
-enum rc worker_run(
-    struct worker *w, struct handler *handler, const struct net_limits *limits, double grace)
+/* From here on another signal must not turn the end into a failure. */
+static void block_signals(void)
 {
-    enum rc rc = loop_init(&w->loop, w->ev, handler, limits);
-    if (rc)
-        return rc;
-    w->grace = grace;
-    start(w);
-    start_ticks(handler);
+    sigset_t both;
+    sigemptyset(&both);
+    sigaddset(&both, SIGTERM);
+    sigaddset(&both, SIGINT);
+    sigprocmask(SIG_BLOCK, &both, NULL);
+}
+
+void worker_run(struct worker *w)
+{
     ev_run(w->ev, 0);
     stop_listening(w);
     timer_stop(&w->cut);
+    block_signals();
     ev_signal_stop(w->ev, &w->term);
     ev_signal_stop(w->ev, &w->interrupt);
     loop_fini(&w->loop);
-    return RC_OK;
 }

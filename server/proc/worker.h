@@ -1,6 +1,6 @@
 /*
- * A worker: a loop, its listeners, and the signals that end it. It owns the loop; sockets, TLS
- * contexts and the handler are borrowed, so that whoever holds them can outlive it.
+ * A worker: a loop, its listeners, and the signals that end it. It owns the loop and the sockets;
+ * TLS contexts and the handler are borrowed, so that whoever holds them can outlive it.
  */
 #ifndef PROC_WORKER_H
 #define PROC_WORKER_H
@@ -23,13 +23,15 @@ struct worker {
 
 /* Makes the event loop, on which a handler may then put its timers. RC_SYSTEM. */
 enum rc worker_init(struct worker *w) MUST_CHECK;
-/* Serves a socket, with TLS where tls is not NULL; takes effect in worker_run. */
+/* Takes a socket over, with TLS where tls is not NULL; serves it from worker_start on. */
 struct tls;
 void worker_listen(struct worker *w, int fd, struct tls *tls);
-/* Serves until SIGTERM or SIGINT, then lets exchanges finish within the grace; a second signal
- * stops at once. When it returns, no connection is left. RC_NOMEM. */
-enum rc worker_run(struct worker *w, struct handler *handler, const struct net_limits *limits,
+/* From here on a signal is no longer the end of the process. RC_NOMEM. */
+enum rc worker_start(struct worker *w, struct handler *handler, const struct net_limits *limits,
     double grace) MUST_CHECK;
+/* Serves until SIGTERM or SIGINT, then lets exchanges finish within the grace; a second signal
+ * stops at once. When it returns, no connection is left. */
+void worker_run(struct worker *w);
 void worker_fini(struct worker *w);
 
 #endif

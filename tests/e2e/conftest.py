@@ -1,0 +1,79 @@
+"""Fixtures: servers, connections to them, certificates."""
+import subprocess
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from client import Client
+from server import ROOT, Server, write_scripts
+
+
+@pytest.fixture(scope="session")
+def demo():
+    """Serves scripts/, with every line of its log."""
+    server = Server(ROOT / "scripts")
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def server(request, tmp_path_factory):
+    """Serves the SCRIPTS of the test's module."""
+    folder = write_scripts(tmp_path_factory.mktemp("scripts"), request.module.SCRIPTS)
+    server = Server(folder)
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def start(tmp_path):
+    """Starts servers of a test's own, from scripts as a table or a path."""
+    with ExitStack() as stack:
+        def start_one(scripts, *options, **more):
+            if isinstance(scripts, dict):
+                scripts = write_scripts(tmp_path / "scripts", scripts)
+            server = Server(scripts, *options, **more)
+            stack.callback(server.stop)
+            return server
+
+        yield start_one
+
+
+@pytest.fixture
+def connect():
+    """Opens connections, closed at the test's end."""
+    with ExitStack() as stack:
+        yield lambda url, **more: stack.enter_context(Client(url, **more))
+
+
+@pytest.fixture
+def client(server, connect):
+    """A connection over TLS to the module's server."""
+    return connect(server.https)
+
+
+@dataclass
+class Certificate:
+    cert: Path
+    key: Path
+
+    @property
+    def options(self):
+        return ("--cert", self.cert, "--key", self.key)
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory):
+    """Two self-signed certificates, by the name that each is for."""
+    folder = tmp_path_factory.mktemp("certificates")
+    made = {}
+    for name in ("one.test", "two.test"):
+        made[name] = Certificate(folder / f"{name}.pem", folder / f"{name}.key")
+        subprocess.run(
+            ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+             "-nodes", "-days", "2", "-subj", f"/CN={name}",
+             "-addext", f"subjectAltName=DNS:{name}",
+             "-out", made[name].cert, "-keyout", made[name].key], check=True, capture_output=True)
+    return made

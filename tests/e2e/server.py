@@ -1,0 +1,116 @@
+"""A moontrail process under test."""
+import os
+import re
+import signal
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+PROGRAM = str(Path(os.environ.get("MOONTRAIL", ROOT / "build/test/moontrail")).resolve())
+ANY_PORT = ("https://127.0.0.1:0", "http://127.0.0.1:0")
+PATIENCE = 30  # seconds; what takes longer hangs
+
+READY = re.compile(r'\bready"?[ ,]"?listen"?[=:]"?([^ "]+)')
+LIVE = re.compile(r'\b(conns|exchanges|tasks|waits|blocks)"?[=:](\d+)')
+FAULT = re.compile(r"Sanitizer|runtime error:")
+
+
+def run(*args, timeout=PATIENCE):
+    """Runs the program to its end."""
+    return subprocess.run([PROGRAM, *map(str, args)], capture_output=True, text=True,
+                          stdin=subprocess.DEVNULL, timeout=timeout)
+
+
+def write_scripts(folder, scripts):
+    """Writes files, from a table of relative path to text or bytes, and gives the folder."""
+    for name, text in scripts.items():
+        file = Path(folder, name)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return folder
+
+
+class Server:
+    """Serves scripts on free ports until stop(), which checks that nothing was left alive."""
+
+    def __init__(self, scripts, *options, listen=ANY_PORT, program=PROGRAM):
+        urls = [word for url in listen for word in ("--listen", url)]
+        if "--log-level" not in options:
+            options += ("--log-level", "debug")
+        self.log = []
+        self._grown = threading.Condition()
+        self.process = subprocess.Popen(
+            [program, *urls, *map(str, options), str(scripts)], stdin=subprocess.DEVNULL,
+            stderr=subprocess.PIPE, encoding="utf-8")
+        self._reader = threading.Thread(target=self._read_log, daemon=True)
+        self._reader.start()
+        try:
+            self.urls = self.wait_for(READY)[1].split(",")
+        except BaseException:
+            self.kill()
+            raise
+
+    @property
+    def https(self):
+        return next(url for url in self.urls if url.startswith("https:"))
+
+    @property
+    def http(self):
+        return next(url for url in self.urls if url.startswith("http:"))
+
+    def _read_log(self):
+        for line in self.process.stderr:
+            with self._grown:
+                self.log.append(line.rstrip("\n"))
+                self._grown.notify_all()
+        with self._grown:
+            self._grown.notify_all()
+
+    def find(self, pattern):
+        """The first line of the log that matches, as a match, or None."""
+        found = (re.search(pattern, line) for line in list(self.log))
+        return next((match for match in found if match), None)
+
+    def wait_for(self, pattern, timeout=PATIENCE):
+        """Waits for a line of the log that matches."""
+        end = time.monotonic() + timeout
+        with self._grown:
+            while not (match := self.find(pattern)):
+                left = end - time.monotonic()
+                assert left > 0 and self._reader.is_alive(), self._without(pattern)
+                self._grown.wait(min(left, 1))
+        return match
+
+    def _without(self, pattern):
+        return f"no line matches {pattern!r} in the log:\n" + "\n".join(self.log)
+
+    def signal(self, number):
+        self.process.send_signal(number)
+
+    def wait(self, timeout=PATIENCE):
+        """Waits for the process's end and gives its exit status."""
+        status = self.process.wait(timeout)
+        self._reader.join(timeout)
+        return status
+
+    def kill(self):
+        if self.process.poll() is None:
+            self.process.kill()
+        self.wait()
+
+    def stop(self):
+        """Stops the server, unless it has stopped already; it must have lost nothing."""
+        try:
+            if self.process.poll() is None:
+                self.signal(signal.SIGTERM)
+            status = self.wait()
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise AssertionError("does not stop:\n" + "\n".join(self.log)) from None
+        log = "\n".join(self.log)
+        assert not FAULT.search(log), log
+        assert status == 0, f"exit status {status}:\n{log}"
+        live = LIVE.findall(self.log[-1]) if "stopped" in self.log[-1] else []
+        assert len(live) == 5 and all(count == "0" for _, count in live), log

@@ -1,0 +1,49 @@
+"""The examples in the documents: each gives what is printed behind it."""
+import re
+
+import pytest
+from h2.errors import ErrorCodes
+
+from server import ROOT
+
+EXAMPLE = re.compile(r"```lua\n(.*?)```\n```text\n(.*?)```", re.S)
+REQUEST = re.compile(r"-- (\w+) (\S+) ?(.*)")
+
+
+def examples():
+    text = (ROOT / "docs/api.md").read_text()
+    return [pytest.param(code, wanted, id=str(at))
+            for at, (code, wanted) in enumerate(EXAMPLE.findall(text))]
+
+
+def transcript(response, wanted):
+    """What the client got, in the form of the documents: of the headers, those that they name."""
+    lines = []
+    if response.headers:
+        lines += [str(response.status)]
+        lines += [f"{name}: {value}" for name, value in sorted(response.headers)
+                  if f"\n{name}: " in wanted]
+    if response.body:
+        lines += ["", response.text.rstrip("\n")]
+    if response.trailers:
+        lines += ["", *(f"{name}: {value}" for name, value in response.trailers)]
+    if response.reset is not None:
+        lines += [f"reset: {ErrorCodes(response.reset).name}"]
+    return "\n".join(lines)
+
+
+@pytest.mark.parametrize("code, wanted", examples())
+def test_example_gives_what_is_printed(code, wanted, start, connect, tmp_path):
+    method, target, body = REQUEST.match(code).groups()
+    script = tmp_path / "example.lua"
+    script.write_text(code)
+    response = connect(start(script).https).fetch(target, method, body=body.encode())
+    assert transcript(response, "\n" + wanted) == wanted.rstrip("\n")
+
+
+def test_readme_handler_sends_its_trailer(start, connect, tmp_path):
+    script = tmp_path / "readme.lua"
+    script.write_text(re.search(r"```lua\n(.*?)```", (ROOT / "README.md").read_text(), re.S)[1])
+    response = connect(start(script).https).fetch("/")
+    assert (response.status, response.text) == (200, "Hello world\n")
+    assert response.trailers == [("trailername", "TrailerValue")]

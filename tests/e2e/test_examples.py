@@ -1,0 +1,27 @@
+"""Each folder of examples/: what its run.sh prints is what it says is expected."""
+import os
+import subprocess
+
+import pytest
+
+from server import PATIENCE, PROGRAM, ROOT
+
+FOLDERS = sorted(file.parent for file in (ROOT / "examples").glob("*/run.sh"))
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+def test_example(folder, tmp_path):
+    process = subprocess.Popen(
+        [folder / "run.sh"], cwd=tmp_path, env={**os.environ, "MOONTRAIL": PROGRAM}, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
+    try:
+        out, err = process.communicate(timeout=PATIENCE)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, 9)
+        raise
+    assert (out, err) == ((folder / "expected").read_text(), "")
+    assert process.returncode == 0
+
+
+def test_there_are_examples():
+    assert {"reset", "streaming", "trailers"} <= {folder.name for folder in FOLDERS}

@@ -1,0 +1,251 @@
+"""Attacks by size and by patience: what is too large, too slow, never read, or too many."""
+import itertools
+
+import pytest
+
+from attacker import ENHANCE_YOUR_CALM, block, fields_of, headers, request, streams
+from rawframes import (CANCEL, INITIAL_WINDOW_SIZE, NO_ERROR, PREFACE, PROTOCOL_ERROR,
+                       REFUSED_STREAM, data, ping, settings, window_update)
+
+pytest_plugins = ["figures"]
+
+SETTINGS_TIMEOUT = 4
+MANY = 2 ** 31 - 1
+STREAMS = 128  # at once, at the most
+
+SCRIPTS = {
+    "hello.lua": """
+        return function(ctx) ctx:text("hello\\n") end""",
+    "park.lua": """
+        return function() require("moontrail").sleep(3600) end""",
+    "echo.lua": """
+        return function(ctx)
+            local piece = ctx:read()
+            while piece do
+                ctx:write(piece)
+                piece = ctx:read()
+            end
+        end""",
+    "big.lua": """
+        local piece = ("x"):rep(65536)
+        return function(ctx)
+            for _ = 1, tonumber(ctx.query) do ctx:write(piece) end
+        end""",
+}
+
+
+# Size.
+
+def string(text):
+    """A string of HPACK, of under 16384 bytes."""
+    n = len(text)
+    if n < 127:
+        return bytes([n]) + text
+    return bytes([127, (n - 127) & 0x7f | 0x80, (n - 127) >> 7]) + text
+
+
+def bomb(count):
+    """A field of 4000 bytes that goes into the dynamic table, and then one byte for each copy."""
+    return b"\x40" + string(b"bomb") + string(b"x" * 4000) + b"\xbe" * count
+
+
+LISTS = {
+    "small HPACK bomb": (block(*fields_of()) + bomb(12), "max-header-bytes"),
+    "header list too large": (block(*fields_of(), ("x", "x" * 8000)) + b"\x00\x01y" +
+                              string(b"y" * 8000), "max-header-bytes"),
+    "too many fields": (block(*fields_of(), *[("x", "")] * 200), "max-header-fields"),
+}
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_header_list_is_refused(siege, name):
+    header_block, limit = LISTS[name]
+    with siege(name, "--max-header-bytes", 16000) as s:
+        for attacker in s.waves():
+            for stream in range(1, 41, 2):
+                attacker.send(headers(stream, header_block))
+                assert attacker.status(stream) == 431
+            s.expect_unharmed(attacker)
+        s.expect_line(f"limit reached limit={limit}", 20 * len(s.attackers))
+
+
+def test_header_list_by_far_too_large_ends_the_connection(siege):
+    with siege("HPACK bomb") as s:
+        for attacker in s.waves():
+            attacker.send(headers(1, block(*fields_of()) + bomb(12000)))
+            s.expect_end(attacker, ENHANCE_YOUR_CALM, "limit reached limit=max-header-bytes")
+
+
+def test_trailers_too_large_reset_the_stream(siege):
+    trailers = block(*[("x", "")] * 200)
+    with siege("too many trailers") as s:
+        for attacker in s.waves():
+            attacker.send(request(1, "/echo", "POST", end=False), headers(1, trailers))
+            assert attacker.reset_code(1) == ENHANCE_YOUR_CALM
+            s.expect_unharmed(attacker)
+        s.expect_line("limit reached limit=max-header-fields", len(s.attackers))
+
+
+# Number.
+
+def test_streams_too_many_are_refused(siege):
+    """Up to the acknowledgement of its SETTINGS the server refuses streams, then connections."""
+    with siege("too many streams, early") as s:
+        for attacker in s.waves(greets=False):
+            attacker.write(PREFACE + settings())
+            numbers = list(itertools.islice(streams(), STREAMS + 20))
+            attacker.send(*[request(n, "/park") for n in numbers])
+            assert [attacker.reset_code(n) for n in numbers[STREAMS:]] == [REFUSED_STREAM] * 20
+            s.expect_unharmed(attacker)
+            assert len(attacker.of_type("RST_STREAM")) == 20
+
+
+def test_streams_more_than_acknowledged_end_the_connection(siege):
+    with siege("too many streams") as s:
+        for attacker in s.waves():
+            attacker.flood((request(n, "/park") for n in streams()))
+            assert attacker.goaway() == PROTOCOL_ERROR
+        s.expect_line("connection error .*max concurrent streams exceeded", len(s.attackers))
+
+
+def test_connections_too_many_are_closed(siege):
+    with siege("too many connections", "--max-connections", 8) as s:
+        attackers = [s.attack() for _ in range(7)]
+        for attacker in attackers:
+            s.expect_unharmed(attacker)
+        assert s.attack().wait_closed()
+        s.expect_line("connection refused limit=max-connections ")
+        attackers[0].close()
+        attackers[1].settle()
+        s.expect_unharmed(s.attack())
+
+
+def test_connections_too_many_of_one_address_are_closed(siege):
+    with siege("too many connections of an address", "--max-connections-each", 5) as s:
+        for _ in range(5):
+            s.expect_unharmed(s.attack(source="127.0.0.2"))
+        for _ in range(500):
+            assert s.attack(source="127.0.0.2").wait_closed()
+        s.expect_line("connection refused limit=max-connections-each .*remote=127.0.0.2")
+        s.expect_unharmed(s.attack())
+
+
+# Windows.
+
+def dribbles(attacker):
+    """Opens the windows of many streams by a byte at a time."""
+    numbers = range(1, 2 * 100, 2)
+    attacker.send(*[request(n, "/big?1") for n in numbers])
+    return (window_update(n, 1) for n in itertools.cycle(numbers))
+
+
+def test_data_dribble(siege):
+    with siege("data dribble") as s:
+        for attacker in s.waves((INITIAL_WINDOW_SIZE, 1)):
+            attacker.flood(dribbles(attacker), batch=100, patient=True)
+            s.expect_end(attacker, ENHANCE_YOUR_CALM, "limit reached limit=max-dribbles")
+
+
+def test_zero_window_is_no_parking_place(siege):
+    """Neither a stream's nor a connection's; the connection lives on."""
+    with siege("zero windows, parked", "--write-timeout", 1) as s:
+        by_stream = s.attack((INITIAL_WINDOW_SIZE, 0))
+        by_connection = s.attack((INITIAL_WINDOW_SIZE, MANY))
+        numbers = range(1, 2 * STREAMS, 2)
+        for attacker in (by_stream, by_connection):
+            attacker.send(*[request(n, "/big?2") for n in numbers])
+        for attacker in (by_stream, by_connection):
+            assert {attacker.reset_code(n) for n in numbers} == {CANCEL}
+            s.expect_line(f"stream timed out limit=write-timeout .*remote={attacker.local}",
+                          STREAMS)
+            s.expect_unharmed(attacker)
+
+
+def test_response_that_is_never_read_ends_the_connection(siege):
+    """Even where the client goes on to send."""
+    with siege("responses never read", "--write-timeout", 1) as s:
+        attacker = s.attack((INITIAL_WINDOW_SIZE, MANY), receive_buffer=4096)
+        attacker.send(window_update(0, MANY - 65535))
+        attacker.send(*[request(n, "/big?1000") for n in range(1, 2 * STREAMS, 2)])
+        pattern = f"connection timed out limit=write-timeout .*remote={attacker.local}"
+        while not s.lines(pattern):
+            assert s.seconds() < 10
+            attacker.send(ping())
+            attacker.rest(0.1)
+
+
+def test_answers_that_are_never_read_end_the_connection(siege):
+    with siege("PING answers never read", "--max-control-frames", 0) as s:
+        attacker = s.attack(receive_buffer=4096)
+        pattern = "limit reached limit=max-queued-frames"
+        while not s.lines(pattern) and attacker.sent < 4e6:
+            attacker.send(*[ping()] * 1000)
+        s.expect_end(attacker, ENHANCE_YOUR_CALM, pattern)
+
+
+# Slowloris.
+
+def begin_nothing(attacker):
+    """Connects and says nothing."""
+
+
+def begin_handshake(attacker):
+    attacker.write(b"\x16\x03\x01\x02\x00\x01")
+
+
+def begin_preface(attacker):
+    attacker.write(PREFACE[:10])
+
+
+def begin_settings(attacker):
+    attacker.write(PREFACE + settings()[:5])
+
+
+def begin_headers(attacker):
+    attacker.send(headers(1, block(*fields_of()), last=False))
+
+
+def begin_frame(attacker):
+    attacker.write(request(1)[:20])
+
+
+def begin_trailers(attacker):
+    attacker.send(request(1, "/echo", "POST", end=False), data(1, b"x"))
+    attacker.send(headers(1, block(("x", "y")), last=False))
+
+
+def begin_body(attacker):
+    attacker.send(request(1, "/echo", "POST", end=False))
+
+
+SLOW = {
+    "handshake": (begin_handshake, "https", False, "connection timed out limit=handshake-timeout"),
+    "first byte": (begin_nothing, "http", False, "connection timed out limit=handshake-timeout"),
+    "preface": (begin_preface, "http", False, "session timed out limit=preface-timeout"),
+    "SETTINGS": (begin_settings, "http", False, "session timed out limit=preface-timeout"),
+    "header block": (begin_headers, "http", True, "session timed out limit=header-timeout"),
+    "frame of headers": (begin_frame, "http", True, "session timed out limit=header-timeout"),
+    "trailers": (begin_trailers, "http", True, "session timed out limit=header-timeout"),
+    "request": (begin_nothing, "http", True, "connection timed out limit=idle-timeout"),
+    "body": (begin_body, "http", True, "stream timed out limit=body-timeout"),
+}
+CODES = {"preface-timeout": SETTINGS_TIMEOUT, "header-timeout": ENHANCE_YOUR_CALM,
+         "idle-timeout": NO_ERROR}
+SHORT = [word for name in ("handshake", "preface", "header", "idle", "body")
+         for word in (f"--{name}-timeout", 1)]
+
+
+def test_slowloris(siege):
+    """Each waits in its own way for the server to wait for it; all at once, to save time."""
+    with siege("slowloris", *SHORT) as s:
+        attackers = {}
+        for name, (begin, scheme, greets, _) in SLOW.items():
+            attackers[name] = s.attack(url=getattr(s.server, scheme), greets=greets)
+            begin(attackers[name])
+        for name, (_, _, _, pattern) in SLOW.items():
+            s.expect_line(f"{pattern} .*remote={attackers[name].local}")
+            code = CODES.get(pattern.partition("=")[2])
+            assert code is None or attackers[name].goaway() == code, name
+        assert attackers["body"].status(1) == 408
+        for name in SLOW.keys() - {"body"}:
+            assert attackers[name].wait_closed(), name

@@ -1,0 +1,145 @@
+"""TLS: versions, ALPN, certificates, resumption."""
+import socket
+import ssl
+import subprocess
+import warnings
+
+import pytest
+
+from client import open_socket, tls_context
+from server import PATIENCE, run
+
+SCRIPTS = {
+    "index.lua": """
+        return function(ctx)
+            local tls = ctx.tls or {}
+            ctx:text(table.concat({ ctx.scheme, tostring(tls.version), tostring(tls.sni) }, " "))
+        end""",
+}
+
+
+def context_for(version):
+    """A client that speaks one version of TLS only, however old."""
+    context = tls_context()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        context.minimum_version = context.maximum_version = version
+    if version < ssl.TLSVersion.TLSv1_2:
+        context.set_ciphers("ALL:@SECLEVEL=0")
+    return context
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_versions_that_are_spoken(server, connect, version):
+    name = version.name.replace("_", ".")
+    client = connect(server.https, context=context_for(version), server_name="localhost")
+    assert client.socket.selected_alpn_protocol() == "h2"
+    assert client.fetch("/").text == f"https {name} localhost"
+
+
+def test_older_versions_are_refused(server):
+    with pytest.raises(ssl.SSLError, match="ALERT_PROTOCOL_VERSION"):
+        open_socket(server.https, context_for(ssl.TLSVersion.TLSv1_1))
+    server.wait_for('info tls handshake failed .* reason="unsupported protocol"')
+
+
+def test_plaintext_has_no_tls(server, connect):
+    assert connect(server.http).fetch("/").text == "http nil nil"
+
+
+def test_a_client_without_alpn_gets_a_clean_close(server):
+    with open_socket(server.https, tls_context(alpn=())) as sock:
+        assert sock.recv(1) == b""  # without close_notify it would raise
+        port = sock.getsockname()[1]
+    server.wait_for(f"warn no common protocol .* remote=127.0.0.1:{port} ")
+
+
+def test_a_client_of_http_1_only_is_refused(server):
+    with pytest.raises(ssl.SSLError, match="alert no application protocol"):
+        open_socket(server.https, tls_context(alpn=["http/1.1"]))
+    server.wait_for('info tls handshake failed .* reason="no application protocol"')
+
+
+def test_h2_is_chosen_among_several(server, connect):
+    client = connect(server.https, context=tls_context(["http/1.1", "h2", "spdy/3"]))
+    assert client.socket.selected_alpn_protocol() == "h2"
+
+
+def test_what_is_no_tls_is_refused(server):
+    with socket.create_connection(server.https[8:].split(":")) as sock:
+        sock.sendall(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n")
+        port = sock.getsockname()[1]
+        while sock.recv(100):
+            pass
+    server.wait_for(f"info tls handshake failed .* remote=127.0.0.1:{port} ")
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_a_session_is_resumed(server, connect, version):
+    context = context_for(version)
+    first = connect(server.https, context=context, server_name="localhost")
+    assert first.fetch("/").status == 200
+    assert not first.socket.session_reused
+    again = connect(server.https, context=context, server_name="localhost",
+                    session=first.socket.session)
+    assert again.fetch("/").text.endswith(" localhost")
+    assert again.socket.session_reused
+
+
+def test_openssl_resumes_too(server):
+    done = subprocess.run(
+        ["openssl", "s_client", "-connect", server.https[8:], "-alpn", "h2", "-tls1_2",
+         "-reconnect"], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+        errors="replace", timeout=PATIENCE)
+    assert done.stdout.count("New, TLSv1.2") == 1
+    assert done.stdout.count("Reused, TLSv1.2") == 5
+
+
+def test_the_certificate_made_in_memory_is_for_loopback(server):
+    context = tls_context()
+    pem = ssl.get_server_certificate(tuple(server.https[8:].split(":")))
+    context.load_verify_locations(cadata=pem)
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.check_hostname = True
+    for name in ("localhost", "127.0.0.1"):
+        open_socket(server.https, context, server_name=name).close()
+
+
+def certificate_given_for(server, name):
+    with open_socket(server.https, server_name=name) as sock:
+        return ssl.DER_cert_to_PEM_cert(sock.getpeercert(binary_form=True))
+
+
+def test_sni_picks_the_certificate(start, certificates, connect):
+    one, two = certificates["one.test"], certificates["two.test"]
+    server = start(SCRIPTS, *one.options, *two.options)
+    for name, expected in (("one.test", one), ("two.test", two), ("TWO.test", two),
+                           ("other.test", one), (None, one)):
+        assert certificate_given_for(server, name) == expected.cert.read_text(), name
+    client = connect(server.https, server_name="two.test")
+    assert client.fetch("/").text == "https TLSv1.3 two.test"
+
+
+def test_a_certificate_for_other_addresses_must_be_given(start, certificates, tmp_path):
+    done = run("--listen", "https://0.0.0.0:0", write(tmp_path))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        "moontrail: https://0.0.0.0:0 is not a loopback address, and there is no certificate for "
+        "it: give --cert and --key, or --dev for one made in memory\n")
+
+
+def write(folder):
+    (folder / "index.lua").write_text(SCRIPTS["index.lua"])
+    return folder
+
+
+def test_or_made_in_memory_for_development(start, connect):
+    server = start(SCRIPTS, "--dev", listen=["https://0.0.0.0:0"])
+    url = server.https.replace("0.0.0.0", "127.0.0.1")
+    assert connect(url).fetch("/").status == 200
+
+
+def test_given_it_serves_other_addresses(start, connect, certificates):
+    server = start(SCRIPTS, *certificates["one.test"].options, listen=["https://0.0.0.0:0"])
+    url = server.https.replace("0.0.0.0", "127.0.0.1")
+    assert connect(url).fetch("/").status == 200
