@@ -11,7 +11,6 @@
 #define LUA_BUDGET_H
 
 #include <lua.h>
-#include <signal.h>
 
 struct vm;
 

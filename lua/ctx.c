@@ -278,6 +278,8 @@ static void push_names(lua_State *L)
     lua_newtable(L);
     luaL_setfuncs(L, ctx_trailer_functions, 0);
     luaL_setfuncs(L, ctx_request_functions, 0);
+    luaL_setfuncs(L, ctx_form_functions, 0);
+    luaL_setfuncs(L, ctx_cookie_functions, 0);
     luaL_setfuncs(L, ctx_response_functions, 0);
     luaL_setfuncs(L, ctx_life_functions, 0);
     for (const struct ctx_field *f = ctx_fields; f->name; f++) {

@@ -9,6 +9,8 @@ struct ctx;
 /* Each list ends with a NULL name. */
 extern const luaL_Reg ctx_trailer_functions[];  /* the five */
 extern const luaL_Reg ctx_request_functions[];  /* the request's body */
+extern const luaL_Reg ctx_form_functions[];     /* args, form */
+extern const luaL_Reg ctx_cookie_functions[];   /* cookie, set_cookie */
 extern const luaL_Reg ctx_response_functions[]; /* the head, and the body */
 extern const luaL_Reg ctx_life_functions[];     /* aborted, on_abort */
 

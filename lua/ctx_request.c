@@ -1,4 +1,5 @@
 /* What a handler reads: the request's fields and its body. */
+#include "lua/ctx_request.h"
 #include "http/exchange.h"
 #include "lua/ctx.h"
 #include "lua/ctx_functions.h"
@@ -130,11 +131,16 @@ static void cancel_read(struct task *t)
         c->x->wants_body = false;
 }
 
-static int wait_readable(lua_State *L, struct ctx *c, lua_KFunction k)
+static void claim_reader(lua_State *L, const struct ctx *c)
+{
+    if (c->reader)
+        luaL_error(L, "another task is reading this request");
+}
+
+int ctx_wait_body(lua_State *L, struct ctx *c, lua_KFunction k)
 {
     struct task *t = task_waiter(L);
-    if (c->reader)
-        return luaL_error(L, "another task is reading this request");
+    claim_reader(L, c);
     c->reader = t;
     c->x->wants_body = true;
     return task_wait(L, cancel_read, c, (lua_KContext)c->handle, k);
@@ -171,7 +177,7 @@ static int read_on(lua_State *L, struct ctx *c)
     lua_settop(L, 1);
     if (push_piece(L, c, (size_t)lua_tointeger(L, 1)))
         return 1;
-    return wait_readable(L, c, k_read);
+    return ctx_wait_body(L, c, k_read);
 }
 
 static int l_read(lua_State *L)
@@ -202,16 +208,8 @@ static int refuse_body(lua_State *L, struct ctx *c)
     return luaL_error(L, "the request's body is larger than %I bytes", (LUAI_UACINT)c->body_limit);
 }
 
-static int body_on(lua_State *L, struct ctx *c);
-
-static int k_body(lua_State *L, int status, lua_KContext handle)
-{
-    (void)status;
-    return body_on(L, ctx_resumed(L, handle));
-}
-
 /* Joins the pieces in the table at index 1. */
-static int push_body(lua_State *L)
+static void push_joined(lua_State *L)
 {
     luaL_Buffer b;
     luaL_buffinit(L, &b);
@@ -221,33 +219,52 @@ static int push_body(lua_State *L)
         luaL_addvalue(&b);
     }
     luaL_pushresult(&b);
-    return 1;
 }
 
-/* With a table of the pieces so far at index 1. */
-static int body_on(lua_State *L, struct ctx *c)
+void ctx_start_body(lua_State *L, struct ctx *c)
+{
+    lua_Integer limit = luaL_optinteger(L, 1, (lua_Integer)c->vm->options.body_limit);
+    luaL_argcheck(L, limit >= 0, 1, "below 0");
+    claim_reader(L, c);
+    c->body_limit = (size_t)limit;
+    c->body_size = 0;
+    lua_settop(L, 0);
+    lua_newtable(L);
+}
+
+bool ctx_push_body(lua_State *L, struct ctx *c)
 {
     lua_settop(L, 1);
     while (push_piece(L, c, SIZE_MAX)) {
-        if (lua_isnil(L, -1))
-            return push_body(L);
+        if (lua_isnil(L, -1)) {
+            push_joined(L);
+            return true;
+        }
         c->body_size += lua_rawlen(L, -1);
         if (c->body_size > c->body_limit)
-            return refuse_body(L, c);
+            refuse_body(L, c);
         lua_rawseti(L, 1, (lua_Integer)lua_rawlen(L, 1) + 1);
     }
-    return wait_readable(L, c, k_body);
+    return false;
+}
+
+static int body_on(lua_State *L, struct ctx *c);
+
+static int k_body(lua_State *L, int status, lua_KContext handle)
+{
+    (void)status;
+    return body_on(L, ctx_resumed(L, handle));
+}
+
+static int body_on(lua_State *L, struct ctx *c)
+{
+    return ctx_push_body(L, c) ? 1 : ctx_wait_body(L, c, k_body);
 }
 
 static int l_body(lua_State *L)
 {
     struct ctx *c = ctx_live(L);
-    lua_Integer limit = luaL_optinteger(L, 1, (lua_Integer)c->vm->options.body_limit);
-    luaL_argcheck(L, limit >= 0, 1, "below 0");
-    c->body_limit = (size_t)limit;
-    c->body_size = 0;
-    lua_settop(L, 0);
-    lua_newtable(L);
+    ctx_start_body(L, c);
     return body_on(L, c);
 }
 

@@ -106,6 +106,25 @@ static int l_add_header(lua_State *L)
     return 0;
 }
 
+static bool is_redirect(lua_Integer status)
+{
+    return (status >= 301 && status <= 303) || status == 307 || status == 308;
+}
+
+/* redirect(url [, code]) */
+static int l_redirect(lua_State *L)
+{
+    struct ctx *c = ctx_live(L);
+    struct response *r = &c->x->response;
+    struct str name = STR("location"), url = to_str(L, 1);
+    lua_Integer status = luaL_optinteger(L, 2, 302);
+    luaL_argcheck(L, !memchr(url.p, '\t', url.n), 1, "has a tab");
+    luaL_argcheck(L, is_redirect(status), 2, "not 301, 302, 303, 307 or 308");
+    check_header(L, response_set_header(r, name, url), name, url);
+    check_header(L, response_set_status(r, (int)status), name, url);
+    return 0;
+}
+
 /* Waiting. */
 
 static void cancel_write(struct task *t)
@@ -329,6 +348,7 @@ const luaL_Reg ctx_response_functions[] = {
     {"status", l_status},
     {"header", l_header},
     {"add_header", l_add_header},
+    {"redirect", l_redirect},
     {"inform", l_inform},
     {"write", l_write},
     {"flush", l_flush},

@@ -7,6 +7,7 @@
 #include "lua/lib.h"
 #include "lua/module.h"
 #include "lua/task.h"
+#include "lua/zlib.h"
 
 #include <lauxlib.h>
 #include <lualib.h>
@@ -49,6 +50,8 @@ static int l_open(lua_State *L)
     lua_setfield(L, -2, "moontrail");
     lua_pushcfunction(L, luaopen_moontrail_json);
     lua_setfield(L, -2, "moontrail.json");
+    lua_pushcfunction(L, luaopen_moontrail_zlib);
+    lua_setfield(L, -2, "moontrail.zlib");
     return 0;
 }
 
