@@ -19,8 +19,8 @@ struct handler;
 /* Loads the scripts of a file or a folder. RC_INVALID, RC_NOMEM; why then is one line. */
 enum rc bridge_new(struct ev_loop *ev, const char *path, const struct vm_options *options,
     struct bridge **out, char why[SCRIPT_WHY]) MUST_CHECK;
-/* Every exchange must be over. Tasks that still unwind, and those that scripts started, are aborted and run
- * to their end; they still need the ticks. */
+/* Every exchange must be over. Tasks that still unwind, and those that scripts started, are aborted
+ * and run to their end; they still need the ticks. */
 void bridge_stop(struct bridge *b);
 /* Stops first, if that was not done. */
 void bridge_free(struct bridge *b);
