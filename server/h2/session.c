@@ -202,11 +202,24 @@ static size_t copy_rest(struct h2_session *s, uint8_t *out, size_t room)
     return n;
 }
 
+/* The last GOAWAY. It is made as it goes out: a request that came before it is among the processed.
+ */
+static void take_leave(struct h2_session *s)
+{
+    if (!s->leaving)
+        return;
+    s->leaving = false;
+    if (nghttp2_submit_goaway(s->ng, NGHTTP2_FLAG_NONE,
+            nghttp2_session_get_last_proc_stream_id(s->ng), ERROR_NO_ERROR, NULL, 0))
+        s->failed = true;
+}
+
 static size_t fill(struct session *base, uint8_t *out, size_t room)
 {
     struct h2_session *s = h2_of(base);
     size_t filled = copy_rest(s, out, room);
     output_dirty(s);
+    take_leave(s);
     while (filled < room && !s->broken) {
         ssize_t n = nghttp2_session_mem_send(s->ng, &s->rest);
         if (n < 0)
@@ -237,15 +250,11 @@ static bool is_idle(const struct session *base)
 static void shut_down(struct session *base)
 {
     struct h2_session *s = h2_of(base);
-    int failed;
-    if (!s->going)
-        failed = nghttp2_submit_shutdown_notice(s->ng);
-    else
-        failed = nghttp2_submit_goaway(s->ng, NGHTTP2_FLAG_NONE,
-            nghttp2_session_get_last_proc_stream_id(s->ng), ERROR_NO_ERROR, NULL, 0);
-    s->going = true;
-    if (failed)
+    if (s->going)
+        s->leaving = true;
+    else if (nghttp2_submit_shutdown_notice(s->ng))
         s->failed = true;
+    s->going = true;
     base->host->dirty(base->host);
 }
 

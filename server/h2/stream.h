@@ -39,6 +39,7 @@ struct h2_session {
     bool greeted;           /* the peer's SETTINGS have come */
     bool judged;            /* the peer has broken a rule that ends the connection */
     bool going;             /* shut_down was called once */
+    bool leaving;           /* and once more: the last GOAWAY is due */
     bool failed;            /* only what tells the peer of the end goes out */
     bool broken;            /* a frame was lost for lack of memory: nothing goes out */
 };

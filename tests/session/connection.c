@@ -342,6 +342,23 @@ static void ShutDown_Idle_OverAtOnce(void **state)
 /* GET https://a/ */
 static const char head_block[] = {(char)0x82, (char)0x87, (char)0x84, 0x41, 1, 'a'};
 
+/* The client sent it before it could know, and must not send it anew elsewhere. */
+static void ShutDown_RequestAheadOfLastGoaway_AmongTheProcessed(void **state)
+{
+    (void)state;
+    struct wire *w = open_waiting();
+    w->session->ops->shut_down(w->session);
+    wire_expect(w, "GOAWAY last=2147483647 code=NO_ERROR\n");
+    w->session->ops->shut_down(w->session);
+    wire_frame(w, NGHTTP2_HEADERS, NGHTTP2_FLAG_END_HEADERS, 3, head_block, sizeof head_block);
+    wire_expect(w, "GOAWAY last=3 code=NO_ERROR\n");
+    wire_expect_tasks(w, 2, 2);
+    wire_drop(w, "connection lost");
+    wire_settle(w);
+    wire_expect_notes(w, "false request aborted: connection lost\n"
+                         "false request aborted: connection lost\n");
+}
+
 static void ShutDown_LaterRequests_NotTaken(void **state)
 {
     (void)state;
@@ -397,6 +414,7 @@ int main(void)
         wire_test(Frames_BreakingTheProtocol_Goaway),
         wire_test(ShutDown_TwoSteps_RequestsFinish),
         wire_test(ShutDown_Idle_OverAtOnce),
+        wire_test(ShutDown_RequestAheadOfLastGoaway_AmongTheProcessed),
         wire_test(ShutDown_LaterRequests_NotTaken),
         wire_test(Streams_ManyOnOneConnection_AllAnswered),
     };
