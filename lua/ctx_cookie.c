@@ -1,19 +1,13 @@
 /* Cookies (RFC 6265): what the client sent, and what it is to keep. */
 #include "http/exchange.h"
 #include "lua/ctx.h"
+#include "lua/ctx_args.h"
 #include "lua/ctx_functions.h"
 
 #include <lauxlib.h>
 #include <math.h>
 #include <stdio.h>
 #include <time.h>
-
-static struct str check_str(lua_State *L, int index)
-{
-    struct str s;
-    s.p = luaL_checklstring(L, index, &s.n);
-    return s;
-}
 
 /* Of the request. */
 
@@ -64,7 +58,7 @@ static bool find_cookie(const struct fields *fields, struct str name, struct str
 static int l_cookie(lua_State *L)
 {
     const struct ctx *c = ctx_live(L);
-    struct str name = check_str(L, 1), value;
+    struct str name = ctx_check_str(L, 1), value;
     if (find_cookie(&c->x->request.fields, name, &value))
         lua_pushlstring(L, value.p, value.n);
     else
@@ -108,7 +102,7 @@ static void push_text(lua_State *L, const struct attribute *a)
 {
     if (lua_type(L, -1) != LUA_TSTRING)
         refuse_option(L, a, "a string");
-    struct str s = check_str(L, -1);
+    struct str s = ctx_check_str(L, -1);
     if (field_value_problem(s) || memchr(s.p, ';', s.n) || memchr(s.p, '\t', s.n))
         refuse_option(L, a, "a string without control characters and \";\"");
     lua_pushfstring(L, "; %s=%s", a->name, s.p);
@@ -173,7 +167,7 @@ static bool is_secure(lua_State *L)
 static void push_same_site(lua_State *L, const struct attribute *a)
 {
     static const char *const values[] = {"Strict", "Lax", "None"};
-    struct str given = lua_type(L, -1) == LUA_TSTRING ? check_str(L, -1) : STR("");
+    struct str given = lua_type(L, -1) == LUA_TSTRING ? ctx_check_str(L, -1) : STR("");
     for (int i = 0; i < 3; i++) {
         if (!field_same_name(given, str_of(values[i])))
             continue;
@@ -208,7 +202,7 @@ static bool is_option(const char *name)
 
 static void check_options(lua_State *L)
 {
-    luaL_checktype(L, OPTIONS, LUA_TTABLE);
+    ctx_check_type(L, OPTIONS, LUA_TTABLE);
     for (lua_pushnil(L); lua_next(L, OPTIONS); lua_pop(L, 1)) {
         if (lua_type(L, -2) != LUA_TSTRING)
             luaL_error(L, "a cookie option's name is a string, not a %s", luaL_typename(L, -2));
@@ -236,7 +230,7 @@ static void append_attributes(lua_State *L)
 static int l_set_cookie(lua_State *L)
 {
     struct ctx *c = ctx_live(L);
-    struct str name = check_str(L, 1), value = check_str(L, 2);
+    struct str name = ctx_check_str(L, 1), value = ctx_check_str(L, 2);
     check_pair(L, name, value);
     lua_settop(L, OPTIONS);
     lua_pushfstring(L, "%s=%s", name.p, value.p);
@@ -244,7 +238,7 @@ static int l_set_cookie(lua_State *L)
         check_options(L);
         append_attributes(L);
     }
-    enum rc rc = response_add_header(&c->x->response, STR("set-cookie"), check_str(L, -1));
+    enum rc rc = response_add_header(&c->x->response, STR("set-cookie"), ctx_check_str(L, -1));
     if (rc == RC_STATE)
         return luaL_error(L, "cookie \"%s\" comes too late: the headers are sent", name.p);
     if (rc)

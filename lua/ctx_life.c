@@ -1,6 +1,7 @@
 /* How a handler learns that its request is no more. */
 #include "core/clock.h"
 #include "lua/ctx.h"
+#include "lua/ctx_args.h"
 #include "lua/ctx_functions.h"
 
 #include <math.h>
@@ -30,7 +31,7 @@ static void push_callbacks(lua_State *L, struct ctx *c)
 static int l_on_abort(lua_State *L)
 {
     struct ctx *c = ctx_arg(L);
-    luaL_checktype(L, 1, LUA_TFUNCTION);
+    ctx_check_type(L, 1, LUA_TFUNCTION);
     push_callbacks(L, c);
     lua_pushvalue(L, 1);
     lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
@@ -48,8 +49,8 @@ static int l_deadline(lua_State *L)
             lua_pushnumber(L, fmax(0, c->deadline - clock_monotonic()));
         return 1;
     }
-    lua_Number seconds = luaL_optnumber(L, 1, -1);
-    luaL_argcheck(L, lua_isnil(L, 1) || (seconds >= 0 && seconds <= DEADLINE_MAX), 1,
+    lua_Number seconds = ctx_opt_number(L, 1, -1);
+    ctx_check_that(L, lua_isnil(L, 1) || (seconds >= 0 && seconds <= DEADLINE_MAX), 1,
         "not within 0..1e8 seconds");
     ctx_set_deadline(c, seconds);
     return 0;

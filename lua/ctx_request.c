@@ -2,6 +2,7 @@
 #include "lua/ctx_request.h"
 #include "http/exchange.h"
 #include "lua/ctx.h"
+#include "lua/ctx_args.h"
 #include "lua/ctx_functions.h"
 #include "lua/task.h"
 #include "lua/vm.h"
@@ -183,8 +184,8 @@ static int read_on(lua_State *L, struct ctx *c)
 static int l_read(lua_State *L)
 {
     struct ctx *c = ctx_live(L);
-    lua_Integer max = luaL_optinteger(L, 1, LUA_MAXINTEGER);
-    luaL_argcheck(L, max > 0, 1, "not above 0");
+    lua_Integer max = ctx_opt_integer(L, 1, LUA_MAXINTEGER);
+    ctx_check_that(L, max > 0, 1, "not above 0");
     lua_settop(L, 0);
     lua_pushinteger(L, max);
     return read_on(L, c);
@@ -223,8 +224,8 @@ static void push_joined(lua_State *L)
 
 void ctx_start_body(lua_State *L, struct ctx *c)
 {
-    lua_Integer limit = luaL_optinteger(L, 1, (lua_Integer)c->vm->options.body_limit);
-    luaL_argcheck(L, limit >= 0, 1, "below 0");
+    lua_Integer limit = ctx_opt_integer(L, 1, (lua_Integer)c->vm->options.body_limit);
+    ctx_check_that(L, limit >= 0, 1, "below 0");
     claim_reader(L, c);
     c->body_limit = (size_t)limit;
     c->body_size = 0;

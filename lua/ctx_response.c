@@ -1,18 +1,12 @@
 /* What a handler answers: the head, and the body as it is written. */
 #include "http/exchange.h"
 #include "lua/ctx.h"
+#include "lua/ctx_args.h"
 #include "lua/ctx_functions.h"
 #include "lua/json.h"
 #include "lua/task.h"
 
 /* The head. */
-
-static struct str to_str(lua_State *L, int index)
-{
-    struct str s;
-    s.p = luaL_checklstring(L, index, &s.n);
-    return s;
-}
 
 static int l_status(lua_State *L)
 {
@@ -21,8 +15,8 @@ static int l_status(lua_State *L)
         lua_pushinteger(L, c->x->response.status);
         return 1;
     }
-    lua_Integer status = luaL_checkinteger(L, 1);
-    luaL_argcheck(L, status >= 200 && status <= 599, 1, "not a final status, 200 to 599");
+    lua_Integer status = ctx_check_integer(L, 1);
+    ctx_check_that(L, status >= 200 && status <= 599, 1, "not a final status, 200 to 599");
     if (response_set_status(&c->x->response, (int)status))
         return luaL_error(L, "status comes too late: the headers are sent");
     return 0;
@@ -51,21 +45,30 @@ static void check_header(lua_State *L, enum rc rc, struct str name, struct str v
 /* Sets, or with nil removes, the header whose name and value are at the indices. */
 static void set_header(lua_State *L, struct response *r, int name_at, int value_at)
 {
-    struct str name = to_str(L, name_at), value = STR("");
+    struct str name = ctx_check_str(L, name_at), value = STR("");
     if (lua_isnil(L, value_at)) {
         check_header(L, response_remove_header(r, name), name, value);
         return;
     }
-    value = to_str(L, value_at);
+    value = ctx_check_str(L, value_at);
     check_header(L, response_set_header(r, name, value), name, value);
+}
+
+/* The key and the value on top of the stack are to be a header's. */
+static void check_pair(lua_State *L)
+{
+    if (lua_type(L, -2) != LUA_TSTRING)
+        luaL_error(L, "a header's name is a string, not a %s", luaL_typename(L, -2));
+    if (!lua_isstring(L, -1))
+        luaL_error(L, "header \"%s\" has a %s as its value, not a string", lua_tostring(L, -2),
+            luaL_typename(L, -1));
 }
 
 static void set_headers(lua_State *L, struct response *r)
 {
     for (lua_pushnil(L); lua_next(L, 1); lua_pop(L, 1)) {
-        if (lua_type(L, -2) != LUA_TSTRING)
-            luaL_error(L, "a header's name is a string, not a %s", luaL_typename(L, -2));
-        set_header(L, r, -2, -1);
+        check_pair(L);
+        set_header(L, r, lua_absindex(L, -2), lua_absindex(L, -1));
     }
 }
 
@@ -92,7 +95,7 @@ static int l_header(lua_State *L)
     if (lua_istable(L, 1))
         set_headers(L, r);
     else if (lua_isnone(L, 2))
-        return push_header(L, r, to_str(L, 1));
+        return push_header(L, r, ctx_check_str(L, 1));
     else
         set_header(L, r, 1, 2);
     return 0;
@@ -101,7 +104,7 @@ static int l_header(lua_State *L)
 static int l_add_header(lua_State *L)
 {
     struct ctx *c = ctx_live(L);
-    struct str name = to_str(L, 1), value = to_str(L, 2);
+    struct str name = ctx_check_str(L, 1), value = ctx_check_str(L, 2);
     check_header(L, response_add_header(&c->x->response, name, value), name, value);
     return 0;
 }
@@ -116,10 +119,10 @@ static int l_redirect(lua_State *L)
 {
     struct ctx *c = ctx_live(L);
     struct response *r = &c->x->response;
-    struct str name = STR("location"), url = to_str(L, 1);
-    lua_Integer status = luaL_optinteger(L, 2, 302);
-    luaL_argcheck(L, !memchr(url.p, '\t', url.n), 1, "has a tab");
-    luaL_argcheck(L, is_redirect(status), 2, "not 301, 302, 303, 307 or 308");
+    struct str name = STR("location"), url = ctx_check_str(L, 1);
+    lua_Integer status = ctx_opt_integer(L, 2, 302);
+    ctx_check_that(L, !memchr(url.p, '\t', url.n), 1, "has a tab");
+    ctx_check_that(L, is_redirect(status), 2, "not 301, 302, 303, 307 or 308");
     check_header(L, response_set_header(r, name, url), name, url);
     check_header(L, response_set_status(r, (int)status), name, url);
     return 0;
@@ -159,9 +162,9 @@ static void claim_writer(lua_State *L, const struct ctx *c)
 /* Adds the string key and the value at the top of the stack, which must stay there, to a list. */
 static void collect_field(lua_State *L, struct exchange *x, struct fields *list)
 {
-    if (lua_type(L, -2) != LUA_TSTRING)
-        luaL_error(L, "a header's name is a string, not a %s", luaL_typename(L, -2));
-    struct str name = to_str(L, -2), value = to_str(L, -1);
+    check_pair(L);
+    struct str name = ctx_check_str(L, lua_absindex(L, -2));
+    struct str value = ctx_check_str(L, lua_absindex(L, -1));
     const char *problem = field_header_problem(name);
     if (!problem)
         problem = field_value_problem(value);
@@ -184,14 +187,14 @@ static int l_inform(lua_State *L)
 {
     struct ctx *c = ctx_live(L);
     struct fields list = {0};
-    lua_Integer status = luaL_checkinteger(L, 1);
-    luaL_argcheck(L, status >= 100 && status <= 199 && status != 101, 1,
+    lua_Integer status = ctx_check_integer(L, 1);
+    ctx_check_that(L, status >= 100 && status <= 199 && status != 101, 1,
         "not an interim status, 100 to 199 but 101");
     claim_writer(L, c);
     task_waiter(L);
     lua_settop(L, 2);
     if (!lua_isnil(L, 2)) {
-        luaL_checktype(L, 2, LUA_TTABLE);
+        ctx_check_type(L, 2, LUA_TTABLE);
         for (lua_pushnil(L); lua_next(L, 2); lua_pop(L, 1))
             collect_field(L, c->x, &list);
     }
@@ -244,7 +247,7 @@ static bool start_write(lua_State *L, struct ctx *c, int first)
 {
     claim_writer(L, c);
     for (int i = first; i <= lua_gettop(L); i++)
-        luaL_checkstring(L, i);
+        ctx_check_str(L, i);
     c->write_next = first;
     c->write_offset = 0;
     return queue_arguments(L, c);
@@ -321,7 +324,7 @@ static void set_type(lua_State *L, struct ctx *c, struct str type)
 static int l_text(lua_State *L)
 {
     struct ctx *c = ctx_live(L);
-    luaL_checkstring(L, 1);
+    ctx_check_str(L, 1);
     set_type(L, c, STR("text/plain; charset=utf-8"));
     return write_all(L, c, 1);
 }
@@ -329,7 +332,7 @@ static int l_text(lua_State *L)
 static int l_html(lua_State *L)
 {
     struct ctx *c = ctx_live(L);
-    luaL_checkstring(L, 1);
+    ctx_check_str(L, 1);
     set_type(L, c, STR("text/html; charset=utf-8"));
     return write_all(L, c, 1);
 }
@@ -337,7 +340,7 @@ static int l_html(lua_State *L)
 static int l_json(lua_State *L)
 {
     struct ctx *c = ctx_live(L);
-    luaL_checkany(L, 1);
+    ctx_check_that(L, !lua_isnone(L, 1), 1, "value expected");
     lua_settop(L, 1);
     json_push_encoded(L, 1);
     set_type(L, c, STR("application/json"));

@@ -2,14 +2,8 @@
 #include "core/str.h"
 #include "http/exchange.h"
 #include "lua/ctx.h"
+#include "lua/ctx_args.h"
 #include "lua/ctx_functions.h"
-
-static struct str check_str(lua_State *L, int index)
-{
-    struct str s;
-    s.p = luaL_checklstring(L, index, &s.n);
-    return s;
-}
 
 static int l_protocol(lua_State *L)
 {
@@ -39,7 +33,7 @@ static int refuse(lua_State *L, enum rc rc, const char *problem, const char *lat
 static int l_declare_trailer(lua_State *L)
 {
     struct ctx *c = ctx_live(L);
-    struct str name = check_str(L, 1);
+    struct str name = ctx_check_str(L, 1);
     enum rc rc = response_declare_trailer(&c->x->response, name);
     if (rc)
         return refuse(L, rc, field_trailer_problem(name), "the headers are sent");
@@ -49,7 +43,7 @@ static int l_declare_trailer(lua_State *L)
 static int l_append_trailer(lua_State *L)
 {
     struct ctx *c = ctx_live(L);
-    struct str name = check_str(L, 1), value = check_str(L, 2);
+    struct str name = ctx_check_str(L, 1), value = ctx_check_str(L, 2);
     enum rc rc = response_append_trailer(&c->x->response, name, value);
     if (!rc)
         return 0;
@@ -64,12 +58,12 @@ static uint32_t check_code(lua_State *L, int index)
     if (lua_isnoneornil(L, index))
         return code;
     if (lua_type(L, index) == LUA_TSTRING) {
-        if (!code_parse(check_str(L, index), &code))
-            luaL_argerror(L, index, "no error code has this name");
+        if (!code_parse(ctx_check_str(L, index), &code))
+            ctx_check_that(L, false, index, "no error code has this name");
         return code;
     }
-    lua_Integer number = luaL_checkinteger(L, index);
-    luaL_argcheck(L, number >= 0 && number <= UINT32_MAX, index, "not within 0..2^32-1");
+    lua_Integer number = ctx_check_integer(L, index);
+    ctx_check_that(L, number >= 0 && number <= UINT32_MAX, index, "not within 0..2^32-1");
     return (uint32_t)number;
 }
 

@@ -202,6 +202,30 @@ static void Query_EmptyOrNone_EmptyOrNil(void **state)
     wire_expect_notes(w, "/ nil false\n/  true\n* nil false\n");
 }
 
+/* Counted as the script does. */
+static void Argument_Wrong_NamesItsPlace(void **state)
+{
+    (void)state;
+    struct wire *w =
+        wire_handler("local function problem(f, ...)\n"
+                     "    note((select(2, pcall(f, ...)):gsub('^[^:]*:%d+: ', ''))) end\n"
+                     "problem(function() ctx:append_trailer(nil, 'x') end)\n"
+                     "problem(function() ctx:append_trailer('x') end)\n"
+                     "problem(function() ctx:status(700) end)\n"
+                     "problem(function() ctx.status('x') end)\n"
+                     "problem(function() ctx:header {a = {}} end)\n"
+                     "problem(function() ctx:on_abort(1) end)");
+    wire_get(w, "/");
+    wire_settle(w);
+    wire_expect_notes(w, "bad argument #1 to 'append_trailer' (string expected, got nil)\n"
+                         "bad argument #2 to 'append_trailer' (string expected, got no value)\n"
+                         "bad argument #1 to 'status' (not a final status, 200 to 599)\n"
+                         "bad argument #1 to 'status' (number expected, got string)\n"
+                         "header \"a\" has a table as its value, not a string\n"
+                         "bad argument #1 to 'on_abort' (function expected, got number)\n");
+    wire_expect(w, "HEADERS stream=1 END_STREAM :status=200 date=now content-length=0\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -215,6 +239,7 @@ int main(void)
         wire_test(OwnFields_Work),
         wire_test(Pairs_OnlyOwnFields),
         wire_test(Fields_OfARequest_AsSent),
+        wire_test(Argument_Wrong_NamesItsPlace),
         wire_test(Query_EmptyOrNone_EmptyOrNil),
     };
     return cmocka_run_group_tests_name("session/context", tests, NULL, NULL);

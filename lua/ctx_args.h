@@ -1,0 +1,22 @@
+/*
+ * Arguments of ctx functions, whose self has been taken off the stack. As lauxlib's functions of
+ * like names, but that an error counts as the script does: in ctx:f(a), a is the first.
+ */
+#ifndef LUA_CTX_ARGS_H
+#define LUA_CTX_ARGS_H
+
+#include "core/str.h"
+
+#include <lua.h>
+
+/* All may longjmp. [-0, +0] */
+struct str ctx_check_str(lua_State *L, int arg);
+lua_Integer ctx_check_integer(lua_State *L, int arg);
+/* nil and none give the other value. */
+lua_Integer ctx_opt_integer(lua_State *L, int arg, lua_Integer otherwise);
+lua_Number ctx_opt_number(lua_State *L, int arg, lua_Number otherwise);
+void ctx_check_type(lua_State *L, int arg, int type);
+/* Raises, with the message, where ok is false. */
+void ctx_check_that(lua_State *L, bool ok, int arg, const char *message);
+
+#endif
