@@ -108,9 +108,9 @@ fuzz: $(FUZZERS) ## fuzz each target for FUZZ_SECONDS (default 60), from its see
 
 # The same number of runs each time, from the seeds alone.
 fuzzbrief: $(FUZZERS)
-	@for t in $^; do echo "  FUZZ  $$t"; \
-	    $$t -seed=1 -runs=20000 -verbosity=0 tests/fuzz/seeds/$${t##*/} 2>build/fuzz.log \
-	        || { tail -n 40 build/fuzz.log; exit 1; }; done
+	@for t in $^; do echo "  FUZZ  $$t"; new=$$(mktemp -d); \
+	    $$t -seed=1 -runs=20000 -verbosity=0 $$new tests/fuzz/seeds/$${t##*/} 2>build/fuzz.log \
+	        || { tail -n 40 build/fuzz.log; exit 1; }; rm -r $$new; done
 
 bench: build/moontrail build/bench/bare build/deps-test ## measure CPU a request against a bare responder
 	/usr/bin/python3 tests/bench/bench.py --quick
