@@ -11,12 +11,14 @@ static bool passes(double *waited, double seconds, double limit)
     return limit > 0 && *waited > limit;
 }
 
+/* What answers the timeout has as long again to go out. */
 static void expire(struct h2_stream *st, int status, const char *timeout)
 {
     const struct peer *peer = st->session->base.host->peer;
     log_event(LOG_WARN, "stream timed out", log_str("limit", timeout),
         log_int("conn", (int64_t)peer->conn), log_int("stream", st->exchange.stream),
         log_str("remote", peer->remote));
+    st->age = NOT_WAITED;
     exchange_expire(&st->exchange, status);
 }
 
@@ -42,7 +44,7 @@ void h2_sweep(struct session *base, double seconds)
     for (struct list *node = s->streams.next, *next; node != &s->streams; node = next) {
         struct h2_stream *st = container_of(node, struct h2_stream, link);
         next = node->next;
-        if (!st->closed && !st->reset)
+        if (!st->closed && !st->reset && !st->exchange.reset_wanted)
             sweep_stream(st, s->limits, seconds);
     }
     if (!s->greeted && passes(&s->preface_seconds, seconds, s->limits->preface_timeout))
