@@ -64,9 +64,8 @@ static void finish_request(struct task *t, int status)
 
 static void respond(struct exchange *x, struct script_answer a)
 {
-    char text[64];
-    int n = a.status == 204 ? 0 : snprintf(text, sizeof text, "%s\n", status_phrase(a.status));
-    exchange_respond(x, a.status, (struct str){text, (size_t)n}, a.allow);
+    char text[STATUS_TEXT_SIZE];
+    exchange_respond(x, a.status, a.status == 204 ? STR("") : status_text(a.status, text), a.allow);
 }
 
 static enum rc begin(struct bridge *b, struct ctx *c)

@@ -201,6 +201,8 @@ static int l_inform(lua_State *L)
     enum rc rc = exchange_inform(c->x, (int)status, &list);
     if (rc == RC_STATE)
         return luaL_error(L, "an interim response comes too late: the headers are sent");
+    if (rc == RC_INVALID)
+        return luaL_error(L, "an interim response has no content-length");
     if (rc)
         return luaL_error(L, "%s", rc_text(rc));
     return wait_writable(L, c, WANT_INFORMED, k_inform);

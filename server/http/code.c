@@ -102,3 +102,9 @@ const char *status_phrase(int status)
             return phrases[i].phrase;
     return "";
 }
+
+struct str status_text(int status, char out[STATUS_TEXT_SIZE])
+{
+    int n = snprintf(out, STATUS_TEXT_SIZE, "%s\n", status_phrase(status));
+    return (struct str){out, (size_t)n};
+}

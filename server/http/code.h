@@ -25,6 +25,8 @@ enum error_code {
 
 /* Room for any name that code_name gives. */
 enum { CODE_NAME_SIZE = 24 };
+/* And for any line that status_text gives. */
+enum { STATUS_TEXT_SIZE = 64 };
 
 /* The name of an error code, or "0x…" for one without a name; written to out when it has none. */
 const char *code_name(uint32_t code, char out[CODE_NAME_SIZE]);
@@ -33,5 +35,8 @@ bool code_parse(struct str name, uint32_t *code);
 
 /* The reason phrase of a status code; "" for one that has none. */
 const char *status_phrase(int status);
+/* The phrase as a line of its own, written to out: what a client gets with an error that has no
+ * text. */
+struct str status_text(int status, char out[STATUS_TEXT_SIZE]);
 
 #endif

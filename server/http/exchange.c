@@ -101,9 +101,10 @@ void exchange_abort(struct exchange *x, const char *reason)
 
 void exchange_expire(struct exchange *x, int status)
 {
+    char text[STATUS_TEXT_SIZE];
     detach_with(x, "timeout");
     if (status && !x->response.head_taken)
-        exchange_respond(x, status, str_of(status_phrase(status)), NULL);
+        exchange_respond(x, status, status_text(status, text), NULL);
     else
         exchange_reset(x, ERROR_CANCEL);
 }

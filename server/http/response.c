@@ -162,6 +162,8 @@ static enum rc check_inform(const struct response *r, int status, const struct f
 {
     if (status < 100 || status > 199 || status == 101)
         return RC_INVALID;
+    if (fields_find(fields, STR("content-length"))) /* RFC 9110 8.6 */
+        return RC_INVALID;
     for (size_t i = 0; i < fields->count; i++)
         if (field_header_problem(fields->list[i].name) ||
             field_value_problem(fields->list[i].value))

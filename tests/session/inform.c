@@ -179,8 +179,8 @@ static void Fields_NoTableOfStrings_RaisesAndResponseGoesOn(void **state)
     wire_expect_notes(w, "false table expected, got string\n"
                          "false table expected, got number\n"
                          "false a header's name is a string, not a number\n"
-                         "false string expected, got table\n"
-                         "false string expected, got boolean\n");
+                         "false header \"a\" has a table as its value, not a string\n"
+                         "false header \"a\" has a boolean as its value, not a string\n");
 }
 
 /* What inform handed over is out: the reset takes nothing of it back. */

@@ -39,8 +39,8 @@ static void expect_log_once(struct wire *w, const char *line)
 
 #define ANSWER(stream, status, phrase) \
     "HEADERS stream=" stream " :status=" status \
-    " content-type='text/plain; charset=utf-8' date=now content-length=15\n" \
-    "DATA stream=" stream " END_STREAM len=15 '" phrase "'\n"
+    " content-type='text/plain; charset=utf-8' date=now content-length=16\n" \
+    "DATA stream=" stream " END_STREAM len=16 '" phrase "\\n'\n"
 
 /* The preface. */
 
@@ -485,9 +485,9 @@ static void Request_AnswerStillQueued_NotTimedOutAgain(void **state)
     }
     w->stuck = false;
     wire_expect(w, "HEADERS stream=1 :status=504 content-type='text/plain; charset=utf-8' date=now "
-                   "content-length=15\n"
+                   "content-length=16\n"
                    "RST_STREAM stream=3 code=CANCEL\n"
-                   "DATA stream=1 END_STREAM len=15 'Gateway Timeout'\n");
+                   "DATA stream=1 END_STREAM len=16 'Gateway Timeout\\n'\n");
     wire_expect_log(w, TIMED_OUT("request-timeout", "1"));
     const char *first = strstr(text_of(&w->taken), TIMED_OUT("request-timeout", "1"));
     const char *second = strstr(text_of(&w->taken), TIMED_OUT("request-timeout", "3"));
