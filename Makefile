@@ -11,7 +11,7 @@ SHOW = $(if $(V),,@echo '  $(1)  $@';)
 BUILD_PACKAGES = gcc libc6-dev libnghttp2-dev libssl-dev libev-dev liblua5.4-dev libyajl-dev \
                  zlib1g-dev
 TEST_PACKAGES  = $(BUILD_PACKAGES) libcmocka-dev curl nghttp2-client openssl python3 python3-h2 \
-                 python3-pytest
+                 python3-pytest lua-cjson lua-lpeg
 FUZZ_PACKAGES  = $(BUILD_PACKAGES) clang libclang-rt-14-dev
 LINT_PACKAGES  = $(BUILD_PACKAGES) clang-format cppcheck lua-check
 
@@ -24,7 +24,9 @@ UNITS     = $(wildcard tests/unit/*/*.c)
 SESSIONS  = $(wildcard tests/session/*.c)
 SUPPORT   = $(wildcard tests/session/support/*.c)
 C_FILES   = $(wildcard server/*.[ch] server/*/*.[ch] lua/*.[ch] tests/*/*.[ch] tests/*/*/*.[ch])
-LUA_FILES = $(wildcard lua/moontrail/*.lua) $(shell find scripts examples -name '*.lua')
+TYPES     = moontrail.lua moontrail/json.lua moontrail/zlib.lua
+LUA_FILES = $(wildcard lua/moontrail/*.lua) $(TYPES:%=lua/types/%) \
+            $(shell find scripts examples -name '*.lua')
 
 # Two builds: for use, and for the tests, which find what a sanitizer can find.
 RELEASE_FLAGS = -std=gnu11 -O2 -g -flto=auto $(WARNINGS)
@@ -127,9 +129,12 @@ format: build/deps-lint ## format the C files
 
 install: build/moontrail ## install under PREFIX (default /usr/local), inside DESTDIR
 	install -D -m 755 build/moontrail $(DESTDIR)$(PREFIX)/bin/moontrail
+	@for f in $(TYPES); do \
+	    install -D -m 644 lua/types/$$f $(DESTDIR)$(PREFIX)/share/moontrail/types/$$f || exit 1; done
 
 uninstall: ## undo install
 	rm -f $(DESTDIR)$(PREFIX)/bin/moontrail
+	rm -rf $(DESTDIR)$(PREFIX)/share/moontrail/types
 
 clean: ## remove build/
 	rm -rf build

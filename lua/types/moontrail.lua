@@ -1,0 +1,343 @@
+---@meta
+
+-- What a script sees, for editors that speak to lua-language-server. docs/api.md is the reference.
+
+---What `ctx:on_abort` and the waits tell: a reset code's name such as `"CANCEL"`, or one of these.
+---@alias moontrail.reason string
+---| "connection lost"
+---| "reset" # `ctx:reset` was called
+---| "shutdown"
+---| "timeout"
+
+---A code of RFC 9113 section 7 by name, or any integer 0..2^32-1.
+---@alias moontrail.code integer
+---| "NO_ERROR"
+---| "PROTOCOL_ERROR"
+---| "INTERNAL_ERROR"
+---| "FLOW_CONTROL_ERROR"
+---| "SETTINGS_TIMEOUT"
+---| "STREAM_CLOSED"
+---| "FRAME_SIZE_ERROR"
+---| "REFUSED_STREAM"
+---| "CANCEL"
+---| "COMPRESSION_ERROR"
+---| "CONNECT_ERROR"
+---| "ENHANCE_YOUR_CALM"
+---| "INADEQUATE_SECURITY"
+---| "HTTP_1_1_REQUIRED"
+
+---A script returns a function that serves every method, or a table of functions by method.
+---@alias moontrail.handler fun(ctx: moontrail.ctx)
+---@alias moontrail.script moontrail.handler | table<string, moontrail.handler>
+
+---What the client's end of the TLS connection agreed on.
+---@class moontrail.tls
+---@field version string
+---@field cipher string
+---@field sni? string the name that the client asked for
+
+---The options of `ctx:set_cookie`.
+---@class moontrail.cookie_options
+---@field path? string
+---@field domain? string
+---@field max_age? integer seconds; 0 or less removes the cookie
+---@field expires? number|string seconds since 1970-01-01 UTC, or a date
+---@field http_only? boolean
+---@field secure? boolean
+---@field same_site? "Strict"|"Lax"|"None" `"None"` wants `secure`; in any case
+
+---One request and its response. A script may put fields of its own in it.
+---@class moontrail.ctx
+---@field method string
+---@field scheme string
+---@field authority string
+---@field path string percent-encoded, without the query
+---@field query? string what follows the `?`, as it came; nil where there is none
+---@field params table<string, string> the path's parameters, decoded, by name
+---@field headers table<string, string> by lower-case name; repeated fields are joined by `", "`
+---@field remote string the client's address and port: `"127.0.0.1:51234"`
+---@field id string a string that no other request of this server has
+---@field tls? moontrail.tls nil on plaintext
+local ctx = {}
+
+-- Protocol, trailers, reset.
+
+---What this hop speaks.
+---@return string protocol `"HTTP/2"`
+function ctx:protocol() end
+
+---Whether trailers may be appended: true on HTTP/2.
+---@return boolean
+function ctx:supports_trailers() end
+
+---Adds the name to the response's `Trailer` header, once. Raises once the headers are sent.
+---@param name string
+function ctx:declare_trailer(name) end
+
+---Adds a trailer, sent after the body, in the order appended; it need not have been declared.
+---@param name string
+---@param value string|number
+function ctx:append_trailer(name, value) end
+
+---Aborts the request: on HTTP/2, RST_STREAM with that code. A second call changes nothing.
+---@param code? moontrail.code `"CANCEL"` when left out
+function ctx:reset(code) end
+
+-- Request.
+
+---The next piece of the body, or nil at its end. Waits until there is one.
+---@param max? integer the bytes that it has at the most
+---@return string? piece
+function ctx:read(max) end
+
+---The whole body. Over the limit the request is answered with 413 and the call raises.
+---@param limit? integer bytes; 1 MiB unless given
+---@return string body
+function ctx:body(limit) end
+
+---The query's arguments, decoded; a name that comes more than once has an array of its strings.
+---@return table<string, string|string[]> args
+function ctx:args() end
+
+---The same of a form's body. It waits for the whole body, with the limit of `ctx:body`.
+---@param limit? integer bytes; 1 MiB unless given
+---@return table<string, string|string[]> form
+function ctx:form(limit) end
+
+---The value of the request's first cookie of that name, or nil.
+---@param name string
+---@return string? value
+function ctx:cookie(name) end
+
+---The request's trailers by lower-case name, once the body has been read to its end.
+---@return table<string, string> trailers
+function ctx:request_trailers() end
+
+-- Response.
+
+---Sends an interim response before the final one, and waits until it has been handed over.
+---@param status integer 100 to 199 but 101
+---@param headers? table<string, string|number>
+function ctx:inform(status, headers) end
+
+---Sets the status; without an argument it returns what is set.
+---@param status integer 200 to 599
+---@overload fun(self: moontrail.ctx): integer
+function ctx:status(status) end
+
+---Sets a header, or several; nil as value removes; with the name alone it returns what is set.
+---@param name string
+---@param value string|number|nil
+---@overload fun(self: moontrail.ctx, name: string): string?
+---@overload fun(self: moontrail.ctx, headers: table<string, string|number>)
+function ctx:header(name, value) end
+
+---Adds a header beside those of the name.
+---@param name string
+---@param value string|number
+function ctx:add_header(name, value) end
+
+---Sends pieces of the body, and waits while the client is slower than the handler.
+---@param ... string|number
+function ctx:write(...) end
+
+---Waits until what is written, headers included, has been handed to the connection.
+function ctx:flush() end
+
+---Sends a last piece, ends the response, and waits until it has been handed to the connection.
+---@param last? string|number
+function ctx:finish(last) end
+
+---Writes a body of plain text, with a `content-type` unless one is set.
+---@param s string|number
+function ctx:text(s) end
+
+---Writes a body of HTML, with a `content-type` unless one is set.
+---@param s string|number
+function ctx:html(s) end
+
+---Writes a value as JSON, with a `content-type` unless one is set.
+---@param value any
+function ctx:json(value) end
+
+---Sets the status and `location`. The handler goes on, and may write a body.
+---@param url string sent as it is; nothing is encoded
+---@param code? 301|302|303|307|308 302 when left out
+function ctx:redirect(url, code) end
+
+---Adds a `set-cookie` header.
+---@param name string a token
+---@param value string|number without white space, quotes, commas, semicolons and backslashes
+---@param options? moontrail.cookie_options
+function ctx:set_cookie(name, value, options) end
+
+-- Lifetime.
+
+---False, or the reason for which the request was aborted.
+---@return false|moontrail.reason
+function ctx:aborted() end
+
+---Registers a function that runs once when the request is aborted. It may not wait.
+---@param fn fun(reason: moontrail.reason)
+function ctx:on_abort(fn) end
+
+---Sets a time past which every wait of the handler raises; without an argument: the seconds left.
+---@param seconds number|nil nil removes it
+---@overload fun(self: moontrail.ctx): number?
+function ctx:deadline(seconds) end
+
+---A function that runs beside the handler.
+---@class moontrail.task
+local task = {}
+
+---Waits for its results and returns them, or raises its error.
+---@return any ...
+function task:join() end
+
+---Makes its waits raise.
+function task:cancel() end
+
+---Lines of the log: the event, and a table of fields, 32 at the most.
+---@class moontrail.log
+local log = {}
+
+---Writes a line to the log at debug.
+---@param event string
+---@param fields? table<string, any>
+function log.debug(event, fields) end
+
+---Writes a line to the log at info.
+---@param event string
+---@param fields? table<string, any>
+function log.info(event, fields) end
+
+---Writes a line to the log at warn.
+---@param event string
+---@param fields? table<string, any>
+function log.warn(event, fields) end
+
+---Writes a line to the log at error.
+---@param event string
+---@param fields? table<string, any>
+function log.error(event, fields) end
+
+---`local mt = require "moontrail"`
+---@class moontrail
+---@field log moontrail.log
+---@field version string the server's version
+local moontrail = {}
+
+---Waits; other requests go on.
+---@param seconds number
+function moontrail.sleep(seconds) end
+
+---Seconds since 1970-01-01 UTC, with fractions.
+---@return number seconds
+function moontrail.now() end
+
+---Runs `fn(...)` as a task of its own, beside the handler, and returns the task.
+---@param fn fun(...: any): ...
+---@param ... any
+---@return moontrail.task task
+function moontrail.spawn(fn, ...) end
+
+---Runs several functions at once, waits for all, and returns the first result of each.
+---@param ... fun(): any
+---@return any ...
+function moontrail.all(...) end
+
+---`local json = require "moontrail.json"`
+---@class moontrail.json
+---@field null lightuserdata JSON's null; it is not nil, and counts as true in Lua
+local json = {}
+
+---Encodes a value. Integers are exact, floats round-trip; an empty table is `{}`.
+---@param value any
+---@return string text
+function json.encode(value) end
+
+---Decodes a text. Raises with the byte where it is wrong.
+---@param text string
+---@return any value
+function json.decode(text) end
+
+---Marks a table as an array and returns it.
+---@param t? table a new one when left out
+---@return table t
+function json.array(t) end
+
+---The options of deflating.
+---@class moontrail.zlib.deflate_options
+---@field format? "gzip"|"zlib"|"raw" `"gzip"` unless given
+---@field level? integer 0 to 9
+
+---The options of inflating.
+---@class moontrail.zlib.inflate_options
+---@field format? "auto"|"gzip"|"zlib"|"raw" `"auto"`, unless given, takes gzip and zlib
+---@field limit? integer the bytes that may come out at the most, 16 MiB unless given
+
+---`local zlib = require "moontrail.zlib"`
+---@class moontrail.zlib
+local zlib = {}
+
+---The data deflated.
+---@param data string|number
+---@param options? moontrail.zlib.deflate_options
+---@return string packed
+function zlib.compress(data, options) end
+
+---The data inflated. Raises past the limit, and for data that is corrupt or cut short.
+---@param data string|number
+---@param options? moontrail.zlib.inflate_options
+---@return string data
+function zlib.decompress(data, options) end
+
+---A stream that deflates data that comes in pieces.
+---@param options? moontrail.zlib.deflate_options
+---@return moontrail.zlib.deflate stream
+function zlib.deflate(options) end
+
+---A stream that inflates data that comes in pieces; the limit is for all of them.
+---@param options? moontrail.zlib.inflate_options
+---@return moontrail.zlib.inflate stream
+function zlib.inflate(options) end
+
+---A stream that deflates. It may be a `<close>` variable.
+---@class moontrail.zlib.deflate
+local deflate = {}
+
+---Takes data and gives the output so far, often `""`.
+---@param data string|number
+---@return string output
+function deflate:write(data) end
+
+---What is missing for all that was written to be read.
+---@return string output
+function deflate:flush() end
+
+---The rest of the output.
+---@param data? string|number
+---@return string output
+function deflate:finish(data) end
+
+---Frees it, as the end of a `<close>` variable does, and in time the collector.
+function deflate:close() end
+
+---A stream that inflates. It may be a `<close>` variable.
+---@class moontrail.zlib.inflate
+local inflate = {}
+
+---Takes data and gives the output so far, often `""`.
+---@param data string|number
+---@return string output
+function inflate:write(data) end
+
+---The rest of the output. Raises where what was to be inflated is cut short.
+---@param data? string|number
+---@return string output
+function inflate:finish(data) end
+
+---Frees it, as the end of a `<close>` variable does, and in time the collector.
+function inflate:close() end
+
+return moontrail
