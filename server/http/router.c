@@ -1,6 +1,7 @@
 #include "http/router.h"
 
 #include "core/mem.h"
+#include "http/urlencoded.h"
 
 struct route {
     void *target;
@@ -289,29 +290,13 @@ enum rc router_add(struct router *r, struct str pattern, void *target, struct ro
     return rc;
 }
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c = (char)(c | 0x20);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/* The byte that the escape at s stands for; -1 for a malformed one. */
-static int escaped_byte(const char *s, size_t n)
-{
-    if (n < 3 || hex_digit(s[1]) < 0 || hex_digit(s[2]) < 0)
-        return -1;
-    return hex_digit(s[1]) << 4 | hex_digit(s[2]);
-}
-
 /* Decodes in place. As "%2F" stays, slashes still divide the segments. */
 static bool decode(char *text, size_t *len)
 {
     size_t n = 0;
     for (size_t i = 0; i < *len; i++) {
         if (text[i] == '%') {
-            int byte = escaped_byte(text + i, *len - i);
+            int byte = urlencoded_byte((struct str){text + i, *len - i});
             if (byte < 0)
                 return false;
             if (byte != '/') {

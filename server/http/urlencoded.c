@@ -36,19 +36,18 @@ static int hex_digit(char c)
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* The byte that the escape at s stands for; -1 for a malformed one. */
-static int escaped_byte(const char *s, size_t n)
+int urlencoded_byte(struct str s)
 {
-    if (n < 3 || hex_digit(s[1]) < 0 || hex_digit(s[2]) < 0)
+    if (s.n < 3 || s.p[0] != '%' || hex_digit(s.p[1]) < 0 || hex_digit(s.p[2]) < 0)
         return -1;
-    return hex_digit(s[1]) << 4 | hex_digit(s[2]);
+    return hex_digit(s.p[1]) << 4 | hex_digit(s.p[2]);
 }
 
 size_t urlencoded_decode(struct str s, char *out)
 {
     size_t n = 0;
     for (size_t i = 0; i < s.n; i++) {
-        int byte = s.p[i] == '%' ? escaped_byte(s.p + i, s.n - i) : -1;
+        int byte = urlencoded_byte((struct str){s.p + i, s.n - i});
         if (byte >= 0)
             i += 2;
         else
