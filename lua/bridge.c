@@ -98,24 +98,23 @@ static void on_start(struct handler *h, struct exchange *x)
     }
 }
 
+/* Empties a slot, and wakes the task that waited in it. */
+static void wake(struct task **slot)
+{
+    struct task *t = *slot;
+    *slot = NULL;
+    if (t)
+        task_wake(t);
+}
+
 static void on_readable(struct exchange *x)
 {
-    struct ctx *c = x->instance;
-    struct task *t = c->reader;
-    if (!t)
-        return;
-    c->reader = NULL;
-    task_wake(t);
+    wake(&((struct ctx *)x->instance)->reader);
 }
 
 static void on_writable(struct exchange *x)
 {
-    struct ctx *c = x->instance;
-    struct task *t = c->writer;
-    if (!t)
-        return;
-    c->writer = NULL;
-    task_wake(t);
+    wake(&((struct ctx *)x->instance)->writer);
 }
 
 /* A task that has not begun never does. */

@@ -144,7 +144,7 @@ int ctx_wait_body(lua_State *L, struct ctx *c, lua_KFunction k)
     claim_reader(L, c);
     c->reader = t;
     c->x->wants_body = true;
-    return task_wait(L, cancel_read, c, (lua_KContext)c->handle, k);
+    return task_wait(L, t, cancel_read, c, (lua_KContext)c->handle, k);
 }
 
 /* Pushes the next piece of at most max bytes, or nil at the end; false where it is still to come.

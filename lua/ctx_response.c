@@ -148,7 +148,7 @@ static int wait_writable(lua_State *L, struct ctx *c, enum exchange_want want, l
         return k(L, LUA_OK, (lua_KContext)c->handle);
     }
     c->writer = t;
-    return task_wait(L, cancel_write, c, (lua_KContext)c->handle, k);
+    return task_wait(L, t, cancel_write, c, (lua_KContext)c->handle, k);
 }
 
 static void claim_writer(lua_State *L, const struct ctx *c)

@@ -31,7 +31,7 @@ static int l_sleep(lua_State *L)
     lua_Number seconds = luaL_checknumber(L, 1);
     luaL_argcheck(L, seconds >= 0 && seconds <= sleep_max, 1, "not within 0..1e8 seconds");
     timer_start(&t->timer, seconds);
-    return task_wait(L, cancel_sleep, NULL, 0, k_sleep);
+    return task_wait(L, t, cancel_sleep, NULL, 0, k_sleep);
 }
 
 /* now(): seconds since 1970, with fractions. */

@@ -221,7 +221,7 @@ static int wait_over(lua_State *L, struct spawn *s, lua_KContext context, lua_KF
     if (t == s->task)
         return luaL_error(L, "a task cannot wait for itself");
     list_append(&s->joiners, &t->queue);
-    return task_wait(L, leave_joiners, NULL, context, k);
+    return task_wait(L, t, leave_joiners, NULL, context, k);
 }
 
 static int k_join(lua_State *L, int status, lua_KContext unused)
@@ -292,7 +292,7 @@ static int wait_all(lua_State *L, int count)
         return push_firsts(L, count);
     struct task *t = task_waiter(L);
     set_watcher(L, count, t);
-    return task_wait(L, watch_nothing, NULL, count, k_all);
+    return task_wait(L, t, watch_nothing, NULL, count, k_all);
 }
 
 static int l_resumed(lua_State *L)

@@ -211,10 +211,9 @@ int task_kill(lua_State *L, const char *why)
     return lua_yield(L, 0);
 }
 
-int task_wait(
-    lua_State *L, void (*cancel)(struct task *t), void *data, lua_KContext context, lua_KFunction k)
+int task_wait(lua_State *L, struct task *t, void (*cancel)(struct task *t), void *data,
+    lua_KContext context, lua_KFunction k)
 {
-    struct task *t = task_waiter(L);
     t->state = TASK_WAITING;
     t->cancel = cancel;
     t->data = data;

@@ -69,12 +69,6 @@ void task_run(struct task *t);
 /* Frees spare tasks, and their coroutines with the vm. */
 void task_free_spare(struct vm *vm);
 
-/*
- * Waits: to be called last in a C function, as lua_yieldk. Raises where the running code cannot
- * wait. cancel must undo what would wake the task. [-0, +0, may longjmp]
- */
-int task_wait(lua_State *L, void (*cancel)(struct task *t), void *data, lua_KContext context,
-    lua_KFunction k);
 /* The coroutine that runs, or ran last: the chain's end. */
 static inline lua_State *task_innermost(const struct task *t)
 {
@@ -89,6 +83,14 @@ void task_interrupt(struct task *t);
 /* The running task, for a C function that is about to wait; raises where there is none, where
  * waiting can't work, and as the task's check. [-0, +0, may longjmp] */
 struct task *task_waiter(lua_State *L);
+/*
+ * Waits: to be called last in a C function, as lua_yieldk, with what task_waiter gave it and
+ * nothing that may raise in between, so that whatever is to wake the task finds it waiting. cancel
+ * must undo that.
+ * [-0, +0, may longjmp]
+ */
+int task_wait(lua_State *L, struct task *t, void (*cancel)(struct task *t), void *data,
+    lua_KContext context, lua_KFunction k);
 /* To be called first in the continuation of a wait: raises as the task's check. */
 void task_resumed(lua_State *L);
 /* Ends the running task in a way that no pcall catches, where nothing between keeps it from

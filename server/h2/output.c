@@ -157,32 +157,30 @@ static int submit_informs(struct h2_stream *st)
     return error < 0 ? error : 0;
 }
 
+/* Submits the next step of the final response. */
+static int submit_response(struct h2_stream *st)
+{
+    enum response_step step = response_next(&st->exchange.response);
+    if (step == RESPONSE_HEAD || step == RESPONSE_HEAD_END)
+        return submit_head(st, step == RESPONSE_HEAD_END);
+    if (step == RESPONSE_NOTHING || !st->deferred)
+        return 0;
+    st->deferred = false;
+    return nghttp2_session_resume_data(st->session->ng, h2_stream_id(st));
+}
+
 void h2_output(struct h2_stream *st)
 {
     struct exchange *x = &st->exchange;
-    int error = 0;
     if (x->reset_wanted)
         submit_reset(st, x->reset_code);
     if (st->closed)
         h2_stream_release(st);
     if (st->closed || st->reset)
         return;
-    if (ends_early(x)) {
+    if (ends_early(x))
         await_end(st);
-        return;
-    }
-    if (submit_informs(st)) {
-        h2_stream_fail(st, ERROR_INTERNAL_ERROR);
-        return;
-    }
-    enum response_step step = response_next(&x->response);
-    if (step == RESPONSE_HEAD || step == RESPONSE_HEAD_END) {
-        error = submit_head(st, step == RESPONSE_HEAD_END);
-    } else if (step != RESPONSE_NOTHING && st->deferred) {
-        st->deferred = false;
-        error = nghttp2_session_resume_data(st->session->ng, h2_stream_id(st));
-    }
-    if (error)
+    else if (submit_informs(st) || submit_response(st))
         h2_stream_fail(st, ERROR_INTERNAL_ERROR);
 }
 

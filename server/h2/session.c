@@ -44,7 +44,6 @@ void h2_judge(struct h2_session *s, uint32_t code, const char *event, struct log
     if (s->judged)
         return;
     s->judged = true;
-    s->verdict = code;
     log_event(LOG_WARN, event, detail, log_int("conn", (int64_t)peer->conn),
         log_str("remote", peer->remote), log_str("code", code_name(code, name)));
     /* Inside nghttp2's own calls this only queues the frame. */

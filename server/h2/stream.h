@@ -29,7 +29,6 @@ struct h2_session {
     struct frames frames;
     struct gaps gaps;
     struct ended ended;
-    uint32_t verdict;       /* the code to end the connection with, once judged is set */
     uint32_t window_credit; /* WINDOW_UPDATEs that the DATA we sent accounts for */
     uint32_t continuations; /* of the header block under way */
     size_t held;            /* bytes of bodies received and not read */

@@ -6,6 +6,7 @@ import struct
 import pytest
 
 from attacker import ENHANCE_YOUR_CALM, block, fields_of, headers, request, streams
+from handlers import PARK
 from rawframes import (FRAME_SIZE_ERROR, INITIAL_WINDOW_SIZE, PROTOCOL_ERROR, STREAM_CLOSED, data,
                        frame, ping, priority, reset, settings, weight, window_update)
 
@@ -16,8 +17,7 @@ MANY = 2 ** 31 - 1
 SCRIPTS = {
     "hello.lua": """
         return function(ctx) ctx:text("hello\\n") end""",
-    "park.lua": """
-        return function() require("moontrail").sleep(3600) end""",
+    "park.lua": PARK,
     "sink.lua": """
         return function(ctx)
             repeat local piece = ctx:read() until not piece

@@ -5,6 +5,7 @@ import time
 import pytest
 
 from attacker import Attacker, block, headers, request, upload_all
+from handlers import ECHO, PARK, SIZE
 from rawframes import (CANCEL, INITIAL_WINDOW_SIZE, NO_ERROR, data, error_code, frame,
                        read_settings, reset, window_update)
 
@@ -32,26 +33,11 @@ SCRIPTS = {
             ctx:write("never", "sent")
             if ctx.method == "HEAD" then ctx:append_trailer("never", "sent") end
         end""",
-    "echo.lua": """
-        return function(ctx)
-            local piece = ctx:read()
-            while piece do
-                ctx:write(piece)
-                piece = ctx:read()
-            end
-        end""",
-    "size.lua": """
-        return function(ctx)
-            local size, piece = 0, ctx:read()
-            while piece do
-                size, piece = size + #piece, ctx:read()
-            end
-            ctx:text(size)
-        end""",
+    "echo.lua": ECHO,
+    "size.lua": SIZE,
     "early.lua": """
         return function(ctx) ctx:text("enough") end""",
-    "park.lua": """
-        return function() require("moontrail").sleep(3600) end""",
+    "park.lua": PARK,
     "drip.lua": """
         return function(ctx)
             ctx:write("drop")

@@ -2,6 +2,7 @@
 import subprocess
 
 from attacker import block, fields_of, headers, request
+from handlers import BIG, ECHO, PARK, SIZE
 from rawframes import (ACK, CANCEL, PREFACE, data, frame, ping, priority, reset, settings,
                        window_update)
 
@@ -10,31 +11,12 @@ pytest_plugins = ["figures"]
 SCRIPTS = {
     "hello.lua": """
         return function(ctx) ctx:text("hello\\n") end""",
-    "park.lua": """
-        return function() require("moontrail").sleep(3600) end""",
+    "park.lua": PARK,
     "refuse.lua": """
         return function(ctx) ctx:reset("CANCEL") end""",
-    "echo.lua": """
-        return function(ctx)
-            local piece = ctx:read()
-            while piece do
-                ctx:write(piece)
-                piece = ctx:read()
-            end
-        end""",
-    "size.lua": """
-        return function(ctx)
-            local size, piece = 0, ctx:read()
-            while piece do
-                size, piece = size + #piece, ctx:read()
-            end
-            ctx:text(size)
-        end""",
-    "big.lua": """
-        local piece = ("x"):rep(65536)
-        return function(ctx)
-            for _ = 1, tonumber(ctx.query) do ctx:write(piece) end
-        end""",
+    "echo.lua": ECHO,
+    "size.lua": SIZE,
+    "big.lua": BIG,
     "messages.lua": """
         return function(ctx)
             for i = 1, tonumber(ctx.query) do

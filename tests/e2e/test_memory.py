@@ -8,6 +8,7 @@ import pytest
 
 from attacker import PIECE, Attacker, cut, request, upload_all
 from client import Client
+from handlers import PARK
 from rawframes import END_STREAM, INITIAL_WINDOW_SIZE, data, window_update
 from server import ROOT
 
@@ -46,8 +47,7 @@ SCRIPTS = {
             end
             ctx:text(size)
         end""",
-    "park.lua": """
-        return function() require("moontrail").sleep(3600) end""",
+    "park.lua": PARK,
 }
 
 

@@ -4,6 +4,7 @@ import itertools
 import pytest
 
 from attacker import ENHANCE_YOUR_CALM, block, fields_of, headers, request, streams
+from handlers import BIG, ECHO, PARK
 from rawframes import (CANCEL, INITIAL_WINDOW_SIZE, NO_ERROR, PREFACE, PROTOCOL_ERROR,
                        REFUSED_STREAM, data, ping, settings, window_update)
 
@@ -16,21 +17,9 @@ STREAMS = 128  # at once, at the most
 SCRIPTS = {
     "hello.lua": """
         return function(ctx) ctx:text("hello\\n") end""",
-    "park.lua": """
-        return function() require("moontrail").sleep(3600) end""",
-    "echo.lua": """
-        return function(ctx)
-            local piece = ctx:read()
-            while piece do
-                ctx:write(piece)
-                piece = ctx:read()
-            end
-        end""",
-    "big.lua": """
-        local piece = ("x"):rep(65536)
-        return function(ctx)
-            for _ = 1, tonumber(ctx.query) do ctx:write(piece) end
-        end""",
+    "park.lua": PARK,
+    "echo.lua": ECHO,
+    "big.lua": BIG,
 }
 
 
