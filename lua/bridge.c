@@ -4,19 +4,23 @@
 #include "core/mem.h"
 #include "http/exchange.h"
 #include "http/handler.h"
+#include "lua/answer.h"
 #include "lua/ctx.h"
 #include "lua/failure.h"
-#include "lua/folder.h"
-#include "lua/spawn.h"
+#include "lua/generation.h"
 #include "lua/task.h"
-#include "lua/vm.h"
 
 #include <lauxlib.h>
 
 struct bridge {
     struct handler base;
-    struct vm *vm;
-    struct scripts *scripts;
+    struct generation_source source;
+    struct generation *current;
+    struct list old;             /* generations that are not over yet, the oldest first */
+    unsigned live;               /* generations, the current one included */
+    unsigned loaded;             /* generations so far */
+    struct vm *volatile running; /* the one whose tasks run now, for the ticks */
+    char fault[SCRIPT_WHY];
 };
 
 /* The task. */
@@ -62,16 +66,10 @@ static void finish_request(struct task *t, int status)
 
 /* The handler's operations. */
 
-static void respond(struct exchange *x, struct script_answer a)
-{
-    char text[STATUS_TEXT_SIZE];
-    exchange_respond(x, a.status, a.status == 204 ? STR("") : status_text(a.status, text), a.allow);
-}
-
-static enum rc begin(struct bridge *b, struct ctx *c)
+static enum rc begin(struct ctx *c)
 {
     static const struct task_kind kind = {l_enter, ctx_check_task, finish_request};
-    enum rc rc = task_new(b->vm, &kind, c, &c->task);
+    enum rc rc = task_new(c->vm, &kind, c, &c->task);
     if (rc)
         return rc;
     c->task->ctx = c;
@@ -81,21 +79,23 @@ static enum rc begin(struct bridge *b, struct ctx *c)
 
 static void on_start(struct handler *h, struct exchange *x)
 {
-    struct bridge *b = container_of(h, struct bridge, base);
-    struct script_answer answer = {.status = 503};
+    struct generation *g = container_of(h, struct bridge, base)->current;
+    struct script_answer answer;
     struct ctx *c;
-    if (ctx_new(b->vm, x, &c)) {
-        respond(x, answer);
+    if (ctx_new(g->vm, x, &c)) {
+        answer_status(g->vm, x, 503, NULL);
         return;
     }
-    answer = scripts_route(b->scripts, &x->request, &x->arena, &c->match);
+    answer = scripts_route(g->scripts, &x->request, &x->arena, &c->match);
     c->handler = answer.handler;
-    if (!answer.status && begin(b, c))
+    if (!answer.status && begin(c))
         answer.status = 503;
     if (answer.status) {
         ctx_free(c);
-        respond(x, answer);
+        answer_status(g->vm, x, answer.status, answer.allow);
+        return;
     }
+    answer_mark(g->vm, x);
 }
 
 /* Empties a slot, and wakes the task that waited in it. */
@@ -130,14 +130,116 @@ static void on_abort(struct exchange *x, const char *reason)
     ctx_abort(c, reason);
 }
 
-static bool on_run(struct handler *h)
-{
-    return vm_run(container_of(h, struct bridge, base)->vm);
-}
-
 static void on_tick(struct handler *h)
 {
-    budget_tick(&container_of(h, struct bridge, base)->vm->budget);
+    struct vm *vm = container_of(h, struct bridge, base)->running;
+    if (vm)
+        budget_tick(&vm->budget);
+}
+
+/* Generations. */
+
+static bool run(struct bridge *b, struct generation *g)
+{
+    b->running = g->vm;
+    bool more = vm_run(g->vm);
+    b->running = NULL;
+    return more;
+}
+
+static void stop(struct bridge *b, struct generation *g)
+{
+    b->running = g->vm;
+    generation_stop(g, "shutdown");
+    b->running = NULL;
+}
+
+static bool run_old(struct bridge *b)
+{
+    bool more = false;
+    for (struct list *node = b->old.next, *next; node != &b->old; node = next) {
+        struct generation *g = container_of(node, struct generation, link);
+        next = node->next;
+        more |= run(b, g);
+        if (generation_wind_up(g)) {
+            generation_free(g);
+            b->live--;
+            log_event(LOG_INFO, "generation closed", log_int("live", b->live));
+        } else {
+            more |= !list_empty(&g->vm->ready);
+        }
+    }
+    return more;
+}
+
+/* What runs in a generation that is aborted needs another turn to end. */
+static void bound_generations(struct bridge *b)
+{
+    unsigned max = b->source.options.max_generations;
+    if (!max || b->live <= max || list_empty(&b->old))
+        return;
+    struct generation *oldest = container_of(b->old.next, struct generation, link);
+    log_event(LOG_WARN, "generation aborted", log_str("limit", "max-generations"),
+        log_int("live", b->live), log_int("requests", (int64_t)oldest->vm->requests.used));
+    generation_abort(oldest);
+}
+
+/* A new generation takes over; where it does not load, the old one stays. */
+static enum rc renew(struct bridge *b, char why[SCRIPT_WHY])
+{
+    struct generation *fresh;
+    enum rc rc = generation_new(&b->source, &fresh, why);
+    if (rc)
+        return rc;
+    list_append(&b->old, &b->current->link);
+    b->current = fresh;
+    b->live++;
+    b->loaded++;
+    bound_generations(b);
+    log_event(
+        LOG_INFO, "scripts loaded", log_int("generation", b->loaded), log_int("live", b->live));
+    return RC_OK;
+}
+
+/* Scripts that fill their memory are loaded anew, to begin with none taken. */
+static void retire(struct bridge *b)
+{
+    char why[SCRIPT_WHY];
+    log_event(LOG_WARN, "scripts retired", log_str("limit", "max-vm-memory"),
+        log_int("bytes", (int64_t)b->current->vm->memory));
+    if (renew(b, why))
+        log_event(LOG_ERROR, "scripts not loaded", log_str("reason", why));
+}
+
+static bool on_run(struct handler *h)
+{
+    struct bridge *b = container_of(h, struct bridge, base);
+    bool more = run(b, b->current);
+    if (!list_empty(&b->old))
+        more |= run_old(b);
+    if (generation_is_bloated(b->current))
+        retire(b);
+    return more;
+}
+
+static bool on_reload(struct handler *h, char *why, size_t why_size)
+{
+    char reason[SCRIPT_WHY];
+    if (!renew(container_of(h, struct bridge, base), reason))
+        return true;
+    snprintf(why, why_size, "%s", reason);
+    return false;
+}
+
+/* One that can stand in a field: ASCII, and no longer than a reader wants. */
+static void on_set_fault(struct handler *h, const char *why)
+{
+    enum { FAULT_MAX = 500 };
+    struct bridge *b = container_of(h, struct bridge, base);
+    snprintf(b->fault, FAULT_MAX, "%s", why ? why : "");
+    for (char *c = b->fault; *c; c++)
+        if (*c < ' ' || *c > '~')
+            *c = '?';
 }
 
 static const struct handler_ops handler_ops = {
@@ -147,6 +249,8 @@ static const struct handler_ops handler_ops = {
     .on_abort = on_abort,
     .run = on_run,
     .tick = on_tick,
+    .reload = on_reload,
+    .set_fault = on_set_fault,
 };
 
 /* Life. */
@@ -154,39 +258,42 @@ static const struct handler_ops handler_ops = {
 enum rc bridge_new(struct ev_loop *ev, const char *path, const struct vm_options *options,
     struct bridge **out, char why[SCRIPT_WHY])
 {
-    char folder[SCRIPT_WHY];
-    folder_of(path, folder, sizeof folder);
     struct bridge *b = mem_get_zeroed(sizeof *b);
     snprintf(why, SCRIPT_WHY, "%s", rc_text(RC_NOMEM));
     if (!b)
         return RC_NOMEM;
     b->base.ops = &handler_ops;
-    enum rc rc = vm_new(ev, options, folder, &b->vm);
-    if (!rc)
-        rc = scripts_load(b->vm, path, &b->scripts, why);
+    b->source = (struct generation_source){ev, path, *options, b->fault};
+    list_init(&b->old);
+    b->live = b->loaded = 1;
+    enum rc rc = generation_new(&b->source, &b->current, why);
     if (rc)
-        bridge_free(b);
+        mem_put(b, sizeof *b);
     else
         *out = b;
     return rc;
 }
 
-/* It ends: each wait raises, and who swallows that is killed. */
+enum rc bridge_prove(const char *path, const struct vm_options *options,
+    void (*visit)(void *data, const char *file), void *data, char why[SCRIPT_WHY])
+{
+    const struct generation_source source = {NULL, path, *options, ""};
+    return generation_prove(&source, visit, data, why);
+}
+
 void bridge_stop(struct bridge *b)
 {
-    spawn_cancel_all(b->vm, "shutdown");
-    while (!list_empty(&b->vm->ready))
-        vm_run(b->vm);
+    stop(b, b->current);
+    for (struct list *node = b->old.next; node != &b->old; node = node->next)
+        stop(b, container_of(node, struct generation, link));
 }
 
 void bridge_free(struct bridge *b)
 {
-    if (b->vm)
-        bridge_stop(b);
-    if (b->scripts)
-        scripts_free(b->scripts);
-    if (b->vm)
-        vm_free(b->vm);
+    bridge_stop(b);
+    while (!list_empty(&b->old))
+        generation_free(container_of(b->old.next, struct generation, link));
+    generation_free(b->current);
     mem_put(b, sizeof *b);
 }
 
@@ -197,5 +304,5 @@ struct handler *bridge_handler(struct bridge *b)
 
 void bridge_print_routes(const struct bridge *b, FILE *out)
 {
-    scripts_print(b->scripts, out);
+    scripts_print(b->current->scripts, out);
 }

@@ -1,6 +1,6 @@
 /*
- * The bridge: the handler that answers with Lua. It turns each exchange into a task of its vm, and
- * what becomes of the task into the exchange's end.
+ * The bridge: the handler that answers with Lua. It turns each exchange into a task of the latest
+ * generation, and what becomes of the task into the exchange's end. It owns the generations.
  */
 #ifndef LUA_BRIDGE_H
 #define LUA_BRIDGE_H
@@ -16,9 +16,14 @@ struct bridge;
 struct ev_loop;
 struct handler;
 
-/* Loads the scripts of a file or a folder. RC_INVALID, RC_NOMEM; why then is one line. */
+/* Loads the scripts of a file or a folder, whose path is borrowed: they are read from there again
+ * at each reload. RC_INVALID, RC_NOMEM; why then is one line. */
 enum rc bridge_new(struct ev_loop *ev, const char *path, const struct vm_options *options,
     struct bridge **out, char why[SCRIPT_WHY]) MUST_CHECK;
+/* Loads the scripts and throws them away: a process that does so proves that they load. Visits the
+ * path of each file that loading came upon, where it fails too. As bridge_new. */
+enum rc bridge_prove(const char *path, const struct vm_options *options,
+    void (*visit)(void *data, const char *file), void *data, char why[SCRIPT_WHY]) MUST_CHECK;
 /* Every exchange must be over. Tasks that still unwind, and those that scripts started, are aborted
  * and run to their end; they still need the ticks. */
 void bridge_stop(struct bridge *b);

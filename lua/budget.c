@@ -1,7 +1,12 @@
 #include "lua/budget.h"
 
+#include "core/clock.h"
 #include "lua/task.h"
 #include "lua/vm.h"
+
+#include <lauxlib.h>
+
+enum { LOAD_INSTRUCTIONS = 100000 }; /* of Lua between two looks at the clock */
 
 static bool is_spent(const struct budget *b)
 {
@@ -48,4 +53,29 @@ void budget_tick(struct budget *b)
     b->ticks++;
     if (is_spent(b))
         arm(L);
+}
+
+/* A coroutine that a script made as it loaded has the hook for life: it then takes it off. */
+static void on_load_hook(lua_State *L, lua_Debug *unused)
+{
+    (void)unused;
+    const struct vm *vm = vm_of(L);
+    if (vm->budget.load_until == 0)
+        lua_sethook(L, NULL, 0, 0);
+    else if (clock_monotonic() > vm->budget.load_until)
+        luaL_error(L, "takes longer than %f s to load (--load-timeout)", vm->options.load_timeout);
+}
+
+void budget_start_load(struct vm *vm)
+{
+    if (vm->options.load_timeout <= 0)
+        return;
+    vm->budget.load_until = clock_monotonic() + vm->options.load_timeout;
+    lua_sethook(vm->L, on_load_hook, LUA_MASKCOUNT, LOAD_INSTRUCTIONS);
+}
+
+void budget_end_load(struct vm *vm)
+{
+    vm->budget.load_until = 0;
+    lua_sethook(vm->L, NULL, 0, 0);
 }

@@ -20,9 +20,15 @@ struct budget {
     unsigned seen;                 /* resumes at the last tick */
     unsigned ticks;                /* since then */
     unsigned limit;                /* ticks; 0 is none */
+    double load_until;             /* on clock_monotonic; 0 while no script loads */
 };
 
 /* One tick. Safe in a signal handler. */
 void budget_tick(struct budget *b);
+
+/* While scripts load there are no ticks: a hook looks at the clock now and then, and raises past
+ * the time that the vm's options give. */
+void budget_start_load(struct vm *vm);
+void budget_end_load(struct vm *vm);
 
 #endif

@@ -2,6 +2,7 @@
 
 #include "core/log.h"
 #include "http/exchange.h"
+#include "lua/answer.h"
 #include "lua/ctx.h"
 #include "lua/task.h"
 #include "lua/vm.h"
@@ -80,7 +81,7 @@ static void log_failure(lua_State *L, const struct ctx *c)
 static void answer(struct ctx *c, struct str page)
 {
     if (c->x && !c->over_limit && !response_over(&c->x->response))
-        exchange_respond(c->x, 500, page, NULL);
+        answer_failure(c->vm, c->x, page);
 }
 
 void failure_handle(struct task *t, int status)
@@ -108,5 +109,5 @@ void failure_short_body(struct ctx *c)
     log_event(LOG_ERROR, "handler failed", log_int("conn", (int64_t)c->conn),
         log_int("stream", c->stream), log_str("error", "less is written than content-length says"),
         log_int("written", (int64_t)r->written), log_int("content_length", (int64_t)r->length));
-    exchange_respond(c->x, 500, STR("Internal Server Error\n"), NULL);
+    answer_failure(c->vm, c->x, STR("Internal Server Error\n"));
 }

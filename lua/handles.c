@@ -41,6 +41,7 @@ enum rc handles_put(struct handles *h, void *thing, int64_t *handle)
         h->free = h->places[at].next_free;
     }
     h->places[at].thing = thing;
+    h->used++;
     *handle = (int64_t)((uint64_t)at << 32 | ++h->places[at].uses);
     return RC_OK;
 }
@@ -66,6 +67,17 @@ void handles_drop(struct handles *h, int64_t handle)
     if (!p)
         return;
     p->thing = NULL;
+    h->used--;
     p->next_free = h->free;
     h->free = (size_t)(p - h->places);
+}
+
+void *handles_next(const struct handles *h, size_t *at)
+{
+    while (*at < h->count) {
+        void *thing = h->places[(*at)++].thing;
+        if (thing)
+            return thing;
+    }
+    return NULL;
 }

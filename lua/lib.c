@@ -2,6 +2,7 @@
 
 #include "core/log.h"
 #include "lua/coroutine.h"
+#include "lua/files.h"
 
 #include <lauxlib.h>
 
@@ -68,6 +69,7 @@ void lib_open(lua_State *L, const char *folder)
     set_function(L, "debug", "sethook", NULL);
     set_function(L, "debug", "getregistry", NULL);
     coroutine_open(L);
+    files_open(L);
     if (folder)
         set_path(L, folder);
 }

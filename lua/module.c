@@ -3,8 +3,10 @@
 #include "core/clock.h"
 #include "core/log.h"
 #include "core/version.h"
+#include "lua/files.h"
 #include "lua/spawn.h"
 #include "lua/task.h"
+#include "lua/vm.h"
 
 #include <lauxlib.h>
 
@@ -39,6 +41,21 @@ static int l_now(lua_State *L)
 {
     lua_pushnumber(L, clock_wall());
     return 1;
+}
+
+/* load_error(): why the scripts on disk do not load, or nil. */
+static int l_load_error(lua_State *L)
+{
+    const char *fault = vm_of(L)->fault;
+    lua_pushstring(L, fault[0] ? fault : NULL);
+    return 1;
+}
+
+/* watch(path): loads anew when the file changes. */
+static int l_watch(lua_State *L)
+{
+    files_note(L, luaL_checkstring(L, 1));
+    return 0;
 }
 
 /* A field of the log line from the key and value on top of the stack. What is neither number nor
@@ -103,7 +120,8 @@ static int l_error(lua_State *L)
 
 int luaopen_moontrail(lua_State *L)
 {
-    static const luaL_Reg functions[] = {{"sleep", l_sleep}, {"now", l_now}, {NULL, NULL}};
+    static const luaL_Reg functions[] = {{"sleep", l_sleep}, {"now", l_now},
+        {"load_error", l_load_error}, {"watch", l_watch}, {NULL, NULL}};
     static const luaL_Reg levels[] = {
         {"debug", l_debug}, {"info", l_info}, {"warn", l_warn}, {"error", l_error}, {NULL, NULL}};
     luaL_newlib(L, functions);

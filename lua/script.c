@@ -2,6 +2,7 @@
 
 #include "core/mem.h"
 #include "http/request.h"
+#include "lua/files.h"
 #include "lua/folder.h"
 #include "lua/vm.h"
 
@@ -120,6 +121,7 @@ static void take_result(lua_State *L, struct script *s)
 static int l_load(lua_State *L)
 {
     struct script *s = lua_touserdata(L, 1);
+    files_note(L, s->file);
     if (luaL_loadfilex(L, s->file, "t"))
         return lua_error(L);
     lua_call(L, 0, 1);

@@ -63,6 +63,8 @@ enum rc vm_new(
         return RC_NOMEM;
     vm->ev = ev;
     vm->options = *options;
+    vm->fault = "";
+    vm->memory_mark = options->max_memory ? options->max_memory / 4 * 3 : SIZE_MAX;
     vm->budget.limit = (unsigned)(options->max_cpu * 1000 / HANDLER_TICK_MS + 0.5);
     list_init(&vm->tasks);
     list_init(&vm->ready);

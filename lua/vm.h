@@ -20,10 +20,12 @@ struct ev_loop;
 struct task;
 
 struct vm_options {
-    bool dev;          /* error pages show tracebacks */
-    double max_cpu;    /* seconds that a task may run without waiting; 0 is no limit */
-    size_t max_memory; /* bytes; 0 is no limit */
-    size_t body_limit; /* bytes that ctx:body takes unless told otherwise */
+    bool dev;                 /* error pages show tracebacks */
+    double max_cpu;           /* seconds that a task may run without waiting; 0 is no limit */
+    double load_timeout;      /* seconds that the scripts may take to load; 0 is no limit */
+    size_t max_memory;        /* bytes; 0 is no limit */
+    size_t body_limit;        /* bytes that ctx:body takes unless told otherwise */
+    unsigned max_generations; /* alive at once, beyond which the oldest is aborted; 0 is no limit */
 };
 
 struct vm {
@@ -39,6 +41,8 @@ struct vm {
     struct budget budget;
     int closing;             /* coroutines being closed, within each other */
     struct handles requests; /* struct ctx by handle */
+    const char *fault;       /* why the scripts on disk do not load; "" where they do; borrowed */
+    size_t memory_mark;      /* bytes past which a collection is due after the turn */
 };
 
 /* The folder that require searches first; may be NULL. RC_NOMEM. */

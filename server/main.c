@@ -94,7 +94,9 @@ static int load_scripts(struct server *s)
     char why[SCRIPT_WHY];
     const struct vm_options options = {.dev = s->options.dev,
         .max_cpu = s->options.max_cpu,
+        .load_timeout = 10,
         .max_memory = (size_t)s->options.max_vm_memory << 20,
+        .max_generations = 8,
         .body_limit = s->options.body_limit};
     if (bridge_new(s->worker.ev, s->options.scripts, &options, &s->bridge, why))
         return complain(why, EXIT_FAILED);

@@ -235,6 +235,14 @@ function moontrail.sleep(seconds) end
 ---@return number seconds
 function moontrail.now() end
 
+---Why the scripts on disk do not load, where the ones that serve are older; nil when they do.
+---@return string|nil
+function moontrail.load_error() end
+
+---Loads the scripts anew when this file changes too: a template, say.
+---@param path string
+function moontrail.watch(path) end
+
 ---Runs `fn(...)` as a task of its own, beside the handler, and returns the task.
 ---@param fn fun(...: any): ...
 ---@param ... any

@@ -19,7 +19,7 @@ static void expire(struct h2_stream *st, int status, const char *timeout)
         log_int("conn", (int64_t)peer->conn), log_int("stream", st->exchange.stream),
         log_str("remote", peer->remote));
     st->age = NOT_WAITED;
-    exchange_expire(&st->exchange, status);
+    exchange_give_up(&st->exchange, "timeout", status);
 }
 
 static void sweep_stream(struct h2_stream *st, const struct h2_limits *limits, double seconds)

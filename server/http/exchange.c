@@ -99,10 +99,10 @@ void exchange_abort(struct exchange *x, const char *reason)
     detach_with(x, reason);
 }
 
-void exchange_expire(struct exchange *x, int status)
+void exchange_give_up(struct exchange *x, const char *reason, int status)
 {
     char text[STATUS_TEXT_SIZE];
-    detach_with(x, "timeout");
+    detach_with(x, reason);
     if (status && !x->response.head_taken)
         exchange_respond(x, status, status_text(status, text), NULL);
     else
@@ -147,7 +147,7 @@ enum rc exchange_finish(struct exchange *x)
     return tell_dirty(x, response_finish(&x->response));
 }
 
-static enum rc respond(struct response *r, int status, struct str text, const char *allow)
+static enum rc respond(struct response *r, int status, struct str text, const struct fields *more)
 {
     size_t taken;
     enum rc rc = response_restart(r);
@@ -155,8 +155,8 @@ static enum rc respond(struct response *r, int status, struct str text, const ch
         rc = response_set_status(r, status);
     if (!rc && text.n)
         rc = response_set_header(r, STR("content-type"), STR("text/plain; charset=utf-8"));
-    if (!rc && allow)
-        rc = response_set_header(r, STR("allow"), str_of(allow));
+    for (size_t i = 0; !rc && more && i < more->count; i++)
+        rc = response_set_header(r, more->list[i].name, more->list[i].value);
     if (!rc && text.n)
         rc = response_write(r, text.p, text.n, &taken);
     if (!rc)
@@ -164,9 +164,9 @@ static enum rc respond(struct response *r, int status, struct str text, const ch
     return rc;
 }
 
-void exchange_respond(struct exchange *x, int status, struct str text, const char *allow)
+void exchange_respond(struct exchange *x, int status, struct str text, const struct fields *more)
 {
-    if (respond(&x->response, status, text, allow))
+    if (respond(&x->response, status, text, more))
         exchange_reset(x, ERROR_INTERNAL_ERROR);
     else
         x->host->dirty(x);

@@ -80,9 +80,9 @@ enum rc exchange_receive(struct exchange *x, const void *data, size_t n) MUST_CH
 void exchange_receive_end(struct exchange *x);
 /* Something was handed to the connection: wakes a handler that waits for it. */
 void exchange_progress(struct exchange *x);
-/* A timeout passed: the handler is told ("timeout"), and detached; the client gets the status, or
- * where that is 0 or comes too late, a reset with CANCEL. */
-void exchange_expire(struct exchange *x, int status);
+/* The server gives the exchange up: the handler is told the reason, and detached; the client gets
+ * the status, or where that is 0 or comes too late, a reset with CANCEL. */
+void exchange_give_up(struct exchange *x, const char *reason, int status);
 /* The stream is lost, for the reason given: the handler is told, and detached. */
 void exchange_abort(struct exchange *x, const char *reason);
 
@@ -98,9 +98,9 @@ enum rc exchange_inform(struct exchange *x, int status, const struct fields *fie
 enum rc exchange_write(struct exchange *x, const char *data, size_t n, size_t *taken) MUST_CHECK;
 enum rc exchange_finish(struct exchange *x) MUST_CHECK;
 /* A short text as the whole response. Where the head is out already, or memory runs out, the stream
- * is reset with INTERNAL_ERROR in its place. Header fields set before are gone; allow may be NULL.
- */
-void exchange_respond(struct exchange *x, int status, struct str text, const char *allow);
+ * is reset with INTERNAL_ERROR in its place. Header fields set before are gone, and those of more,
+ * which may be NULL, are there. */
+void exchange_respond(struct exchange *x, int status, struct str text, const struct fields *more);
 /* Resets the stream: what was not handed to the connection is discarded. Detaches the handler. */
 void exchange_reset(struct exchange *x, uint32_t code);
 /* The handler is done with x. */

@@ -13,7 +13,7 @@
 
 enum { TURNS_MAX = 200000, ROOM = 16384 };
 
-static const struct vm_options vm_options = {.body_limit = 1 << 20};
+static const struct vm_options vm_options = {.body_limit = 1 << 20, .load_timeout = 1};
 
 static struct wire wire;
 static uint64_t blocks_at_start;
@@ -195,6 +195,14 @@ void wire_expect_unloadable(const char *script, const char *part)
         stage_fail("expected a line with\n  %s\nbut it is\n  %s", part, why);
 }
 
+void wire_reload(struct wire *w, const char *script)
+{
+    char why[SCRIPT_WHY];
+    stage_write("handler.lua", script);
+    if (!w->handler->ops->reload(w->handler, why, sizeof why))
+        stage_fail("%s", why);
+}
+
 /* Opening. */
 
 static void load_bridge(struct wire *w, const struct wire_options *o)
@@ -210,6 +218,8 @@ static void load_bridge(struct wire *w, const struct wire_options *o)
     text_clear(&script);
     struct vm_options options = vm_options;
     options.dev = o->dev;
+    options.max_memory = o->max_memory;
+    options.max_generations = o->max_generations;
     if (bridge_new(w->ev, stage_path(o->folder ? "" : "handler.lua"), &options, &w->bridge, why))
         stage_fail("%s", why);
     w->handler = bridge_handler(w->bridge);

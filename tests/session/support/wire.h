@@ -67,11 +67,16 @@ struct wire_options {
     bool folder;             /* or what the test has put on the stage with stage_write */
     struct handler *plugged; /* or a handler in C; borrowed */
     bool dev;
+    size_t max_memory; /* bytes that a vm may take */
+    unsigned max_generations;
     size_t grain;
     int32_t window; /* the client's, of a stream; it gives no credit of its own then */
     const struct h2_limits *limits; /* copied */
     bool bare; /* nothing is exchanged yet, and the client's preface not sent */
 };
+
+/* Loads the script anew, with this text in place of the old; it must load. */
+void wire_reload(struct wire *w, const char *script);
 
 /* Opens the connection, and ends the exchange of prefaces unless it is bare. */
 struct wire *wire_open(const struct wire_options *o);

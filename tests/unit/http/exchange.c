@@ -58,7 +58,10 @@ static void on_abort(struct exchange *x, const char *reason)
 }
 
 static const struct exchange_host host = {on_dirty, on_consumed, on_detached};
-static const struct handler_ops ops = {on_start, on_readable, on_writable, on_abort, NULL, NULL};
+static const struct handler_ops ops = {.start = on_start,
+    .on_readable = on_readable,
+    .on_writable = on_writable,
+    .on_abort = on_abort};
 static struct handler handler = {&ops};
 static const struct peer peer = {.remote = "127.0.0.1:1", .protocol = "HTTP/2"};
 
@@ -317,7 +320,8 @@ static void Respond_BeforeHead_ReplacesAll(void **state)
     assert_int_equal(response_set_header(r, STR("x"), STR("1")), RC_OK);
     assert_int_equal(response_append_trailer(r, STR("t"), STR("1")), RC_OK);
     assert_int_equal(exchange_write(x, "half", 4, &taken), RC_OK);
-    exchange_respond(x, 405, STR("no\n"), "GET, HEAD");
+    struct field allow = {STR("allow"), STR("GET, HEAD")};
+    exchange_respond(x, 405, STR("no\n"), &(struct fields){.list = &allow, .count = 1});
     assert_int_equal(r->state, RESPONSE_FINISHED);
     assert_int_equal(r->status, 405);
     assert_int_equal(r->trailers.count, 0);
@@ -331,7 +335,7 @@ static void Respond_BeforeHead_ReplacesAll(void **state)
     end(x);
 }
 
-static void Respond_NoTextNoAllow_HeadOnly(void **state)
+static void Respond_NoTextNoMore_HeadOnly(void **state)
 {
     (void)state;
     struct exchange *x = begin_started();
@@ -444,7 +448,7 @@ int main(void)
         check(Abort_Attached_ToldOnceWithReason),
         check(Abort_NeverStarted_NobodyTold),
         check(Respond_BeforeHead_ReplacesAll),
-        check(Respond_NoTextNoAllow_HeadOnly),
+        check(Respond_NoTextNoMore_HeadOnly),
         check(Respond_HeadTaken_ResetInstead),
         check(Respond_MemoryRunsOut_ResetInstead),
         check(Reset_Twice_FirstCodeStays),

@@ -1,0 +1,21 @@
+/*
+ * The files that the scripts of a vm come from: each script, each module that require finds, what
+ * loadfile and dofile read, and what a script names with mt.watch. A change of one of them is a
+ * reason to load anew.
+ */
+#ifndef LUA_FILES_H
+#define LUA_FILES_H
+
+#include <lua.h>
+
+struct vm;
+
+/* Makes require, loadfile and dofile note what they read, and require refuse what is no text.
+ * [-0, +0, may longjmp] */
+void files_open(lua_State *L);
+/* Notes a file, which need not exist. [-0, +0, may longjmp] */
+void files_note(lua_State *L, const char *path);
+/* Visits the path of each, in no order. */
+void files_visit(struct vm *vm, void (*visit)(void *data, const char *file), void *data);
+
+#endif

@@ -1,0 +1,130 @@
+#include "lua/generation.h"
+
+#include "core/mem.h"
+#include "http/exchange.h"
+#include "lua/budget.h"
+#include "lua/ctx.h"
+#include "lua/files.h"
+#include "lua/folder.h"
+#include "lua/spawn.h"
+
+#include <stdio.h>
+
+/* The share of its memory that a vm may be left with after a collection. */
+static const double bloated_share = 0.9;
+
+static enum rc make(
+    const struct generation_source *from, struct generation **out, char why[SCRIPT_WHY])
+{
+    char folder[SCRIPT_WHY];
+    snprintf(why, SCRIPT_WHY, "%s", rc_text(RC_NOMEM));
+    folder_of(from->path, folder, sizeof folder);
+    struct generation *g = mem_get_zeroed(sizeof *g);
+    if (!g)
+        return RC_NOMEM;
+    list_init(&g->link);
+    if (vm_new(from->ev, &from->options, folder, &g->vm)) {
+        generation_free(g);
+        return RC_NOMEM;
+    }
+    g->vm->fault = from->fault;
+    *out = g;
+    return RC_OK;
+}
+
+static enum rc load(struct generation *g, const char *path, char why[SCRIPT_WHY])
+{
+    budget_start_load(g->vm);
+    enum rc rc = scripts_load(g->vm, path, &g->scripts, why);
+    budget_end_load(g->vm);
+    return rc;
+}
+
+enum rc generation_new(
+    const struct generation_source *from, struct generation **out, char why[SCRIPT_WHY])
+{
+    struct generation *g;
+    enum rc rc = make(from, &g, why);
+    if (rc)
+        return rc;
+    rc = load(g, from->path, why);
+    if (rc)
+        generation_free(g);
+    else
+        *out = g;
+    return rc;
+}
+
+enum rc generation_prove(const struct generation_source *from,
+    void (*visit)(void *data, const char *file), void *data, char why[SCRIPT_WHY])
+{
+    struct generation *g;
+    enum rc rc = make(from, &g, why);
+    if (rc)
+        return rc;
+    rc = load(g, from->path, why);
+    files_visit(g->vm, visit, data);
+    generation_free(g);
+    return rc;
+}
+
+/* It ends: each wait raises, and who swallows that is killed. */
+void generation_stop(struct generation *g, const char *reason)
+{
+    spawn_cancel_all(g->vm, reason);
+    while (!list_empty(&g->vm->ready))
+        vm_run(g->vm);
+}
+
+void generation_free(struct generation *g)
+{
+    if (g->vm)
+        generation_stop(g, "shutdown");
+    if (g->scripts)
+        scripts_free(g->scripts);
+    if (g->vm)
+        vm_free(g->vm);
+    list_remove(&g->link);
+    mem_put(g, sizeof *g);
+}
+
+void generation_abort(struct generation *g)
+{
+    size_t at = 0;
+    for (struct ctx *c; (c = handles_next(&g->vm->requests, &at));)
+        if (c->x)
+            exchange_give_up(c->x, "reload", 503);
+}
+
+bool generation_wind_up(struct generation *g)
+{
+    if (g->vm->requests.used)
+        return false;
+    if (!g->closing)
+        spawn_cancel_all(g->vm, "reload");
+    g->closing = true;
+    return list_empty(&g->vm->tasks);
+}
+
+/* Collects, and sets the mark and the collector's pause so that the next collection comes when half
+ * of what is left is taken: buffers of Lua's library fail without trying one first. */
+static int l_collect(lua_State *L)
+{
+    struct vm *vm = vm_of(L);
+    lua_gc(L, LUA_GCCOLLECT);
+    size_t mark = vm->memory + (vm->options.max_memory - vm->memory) / 2;
+    if (mark > vm->memory_mark)
+        vm->memory_mark = mark;
+    lua_gc(L, LUA_GCSETPAUSE, (int)(100.0 * (double)mark / (double)vm->memory));
+    return 0;
+}
+
+bool generation_is_bloated(struct generation *g)
+{
+    struct vm *vm = g->vm;
+    if (vm->memory <= vm->memory_mark)
+        return false;
+    if (!vm_call(vm, l_collect, NULL, 0))
+        lua_settop(vm->L, 0);
+    return (double)vm->memory > bloated_share * (double)vm->options.max_memory;
+}
