@@ -236,7 +236,6 @@ static int push_field(lua_State *L, const struct ctx_field *f)
 
 static int l_index(lua_State *L)
 {
-    lua_pushvalue(L, 2);
     int type = lua_rawget(L, lua_upvalueindex(1));
     return type == LUA_TLIGHTUSERDATA ? push_field(L, lua_touserdata(L, -1)) : 1;
 }

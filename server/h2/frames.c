@@ -30,15 +30,15 @@ static bool is_whole(const struct frames *f)
     return f->seen_len == FRAME_SEEN_MAX || !names_a_stream(f->seen);
 }
 
-static void begin(struct frames *f)
+/* seen is how many bytes from head on were passed over. */
+static void begin(struct frames *f, const uint8_t *head, uint32_t seen)
 {
-    const uint8_t *head = f->seen;
     f->last = (struct frame_head){.length = length_of(head),
         .type = head[3],
         .flags = head[4],
         .stream = stream_of(head + 5),
         .depends_on = names_a_stream(head) ? stream_of(head + FRAME_HEAD_SIZE) : 0};
-    f->payload = f->last.length - (f->seen_len - FRAME_HEAD_SIZE);
+    f->payload = f->last.length - (seen - FRAME_HEAD_SIZE);
     f->seen_len = 0;
 }
 
@@ -47,12 +47,17 @@ size_t frames_cut(struct frames *f, const uint8_t *data, size_t n, bool *begins)
     size_t cut = f->payload < n ? f->payload : n;
     f->payload -= (uint32_t)cut;
     *begins = false;
+    if (f->seen_len == 0 && n - cut >= FRAME_SEEN_MAX && !names_a_stream(data + cut)) {
+        *begins = true;
+        begin(f, data + cut, FRAME_HEAD_SIZE);
+        return cut + FRAME_HEAD_SIZE;
+    }
     while (cut < n && !*begins) {
         f->seen[f->seen_len++] = data[cut++];
         *begins = is_whole(f);
     }
     if (*begins)
-        begin(f);
+        begin(f, f->seen, f->seen_len);
     return cut;
 }
 

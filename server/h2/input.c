@@ -8,92 +8,117 @@ static struct h2_stream *stream_of(nghttp2_session *ng, int32_t id)
     return nghttp2_session_get_stream_user_data(ng, id);
 }
 
-/* DATA or HEADERS on a stream that the client has ended, which it can't take for open. */
-static void check_open(struct h2_session *s, const struct frame_head *frame)
+/* What a frame may not do, as the verdict on the connection will say it. */
+struct offence {
+    uint32_t code;
+    const char *event;
+    struct log_field detail;
+};
+
+static bool accuse(struct offence *out, uint32_t code, const char *event, struct log_field detail)
 {
-    if (ended_has(&s->ended, frame->stream))
-        h2_judge(s, ERROR_STREAM_CLOSED, "frame after the stream's end",
-            log_int("stream", frame->stream));
-    else if (frame->stream % 2 && frame->flags & NGHTTP2_FLAG_END_STREAM)
-        ended_add(&s->ended, frame->stream);
+    *out = (struct offence){code, event, detail};
+    return false;
 }
 
-static void weigh_headers(struct h2_session *s, const struct frame_head *frame)
+/* Counts what costs the peer nothing and us something. */
+static bool count(struct h2_session *s, enum guard_kind kind, struct offence *out)
+{
+    if (guard_count(&s->guard, kind, s->limits->a_second[kind]))
+        return true;
+    return accuse(
+        out, ERROR_ENHANCE_YOUR_CALM, "limit reached", log_str("limit", guard_name(kind)));
+}
+
+/* DATA or HEADERS on a stream that the client has ended, which it can't take for open. */
+static bool weigh_open(struct h2_session *s, const struct frame_head *frame, struct offence *out)
+{
+    if (ended_has(&s->ended, frame->stream))
+        return accuse(out, ERROR_STREAM_CLOSED, "frame after the stream's end",
+            log_int("stream", frame->stream));
+    if (frame->stream % 2 && frame->flags & NGHTTP2_FLAG_END_STREAM)
+        ended_add(&s->ended, frame->stream);
+    return true;
+}
+
+static bool weigh_headers(struct h2_session *s, const struct frame_head *frame, struct offence *out)
 {
     s->continuations = 0;
     s->header_seconds = NOT_WAITED;
-    check_open(s, frame);
+    if (!weigh_open(s, frame, out))
+        return false;
     if (frame->stream % 2 && !gaps_open(&s->gaps, frame->stream))
-        h2_judge(s, ERROR_PROTOCOL_ERROR, "stream id reused", log_int("stream", frame->stream));
+        return accuse(
+            out, ERROR_PROTOCOL_ERROR, "stream id reused", log_int("stream", frame->stream));
+    return true;
 }
 
-static void weigh_continuation(struct h2_session *s, const struct frame_head *frame)
+static bool weigh_continuation(
+    struct h2_session *s, const struct frame_head *frame, struct offence *out)
 {
     if (++s->continuations > s->limits->continuations)
-        h2_judge(
-            s, ERROR_ENHANCE_YOUR_CALM, "limit reached", log_str("limit", "max-continuations"));
-    if (frame->length == 0)
-        h2_count(s, GUARD_EMPTY);
+        return accuse(
+            out, ERROR_ENHANCE_YOUR_CALM, "limit reached", log_str("limit", "max-continuations"));
+    return frame->length || count(s, GUARD_EMPTY, out);
 }
 
-static void weigh_body(struct h2_session *s, const struct frame_head *frame)
+static bool weigh_body(struct h2_session *s, const struct frame_head *frame, struct offence *out)
 {
-    check_open(s, frame);
-    if (frame->length == 0 && !(frame->flags & NGHTTP2_FLAG_END_STREAM))
-        h2_count(s, GUARD_EMPTY);
+    if (!weigh_open(s, frame, out))
+        return false;
+    return frame->length || frame->flags & NGHTTP2_FLAG_END_STREAM || count(s, GUARD_EMPTY, out);
 }
 
-static void weigh_window_update(struct h2_session *s)
+static bool weigh_window_update(struct h2_session *s, struct offence *out)
 {
-    if (s->window_credit)
-        s->window_credit--;
-    else
-        h2_count(s, GUARD_WINDOWS);
+    if (s->window_credit == 0)
+        return count(s, GUARD_WINDOWS, out);
+    s->window_credit--;
+    return true;
 }
 
-/* What a frame that begins may not do, and which cost the peer nothing and us something. */
-static void weigh(struct h2_session *s, const struct frame_head *frame)
+/* Whether a frame that begins may be. */
+static bool weigh(struct h2_session *s, const struct frame_head *frame, struct offence *out)
 {
     switch (frame->type) {
     case NGHTTP2_HEADERS:
-        weigh_headers(s, frame);
-        return;
+        return weigh_headers(s, frame, out);
     case NGHTTP2_CONTINUATION:
-        weigh_continuation(s, frame);
-        return;
+        return weigh_continuation(s, frame, out);
     case NGHTTP2_DATA:
-        weigh_body(s, frame);
-        return;
+        return weigh_body(s, frame, out);
     case NGHTTP2_WINDOW_UPDATE:
-        weigh_window_update(s);
-        return;
+        return weigh_window_update(s, out);
     case NGHTTP2_PRIORITY:
         /* RFC 7540 5.3.1 and 6.3, which RFC 9113 leaves alone. */
         if (frame->stream == 0 || frame->depends_on == frame->stream)
-            h2_judge(s, ERROR_PROTOCOL_ERROR, "priority refused", log_int("stream", frame->stream));
+            return accuse(
+                out, ERROR_PROTOCOL_ERROR, "priority refused", log_int("stream", frame->stream));
         break;
     case NGHTTP2_RST_STREAM:
         if (frame->stream % 2)
             ended_add(&s->ended, frame->stream);
         break;
     }
-    h2_count(s, GUARD_CONTROL);
+    return count(s, GUARD_CONTROL, out);
 }
 
-/* A frame is weighed once nghttp2 has seen its head, and all of the frames before it. */
+/* Frames are weighed ahead of nghttp2, which gets them at once where none offends. A verdict falls
+ * when nghttp2 has seen the head of the frame, and all that came before. */
 ssize_t h2_input(struct h2_session *s, const uint8_t *data, size_t n)
 {
-    while (n && !s->judged) {
-        bool begins;
-        size_t cut = frames_cut(&s->frames, data, n, &begins);
-        ssize_t taken = nghttp2_session_mem_recv(s->ng, data, cut);
-        if (taken < 0)
-            return taken;
-        if (begins)
-            weigh(s, &s->frames.last);
-        data += cut;
-        n -= cut;
+    struct offence offence;
+    bool begins, fits = true;
+    size_t at = 0;
+    while (at < n && fits) {
+        at += frames_cut(&s->frames, data + at, n - at, &begins);
+        fits = !begins || weigh(s, &s->frames.last, &offence);
     }
+    ssize_t taken = nghttp2_session_mem_recv(s->ng, data, at);
+    if (taken < 0)
+        return taken;
+    if (!fits)
+        h2_judge(s, offence.code, offence.event, offence.detail);
     return 0;
 }
 
@@ -216,8 +241,11 @@ static void begin_request(struct h2_stream *st)
         exchange_start(x);
 }
 
+/* What came together with the frame that a verdict fell on is no longer taken. */
 static void on_headers(struct h2_stream *st, const nghttp2_frame *frame)
 {
+    if (st->session->judged)
+        return;
     bool ends = frame->hd.flags & NGHTTP2_FLAG_END_STREAM;
     if (frame->headers.cat == NGHTTP2_HCAT_REQUEST) {
         st->exchange.request.ended = ends;
