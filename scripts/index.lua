@@ -46,10 +46,13 @@ local function escape(text)
     return (text:gsub("[&<>\"']", function(c) return ("&#%d;"):format(c:byte()) end))
 end
 
+local stale = [[
+<div class="fault">The scripts on disk do not load; these are the last that did.<pre>$why</pre></div>
+]]
+
 local function fault()
     local why = mt.load_error()
-    return why and '<div class="fault">The scripts on disk do not load. These are the last that did.<pre>'
-        .. escape(why) .. "</pre></div>" or ""
+    return why and stale:gsub("$why", { ["$why"] = escape(why) }) or ""
 end
 
 return function(ctx)
