@@ -47,7 +47,8 @@ local function escape(text)
 end
 
 local stale = [[
-<div class="fault">The scripts on disk do not load; these are the last that did.<pre>$why</pre></div>
+<div class="fault">The scripts on disk do not load; the last that did serve on.
+<pre>$why</pre></div>
 ]]
 
 local function fault()
