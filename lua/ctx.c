@@ -198,10 +198,22 @@ struct ctx *ctx_live(lua_State *L)
     return c;
 }
 
+/* The task that ran out of its wait gives up its slot. */
+static void leave_slots(struct ctx *c, const struct task *t)
+{
+    if (c->reader == t)
+        c->reader = NULL;
+    if (c->writer == t)
+        c->writer = NULL;
+}
+
 struct ctx *ctx_resumed(lua_State *L, lua_KContext handle)
 {
+    struct vm *vm = vm_of(L);
+    struct ctx *c = handles_get(&vm->requests, handle);
+    if (c)
+        leave_slots(c, vm->running);
     task_resumed(L);
-    struct ctx *c = handles_get(&vm_of(L)->requests, handle);
     if (c)
         ctx_check(L, c);
     else

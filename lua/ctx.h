@@ -33,8 +33,9 @@ struct ctx {
     const void *table;   /* the address of its Lua table, which the handler's frame keeps alive */
     int handler;         /* the registry's reference to the function to call */
     struct match match;  /* the path's parameters; in the exchange's arena */
-    struct task *reader; /* waits for the request's body */
-    struct task *writer; /* waits for the response to go out */
+    /* Who waits for the request's body, and for the response to go out: held until it runs again,
+     * lest another task step in between its being woken and that. */
+    struct task *reader, *writer;
     int callbacks;       /* the registry's reference to the table of on_abort functions */
     bool aborted;
     double aborted_at;  /* on clock_monotonic */
@@ -71,7 +72,8 @@ void ctx_call_callbacks(lua_State *L, struct ctx *c);
 struct ctx *ctx_arg(lua_State *L);
 /* As ctx_arg; raises if it is aborted as well. */
 struct ctx *ctx_live(lua_State *L);
-/* The request that a wait resumed for, by the handle that the wait kept; raises as ctx_live. */
+/* The request that a wait resumed for, by the handle that the wait kept; its slot is free again.
+ * Raises as ctx_live. */
 struct ctx *ctx_resumed(lua_State *L, lua_KContext handle);
 /* Raises the abort error if c is aborted, having called the on_abort functions. A task that
  * swallows too many of them is killed. */
