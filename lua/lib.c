@@ -41,6 +41,36 @@ static void set_function(lua_State *L, const char *library, const char *name, lu
     lua_pop(L, 1);
 }
 
+/* Loads a module's file, from the name of the module and the search path, as package.searchers[2]
+ * does; but a module is text, as a script is, and never bytecode. */
+static int l_search(lua_State *L)
+{
+    const char *name = luaL_checkstring(L, 1);
+    lua_getglobal(L, "package");
+    lua_getfield(L, -1, "searchpath");
+    lua_pushvalue(L, 1);
+    lua_getfield(L, -3, "path");
+    lua_call(L, 2, 2);
+    if (lua_isnil(L, -2))
+        return 1; /* the files that there are not */
+    lua_pop(L, 1);
+    const char *file = lua_tostring(L, -1);
+    if (luaL_loadfilex(L, file, "t"))
+        return luaL_error(
+            L, "error loading module '%s' from file '%s':\n\t%s", name, file, lua_tostring(L, -1));
+    lua_insert(L, -2);
+    return 2;
+}
+
+static void set_searcher(lua_State *L)
+{
+    lua_getglobal(L, "package");
+    lua_getfield(L, -1, "searchers");
+    lua_pushcfunction(L, l_search);
+    lua_rawseti(L, -2, 2);
+    lua_pop(L, 2);
+}
+
 static void set_path(lua_State *L, const char *folder)
 {
     lua_getglobal(L, "package");
@@ -68,6 +98,7 @@ void lib_open(lua_State *L, const char *folder)
     set_function(L, "debug", "sethook", NULL);
     set_function(L, "debug", "getregistry", NULL);
     coroutine_open(L);
+    set_searcher(L);
     if (folder)
         set_path(L, folder);
 }
