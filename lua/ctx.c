@@ -15,6 +15,8 @@
 /* A task that goes on and on after its request was aborted is ended. */
 enum { ABORT_ERRORS = 100, ABORT_SECONDS = 5 };
 
+#define ABORT_ERROR "request aborted: "
+
 /* Addresses that serve as keys: in ctx tables, for the handle and for a field that is nil; in the
  * registry, for the metatable. */
 static const char handle_key, nil_key, metatable_key;
@@ -106,7 +108,12 @@ void ctx_check_task(lua_State *L, struct task *t)
 
 void ctx_push_abort_error(lua_State *L, const struct ctx *c)
 {
-    lua_pushfstring(L, "request aborted: %s", c->reason);
+    lua_pushfstring(L, ABORT_ERROR "%s", c->reason);
+}
+
+bool ctx_is_abort_error(const struct task *t, const char *text)
+{
+    return t->met_abort && strstr(text, ABORT_ERROR);
 }
 
 static void log_callback_error(lua_State *L, const struct ctx *c)
@@ -141,8 +148,12 @@ void ctx_check(lua_State *L, struct ctx *c)
     if (!c->aborted)
         return;
     ctx_call_callbacks(L, c);
-    if (++c->abort_errors > ABORT_ERRORS || clock_monotonic() - c->aborted_at > ABORT_SECONDS)
+    struct task *t = vm_of(L)->running; /* NULL in a finalizer between tasks */
+    bool too_many = ++c->abort_errors > ABORT_ERRORS;
+    if (t && (too_many || clock_monotonic() - c->aborted_at > ABORT_SECONDS))
         task_kill(L, "went on after its request was aborted");
+    if (t)
+        t->met_abort = true;
     ctx_push_abort_error(L, c);
     lua_error(L);
 }
@@ -172,6 +183,14 @@ static struct ctx *of_table(lua_State *L, int index)
     return c;
 }
 
+/* The request that the running task serves or was started for. */
+static struct ctx *of_task(lua_State *L, const struct task *t)
+{
+    if (!t || (!t->ctx && !t->request))
+        luaL_error(L, "no request here: call it as ctx:name(...)");
+    return t->ctx ? t->ctx : handles_get(&vm_of(L)->requests, t->request);
+}
+
 struct ctx *ctx_arg(lua_State *L)
 {
     struct task *t = vm_of(L)->running;
@@ -183,12 +202,20 @@ struct ctx *ctx_arg(lua_State *L)
     if (is_ctx(L, 1)) {
         c = of_table(L, 1);
         lua_remove(L, 1);
-    } else if (!c) {
-        luaL_error(L, "no request here: call it as ctx:name(...)");
+    } else {
+        c = of_task(L, t);
     }
     if (!c)
         raise_ended(L);
     return c;
+}
+
+int64_t ctx_running(const struct vm *vm)
+{
+    const struct task *t = vm->running;
+    if (!t)
+        return 0;
+    return t->ctx ? t->ctx->handle : t->request;
 }
 
 struct ctx *ctx_live(lua_State *L)

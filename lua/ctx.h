@@ -30,13 +30,13 @@ struct ctx {
     struct task *task;  /* the handler's */
     struct exchange *x; /* NULL once aborted */
     int64_t handle;
-    const void *table;   /* the address of its Lua table, which the handler's frame keeps alive */
-    int handler;         /* the registry's reference to the function to call */
-    struct match match;  /* the path's parameters; in the exchange's arena */
+    const void *table;  /* the address of its Lua table, which the handler's frame keeps alive */
+    int handler;        /* the registry's reference to the function to call */
+    struct match match; /* the path's parameters; in the exchange's arena */
     /* Who waits for the request's body, and for the response to go out: held until it runs again,
      * lest another task step in between its being woken and that. */
     struct task *reader, *writer;
-    int callbacks;       /* the registry's reference to the table of on_abort functions */
+    int callbacks; /* the registry's reference to the table of on_abort functions */
     bool aborted;
     double aborted_at;  /* on clock_monotonic */
     int abort_errors;   /* raised since */
@@ -82,7 +82,11 @@ void ctx_check(lua_State *L, struct ctx *c);
 void ctx_check_task(lua_State *L, struct task *t);
 /* Sets the deadline to so many seconds from now; a negative number removes it. */
 void ctx_set_deadline(struct ctx *c, double seconds);
+/* The handle of the request that the running task serves or was started for; 0 is none. */
+int64_t ctx_running(const struct vm *vm);
 /* The text of the abort error. [-0, +1, may longjmp] */
 void ctx_push_abort_error(lua_State *L, const struct ctx *c);
+/* Whether an error of a task that a script started is an abort error, of whichever request. */
+bool ctx_is_abort_error(const struct task *t, const char *text);
 
 #endif
