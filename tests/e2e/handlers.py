@@ -27,6 +27,38 @@ BIG = """
 PARK = """
     return function() require("moontrail").sleep(3600) end"""
 
+# Answers with each name of the API and its kind, by class.
+WALK = """
+    local mt, zlib = require "moontrail", require "moontrail.zlib"
+    local classes
+
+    local function add(class, names)
+        local kinds = {}
+        for name, value in pairs(names) do
+            kinds[name] = type(value) == "function" and "function" or "field"
+            if type(value) == "table" then
+                add(class .. "." .. name, value)
+            end
+        end
+        classes[class] = kinds
+    end
+
+    return function(ctx)
+        classes = {}
+        local task = mt.spawn(function() end)
+        local _, names = debug.getupvalue(getmetatable(ctx).__index, 1)
+        add("moontrail.ctx", names)
+        for name in pairs(package.preload) do
+            if name:find("^moontrail") then
+                add(name, require(name))
+            end
+        end
+        add("moontrail.task", debug.getmetatable(task).__index)
+        add("moontrail.zlib.deflate", debug.getmetatable(zlib.deflate()).__index)
+        add("moontrail.zlib.inflate", debug.getmetatable(zlib.inflate()).__index)
+        ctx:json(classes)
+    end"""
+
 # Runs the Lua code of the request's field "run", with ctx and mt, and answers with what it returns.
 RUN = """
     local mt = require "moontrail"

@@ -8,6 +8,7 @@ from server import run, write_scripts
 
 SCRIPTS = {
     "index.lua": RUN,
+    "cjson/index.lua": "return function(ctx) ctx:text('a route') end",
     "lpeg.lua": "return function(ctx) ctx:text('a route') end",
     "string.lua": "return function(ctx) ctx:text('a route') end",
     "moontrail.lua": "return function(ctx) ctx:text('a route') end",
