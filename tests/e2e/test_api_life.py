@@ -1,4 +1,6 @@
 """What a request's end does to the functions of its ctx, in its handler and in other tasks."""
+import re
+
 import pytest
 
 from handlers import RUN, begin_lua, run_lua
@@ -60,6 +62,17 @@ def test_a_task_that_outlives_its_request_goes_on_without_it(server, client):
     server.wait_for(r'text="dot\\trequest has ended"')
 
 
+@pytest.mark.parametrize("wait", [
+    "ctx:read()", "ctx:body()", "ctx:flush()", "ctx:write(('x'):rep(1e6))"])
+def test_a_task_that_waits_for_the_request_ends_with_it(server, client, wait):
+    client.reading = False
+    begin_lua(client, f"""
+        ctx:write(("x"):rep(70000))
+        mt.spawn(function() print("waited", [[{wait}]], pcall(function() {wait} end)) end)
+        mt.sleep(0.01)""", "POST", end=False)
+    server.wait_for(r'text="waited\\t' + re.escape(wait) + r'\\tfalse\\trun:1: request has ended"')
+
+
 # Aborted.
 
 def test_while_aborted_few_functions_work(server, client):
@@ -102,7 +115,7 @@ def test_reset_after_finish_follows_the_end(client):
 
 
 @pytest.mark.parametrize("code, task", [
-    ("ctx:read()", "handler"), ("mt.spawn(function() ctx:read() end) mt.sleep(3600)", "task"),
+    ("ctx:read()", "handler"), ("mt.spawn(mt.sleep, 3600):join()", "handler"), ("mt.spawn(function() ctx:read() end) mt.sleep(3600)", "task"),
     ("local t = mt.spawn(ctx.read, ctx) pcall(mt.sleep, 3600)", "task")])
 def test_an_abort_error_that_nobody_catches_is_no_fault(start, connect, code, task):
     server = start({"index.lua": RUN})
@@ -127,6 +140,17 @@ def test_swallowing_a_hundred_abort_errors_ends_a_task(server, client):
         end"""))
     server.wait_for(r'text="swallowed\\t100\\treset"')
     server.wait_for('handler failed .*"went on after its request was aborted"')
+
+
+def test_five_seconds_after_an_abort_one_error_ends_a_task(start, connect):
+    server = start({"index.lua": RUN}, "--max-cpu", "0")
+    client = connect(server.https)
+    client.response(begin_lua(client, """
+        ctx:reset()
+        os.execute("sleep 5.1")
+        print("swallowed", pcall(ctx.write, ctx, "x"))"""))
+    server.wait_for('handler failed .*"went on after its request was aborted"')
+    assert not server.find("swallowed")
 
 
 # Without self.
