@@ -59,6 +59,9 @@ def test_a_function_tells_what_it_does_and_takes(comment, parameters):
     assert re.match(r"---[^@]", comment)
     told = re.findall(r"^---@param ([\w.]+)", comment, re.M)
     assert told == re.findall(r"[\w.]+", parameters)
+    for parameter in re.findall(r"^---@param (.*)", comment, re.M):
+        words = re.sub(r"table<.*?>|fun\(.*?\)(: \S+)?", "TYPE", parameter).split()
+        assert len(words) > 2, f"what is {parameter}?"
 
 
 def test_every_function_has_a_comment():
