@@ -331,6 +331,8 @@ static int l_all(lua_State *L)
     int count = lua_gettop(L);
     for (int i = 1; i <= count; i++)
         luaL_checktype(L, i, LUA_TFUNCTION);
+    if (count)
+        task_waiter(L);
     for (int i = 1; i <= count; i++) {
         lua_pushvalue(L, i);
         start(L, count + 1);
