@@ -38,7 +38,7 @@ enum rc ctx_new(struct vm *vm, struct exchange *x, struct ctx **out)
     c->table = NULL;
     c->reader = c->writer = NULL;
     c->callbacks = LUA_NOREF;
-    c->aborted = c->over_limit = false;
+    c->aborted = c->over_limit = c->expired = false;
     c->abort_errors = 0;
     c->deadline = 0;
     c->conn = x->peer->conn;
@@ -79,9 +79,12 @@ void ctx_abort(struct ctx *c, const char *reason)
 
 /* Deadlines. */
 
+/* The wait raises even if the deadline is moved before its task runs. */
 static void on_deadline(struct timer *t)
 {
-    task_interrupt(container_of(t, struct ctx, alarm)->task);
+    struct ctx *c = container_of(t, struct ctx, alarm);
+    c->expired = c->task->state == TASK_WAITING;
+    task_interrupt(c->task);
 }
 
 void ctx_set_deadline(struct ctx *c, double seconds)
@@ -100,7 +103,9 @@ void ctx_check_task(lua_State *L, struct task *t)
 {
     struct ctx *c = t->ctx;
     ctx_check(L, c);
-    if (c->deadline > 0 && clock_monotonic() >= c->deadline)
+    bool expired = c->expired;
+    c->expired = false;
+    if (expired || (c->deadline > 0 && clock_monotonic() >= c->deadline))
         luaL_error(L, "deadline exceeded");
 }
 
@@ -225,7 +230,7 @@ struct ctx *ctx_live(lua_State *L)
     return c;
 }
 
-/* The task that ran out of its wait gives up its slot. */
+/* The running task, whose wait is over, gives up its slot. */
 static void leave_slots(struct ctx *c, const struct task *t)
 {
     if (c->reader == t)

@@ -34,7 +34,7 @@ struct ctx {
     int handler;        /* the registry's reference to the function to call */
     struct match match; /* the path's parameters; in the exchange's arena */
     /* Who waits for the request's body, and for the response to go out: held until it runs again,
-     * lest another task step in between its being woken and that. */
+     * lest another task step in between its being woken or interrupted and that. */
     struct task *reader, *writer;
     int callbacks; /* the registry's reference to the table of on_abort functions */
     bool aborted;
@@ -42,6 +42,7 @@ struct ctx {
     int abort_errors;   /* raised since */
     double deadline;    /* on clock_monotonic; 0 is none */
     struct timer alarm; /* runs towards the deadline */
+    bool expired;       /* the deadline ended a wait whose task has not run since */
     bool over_limit;    /* the request's body passed its limit, and was answered */
     char reason[CODE_NAME_SIZE];
     uint64_t conn; /* numbers for the log */

@@ -126,8 +126,7 @@ const struct ctx_field ctx_fields[] = {
 
 static void cancel_read(struct task *t)
 {
-    struct ctx *c = t->data;
-    c->reader = NULL;
+    const struct ctx *c = t->data;
     if (c->x)
         c->x->wants_body = false;
 }

@@ -132,8 +132,7 @@ static int l_redirect(lua_State *L)
 
 static void cancel_write(struct task *t)
 {
-    struct ctx *c = t->data;
-    c->writer = NULL;
+    const struct ctx *c = t->data;
     if (c->x)
         c->x->want = WANT_NOTHING;
 }
