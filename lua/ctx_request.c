@@ -126,8 +126,7 @@ const struct ctx_field ctx_fields[] = {
 
 static void cancel_read(struct task *t)
 {
-    struct ctx *c = t->data;
-    c->reader = NULL;
+    const struct ctx *c = t->data;
     if (c->x)
         c->x->wants_body = false;
 }
@@ -186,6 +185,7 @@ static int l_read(lua_State *L)
     struct ctx *c = ctx_live(L);
     lua_Integer max = ctx_opt_integer(L, 1, LUA_MAXINTEGER);
     ctx_check_that(L, max > 0, 1, "not above 0");
+    claim_reader(L, c);
     lua_settop(L, 0);
     lua_pushinteger(L, max);
     return read_on(L, c);

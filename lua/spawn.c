@@ -2,6 +2,7 @@
 
 #include "core/log.h"
 #include "core/mem.h"
+#include "lua/ctx.h"
 #include "lua/task.h"
 #include "lua/vm.h"
 
@@ -102,6 +103,18 @@ struct failure {
     bool silent;
 };
 
+/* An abort error is no fault. */
+static void log_failure(lua_State *L, const struct task *t, const char *error)
+{
+    if (ctx_is_abort_error(t, error)) {
+        log_event(LOG_DEBUG, "task stopped", log_str("error", error));
+        return;
+    }
+    luaL_traceback(L, task_innermost(t), NULL, 0);
+    log_event(LOG_ERROR, "task failed", log_str("error", error),
+        log_str("traceback", lua_tostring(L, -1)));
+}
+
 /* Keeps the error as the task's value, and logs it where nobody waits to hear of it. */
 static int l_fail(lua_State *L)
 {
@@ -117,10 +130,7 @@ static int l_fail(lua_State *L)
     lua_pop(L, 1);
     if (f->silent)
         return 0;
-    const char *error = luaL_tolstring(L, -1, NULL);
-    luaL_traceback(L, task_innermost(t), NULL, 0);
-    log_event(LOG_ERROR, "task failed", log_str("error", error),
-        log_str("traceback", lua_tostring(L, -1)));
+    log_failure(L, t, luaL_tolstring(L, -1, NULL));
     return 0;
 }
 
@@ -189,6 +199,7 @@ static struct spawn *start(lua_State *L, int first)
         luaL_unref(L, LUA_REGISTRYINDEX, s->self);
         luaL_error(L, "%s", rc_text(RC_NOMEM));
     }
+    s->task->request = ctx_running(vm_of(L));
     return s;
 }
 
@@ -320,6 +331,8 @@ static int l_all(lua_State *L)
     int count = lua_gettop(L);
     for (int i = 1; i <= count; i++)
         luaL_checktype(L, i, LUA_TFUNCTION);
+    if (count)
+        task_waiter(L);
     for (int i = 1; i <= count; i++) {
         lua_pushvalue(L, i);
         start(L, count + 1);

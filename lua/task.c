@@ -74,6 +74,8 @@ enum rc task_new(struct vm *vm, const struct task_kind *kind, void *owner, struc
     t->done = kind->done;
     t->owner = owner;
     t->ctx = NULL;
+    t->request = 0;
+    t->met_abort = false;
     t->killed = NULL;
     list_append(&vm->tasks, &t->link);
     list_append(&vm->ready, &t->queue);

@@ -36,6 +36,8 @@ struct task {
     void *data;                     /* for cancel */
     lua_CFunction entry;            /* NULL once it has begun */
     struct ctx *ctx;                /* the request that it serves; borrowed, may be NULL */
+    int64_t request;                /* the handle of the one that it was started for; 0 is none */
+    bool met_abort;                 /* an abort error was raised in it */
     void *owner;                    /* for done and check */
     const char *killed;             /* why, in TASK_KILLED; static */
     /* Raises where the task is not to wait, or to go on after a wait: its request is aborted, say.
