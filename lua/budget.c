@@ -18,6 +18,7 @@ static void arm(lua_State *L)
 /* Where the task cannot be killed from here, what catches the error runs one instruction more. */
 static void arm_all(const struct task *t)
 {
+    arm(t->vm->L);
     arm(t->co);
     for (size_t i = 0; i < t->depth; i++)
         arm(t->chain[i]);
@@ -32,7 +33,7 @@ static void on_hook(lua_State *L, lua_Debug *unused)
     lua_sethook(L, NULL, 0, 0);
     if (!t || !is_spent(&vm->budget))
         return;
-    if (t->state != TASK_RUNNING || !task_can_wait(t))
+    if (t->state != TASK_RUNNING || t->killed || !task_can_wait(t))
         arm_all(t);
     task_kill(L, "ran too long without waiting (--max-cpu)");
 }

@@ -3,6 +3,7 @@
 #include "core/log.h"
 #include "http/exchange.h"
 #include "lua/ctx.h"
+#include "lua/fault.h"
 #include "lua/task.h"
 #include "lua/vm.h"
 
@@ -24,8 +25,8 @@ static void push_error(lua_State *L, const struct error *e)
     else if (e->status == LUA_YIELD)
         lua_pushliteral(L, "a C function yielded out of the handler");
     else
-        lua_xmove(e->task->co, L, 1);
-    luaL_tolstring(L, -1, NULL);
+        task_push_error(L, e->task);
+    fault_push_text(L, -1);
 }
 
 /* Whether the message is the abort error, behind positions that it may have got on its way. */
@@ -83,6 +84,23 @@ static void answer(struct ctx *c, struct str page)
         exchange_respond(c->x, 500, page, NULL);
 }
 
+/* Called with the task and the error that closing it has raised. */
+static int l_log_close(lua_State *L)
+{
+    const struct ctx *c = ((const struct task *)lua_touserdata(L, 1))->ctx;
+    fault_push_text(L, 2);
+    enum log_level level = is_abort(L, lua_gettop(L), c) ? LOG_DEBUG : LOG_ERROR;
+    struct str text = str_at(L, -1);
+    log_event(level, "close failed", log_int("conn", (int64_t)c->conn),
+        log_int("stream", c->stream), log_bytes("error", text.p, text.n));
+    return 0;
+}
+
+static void on_close_error(lua_State *L, struct task *t)
+{
+    fault_report(L, l_log_close, t, "close failed");
+}
+
 void failure_handle(struct task *t, int status)
 {
     lua_State *L = t->vm->L;
@@ -97,7 +115,7 @@ void failure_handle(struct task *t, int status)
         log_event(LOG_ERROR, "handler failed", log_int("conn", (int64_t)c->conn),
             log_int("stream", c->stream), log_str("error", "one that cannot be described"));
     }
-    task_close(t);
+    task_close(t, on_close_error);
     answer(c, page);
     lua_settop(L, 0);
 }

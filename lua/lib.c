@@ -2,6 +2,8 @@
 
 #include "core/log.h"
 #include "lua/coroutine.h"
+#include "lua/protected.h"
+#include "lua/warning.h"
 
 #include <lauxlib.h>
 
@@ -68,6 +70,8 @@ void lib_open(lua_State *L, const char *folder)
     set_function(L, "debug", "sethook", NULL);
     set_function(L, "debug", "getregistry", NULL);
     coroutine_open(L);
+    protected_open(L);
+    warning_open(L);
     if (folder)
         set_path(L, folder);
 }

@@ -2,6 +2,7 @@
 
 #include "core/log.h"
 #include "core/mem.h"
+#include "lua/fault.h"
 #include "lua/task.h"
 #include "lua/vm.h"
 
@@ -110,18 +111,37 @@ static int l_fail(lua_State *L)
     if (t->state == TASK_KILLED)
         lua_pushstring(L, t->killed);
     else
-        lua_xmove(t->co, L, 1);
+        task_push_error(L, t);
     lua_rawgeti(L, LUA_REGISTRYINDEX, f->spawn->self);
     lua_pushvalue(L, -2);
     keep_values(L, lua_absindex(L, -2), f->spawn, 1);
     lua_pop(L, 1);
     if (f->silent)
         return 0;
-    const char *error = luaL_tolstring(L, -1, NULL);
+    fault_push_text(L, -1);
     luaL_traceback(L, task_innermost(t), NULL, 0);
-    log_event(LOG_ERROR, "task failed", log_str("error", error),
-        log_str("traceback", lua_tostring(L, -1)));
+    size_t error_len, traceback_len;
+    const char *error = lua_tolstring(L, -2, &error_len);
+    const char *traceback = lua_tolstring(L, -1, &traceback_len);
+    log_event(LOG_ERROR, "task failed", log_bytes("error", error, error_len),
+        log_bytes("traceback", traceback, traceback_len));
     return 0;
+}
+
+/* Called with the task and the error that closing it has raised. */
+static int l_log_close(lua_State *L)
+{
+    size_t len;
+    const struct spawn *s = ((const struct task *)lua_touserdata(L, 1))->owner;
+    fault_push_text(L, 2);
+    const char *text = lua_tolstring(L, -1, &len);
+    log_event(s->cancelled ? LOG_DEBUG : LOG_ERROR, "close failed", log_bytes("error", text, len));
+    return 0;
+}
+
+static void on_close_error(lua_State *L, struct task *t)
+{
+    fault_report(L, l_log_close, t, "close failed");
 }
 
 static void wake_joiners(struct spawn *s)
@@ -143,7 +163,8 @@ static void on_done(struct task *t, int status)
         log_event(LOG_ERROR, "task failed", log_str("error", "one that cannot be described"));
     lua_settop(t->vm->L, 0);
     if (s->failed)
-        task_close(t);
+        task_close(t, on_close_error);
+    lua_settop(t->vm->L, 0);
     s->task = NULL;
     wake_joiners(s);
     luaL_unref(t->vm->L, LUA_REGISTRYINDEX, s->self);
