@@ -3,7 +3,7 @@
 #include "lua/task.h"
 #include "lua/vm.h"
 
-static bool is_spent(const struct budget *b)
+bool budget_is_spent(const struct budget *b)
 {
     return b->limit && b->seen == b->resumes && b->ticks >= b->limit;
 }
@@ -31,7 +31,7 @@ static void on_hook(lua_State *L, lua_Debug *unused)
     struct vm *vm = vm_of(L);
     struct task *t = vm->running;
     lua_sethook(L, NULL, 0, 0);
-    if (!t || !is_spent(&vm->budget))
+    if (!t || !budget_is_spent(&vm->budget))
         return;
     if (t->state != TASK_RUNNING || t->killed || !task_can_wait(t))
         arm_all(t);
@@ -47,6 +47,6 @@ void budget_tick(struct budget *b)
         return;
     }
     b->ticks++;
-    if (is_spent(b))
+    if (budget_is_spent(b))
         arm(L);
 }

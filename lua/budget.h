@@ -11,6 +11,7 @@
 #define LUA_BUDGET_H
 
 #include <lua.h>
+#include <stdbool.h>
 
 struct vm;
 
@@ -24,5 +25,7 @@ struct budget {
 
 /* One tick. Safe in a signal handler. */
 void budget_tick(struct budget *b);
+/* Whether what runs is to be stopped. */
+bool budget_is_spent(const struct budget *b);
 
 #endif

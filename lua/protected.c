@@ -37,12 +37,28 @@ static int l_pcall(lua_State *L)
     return finish(L, lua_pcallk(L, lua_gettop(L) - 2, LUA_MULTRET, 0, 0, finish), 0);
 }
 
+/* Calls the handler. The end of a task is none of its business, and where a hook raises, hooks are
+ * off until the error is caught: nothing would stop a handler that loops. */
+static int l_handle(lua_State *L)
+{
+    const struct vm *vm = vm_of(L);
+    if (vm->running && (vm->running->killed || budget_is_spent(&vm->budget)))
+        return 1;
+    lua_pushvalue(L, lua_upvalueindex(1));
+    lua_insert(L, 1);
+    lua_call(L, 1, 1);
+    return 1;
+}
+
 /* xpcall(f, handler, ...): as pcall; an error is what handler(error) gives. The main state is
  * never yielded out of, and new coroutines take its marks over. */
 static int l_xpcall(lua_State *L)
 {
     int args = lua_gettop(L) - 2;
     luaL_checktype(L, 2, LUA_TFUNCTION);
+    lua_pushvalue(L, 2);
+    lua_pushcclosure(L, l_handle, 1);
+    lua_replace(L, 2);
     lua_pushboolean(L, 1);
     lua_pushvalue(L, 1);
     lua_rotate(L, 3, 2);
