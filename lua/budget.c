@@ -24,7 +24,8 @@ static void arm_all(const struct task *t)
         arm(t->chain[i]);
 }
 
-/* A hook may be left over from a resume that ended as it was set: it then does nothing. */
+/* A hook may be left over from a resume that ended as it was set: it then does nothing. Lua turns
+ * hooks off while one runs, and on again when it returns or its error is caught. */
 static void on_hook(lua_State *L, lua_Debug *unused)
 {
     (void)unused;
@@ -35,6 +36,8 @@ static void on_hook(lua_State *L, lua_Debug *unused)
         return;
     if (t->state != TASK_RUNNING || t->killed || !task_can_wait(t))
         arm_all(t);
+    if (L != vm->L)
+        vm_set_mark(L, VM_NO_HOOKS, true);
     task_kill(L, "ran too long without waiting (--max-cpu)");
 }
 

@@ -51,7 +51,6 @@ static int drive(lua_State *L, lua_State *co, int args)
     task_leave(t);
     if (status == LUA_OK || status == LUA_YIELD)
         return take_results(L, co, results);
-    task_go_on_dying(L);
     lua_xmove(co, L, 1);
     return FAILED;
 }
@@ -77,6 +76,8 @@ static int finish_resume(lua_State *L, int outcome)
 {
     if (outcome == WAITS)
         return lua_yieldk(L, 0, 0, k_resume);
+    if (outcome == FAILED)
+        task_go_on_dying(L);
     lua_pushboolean(L, outcome != FAILED);
     int count = outcome == FAILED ? 1 : outcome;
     lua_insert(L, -(count + 1));

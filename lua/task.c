@@ -89,8 +89,9 @@ static void retire(struct task *t)
     list_remove(&t->queue);
     list_remove(&t->link);
     lua_settop(t->co, 0);
-    /* Lua keeps looking for a message handler where a coroutine has yielded out of an xpcall. */
-    if (t->vm->spare_count >= SPARE_MAX || vm_has_mark(t->co, VM_HANDLER)) {
+    /* A coroutine that has yielded out of an xpcall, or may have lost its hooks, isn't used again.
+     */
+    if (t->vm->spare_count >= SPARE_MAX || vm_has_mark(t->co, VM_HANDLER | VM_NO_HOOKS)) {
         free_task(t);
         return;
     }

@@ -52,10 +52,11 @@ void vm_free(struct vm *vm);
  * whose lowest bits are marks.
  */
 enum vm_mark {
-    VM_WAITING = 1, /* the coroutine is in a wait of its task's */
-    VM_HANDLER = 2, /* it is in an xpcall: Lua knows a message handler by its place on the stack */
-    VM_CLOSED = 4,  /* it is resumed to leave its xpcalls, and then closed */
-    VM_MARKS = 7
+    VM_WAITING = 1,  /* the coroutine is in a wait of its task's */
+    VM_HANDLER = 2,  /* it is in an xpcall: Lua knows a message handler by its place on the stack */
+    VM_CLOSED = 4,   /* it is resumed to leave its xpcalls, and then closed */
+    VM_NO_HOOKS = 8, /* a hook has raised in it: hooks are off until a pcall catches that */
+    VM_MARKS = 15
 };
 
 static inline uintptr_t *vm_word(lua_State *L)
@@ -69,7 +70,7 @@ static inline struct vm *vm_of(lua_State *L)
     return (struct vm *)(*vm_word(L) & ~(uintptr_t)VM_MARKS);
 }
 
-static inline bool vm_has_mark(lua_State *co, enum vm_mark mark)
+static inline bool vm_has_mark(lua_State *co, unsigned mark)
 {
     return *vm_word(co) & mark;
 }

@@ -105,3 +105,17 @@ def test_task_that_loops_is_ended(start, connect):
         end"""
     server = start({"spawn.lua": script}, "--max-cpu", "0.1")
     assert "ran too long without waiting" in connect(server.https).fetch("/spawn").text
+
+
+def test_loop_in_a_callback_of_a_c_function(start, connect):
+    """A hook that raises leaves its coroutine without hooks; the next request has them."""
+    script = """return function(ctx)
+            local t = {} for i = 1, 50 do t[i] = i end
+            if ctx.query then table.sort(t, function() while true do end end) end
+            while true do end
+        end"""
+    server = start({"loop.lua": script, "hello.lua": HELLO}, "--max-cpu", "0.1")
+    client = connect(server.https)
+    for path in ("/loop?sort", "/loop", "/loop?sort", "/loop"):
+        assert client.fetch(path).status == 500
+    assert client.fetch("/hello").text == "hello"
