@@ -8,6 +8,8 @@ bool budget_is_spent(const struct budget *b)
     return b->limit && b->seen == b->resumes && b->ticks >= b->limit;
 }
 
+static const char too_long[] = "ran too long without waiting (--max-cpu)";
+
 static void on_hook(lua_State *L, lua_Debug *unused);
 
 static void arm(lua_State *L)
@@ -24,6 +26,14 @@ static void arm_all(const struct task *t)
         arm(t->chain[i]);
 }
 
+/* The first __close that runs too long costs itself alone, and not those that follow. */
+static void forgive_once(struct task *t)
+{
+    t->overran = true;
+    t->killed = too_long;
+    t->vm->budget.resumes++;
+}
+
 /* A hook may be left over from a resume that ended as it was set: it then does nothing. Lua turns
  * hooks off while one runs, and on again when it returns or its error is caught. */
 static void on_hook(lua_State *L, lua_Debug *unused)
@@ -34,11 +44,13 @@ static void on_hook(lua_State *L, lua_Debug *unused)
     lua_sethook(L, NULL, 0, 0);
     if (!t || !budget_is_spent(&vm->budget))
         return;
-    if (t->state != TASK_RUNNING || t->killed || !task_can_wait(t))
+    if (t->state == TASK_CLOSING && !t->overran)
+        forgive_once(t);
+    else if (t->state != TASK_RUNNING || t->killed || !task_can_wait(t))
         arm_all(t);
     if (L != vm->L)
         vm_set_mark(L, VM_NO_HOOKS, true);
-    task_kill(L, "ran too long without waiting (--max-cpu)");
+    task_kill(L, too_long);
 }
 
 void budget_tick(struct budget *b)

@@ -75,6 +75,7 @@ enum rc task_new(struct vm *vm, const struct task_kind *kind, void *owner, struc
     t->owner = owner;
     t->ctx = NULL;
     t->killed = NULL;
+    t->overran = false;
     list_append(&vm->tasks, &t->link);
     list_append(&vm->ready, &t->queue);
     live.tasks++;

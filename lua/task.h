@@ -38,6 +38,7 @@ struct task {
     struct ctx *ctx;                /* the request that it serves; borrowed, may be NULL */
     void *owner;                    /* for done and check */
     const char *killed;             /* why it is to end, whatever catches errors; static */
+    bool overran;                   /* what closes it has passed the CPU budget once */
     /* Raises where the task is not to wait, or to go on after a wait: its request is aborted, say.
      */
     void (*check)(lua_State *L, struct task *t);
