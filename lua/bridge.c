@@ -58,7 +58,7 @@ static void finish_request(struct task *t, int status)
         failure_handle(t, status);
     else if (complete(c))
         failure_short_body(c);
-    ctx_call_callbacks(t->vm->L, c);
+    ctx_call_callbacks_at_end(c);
     if (c->x)
         exchange_detach(c->x);
     ctx_free(c);

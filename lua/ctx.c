@@ -6,6 +6,7 @@
 #include "core/mem.h"
 #include "http/exchange.h"
 #include "lua/ctx_functions.h"
+#include "lua/fault.h"
 #include "lua/task.h"
 #include "lua/vm.h"
 
@@ -121,16 +122,21 @@ bool ctx_is_abort_error(const struct task *t, const char *text)
     return t->met_abort && strstr(text, ABORT_ERROR);
 }
 
-static void log_callback_error(lua_State *L, const struct ctx *c)
+/* Called with the request and the error of one of its callbacks. */
+static int l_log_callback(lua_State *L)
 {
-    const char *error = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : luaL_typename(L, -1);
+    size_t len;
+    const struct ctx *c = lua_touserdata(L, 1);
+    fault_push_text(L, 2);
+    const char *text = lua_tolstring(L, -1, &len);
     log_event(LOG_ERROR, "on_abort failed", log_int("conn", (int64_t)c->conn),
-        log_int("stream", c->stream), log_str("error", error));
+        log_int("stream", c->stream), log_bytes("error", text, len));
+    return 0;
 }
 
 void ctx_call_callbacks(lua_State *L, struct ctx *c)
 {
-    if (!c->aborted || c->callbacks == LUA_NOREF || !lua_checkstack(L, 4))
+    if (!c->aborted || c->callbacks == LUA_NOREF || !lua_checkstack(L, 8))
         return;
     int callbacks = c->callbacks;
     c->callbacks = LUA_NOREF;
@@ -141,11 +147,23 @@ void ctx_call_callbacks(lua_State *L, struct ctx *c)
         lua_rawgeti(L, -1, i);
         lua_pushstring(L, c->reason);
         if (lua_pcall(L, 1, 0, 0)) {
-            log_callback_error(L, c);
+            fault_report(L, l_log_callback, c, "on_abort failed");
             lua_pop(L, 1);
         }
     }
     lua_pop(L, 1);
+}
+
+static int l_call_callbacks(lua_State *L)
+{
+    ctx_call_callbacks(L, lua_touserdata(L, 1));
+    return 0;
+}
+
+void ctx_call_callbacks_at_end(struct ctx *c)
+{
+    if (c->callbacks != LUA_NOREF && !vm_call(c->vm, l_call_callbacks, c, 0))
+        lua_pop(c->vm->L, 1);
 }
 
 void ctx_check(lua_State *L, struct ctx *c)

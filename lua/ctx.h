@@ -63,8 +63,11 @@ void ctx_free(struct ctx *c);
 void ctx_push(lua_State *L, struct ctx *c);
 /* Detaches c from its exchange, which may be freed then, and wakes what waits. */
 void ctx_abort(struct ctx *c, const char *reason);
-/* Calls and drops the on_abort functions, if c is aborted. Their errors are logged. [-0, +0] */
+/* Calls and drops the on_abort functions, if c is aborted. Their errors are logged. [-0, +0, may
+ * longjmp] */
 void ctx_call_callbacks(lua_State *L, struct ctx *c);
+/* The same outside of Lua. */
+void ctx_call_callbacks_at_end(struct ctx *c);
 
 /* For the files that implement ctx functions. */
 

@@ -96,6 +96,8 @@ int32_t wire_begin(struct wire *w, const char *method, const char *path, const c
 void wire_send(struct wire *w, int32_t stream, const char *data, size_t n);
 void wire_end(struct wire *w, int32_t stream);
 void wire_end_with_trailers(struct wire *w, int32_t stream, const char *trailers);
+/* Makes room for another upload, once the stream is over. */
+void wire_forget(struct wire *w, int32_t stream);
 void wire_reset(struct wire *w, int32_t stream, uint32_t code);
 /* Credit for n bytes on a stream, or on the connection (0). */
 void wire_credit(struct wire *w, int32_t stream, int32_t n);
