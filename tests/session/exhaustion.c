@@ -68,10 +68,12 @@ static const struct call {
     {"mt.all", "local a, b, c = mt.all(function() mt.sleep(0) return 1 end,\n"
                "    function() return 2, 3 end, function() mt.sleep(0) return 3 end)\n"
                "assert(a + b + c == 6) pcall(mt.all, function() mt.sleep(60) end, error)"},
+    {"mt.load_error", "mt.load_error()"},
     {"mt.now", "ctx.own = mt.now()"},
     {"mt.sleep", "mt.sleep(0) mt.sleep(0.0001)"},
     {"mt.spawn", "mt.spawn(function(...) mt.sleep(0) ctx.own = {...} end, 1, 'x', {})\n"
                  "mt.spawn(error, 'alone')"},
+    {"mt.watch", "for i = 1, 40 do mt.watch('file' .. i) end"},
     {"runtime.pcall", "for _ = 1, 5 do pcall(pcall, error, {}) end pcall(ctx.body, ctx, 1)"},
     {"runtime.print", "print('a', 1, {}, ('x'):rep(3000))"},
     {"runtime.warn", "warn('a', ('b'):rep(3000))"},
