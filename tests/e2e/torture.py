@@ -94,15 +94,16 @@ KINDS = {
     "fail_late": Kind("ctx:write('x') ctx:flush() error('late')", 5,
                       lambda response, query: response.reset == 2),
     "hoard": Kind("""
+        local piece = ('x'):rep(1 << 10):rep(1 << 10)
         local ok, problem = pcall(function()
-            for i = 1, math.huge do hoard = {hoard, ('x'):rep(1 << 21) .. i} end
+            for i = 1, math.huge do hoard = {hoard, piece .. i} end
         end)
         hoard = nil
         collectgarbage()
         ctx:text(tostring(ok) .. ' ' .. problem)""", 1, says("false not enough memory")),
     "hoard_fail": Kind("""
-        local hoard
-        for i = 1, math.huge do hoard = {hoard, ('x'):rep(1 << 21) .. i} end""", 1, fails),
+        local hoard, piece = nil, ('x'):rep(1 << 10):rep(1 << 10)
+        for i = 1, math.huge do hoard = {hoard, piece .. i} end""", 1, fails),
     "leak": Kind("leaks = {leaks, ('x'):rep(10000) .. ctx.id} ctx:text('leaked')", 10,
                  says("leaked")),
     "reset": Kind("""
