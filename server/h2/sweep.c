@@ -22,7 +22,7 @@ static void expire(struct h2_stream *st, int status, const char *timeout)
     exchange_expire(&st->exchange, status);
 }
 
-static void sweep_stream(struct h2_stream *st, const struct h2_limits *limits, double seconds)
+static void sweep_stream(struct h2_stream *st, const struct http_limits *limits, double seconds)
 {
     struct exchange *x = &st->exchange;
     if (st->received || !x->wants_body)
@@ -45,13 +45,13 @@ void h2_sweep(struct session *base, double seconds)
         struct h2_stream *st = container_of(node, struct h2_stream, link);
         next = node->next;
         if (!st->closed && !st->reset && !st->exchange.reset_wanted)
-            sweep_stream(st, s->limits, seconds);
+            sweep_stream(st, s->common, seconds);
     }
     if (!s->greeted && passes(&s->preface_seconds, seconds, s->limits->preface_timeout))
         h2_judge(
             s, ERROR_SETTINGS_TIMEOUT, "session timed out", log_str("limit", "preface-timeout"));
     if (frames_in_block(&s->frames) &&
-        passes(&s->header_seconds, seconds, s->limits->header_timeout))
+        passes(&s->header_seconds, seconds, s->common->header_timeout))
         h2_judge(
             s, ERROR_ENHANCE_YOUR_CALM, "session timed out", log_str("limit", "header-timeout"));
 }

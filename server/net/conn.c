@@ -7,6 +7,7 @@
 #include "core/mem.h"
 #include "h2/session.h"
 #include "http/exchange.h"
+#include "http/limits.h"
 #include "http/session.h"
 #include "net/address.h"
 #include "net/tls.h"
@@ -276,7 +277,7 @@ static void shake_hands(struct conn *c)
     fill_peer(c);
     if (c->has_tls && !tls_info(&c->transport).alpn)
         refuse_protocol(c);
-    else if (h2_session_new(&c->host, c->loop->limits->h2, &c->session))
+    else if (h2_session_new(&c->host, c->loop->limits->http, c->loop->limits->h2, &c->session))
         conn_close(c, "connection lost");
     else if (c->loop->going)
         conn_shut_down(c);
@@ -414,7 +415,7 @@ static const char *timeout_passed(const struct conn *c, double now)
         return "linger";
     if (c->state == CONN_HANDSHAKE && passes(in_state, limits->handshake_timeout))
         return "handshake-timeout";
-    if (c->backlog.len && passes(now - c->taken, limits->h2->write_timeout))
+    if (c->backlog.len && passes(now - c->taken, limits->http->write_timeout))
         return "write-timeout";
     return NULL;
 }
