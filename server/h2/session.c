@@ -101,6 +101,7 @@ struct h2_stream *h2_stream_new(struct h2_session *s, int32_t id)
     exchange_init(&st->exchange, &exchange_host, s->base.host->peer, s->base.host->handler,
         body_max(s->common));
     st->exchange.stream = (uint32_t)id;
+    st->exchange.request.protocol = "HTTP/2";
     st->session = s;
     st->header_bytes = st->header_fields = 0;
     st->age = st->starved_seconds = st->stuck_seconds = NOT_WAITED;
@@ -173,6 +174,20 @@ static enum rc receive(struct session *base, const uint8_t *data, size_t n)
         h2_judge(
             s, ERROR_ENHANCE_YOUR_CALM, "limit reached", log_str("limit", "max-queued-frames"));
     return s->judged ? RC_PROTOCOL : RC_OK;
+}
+
+/* nghttp2 takes all there is: the windows bound it. */
+static bool wants_input(const struct session *base)
+{
+    (void)base;
+    return true;
+}
+
+/* RFC 9113 has no half-closed connection: who can't be heard has lost its streams. */
+static bool end_input(struct session *base)
+{
+    (void)base;
+    return false;
 }
 
 static void output_dirty(struct h2_session *s)
@@ -278,6 +293,8 @@ static void free_session(struct session *base, const char *reason)
 
 static const struct session_ops session_ops = {
     .recv = receive,
+    .wants_input = wants_input,
+    .end_input = end_input,
     .fill = fill,
     .is_over = is_over,
     .is_idle = is_idle,

@@ -11,10 +11,9 @@
 #include "http/exchange.h"
 #include "http/limits.h"
 #include "http/session.h"
+#include "http/waited.h"
 
 #include <nghttp2/nghttp2.h>
-
-enum { NOT_WAITED = -1 }; /* in place of the seconds that something waited */
 
 struct h2_session {
     struct session base;

@@ -160,7 +160,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct stage s = {.handler = {&ops}, .peer = {.protocol = "HTTP/2"}};
+    struct stage s = {.handler = {&ops}};
     uint64_t blocks = mem_stats()->blocks;
     log_configure(LOG_ERROR + 1, LOG_TEXT);
     list_init(&s.waiting);

@@ -18,7 +18,7 @@ static const struct vm_options vm_options = {.body_limit = 1 << 20};
 static struct wire wire;
 static uint64_t blocks_at_start;
 
-static const struct peer peer = {.remote = "127.0.0.1:51234", .conn = 7, .protocol = "HTTP/2"};
+static const struct peer peer = {.remote = "127.0.0.1:51234", .conn = 7};
 
 /* Turns. */
 
