@@ -272,7 +272,7 @@ static bool wants_length(const struct response *r)
     if (r->answers_head && r->written == 0)
         return false;
     return r->state == RESPONSE_FINISHED && !r->length_set && r->status != 204 &&
-           r->status != 304 && !has_trailers(r);
+           r->status != 304 && !(r->trailers.count && response_supports_trailers(r));
 }
 
 static enum rc add_length(struct response *r)
