@@ -29,7 +29,7 @@ bool response_supports_trailers(const struct response *r)
 {
     if (r->framing == FRAMING_OWN)
         return true;
-    return r->framing == FRAMING_CHUNKS && r->trailers_accepted && !r->length_set && has_content(r);
+    return r->framing == FRAMING_CHUNKS && r->trailers_accepted && !r->length_set;
 }
 
 static bool has_trailers(const struct response *r)
