@@ -139,10 +139,11 @@ static void Expect_SomethingElse_417(void **state)
     (void)state;
     struct wire *w = open_1("note('ran')");
     wire_say(w, "GET / HTTP/1.1\nhost: a\nexpect: a-miracle\n\n");
-    wire_expect_text(w, "HTTP/1.1 417 Expectation Failed\n"
+    wire_expect_last(w, "HTTP/1.1 417 Expectation Failed\n"
                         "content-type: text/plain; charset=utf-8\n"
                         "date: now\n"
                         "content-length: 19\n"
+                        "connection: close\n"
                         "\n"
                         "Expectation Failed\\n");
     wire_expect_notes(w, "");
