@@ -5,9 +5,11 @@
 #include "core/mem.h"
 #include "core/version.h"
 #include "lua/bridge.h"
+#include "lua/config.h"
 #include "net/address.h"
 #include "net/tls.h"
 #include "proc/options.h"
+#include "proc/options_help.h"
 #include "proc/worker.h"
 
 #include <stdio.h>
@@ -55,8 +57,8 @@ static int open_socket(struct server *s, const char *url)
 static int open_sockets(struct server *s)
 {
     int status = 0;
-    for (int i = 0; !status && i < s->options.listen_count; i++)
-        status = open_socket(s, s->options.listen[i]);
+    for (int i = 0; !status && i < s->options.listen.count; i++)
+        status = open_socket(s, s->options.listen.items[i]);
     return status;
 }
 
@@ -137,6 +139,7 @@ static void free_parts(struct server *s)
         tls_free(s->tls);
     for (int i = 0; i < s->socket_count; i++)
         close(s->sockets[i]);
+    options_fini(&s->options);
     mem_trim();
 }
 
@@ -159,8 +162,9 @@ int main(int argc, char **argv)
 {
     static struct server server;
     char why[OPTIONS_WHY];
-    if (options_parse(argc, argv, &server.options, why))
-        return complain(why, EXIT_USAGE);
+    enum rc rc = options_parse(argc, argv, config_read, &server.options, why);
+    if (rc)
+        return complain(why, rc == RC_INVALID ? EXIT_USAGE : EXIT_FAILED);
     if (server.options.help) {
         options_help();
         return 0;
