@@ -6,6 +6,7 @@
 #include "core/version.h"
 #include "lua/bridge.h"
 #include "lua/config.h"
+#include "net/access_log.h"
 #include "net/address.h"
 #include "net/tls.h"
 #include "proc/options.h"
@@ -20,6 +21,7 @@ enum { EXIT_FAILED = 1, EXIT_USAGE = 2 };
 struct server {
     struct options options;
     struct tls *tls;
+    struct access_log *access_log;
     int sockets[OPTIONS_MANY];
     bool secure[OPTIONS_MANY];
     int socket_count;
@@ -75,6 +77,18 @@ static int make_tls(struct server *s)
     return 0;
 }
 
+static int open_access_log(struct server *s)
+{
+    const struct options *o = &s->options;
+    char why[ACCESS_LOG_WHY];
+    if (!o->access_log)
+        return 0;
+    if (access_log_open(o->access_log, o->access_log_format, &s->access_log, why))
+        return complain(why, EXIT_FAILED);
+    worker_log_access(&s->worker, s->access_log);
+    return 0;
+}
+
 /* One line with every address that is really bound. */
 static void log_ready(const struct server *s)
 {
@@ -108,6 +122,8 @@ static int serve(struct server *s)
     int status = open_sockets(s);
     if (!status)
         status = make_tls(s);
+    if (!status)
+        status = open_access_log(s);
     if (status)
         return status;
     for (int i = 0; i < s->socket_count; i++)
@@ -137,6 +153,8 @@ static void free_parts(struct server *s)
         bridge_free(s->bridge);
     if (s->tls)
         tls_free(s->tls);
+    if (s->access_log)
+        access_log_close(s->access_log);
     for (int i = 0; i < s->socket_count; i++)
         close(s->sockets[i]);
     options_fini(&s->options);

@@ -8,6 +8,7 @@
 #include "h2/session.h"
 #include "http/exchange.h"
 #include "http/session.h"
+#include "net/access_log.h"
 #include "net/address.h"
 #include "net/tls.h"
 
@@ -366,6 +367,7 @@ enum rc conn_open(struct loop *l, int fd, struct tls *tls, const struct sockaddr
         goto fail;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
     c->peer.conn = ++l->opened;
+    c->peer.observer = access_log_observer(l->access_log);
     address_format(sa, len, c->peer.remote);
     c->host = (struct session_host){.dirty = on_session_dirty,
         .alarm = on_session_alarm,

@@ -12,6 +12,7 @@
 #include "core/rc.h"
 #include "core/setting.h"
 #include "h2/session.h"
+#include "net/access_log.h"
 #include "net/loop.h"
 #include "net/tls.h"
 
@@ -41,6 +42,8 @@ struct options {
     const char *config;  /* a file; NULL for none */
     enum log_level log_level;
     enum log_format log_format;
+    const char *access_log; /* a file, or "-"; NULL for none */
+    enum access_log_format access_log_format;
     struct net_limits net; /* but for its h2, which is the next */
     struct h2_limits h2;
     double max_cpu;         /* seconds */

@@ -9,6 +9,7 @@
 
 static const char *const log_levels[] = {"debug", "info", "warn", "error", NULL};
 static const char *const log_formats[] = {"text", "json", NULL};
+static const char *const access_log_formats[] = {"combined", "json", NULL};
 
 const struct definition options_table[] = {
     {OPTIONS_OPERAND, "scripts", 0, OPTIONS_TEXT, FIELD(scripts), "FILE.lua | DIR",
@@ -39,6 +40,10 @@ const struct definition options_table[] = {
         "debug, info, warn or error; with dev it is debug unless given", log_levels},
     {OPTIONS_SERVER, "log-format", 0, OPTIONS_CHOICE, FIELD(log_format), "FORMAT", "text or json",
         log_formats},
+    {OPTIONS_SERVER, "access-log", 0, OPTIONS_TEXT, FIELD(access_log), "FILE",
+        "a line for each request is appended there; - is standard output", NULL},
+    {OPTIONS_SERVER, "access-log-format", 0, OPTIONS_CHOICE, FIELD(access_log_format), "FORMAT",
+        "combined or json", access_log_formats},
     {OPTIONS_SERVER, "grace", 0, OPTIONS_SECONDS, FIELD(grace), "SECONDS",
         "how long requests may take to finish at shutdown", NULL},
 
