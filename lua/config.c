@@ -76,7 +76,7 @@ static void take_list(lua_State *L, struct setting *s)
     for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1))
         keys++;
     if (keys != n)
-        luaL_error(L, "%s is a text or a list of texts, not a table with keys", s->name);
+        luaL_error(L, "%s is a text, or a list of texts without gaps and other keys", s->name);
     const char **texts = lua_newuserdatauv(L, (n + 1) * sizeof *texts, 0);
     for (size_t i = 0; i < n; i++) {
         if (lua_rawgeti(L, -2, (lua_Integer)i + 1) != LUA_TSTRING)
