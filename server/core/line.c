@@ -29,6 +29,14 @@ void line_put_text(struct line *l, const char *text)
     line_put(l, text, strlen(text));
 }
 
+void line_put_number(struct line *l, uint64_t number, int digits)
+{
+    char text[20], *first = text + sizeof text;
+    for (; number || digits > 0; number /= 10, digits--)
+        *--first = (char)('0' + number % 10);
+    line_put(l, first, (size_t)(text + sizeof text - first));
+}
+
 void line_put_format(struct line *l, const char *fmt, ...)
 {
     char piece[64];

@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 enum { LINE_MAX_BYTES = 65536 };
 
@@ -28,6 +29,8 @@ static inline size_t line_room(const struct line *l)
 
 void line_put(struct line *l, const char *text, size_t n);
 void line_put_text(struct line *l, const char *text);
+/* A whole number, of so many digits at the least. */
+void line_put_number(struct line *l, uint64_t number, int digits);
 /* At most 63 bytes. */
 __attribute__((format(printf, 2, 3))) void line_put_format(struct line *l, const char *fmt, ...);
 /* Escaped, and cut between characters; a byte that is no UTF-8 is escaped as Latin-1. */

@@ -30,13 +30,21 @@ static struct str grpc_status(const struct exchange *x)
 /* A number's fraction must not be in the locale's language. */
 static void put_seconds(struct line *l, double seconds)
 {
-    unsigned long long micro = seconds > 0 ? (unsigned long long)(seconds * 1e6 + 0.5) : 0;
-    line_put_format(l, "%llu.%06llu", micro / 1000000, micro % 1000000);
+    uint64_t micro = seconds > 0 ? (uint64_t)(seconds * 1e6 + 0.5) : 0;
+    line_put_number(l, micro / 1000000, 1);
+    line_put(l, ".", 1);
+    line_put_number(l, micro % 1000000, 6);
 }
 
 static double duration(const struct exchange *x)
 {
     return clock_monotonic() - x->began;
+}
+
+static void put_number(struct line *l, const char *before, uint64_t number)
+{
+    line_put_text(l, before);
+    line_put_number(l, number, 1);
 }
 
 /* Combined. */
@@ -84,7 +92,8 @@ static void put_request(struct line *l, const struct exchange *x)
     put_hex(l, cut(r->path));
     line_put_text(l, r->query.p ? "?" : "");
     put_hex(l, cut(r->query));
-    line_put_format(l, " %s\" ", x->peer->protocol);
+    line_put_text(l, " ");
+    line_put_text(l, x->peer->protocol);
 }
 
 void access_line_combined(struct line *l, const struct exchange *x)
@@ -92,18 +101,20 @@ void access_line_combined(struct line *l, const struct exchange *x)
     struct str status = grpc_status(x);
     line_init(l, 1);
     put_host(l, x->peer->remote);
-    line_put_format(l, " - - [%s] ", clock_log_date());
+    line_put_text(l, " - - [");
+    line_put_text(l, clock_log_date());
+    line_put_text(l, "] ");
     put_request(l, x);
     if (x->response.head_handed)
-        line_put_format(l, "%d", x->response.status);
+        put_number(l, "\" ", (uint64_t)x->response.status);
     else
-        line_put_text(l, "-");
-    line_put_format(l, " %llu", (unsigned long long)response_sent(&x->response));
+        line_put_text(l, "\" -");
+    put_number(l, " ", response_sent(&x->response));
     put_text(l, " \"", request_field(x, STR("referer")), "\"");
     put_text(l, " \"", request_field(x, STR("user-agent")), "\" duration=");
     put_seconds(l, duration(x));
-    line_put_format(l, " conn=%llu", (unsigned long long)x->peer->conn);
-    line_put_format(l, " stream=%u", x->stream);
+    put_number(l, " conn=", x->peer->conn);
+    put_number(l, " stream=", x->stream);
     if (x->cut_by)
         put_text(l, " reset=\"", str_of(x->cut_by), "\"");
     if (status.p)
@@ -113,9 +124,9 @@ void access_line_combined(struct line *l, const struct exchange *x)
 
 /* JSON. */
 
-static void put_member(struct line *l, const char *name, struct str s)
+static void put_member(struct line *l, const char *before, struct str s)
 {
-    line_put_format(l, ",\"%s\":", name);
+    line_put_text(l, before);
     if (s.p)
         line_put_quoted(l, s.p, s.n);
     else
@@ -136,10 +147,10 @@ static void put_target(struct line *l, const struct request *r)
 static void put_status(struct line *l, const struct response *r)
 {
     if (r->head_handed)
-        line_put_format(l, ",\"status\":%d", r->status);
+        put_number(l, ",\"status\":", (uint64_t)r->status);
     else
         line_put_text(l, ",\"status\":null");
-    line_put_format(l, ",\"bytes\":%llu", (unsigned long long)response_sent(r));
+    put_number(l, ",\"bytes\":", response_sent(r));
 }
 
 void access_line_json(struct line *l, const struct exchange *x)
@@ -149,21 +160,21 @@ void access_line_json(struct line *l, const struct exchange *x)
     line_put_text(l, "{\"time\":\"");
     line_put_time(l);
     line_put_text(l, "\"");
-    put_member(l, "remote", str_of(x->peer->remote));
-    put_member(l, "method", cut(x->request.method));
+    put_member(l, ",\"remote\":", str_of(x->peer->remote));
+    put_member(l, ",\"method\":", cut(x->request.method));
     put_target(l, &x->request);
-    put_member(l, "protocol", str_of(x->peer->protocol));
+    put_member(l, ",\"protocol\":", str_of(x->peer->protocol));
     put_status(l, &x->response);
-    put_member(l, "referer", request_field(x, STR("referer")));
-    put_member(l, "user_agent", request_field(x, STR("user-agent")));
+    put_member(l, ",\"referer\":", request_field(x, STR("referer")));
+    put_member(l, ",\"user_agent\":", request_field(x, STR("user-agent")));
     line_put_text(l, ",\"duration\":");
     put_seconds(l, duration(x));
-    line_put_format(l, ",\"conn\":%llu", (unsigned long long)x->peer->conn);
-    line_put_format(l, ",\"stream\":%u", x->stream);
+    put_number(l, ",\"conn\":", x->peer->conn);
+    put_number(l, ",\"stream\":", x->stream);
     if (x->cut_by)
-        put_member(l, "reset", str_of(x->cut_by));
+        put_member(l, ",\"reset\":", str_of(x->cut_by));
     if (status.p)
-        put_member(l, "grpc_status", status);
+        put_member(l, ",\"grpc_status\":", status);
     line_put_text(l, "}");
     l->text[l->len++] = '\n';
 }
