@@ -16,6 +16,7 @@ struct target {
 };
 
 static const char no_memory[] = "is more than memory holds";
+static const char is_empty[] = "is not empty";
 
 static const char *set_switch(const struct target *t, const struct setting *s)
 {
@@ -59,6 +60,8 @@ static const char *set_text(const struct target *t, const struct setting *s)
 {
     if (s->kind != SETTING_TEXT)
         return "is a text";
+    if (!*s->text)
+        return is_empty;
     const char *kept = keep(t->options, s->text);
     if (!kept)
         return no_memory;
@@ -71,6 +74,8 @@ static const char *append(const struct target *t, const char *text)
     struct options_list *list = t->field;
     if (list->count == OPTIONS_MANY)
         return "is at most 16 values";
+    if (!*text)
+        return is_empty;
     list->items[list->count] = keep(t->options, text);
     return list->items[list->count++] ? NULL : no_memory;
 }

@@ -357,6 +357,8 @@ static void File_WrongSettings_AreNamed(void **state)
     check_setting(number("scripts", 1), "scripts is a text, not 1");
     check_setting(texts("scripts", two, 2), "scripts is a text, not a list");
     check_setting(texts("listen", none, 0), "listen is a text or a list of texts, not a list");
+    check_setting(text("scripts", ""), "scripts is not empty, not \"\"");
+    check_setting(text("listen", ""), "listen is not empty, not \"\"");
     check_setting(number("listen", 80), "listen is a text or a list of texts, not 80");
     check_setting(number("log-format", 1), "log-format is one of text, json, not 1");
     check_setting((struct setting){.name = "dev", .kind = SETTING_OTHER, .type = "function"},
