@@ -68,6 +68,7 @@ struct exchange {
     bool wants_body;   /* the handler waits for the request's body */
     bool reset_wanted; /* a reset with reset_code is to go out */
     uint32_t reset_code;
+    /* For the peer's observer; 0 and NULL where there is none. */
     double began;       /* of clock_monotonic, when its head was complete; 0 before that */
     const char *cut_by; /* what cut it short: a code's name, "timeout"…; NULL for nothing */
     struct arena arena;

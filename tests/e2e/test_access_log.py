@@ -9,7 +9,7 @@ import pytest
 
 from handlers import PARK
 from rawframes import END_HEADERS, END_STREAM, RawClient, data, frame
-from server import ANY_PORT, PATIENCE, PROGRAM, run
+from server import ANY_PORT, PATIENCE, PROGRAM, ROOT, run
 
 SCRIPTS = {
     "hello.lua": "return function(ctx) ctx:text('hello') end",
@@ -94,6 +94,13 @@ def check(entry, **expected):
 
 
 # Formats.
+
+def test_the_lines_of_the_documents_have_the_form():
+    text = (ROOT / "docs/configuration.md").read_text()
+    combined = re.findall(r"^    (127\.0\.0\.1 .*)$", text, re.M)
+    assert len(combined) == 3 and all(map(COMBINED.fullmatch, combined))
+    assert json.loads(re.search(r'^    (\{"time".*)$', text, re.M)[1])["protocol"] == "HTTP/2"
+
 
 def test_combined(logged, log, connect):
     client = connect(logged().https)
