@@ -40,7 +40,7 @@ static void on_start(struct handler *h, struct exchange *x)
 static const struct exchange_host host = {ignore, ignore_consumed, ignore};
 static const struct handler_ops ops = {.start = on_start};
 static struct handler handler = {&ops};
-static struct peer peer = {.conn = 7, .protocol = "HTTP/2"};
+static struct peer peer = {.conn = 7};
 static struct exchange exchange;
 
 static struct exchange *begin(struct str target)
@@ -50,6 +50,7 @@ static struct exchange *begin(struct str target)
     peer.observer = access_log_observer(a);
     exchange_init(x, &host, &peer, &handler, 1000);
     x->stream = 3;
+    x->request.protocol = "HTTP/2";
     x->request.method = STR("GET");
     x->request.ended = true;
     request_set_target(&x->request, target);
