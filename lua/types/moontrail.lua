@@ -242,7 +242,7 @@ function moontrail.now() end
 function moontrail.load_error() end
 
 ---Loads the scripts anew when this file changes too: a template, say.
----@param path string
+---@param path string the file, which need not exist
 function moontrail.watch(path) end
 
 ---Runs `fn(...)` as a task of its own, beside the handler, and returns the task.

@@ -15,7 +15,7 @@ void options_init(struct options *o)
         .log_level = LOG_INFO,
         .log_format = LOG_TEXT,
         .grace = 30,
-        .max_cpu = 0.15,
+        .max_cpu = 0.1,
         .load_timeout = 10,
         .max_vm_memory = 512,
         .max_generations = 8,
