@@ -67,8 +67,8 @@ local ctx = {}
 ---@return string protocol `"HTTP/2"`, `"HTTP/1.1"` or `"HTTP/1.0"`
 function ctx:protocol() end
 
----Whether trailers may be appended: true on HTTP/2; on HTTP/1.1 where the request says `TE: trailers`
----and no `content-length` is set.
+---Whether trailers may be appended: true on HTTP/2; on HTTP/1.1 where the request says
+---`TE: trailers` and no `content-length` is set.
 ---@return boolean
 function ctx:supports_trailers() end
 
