@@ -449,7 +449,8 @@ def test_interim_responses_come_at_once(client):
     stream = client.request("/inform", "POST", end=False)
     client.wait(lambda: len(client.so_far(stream).informs) == 2)
     assert client.so_far(stream).informs == [
-        (103, [("link", "</style.css>; rel=preload")]), (103, [("link", "</code.js>; rel=preload")])]
+        (103, [("link", "</style.css>; rel=preload")]),
+        (103, [("link", "</code.js>; rel=preload")])]
     client.send(stream, end=True)
     assert client.response(stream).text == "page"
 
