@@ -143,7 +143,7 @@ int ctx_wait_body(lua_State *L, struct ctx *c, lua_KFunction k)
     struct task *t = task_waiter(L);
     claim_reader(L, c);
     c->reader = t;
-    c->x->wants_body = true;
+    exchange_want_body(c->x);
     return task_wait(L, t, cancel_read, c, (lua_KContext)c->handle, k);
 }
 

@@ -31,9 +31,14 @@ void exchange_fini(struct exchange *x)
     live.exchanges--;
 }
 
-void exchange_start(struct exchange *x)
+static void note_method(struct exchange *x)
 {
     x->response.answers_head = str_eq(x->request.method, STR("HEAD"));
+}
+
+void exchange_start(struct exchange *x)
+{
+    note_method(x);
     x->handler->ops->start(x->handler, x);
 }
 
@@ -99,10 +104,10 @@ void exchange_abort(struct exchange *x, const char *reason)
     detach_with(x, reason);
 }
 
-void exchange_expire(struct exchange *x, int status)
+void exchange_refuse(struct exchange *x, const char *reason, int status)
 {
     char text[STATUS_TEXT_SIZE];
-    detach_with(x, "timeout");
+    detach_with(x, reason);
     if (status && !x->response.head_taken)
         exchange_respond(x, status, status_text(status, text), NULL);
     else
@@ -118,6 +123,13 @@ void exchange_consume(struct exchange *x, size_t n)
 {
     bytes_drop(&x->request.body, n);
     x->host->consumed(x, n);
+}
+
+void exchange_want_body(struct exchange *x)
+{
+    x->wants_body = true;
+    if (x->request.expects_continue)
+        x->host->dirty(x);
 }
 
 static enum rc tell_dirty(struct exchange *x, enum rc rc)
@@ -166,6 +178,7 @@ static enum rc respond(struct response *r, int status, struct str text, const ch
 
 void exchange_respond(struct exchange *x, int status, struct str text, const char *allow)
 {
+    note_method(x);
     if (respond(&x->response, status, text, allow))
         exchange_reset(x, ERROR_INTERNAL_ERROR);
     else

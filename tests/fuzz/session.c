@@ -10,6 +10,7 @@
 #include "core/mem.h"
 #include "http/exchange.h"
 #include "http/handler.h"
+#include "http/limits.h"
 #include "http/session.h"
 
 #include <stdlib.h>
@@ -159,12 +160,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct stage s = {.handler = {&ops}, .peer = {.protocol = "HTTP/2"}};
+    struct stage s = {.handler = {&ops}};
     uint64_t blocks = mem_stats()->blocks;
     log_configure(LOG_ERROR + 1, LOG_TEXT);
     list_init(&s.waiting);
     s.host = (struct session_host){on_dirty, on_alarm, &s.handler, &s.peer};
-    if (h2_session_new(&s.host, &h2_limits_default, &s.session))
+    if (h2_session_new(&s.host, &http_limits_default, &h2_limits_default, &s.session))
         abort();
     feed(&s, data, size);
     s.session->ops->free(s.session, "connection lost");

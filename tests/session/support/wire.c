@@ -18,7 +18,7 @@ static const struct vm_options vm_options = {.body_limit = 1 << 20};
 static struct wire wire;
 static uint64_t blocks_at_start;
 
-static const struct peer peer = {.remote = "127.0.0.1:51234", .conn = 7, .protocol = "HTTP/2"};
+static const struct peer peer = {.remote = "127.0.0.1:51234", .conn = 7};
 
 /* Turns. */
 
@@ -197,6 +197,11 @@ void wire_expect_unloadable(const char *script, const char *part)
 
 /* Opening. */
 
+struct wire_limits wire_limits(void)
+{
+    return (struct wire_limits){http_limits_default, h2_limits_default};
+}
+
 static void load_bridge(struct wire *w, const struct wire_options *o)
 {
     char why[SCRIPT_WHY];
@@ -257,8 +262,8 @@ struct wire *wire_open(const struct wire_options *o)
         load_bridge(w, o);
     w->host = (struct session_host){
         .dirty = on_dirty, .alarm = on_alarm, .handler = w->handler, .peer = &peer};
-    w->limits = o->limits ? *o->limits : h2_limits_default;
-    assert_int_equal(h2_session_new(&w->host, &w->limits, &w->session), RC_OK);
+    w->limits = o->limits ? *o->limits : wire_limits();
+    assert_int_equal(h2_session_new(&w->host, &w->limits.http, &w->limits.h2, &w->session), RC_OK);
     open_client(w, o->window);
     if (!o->bare)
         greet(w, o->window);

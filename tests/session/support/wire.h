@@ -23,6 +23,7 @@
 #include "core/mem.h"
 #include "h2/session.h"
 #include "http/code.h"
+#include "http/limits.h"
 #include "http/session.h"
 
 #include "frames.h"
@@ -34,6 +35,13 @@ struct handler;
 
 enum { WIRE_UPLOADS = 8 };
 
+struct wire_limits {
+    struct http_limits http;
+    struct h2_limits h2;
+};
+/* The defaults. */
+struct wire_limits wire_limits(void);
+
 /* A request's body on its way. */
 struct wire_upload {
     int32_t stream;
@@ -44,7 +52,7 @@ struct wire_upload {
 
 struct wire {
     struct session_host host;
-    struct h2_limits limits;
+    struct wire_limits limits;
     struct session *session; /* NULL once it is freed: it was over, or dropped */
     enum rc refused;         /* what recv gave last */
     struct handler *handler;
@@ -69,7 +77,7 @@ struct wire_options {
     bool dev;
     size_t grain;
     int32_t window; /* the client's, of a stream; it gives no credit of its own then */
-    const struct h2_limits *limits; /* copied */
+    const struct wire_limits *limits; /* copied */
     bool bare; /* nothing is exchanged yet, and the client's preface not sent */
 };
 
