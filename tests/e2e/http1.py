@@ -16,7 +16,7 @@ NOT_READY = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 BROKEN = (ConnectionError, ssl.SSLEOFError)
 CUT = "closed"  # what a response was reset with, where the connection ended before it
 
-STATUS_LINE = re.compile(r"HTTP/1\.1 ([1-5]\d\d) ([A-Z][\w' -]*)")
+STATUS_LINE = re.compile(r"HTTP/1\.1 ([1-5]\d\d) ([A-Z][\w' -]*|)")
 FIELD_LINE = re.compile(r"([a-z0-9!#$%&'*+.^_`|~-]+): ([\x21-\x7e\x80-\xff](?:.*\S)?|)")
 CHUNK_LINE = re.compile(r"[1-9a-f][0-9a-f]*|0")
 

@@ -2,6 +2,7 @@
 can tell them apart by ctx:protocol() only, and a client by its own means."""
 import json
 import re
+import time
 from dataclasses import dataclass
 
 import pytest
@@ -422,6 +423,13 @@ def test_request_trailers(client):
 
 
 # Flow.
+
+def test_flush_waits_for_nothing_but_the_connection(client):
+    began = time.monotonic()
+    for _ in range(10):
+        assert client.fetch("/stream").text == "piece 1\npiece 2\npiece 3\n"
+    assert time.monotonic() - began < 5
+
 
 def test_a_mebibyte_comes_back_as_it_goes(client):
     stream = client.request("/echo", "POST", end=False)

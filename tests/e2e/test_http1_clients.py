@@ -152,10 +152,9 @@ def test_curl_keeps_the_connection(server, scheme):
     assert opened.split() == [b"1", b"0", b"0", b"0", b"0"]
 
 
-@pytest.mark.parametrize("version, status", [("--http1.1", 18), ("--http2-prior-knowledge", 92)])
-def test_curl_notices_a_response_that_is_cut(server, version, status):
-    """18 is a partial file, 92 a stream with an error."""
-    assert curl(server, "http", "/fail_late", version, status=status) == b"begun"
+def test_curl_notices_a_response_that_is_cut(server):
+    """18 is a partial file."""
+    assert curl(server, "http", "/fail_late", status=18) == b"begun"
 
 
 # Python.
@@ -223,15 +222,15 @@ function get(path, headers) {
     }).on("error", reject))
 }
 
-console.log(JSON.stringify({
+const seen = JSON.stringify({
     protocol: await text("/protocol"),
     many: await Promise.all(Array.from({ length: 50 }, () => text("/stream"))),
     posted: await text("/echo", { method: "POST", body: "x".repeat(1 << 20) }),
     streamed: await text("/echo", { method: "POST", body: pieces, duplex: "half" }),
     cut: await text("/fail_late").catch(() => "cut"),
     trailers: await get("/trailers", { te: "trailers" }),
-}))
-process.exit()
+})
+process.stdout.write(seen, () => process.exit())
 """
 
 

@@ -52,14 +52,14 @@ def pieces_of(data):
 
 def drip(url, requests):
     """Sends each request on a connection of its own, byte by byte, all of them side by side.
-    Nothing is sent any more once the response has begun."""
+    Nothing is sent any more once the response is there."""
     clients = {name: Http1(url) for name in requests}
     pieces = {name: pieces_of(data) for name, data in requests.items()}
     for client in clients.values():
         client.expect()
     for i in range(max(map(len, pieces.values()))):
         for name, client in clients.items():
-            if i < len(pieces[name]) and not client.received:
+            if i < len(pieces[name]) and not client.so_far(0).headers:
                 client.write(pieces[name][i])
         time.sleep(PAUSE)
     return clients
