@@ -137,10 +137,12 @@ static void end_head(struct h1_session *s)
     x->response.trailers_accepted = p->minor == 1 && says(&r->fields, STR("te"), STR("trailers"));
     r->expects_continue =
         p->minor == 1 && !r->ended && says(&r->fields, STR("expect"), STR("100-continue"));
-    if (p->minor == 1 && expects_more(&r->fields))
+    if (p->minor == 1 && expects_more(&r->fields)) {
+        hx->asks_close = true; /* it may leave its body out */
         exchange_respond(x, 417, STR("Expectation Failed\n"), NULL);
-    else
+    } else {
         exchange_start(x);
+    }
 }
 
 /* The body. */

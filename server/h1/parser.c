@@ -136,21 +136,20 @@ static enum h1_fault note_length(struct h1_parser *p)
     return parse_number(p->value, 10, LENGTH_DIGITS_MAX, &p->length) ? H1_NO_FAULT : H1_BAD_LENGTH;
 }
 
-/* RFC 9112 6.1. One chunked is all that is understood; a list that holds other names asks for more
- * than that, and one that is no list, or has chunked twice, for nothing at all. */
+/* RFC 9112 6.1. Chunked is all that is understood, and comes once; see check_head. */
 static enum h1_fault note_coding(struct h1_parser *p)
 {
-    bool again = p->coded;
-    p->coded = true;
-    if (field_same_name(p->value, STR("chunked")))
-        return again ? H1_BAD_CODING : H1_NO_FAULT;
     struct str rest = p->value, name;
+    p->coded = true;
     while (field_list_next(&rest, &name)) {
-        if (field_name_problem(name))
+        bool is_chunked = field_same_name(name, STR("chunked"));
+        if (field_name_problem(name) || (is_chunked && p->chunked))
             return H1_BAD_CODING;
-        p->unknown_coded |= !field_same_name(name, STR("chunked"));
+        p->chunked |= is_chunked;
+        p->other_coded |= !is_chunked;
+        p->chunked_last = is_chunked;
     }
-    return p->unknown_coded ? H1_NO_FAULT : H1_BAD_CODING;
+    return H1_NO_FAULT;
 }
 
 static enum h1_fault note_host(struct h1_parser *p)
@@ -198,7 +197,10 @@ static enum h1_fault check_head(const struct h1_parser *p)
         return H1_CODING_IN_1_0;
     if (p->coded && p->lengths)
         return H1_LENGTH_AND_CODING;
-    if (p->unknown_coded)
+    /* RFC 9112 6.3: without chunked at the end nobody can tell where the message ends. */
+    if (p->coded && !p->chunked_last)
+        return H1_BAD_CODING;
+    if (p->other_coded)
         return H1_UNKNOWN_CODING;
     if (p->role == H1_SERVER && p->minor == 1 && p->hosts == 0)
         return H1_NO_HOST;
@@ -214,7 +216,7 @@ static enum h1_event end_head(struct h1_parser *p)
     bool none = p->no_content;
     if (p->role == H1_CLIENT)
         none |= p->status < 200 || p->status == 204 || p->status == 304;
-    p->chunked = p->coded && !none;
+    p->chunked &= !none;
     p->left = p->lengths && !none ? p->length : 0;
     if (p->chunked)
         p->state = H1_CHUNK_SIZE;

@@ -71,8 +71,9 @@ struct h1_parser {
     size_t extensions; /* bytes of chunk extensions */
     uint64_t length;
     unsigned empty_lines;
-    bool coded;         /* there was a transfer-encoding */
-    bool unknown_coded; /* which has another coding than chunked */
+    bool coded;        /* there was a transfer-encoding */
+    bool other_coded;  /* with another coding than chunked */
+    bool chunked_last; /* and chunked behind it, or alone */
 };
 
 void h1_parser_init(struct h1_parser *p, enum h1_role role, size_t max_bytes, size_t max_fields);

@@ -98,6 +98,8 @@ static enum rc receive(struct session *base, const uint8_t *data, size_t n)
         h1_input(s, &piece);
     if (s->broken)
         return RC_NOMEM;
+    if (s->x && is_answered(s))
+        mark_dirty(s);
     if (piece.n == 0 || discards(s))
         return RC_OK;
     return bytes_append(&s->queue, piece.p, piece.n);

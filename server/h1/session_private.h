@@ -26,12 +26,13 @@ enum {
 struct h1_exchange {
     struct exchange exchange;
     struct h1_session *session;
-    bool started;           /* the head is complete, and was taken */
-    bool is_1_0;            /* the request is of HTTP/1.0 */
-    bool asks_close;        /* the connection is to end with this exchange: the client says so */
-    bool received;          /* something of the body since the last sweep */
-    size_t drained;         /* bytes of the body that nobody took */
-    double age;             /* seconds since it began, as sweep counts them */
+    bool started;    /* the head is complete, and was taken */
+    bool is_1_0;     /* the request is of HTTP/1.0 */
+    bool asks_close; /* the connection is to end with this exchange: it is asked to, or its body may
+                        never come */
+    bool received;   /* something of the body since the last sweep */
+    size_t drained;  /* bytes of the body that nobody took */
+    double age;      /* seconds since it began, as sweep counts them */
     double starved_seconds; /* waited for the client's body, with nothing received */
 };
 

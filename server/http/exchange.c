@@ -87,6 +87,8 @@ void exchange_progress(struct exchange *x)
         return;
     x->want = WANT_NOTHING;
     x->handler->ops->on_writable(x);
+    x->host->dirty(
+        x); /* the handler was woken while things are sent: there is to be another turn */
 }
 
 static void detach_with(struct exchange *x, const char *reason)

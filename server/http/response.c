@@ -29,7 +29,7 @@ bool response_supports_trailers(const struct response *r)
 {
     if (r->framing == FRAMING_OWN)
         return true;
-    return r->framing == FRAMING_CHUNKS && r->trailers_accepted && !r->length_set && has_content(r);
+    return r->framing == FRAMING_CHUNKS && r->trailers_accepted && !r->length_set;
 }
 
 static bool has_trailers(const struct response *r)
@@ -272,7 +272,7 @@ static bool wants_length(const struct response *r)
     if (r->answers_head && r->written == 0)
         return false;
     return r->state == RESPONSE_FINISHED && !r->length_set && r->status != 204 &&
-           r->status != 304 && !has_trailers(r);
+           r->status != 304 && !(r->trailers.count && response_supports_trailers(r));
 }
 
 static enum rc add_length(struct response *r)

@@ -42,6 +42,7 @@ void loop_turn(struct loop *l)
 {
     bool more = l->handler->ops->run(l->handler);
     send_dirty(l);
+    more |= !list_empty(&l->dead); /* their handlers were told, and may have something to do */
     reap(l);
     if (more || !list_empty(&l->dirty))
         ev_idle_start(l->ev, &l->more);
