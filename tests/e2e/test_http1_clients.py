@@ -8,14 +8,11 @@ from urllib.parse import urlsplit
 import pytest
 
 from client import tls_context
-from handlers import ECHO
+from handlers import ECHO, FAIL_LATE, INFORM, PROTOCOL, STREAM
 from server import PATIENCE
 
 SCRIPTS = {
-    "protocol.lua": """
-        return function(ctx)
-            ctx:text(ctx:protocol() .. " " .. tostring(ctx:supports_trailers()))
-        end""",
+    "protocol.lua": PROTOCOL,
     "echo.lua": ECHO,
     "body.lua": """
         return function(ctx) ctx:text(ctx:body()) end""",
@@ -25,24 +22,9 @@ SCRIPTS = {
             ctx:text("body\\n")
             ctx:append_trailer("x-sum", "42")
         end""",
-    "stream.lua": """
-        return function(ctx)
-            for i = 1, 3 do
-                ctx:write("piece ", i, "\\n")
-                ctx:flush()
-            end
-        end""",
-    "inform.lua": """
-        return function(ctx)
-            ctx:inform(103, { link = "</style.css>" })
-            ctx:text("page")
-        end""",
-    "fail_late.lua": """
-        return function(ctx)
-            ctx:write("begun")
-            ctx:flush()
-            error("broke")
-        end""",
+    "stream.lua": STREAM,
+    "inform.lua": INFORM,
+    "fail_late.lua": FAIL_LATE,
     "page.lua": """
         return function(ctx)
             ctx:html([[<!DOCTYPE html><p id=page>]] .. ctx:protocol() .. [[</p><p id=echo></p>
@@ -141,7 +123,9 @@ def test_curl_is_told_100_continue(server):
 
 def test_curl_shows_the_interim_response(server):
     text = curl(server, "http", "/inform", "-i")
-    assert text.startswith(b"HTTP/1.1 103 Early Hints\r\nlink: </style.css>\r\n\r\nHTTP/1.1 200 ")
+    assert text.startswith(b"HTTP/1.1 103 Early Hints\r\nlink: </style.css>; rel=preload\r\n\r\n"
+                           b"HTTP/1.1 103 Early Hints\r\nlink: </code.js>; rel=preload\r\n\r\n"
+                           b"HTTP/1.1 200 OK\r\n")
 
 
 @pytest.mark.parametrize("scheme", ["https", "http"])
@@ -154,7 +138,7 @@ def test_curl_keeps_the_connection(server, scheme):
 
 def test_curl_notices_a_response_that_is_cut(server):
     """18 is a partial file."""
-    assert curl(server, "http", "/fail_late", status=18) == b"begun"
+    assert curl(server, "http", "/fail_late", status=18) == b"sent"
 
 
 # Python.

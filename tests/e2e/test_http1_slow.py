@@ -8,7 +8,7 @@ import pytest
 from attacker import connect as open_small
 from attacker import vanish
 from client import open_socket, tls_context
-from handlers import ECHO, PARK, SIZE
+from handlers import DRIP, ECHO, PARK, SIZE
 from http1 import CUT, NOT_READY, Http1, head
 from rawframes import PREFACE
 from server import PATIENCE, ROOT
@@ -27,12 +27,7 @@ SCRIPTS = {
     "echo.lua": ECHO,
     "size.lua": SIZE,
     "park.lua": PARK,
-    "drip.lua": """
-        return function(ctx)
-            ctx:write("drop")
-            ctx:flush()
-            require("moontrail").sleep(3600)
-        end""",
+    "drip.lua": DRIP,
     "wait.lua": """
         return function(ctx)
             if ctx.query == "begun" then
@@ -64,20 +59,6 @@ SCRIPTS = {
             ctx:text(size)
         end""",
 }
-
-
-@pytest.fixture
-def http1():
-    """Opens connections, closed at the test's end."""
-    opened = []
-
-    def open_one(url, **more):
-        opened.append(Http1(url, **more))
-        return opened[-1]
-
-    yield open_one
-    for client in opened:
-        client.close()
 
 
 def get(path, *fields, method="GET"):
@@ -149,18 +130,19 @@ BODIES = {
 }
 
 
-@pytest.mark.parametrize("name", BODIES)
-def test_slow_body(start, http1, name):
+def test_slow_bodies(start, http1):
     """A byte without an end to it is no progress of the body."""
     server = start(SCRIPTS, "--body-timeout", SHORT)
-    framing, begun, drip = BODIES[name]
-    client = http1(server.http)
-    client.write(get("/size", framing, method="POST") + begun)
-    client.expect("POST")
-    outlast((client, drip))
-    assert (client.so_far(0).status, client.so_far(0).ended) == (408, True)
-    assert client.so_far(0).header("connection") == "close"
-    server.wait_for("timed out limit=body-timeout")
+    clients = [http1(server.http) for _ in BODIES]
+    for client, (framing, begun, _) in zip(clients, BODIES.values()):
+        client.write(get("/size", framing, method="POST") + begun)
+        client.expect("POST")
+    outlast(*zip(clients, [piece for *_, piece in BODIES.values()]))
+    for client in clients:
+        response = client.so_far(0)
+        assert (response.status, response.ended) == (408, True)
+        assert response.header("connection") == "close"
+        server.wait_for(rf"timed out limit=body-timeout.*remote={client.local}\b")
 
 
 def test_slow_body_behind_a_response_that_has_begun(start, http1):
@@ -218,11 +200,11 @@ def test_a_busy_connection_is_not_idle(start, http1):
     server = start(SCRIPTS, "--idle-timeout", SHORT, "--header-timeout", SHORT,
                    "--handshake-timeout", SHORT)
     client = http1(server.http)
-    for _ in range(4):
+    for _ in range(2):
         client.listen(SHORT * 0.6)
         assert client.fetch("/hello").text == "hello"
     request = client.request("/echo", "POST", end=False)
-    client.listen(SHORT * 2.5)
+    client.listen(SHORT * 1.5)
     client.send(request, b"still here", end=True)
     assert client.response(request).text == "still here"
 
@@ -255,7 +237,7 @@ def test_idle_connections_are_closed_at_once(start, http1):
     for client in clients:
         assert client.fetch("/hello").text == "hello"
     fresh = http1(server.http)
-    fresh.write(b"")
+    server.wait_for(f"connection opened .*remote={fresh.local}")
     began = time.monotonic()
     server.signal(signal.SIGTERM)
     for client in [*clients, fresh]:

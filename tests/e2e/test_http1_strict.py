@@ -93,10 +93,11 @@ def dripped(server):
         client.close()
 
 
+@pytest.mark.parametrize("scheme", ["http", "https"])
 @pytest.mark.parametrize("name", MALFORMED)
-def test_refused(server, name):
+def test_refused(server, name, scheme):
     data, status = MALFORMED[name]
-    since, client = len(server.log), Http1(server.http)
+    since, client = len(server.log), Http1(getattr(server, scheme))
     client.expect()
     client.write(data + FOLLOW_UP)
     check_refused(server, client, status, since)
@@ -118,15 +119,6 @@ def test_refused_behind_a_request(server, name):
     client.write(fields(b"content-length: 5") + b"first" + data + FOLLOW_UP)
     check_refused(server, client, status, since, nth=1)
     assert client.so_far(0).text == "POST / - a.test|-|-|first"
-
-
-@pytest.mark.parametrize("name", [name for name in MALFORMED if name.startswith("coding: ")])
-def test_refused_over_tls(server, name):
-    data, status = MALFORMED[name]
-    since, client = len(server.log), Http1(server.https)
-    client.expect()
-    client.write(data + FOLLOW_UP)
-    check_refused(server, client, status, since)
 
 
 @pytest.mark.parametrize("name", CHUNKS)
