@@ -97,8 +97,8 @@ enum rc response_remove_header(struct response *r, struct str name) MUST_CHECK;
 /* Adds a name to the Trailer field (RFC 9110 6.6.2), once. It goes out where trailers do. */
 enum rc response_declare_trailer(struct response *r, struct str name) MUST_CHECK;
 
-/* Whether trailers may be appended. With HTTP/1.1 that takes a client that asks for them, and chunks
- * (RFC 9112 7.1.2). Where there is no content, they are dropped with it. */
+/* Whether trailers may be appended. With HTTP/1.1 that takes a client that asks for them, and
+ * chunks (RFC 9112 7.1.2). Where there is no content, they are dropped with it. */
 bool response_supports_trailers(const struct response *r);
 /* Adds a trailer. RC_STATE once the response has ended, and where trailers are not supported;
  * RC_INVALID, RC_NOMEM. */

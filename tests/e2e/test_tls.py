@@ -47,7 +47,7 @@ def test_plaintext_has_no_tls(server, connect):
     assert connect(server.http).fetch("/").text == "http nil nil"
 
 
-@pytest.mark.parametrize("alpn", [(), ("http/1.1",), ("spdy/3", "http/1.1")])
+@pytest.mark.parametrize("alpn", [(), ("http/1.1",), ("spdy/3", "http/1.1"), ("http/1.0",)])
 def test_a_client_that_does_not_ask_for_h2_speaks_http_1(server, alpn):
     with open_socket(server.https, tls_context(alpn)) as sock:
         sock.sendall(b"GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n")
@@ -60,7 +60,7 @@ def test_a_client_that_does_not_ask_for_h2_speaks_http_1(server, alpn):
 
 def test_a_client_of_another_protocol_is_refused(server):
     with pytest.raises(ssl.SSLError, match="alert no application protocol"):
-        open_socket(server.https, tls_context(alpn=["http/1.0", "spdy/3"]))
+        open_socket(server.https, tls_context(alpn=["http/0.9", "spdy/3"]))
     server.wait_for('info tls handshake failed .* reason="no application protocol"')
 
 
