@@ -292,3 +292,17 @@ class Http1:
     def vanish(self):
         """Cuts the connection without a word, as a crashed client does."""
         vanish(self.socket)
+
+
+def fill(sock, piece, most):
+    """Sends pieces until none has been taken for a while, or most bytes; how many were."""
+    sent, waited = 0, time.monotonic()
+    sock.setblocking(False)
+    while sent < most and time.monotonic() - waited < 0.3:
+        try:
+            sent += sock.send(piece[sent % len(piece):])
+            waited = time.monotonic()
+        except NOT_READY:
+            time.sleep(0.01)
+    sock.settimeout(PATIENCE)
+    return sent

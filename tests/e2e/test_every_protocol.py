@@ -444,13 +444,15 @@ def test_an_error_after_the_headers_cuts_the_response(server, client, path, sent
     server.wait_for("error handler failed .*" + problem)
 
 
+@pytest.mark.parametrize("end", ["vanish", "close"])
 @pytest.mark.parametrize("way", ["sleep", "read", "body", "write", "flush"])
-def test_the_client_vanishes(server, client, protocol, way):
-    path = f"/wait/{way}/{protocol.replace(' ', '-')}"
+def test_the_client_goes(server, client, protocol, way, end):
+    """Without a word, or with the last one of TCP."""
+    path = f"/wait/{way}/{end}-{protocol.replace(' ', '-')}"
     uploads = way in ("read", "body")
     client.request(path, "POST" if uploads else "GET", end=not uploads)
     server.wait_for(f'"{path} begins"')
-    client.vanish()
+    getattr(client, end)()
     for note in ("on_abort: connection lost", "raised: request aborted: connection lost",
                  "aborted: connection lost", "closed"):
         server.wait_for(f'"{path} {note}"')

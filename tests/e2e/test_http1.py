@@ -5,10 +5,10 @@ import time
 
 import pytest
 
-from attacker import Attacker
+from attacker import Attacker, vanish
 from client import Client, Closed, open_socket, tls_context
 from handlers import ECHO, FAIL_LATE, INFORM, PARK, PROTOCOL, SIZE, STATUS, STREAM
-from http1 import CUT, Http1, chunk, head
+from http1 import CUT, Http1, chunk, fill, head
 from rawframes import PREFACE, settings
 from server import PATIENCE
 
@@ -24,6 +24,11 @@ SCRIPTS = {
         return function(ctx) ctx:text(ctx.params.n) end""",
     "echo.lua": ECHO,
     "size.lua": SIZE,
+    "waits.lua": """
+        return function(ctx)
+            ctx:on_abort(function(reason) print("gone: " .. reason) end)
+            require("moontrail").sleep(3600)
+        end""",
     "park.lua": PARK,
     "unread.lua": """
         return function(ctx) ctx:text("enough") end""",
@@ -81,6 +86,11 @@ def old(server, http1):
 def get(path, *fields, version="HTTP/1.1", method="GET"):
     """A request's head as bytes."""
     return head(method, path, version, [("host", "a.test"), *fields])
+
+
+def texts(client, count):
+    """The answers to as many requests, which were written before."""
+    return [client.response(client.expect()).text for _ in range(count)]
 
 
 def check_closed(client):
@@ -196,15 +206,28 @@ def test_http_1_0_over_tls_ends_with_close_notify(server, http1):
 def test_versions_may_take_turns(client):
     client.write(get("/protocol") + get("/protocol", ("connection", "keep-alive"),
                                         version="HTTP/1.0") + get("/protocol", ("te", "trailers")))
-    assert [client.response(client.expect()).text for _ in range(3)] == [
+    assert texts(client, 3) == [
         "HTTP/1.1 false", "HTTP/1.0 false", "HTTP/1.1 true"]
 
 
 def test_half_a_connection_is_enough_for_the_answer(client):
     client.write(get("/slow/0.2") + get("/hello"))
     client.finish_sending()
-    assert [client.response(client.expect()).text for _ in range(2)] == ["0.2", "hello"]
+    assert texts(client, 2) == ["0.2", "hello"]
     check_closed(client)
+
+
+@pytest.mark.parametrize("more", ["upload", "pipelined"])
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_client_vanishes_that_is_not_read_any_more(server, scheme, more):
+    """Neither a body that nobody takes nor requests behind hide that their sender has gone."""
+    since = len(server.log)
+    length = 1 << 30 if more == "upload" else 0
+    with open_socket(getattr(server, scheme), tls_context(["http/1.1"])) as sock:
+        sock.sendall(get("/waits", ("content-length", length), method="POST"))
+        fill(sock, bytes(1 << 16) if length else get("/hello") * 1000, 1 << 30)
+        vanish(sock)
+    server.wait_for('"gone: connection lost"', since=since)
 
 
 def test_half_a_request_at_the_end_gets_no_answer_but_400(client):
@@ -229,12 +252,12 @@ def test_an_upload_cut_short_aborts(server, client):
 def test_a_hundred_at_once_are_answered_in_order(server, http1, scheme):
     client = http1(getattr(server, scheme))
     client.write(b"".join(get(f"/number/{n}") for n in range(100)))
-    assert [client.response(client.expect()).text for _ in range(100)] == list(map(str, range(100)))
+    assert texts(client, 100) == list(map(str, range(100)))
 
 
 def test_a_slow_one_holds_up_those_behind(client):
     client.write(get("/slow/0.3") + get("/slow/0.1") + get("/hello"))
-    assert [client.response(client.expect()).text for _ in range(3)] == ["0.3", "0.1", "hello"]
+    assert texts(client, 3) == ["0.3", "0.1", "hello"]
 
 
 def test_bodies_among_the_pipelined(client):
@@ -252,8 +275,7 @@ def test_thousands_come_as_the_client_takes_them(client):
     padding = ("x-padding", "y" * 1000)
     client.write(get("/slow/0.3") + b"".join(get(f"/number/{n}", padding) for n in range(3000)))
     assert client.response(client.expect()).text == "0.3"
-    assert [client.response(client.expect()).text for _ in range(3000)] == [
-        str(n) for n in range(3000)]
+    assert texts(client, 3000) == [str(n) for n in range(3000)]
 
 
 # Expect.
@@ -432,7 +454,7 @@ def test_a_reset_closes_at_once(client, path, received):
 def test_an_unread_body_is_passed_over(client):
     client.write(get("/unread", ("content-length", 1000), method="POST") + b"GET / " * 166 +
                  b"abcd" + get("/hello"))
-    assert [client.response(client.expect()).text for _ in range(2)] == ["enough", "hello"]
+    assert texts(client, 2) == ["enough", "hello"]
 
 
 @pytest.mark.parametrize("framing, body", [

@@ -9,9 +9,9 @@ from attacker import connect as open_small
 from attacker import vanish
 from client import open_socket, tls_context
 from handlers import DRIP, ECHO, PARK, SIZE
-from http1 import CUT, NOT_READY, Http1, head
+from http1 import CUT, Http1, fill, head
 from rawframes import PREFACE
-from server import PATIENCE, ROOT
+from server import ROOT
 
 pytest_plugins = ["figures"]
 
@@ -231,6 +231,23 @@ def test_a_request_under_way_finishes(start, http1, scheme, query):
     assert server.wait() == 0
 
 
+def test_what_waits_behind_gets_no_answer(start, http1):
+    """Its client, which is told of the end, can ask elsewhere."""
+    server = start(SCRIPTS)
+    client = http1(server.http)
+    request = client.request("/wait", "POST", headers=[("content-length", 5)], end=False)
+    server.wait_for("text=waits")
+    server.signal(signal.SIGTERM)
+    server.wait_for("info stopping")
+    client.write(b"whole" + get("/hello"))
+    response = client.response(request)
+    assert (response.text, response.header("connection")) == ("whole", "close")
+    client.wait_closed()
+    assert (client.closed, client.rest) == ("cleanly", b"")
+    client.close()
+    assert server.wait() == 0
+
+
 def test_idle_connections_are_closed_at_once(start, http1):
     server = start(SCRIPTS)
     clients = [http1(url) for url in server.urls]
@@ -275,20 +292,6 @@ def serve(start):
 
 def open_blocking(server, scheme):
     return open_socket(getattr(server, scheme), tls_context(["http/1.1"]))
-
-
-def fill(sock, piece, most):
-    """Sends pieces until none has been taken for a while, or most bytes; how many were."""
-    sent, waited = 0, time.monotonic()
-    sock.setblocking(False)
-    while sent < most and time.monotonic() - waited < 0.3:
-        try:
-            sent += sock.send(piece[sent % len(piece):])
-            waited = time.monotonic()
-        except NOT_READY:
-            time.sleep(0.01)
-    sock.settimeout(PATIENCE)
-    return sent
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])

@@ -1,5 +1,6 @@
 """What HTTP/1.1 does not allow is refused with one status, a line in the log and the connection's
 end, however the bytes come; what it allows is taken, odd as it may look."""
+import random
 import time
 
 import pytest
@@ -250,6 +251,26 @@ def test_taken(reporter, name):
         assert client.response(0).body == answer
         if b"HTTP/1.0" not in data:
             assert client.response(1).body == b"GET /follow-up - a.test|-|-|"
+        assert client.rest == b""
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_taken_in_random_pieces(reporter, seed):
+    """All that can follow each other, in one stream."""
+    some = [case for case in ODD.values() if b"HTTP/1.0" not in case[0]]
+    chance = random.Random(seed)
+    chance.shuffle(some)
+    stream = b"".join(data for data, _ in some)
+    with Http1(reporter.http) as client:
+        requests = [client.expect() for _ in some]
+        while stream:
+            size = chance.choice([1, 2, 10, 100, 1000, 10000, 100000])
+            client.write(stream[:size])
+            stream = stream[size:]
+            if size < 1000:
+                time.sleep(PAUSE)
+        for request, (_, answer) in zip(requests, some):
+            assert client.response(request).body == answer
         assert client.rest == b""
 
 
