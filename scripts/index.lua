@@ -21,6 +21,9 @@ local page = [[
   <dt><a href="/hello">/hello</a></dt>
   <dd>A body, and a trailer behind it.
     <pre>nghttp -nv $base/hello</pre></dd>
+  <dt><a href="/protocol">/protocol</a></dt>
+  <dd>What this hop speaks, and whether a trailer would be sent.
+    <pre>curl -k --http1.1 -H 'TE: trailers' $base/protocol</pre></dd>
   <dt>/echo</dt>
   <dd>Sends the request's body back as it arrives, and its CRC-32 as a trailer.
     <pre>$curl -v -d 'some text' $base/echo</pre></dd>

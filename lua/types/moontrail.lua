@@ -63,10 +63,11 @@ local ctx = {}
 -- Protocol, trailers, reset.
 
 ---What this hop speaks.
----@return string protocol `"HTTP/2"`
+---@return string protocol `"HTTP/2"`, `"HTTP/1.1"` or `"HTTP/1.0"`
 function ctx:protocol() end
 
----Whether trailers may be appended: true on HTTP/2.
+---Whether trailers may be appended: true on HTTP/2; on HTTP/1.1 where the request says `TE: trailers`
+---and no `content-length` is set.
 ---@return boolean
 function ctx:supports_trailers() end
 
