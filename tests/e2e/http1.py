@@ -102,6 +102,8 @@ class Http1:
         """A response to come, for a request that was written as bytes."""
         self._sent.append(Sending(Http1Response(method=method), False))
         self._parser.send(None)
+        if self.closed:
+            self._end(self.closed)
         return len(self._sent) - 1
 
     def request(self, path, method="GET", headers=(), body=b"", end=True):
