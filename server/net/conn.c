@@ -311,6 +311,6 @@ void conn_shut_down(struct conn *c)
 {
     if (c->session)
         c->session->ops->shut_down(c->session);
-    else if (c->active == c->entered && c->greeted == 0) /* nothing was received */
-        conn_close(c, "shutdown");
+    else if (c->state <= CONN_GREETING && c->active == c->entered && c->greeted == 0)
+        conn_close(c, "shutdown"); /* nothing was received */
 }
