@@ -273,6 +273,8 @@ CHUNKS = {
     "NUL within an extension": (b"3;a\0b\r\n", 400),
     "control character in an extension": (b"3;a=\x01\r\n", 400),
     "too long an extension": (b"3;" + LONG, 400),
+    "an extension somewhat too long": (b"3;" + b"a" * 1100 + b"\r\n", 400),
+    "too many extensions": ((b"1;" + b"a" * 1000 + b"\r\nx\r\n") * 20, 400),
     "LF behind the data": (b"3\r\nabc\n", 400),
     "CR behind the data": (b"3\r\nabc\rx", 400),
     "nothing behind the data": (b"3\r\nabcx", 400),

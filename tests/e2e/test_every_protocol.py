@@ -49,6 +49,8 @@ SCRIPTS = {
                 tls = ctx.tls and ctx.tls.version, two = ctx.headers["x-two"],
                 cookie = ctx.headers.cookie, args = ctx:args(), taste = ctx:cookie("taste") }
         end""",
+    "fields.lua": """
+        return function(ctx) ctx:json(ctx.headers) end""",
     "form.lua": """
         return function(ctx)
             local form = ctx:form()
@@ -366,6 +368,16 @@ def test_request(client, protocol, spoken):
         "authority": client.url.netloc, "method": "DELETE", "path": "/request/a%20b",
         "query": "x=1&y=%26&x=2", "id": "a b", "two": "1, 2", "cookie": "taste=salt; b=2",
         "args": {"x": ["1", "2"], "y": "&"}, "taste": "salt"}
+
+
+def test_fields_of_the_connection_are_not_seen(client, spoken):
+    """Which HTTP/2 has not."""
+    fields = [TE, ("x-kept", "1")]
+    if spoken != "HTTP/2":
+        fields += [("connection", "keep-alive, te"), ("keep-alive", "timeout=5"),
+                   ("proxy-connection", "x"), ("upgrade", "h2c")]
+    seen = json.loads(client.fetch("/fields", headers=fields).text)
+    assert seen.keys() - {"host"} == {"te", "x-kept"}
 
 
 def test_request_trailers(client):

@@ -451,6 +451,16 @@ def test_a_reset_closes_at_once(client, path, received):
     assert not client.received.endswith(b"0\r\n\r\n") and b"hello" not in client.received
 
 
+@pytest.mark.parametrize("path", ["/reset?late", "/fail_late"])
+@pytest.mark.parametrize("version", ["HTTP/1.1", "HTTP/1.0"])
+def test_over_tls_a_cut_response_has_no_close_notify(server, http1, version, path):
+    """By which alone a client of HTTP/1.0 can tell it from a whole one."""
+    client = http1(server.https, version=version)
+    response = client.response(client.request(path))
+    client.wait_closed()
+    assert (client.closed, response.reset) == ("abruptly", CUT)
+
+
 def test_an_unread_body_is_passed_over(client):
     client.write(get("/unread", ("content-length", 1000), method="POST") + b"GET / " * 166 +
                  b"abcd" + get("/hello"))

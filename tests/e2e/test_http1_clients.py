@@ -115,6 +115,14 @@ def test_curl_uploads_in_chunks(server, version):
     assert curl(server, "http", "/echo", version, "-T", "-", input=MIB) == MIB
 
 
+@pytest.mark.parametrize("way", ["--http1.1", "--http1.0", "--http2-prior-knowledge"])
+def test_curl_hears_that_its_upload_is_too_large(server, tmp_path, way):
+    upload = tmp_path / "upload"
+    upload.write_bytes(MIB * 16)
+    text = curl(server, "http", "/body", way, "-H", "Expect:", "-w", "%{http_code}", "-T", upload)
+    assert text == b"Content Too Large\n413"
+
+
 def test_curl_is_told_100_continue(server):
     text = curl(server, "http", "/body", "-i", "-H", "Expect: 100-continue", "-d", "some text")
     assert text.startswith(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n")
@@ -180,6 +188,12 @@ def test_python_on_one_connection(python):
         response = python.getresponse()
         assert (response.version, response.read()) == (11, answer)
     assert python.sock is sock
+
+
+def test_python_hears_what_answers_its_upload_early(python):
+    python.request("POST", "/body", MIB * 8)
+    response = python.getresponse()
+    assert (response.status, response.read()) == (413, b"Content Too Large\n")
 
 
 def test_python_notices_a_response_that_is_cut(python):

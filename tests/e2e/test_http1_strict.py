@@ -25,6 +25,7 @@ SCRIPTS = {
     # Answers before it reads.
     "early.lua": """
         return function(ctx)
+            ctx:on_abort(function(reason) print("aborted: " .. reason) end)
             ctx:write("begun")
             ctx:flush()
             ctx:body()
@@ -78,7 +79,7 @@ def check_refused(server, client, status, since, nth=0):
 
 
 def check_logged(server, client, since):
-    server.wait_for(rf" warn .*remote={client.local}\b", since=since)
+    server.wait_for(rf" warn request refused .*remote={client.local}\b", since=since)
     lines = [line for line in server.log[since:]
              if " warn " in line and f"remote={client.local}" in line]
     assert len(lines) == 1, lines
@@ -134,6 +135,7 @@ def test_a_bad_chunk_cuts_the_response_that_has_begun(server, name):
     client.close()
     assert (response.body, response.reset, client.rest) == (b"begun", CUT, b"")
     check_logged(server, client, since)
+    server.wait_for("aborted: PROTOCOL_ERROR", since=since)
 
 
 def test_the_server_is_unharmed(server):
@@ -224,6 +226,7 @@ ODD = {
     "noughts as the last": (chunks(chunk(b"abc"), last=b"000\r\n\r\n"), ABC),
     "extension": (chunks(chunk(b"abc", b";a")), ABC),
     "extension with a value": (chunks(chunk(b"abc", b";a=b;c=d")), ABC),
+    "extension as long as may be": (chunks(chunk(b"abc", b";" + b"a" * 1000)), ABC),
     "extension in quotes": (chunks(chunk(b"abc", b';a="b;\\"c"')), ABC),
     "extension behind white space": (chunks(chunk(b"abc", b" ; a = b")), ABC),
     "extension of the last": (chunks(chunk(b"abc"), last=b"0;a=b\r\n\r\n"), ABC),
