@@ -1,7 +1,7 @@
 """Bodies of requests and responses."""
 import pytest
 
-from handlers import HEADERS, PIECES, STATUS, UPPER
+from handlers import HEADERS, PIECES, STATUS
 
 SCRIPTS = {
     "echo.lua": """
@@ -13,7 +13,6 @@ SCRIPTS = {
             ctx:text(ctx:body(10))
         end""",
     "pieces.lua": PIECES,
-    "upper.lua": UPPER,
     "large.lua": """
         local line = ("0123456789abcdef"):rep(625)
         return function(ctx)
@@ -64,16 +63,6 @@ def test_a_body_at_the_handlers_limit(client, size, status):
 
 def test_read_takes_at_most_what_is_asked(client):
     assert client.fetch("/pieces", "POST", body=b"x" * 8).text == "3 3 2"
-
-
-def test_both_directions_flow_at_once(client):
-    stream = client.request("/upper", "POST", end=False)
-    client.wait(lambda: client.so_far(stream).headers)
-    for expected, piece in ((b"ONE", b"one"), (b"ONETWO", b"two"), (b"ONETWOTHREE", b"three")):
-        client.send(stream, piece)
-        client.wait(lambda: client.so_far(stream).body == expected)
-    client.send(stream, end=True)
-    assert client.response(stream).body == b"ONETWOTHREE"
 
 
 def test_a_large_response_waits_for_a_slow_reader(client):

@@ -12,6 +12,8 @@ from http1 import CUT, Http1, chunk, fill, head
 from rawframes import PREFACE, settings
 from server import PATIENCE
 
+AT_ONCE = 3  # seconds, on a machine that is busy; a body is waited for longer
+
 SCRIPTS = {
     "hello.lua": "return function(ctx) ctx:text('hello') end",
     "protocol.lua": PROTOCOL,
@@ -335,7 +337,7 @@ def test_other_expectations_fail(client, value):
     assert (response.status, response.header("connection")) == (417, "close")
     began = time.monotonic()
     check_closed(client)
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < AT_ONCE
 
 
 # Framing.
@@ -446,7 +448,7 @@ def test_a_reset_closes_at_once(client, path, received):
     began = time.monotonic()
     response = client.response(client.expect())
     client.wait_closed()
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < AT_ONCE
     assert (response.body, response.reset) == (received, CUT)
     assert not client.received.endswith(b"0\r\n\r\n") and b"hello" not in client.received
 

@@ -186,8 +186,8 @@ def test_a_busy_connection_is_not_idle(start, http1):
     server = start(SCRIPTS, "--idle-timeout", SHORT, "--header-timeout", SHORT,
                    "--handshake-timeout", SHORT)
     client = http1(server.http)
-    for _ in range(2):
-        client.listen(SHORT * 0.6)
+    for _ in range(3):
+        client.listen(SHORT * 0.5)
         assert client.fetch("/hello").text == "hello"
     request = client.request("/echo", "POST", end=False)
     client.listen(SHORT * 1.5)
@@ -213,6 +213,21 @@ def test_a_request_under_way_finishes(start, http1, scheme, query):
     assert query or response.header("connection") == "close"
     client.wait_closed()
     assert (client.closed, client.rest) == ("cleanly", b"")
+    client.close()
+    assert server.wait() == 0
+
+
+def test_a_head_under_way_is_waited_for(start, http1):
+    server = start(SCRIPTS)
+    client = http1(server.http)
+    client.write(get("/hello")[:-1])
+    server.wait_for(f"connection opened .*remote={client.local}")
+    client.listen(0.1)
+    server.signal(signal.SIGTERM)
+    server.wait_for("info stopping")
+    client.write(b"\n")
+    response = client.response(client.expect())
+    assert (response.text, response.header("connection")) == ("hello", "close")
     client.close()
     assert server.wait() == 0
 
