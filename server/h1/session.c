@@ -200,6 +200,7 @@ static void on_alarm(struct session *base)
 static void reap(struct session *base)
 {
     struct h1_session *s = h1_of(base);
+    bool was_over = is_over(base);
     if (s->x && is_answered(s) && !s->closing) {
         if (s->x->exchange.request.ended) {
             free_exchange(s);
@@ -211,7 +212,8 @@ static void reap(struct session *base)
     }
     receive_queued(s);
     give_up_input(s);
-    if (is_over(base))
+    /* Once is enough: a connection whose peer does not read would be asked again and again. */
+    if (!was_over && is_over(base))
         mark_dirty(s);
 }
 

@@ -201,8 +201,8 @@ enum { DEFINITIONS = sizeof definitions / sizeof *definitions, FIRST_LONG = 256 
 void options_help(void)
 {
     puts("Usage: moontrail [options] [FILE.lua | DIR]\n\n"
-         "Serves Lua handlers over HTTP/2: one script for every request, or a folder of\n"
-         "scripts routed by their paths (scripts/ when neither is given).\n");
+         "Serves Lua handlers over HTTP/2 and HTTP/1.1: one script for every request, or a\n"
+         "folder of scripts routed by their paths (scripts/ when neither is given).\n");
     for (int i = 0; i < DEFINITIONS; i++) {
         const struct definition *d = &definitions[i];
         if (d->offset == FIELD(net.max_conns))
