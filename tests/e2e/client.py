@@ -86,8 +86,10 @@ class Response:
 
 
 def tls_context(alpn=("h2",)):
-    """For a server whose certificate nobody has signed."""
+    """For a server whose certificate nobody has signed. That a connection ends without close_notify
+    is an error."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.options &= ~ssl.OP_IGNORE_UNEXPECTED_EOF
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     if alpn:

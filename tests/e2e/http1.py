@@ -13,7 +13,7 @@ from client import Closed, Response, open_socket, tls_context
 from server import PATIENCE
 
 NOT_READY = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
-BROKEN = (ConnectionError, ssl.SSLEOFError)
+BROKEN = (ConnectionError, ssl.SSLError)
 CUT = "closed"  # what a response was reset with, where the connection ended before it
 
 STATUS_LINE = re.compile(r"HTTP/1\.1 ([1-5]\d\d) ([A-Z][\w' -]*|)")
