@@ -57,7 +57,7 @@ struct h1_exchange *h1_exchange_new(struct h1_session *s)
         s->limits->stream_window);
     hx->exchange.stream = ++s->requests;
     hx->session = s;
-    hx->started = hx->is_1_0 = hx->asks_close = hx->received = false;
+    hx->started = hx->sent = hx->is_1_0 = hx->asks_close = hx->received = false;
     hx->drained = 0;
     hx->age = hx->starved_seconds = NOT_WAITED;
     return s->x = hx;
@@ -249,7 +249,7 @@ enum rc h1_session_new(
     struct h1_session *s = mem_get_zeroed(sizeof *s);
     if (!s)
         return RC_NOMEM;
-    s->base = (struct session){&session_ops, host};
+    s->base = (struct session){.ops = &session_ops, .host = host};
     s->limits = limits;
     s->head_seconds = NOT_WAITED;
     bytes_init(&s->queue, H1_QUEUE_MAX);

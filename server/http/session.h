@@ -53,6 +53,7 @@ struct session_ops {
 struct session {
     const struct session_ops *ops;
     struct session_host *host;
+    bool cut; /* what was sent last is not whole: the peer is not to be told of an orderly end */
 };
 
 #endif
