@@ -56,8 +56,8 @@ void options_help(void)
     struct options defaults;
     options_init(&defaults);
     printf("Usage: moontrail [options] [FILE.lua | DIR]\n\n"
-           "Serves Lua handlers over HTTP/2: one script for every request, or a folder of\n"
-           "scripts routed by their paths (%s/ when neither is given).\n",
+           "Serves Lua handlers over HTTP/2 and HTTP/1.1: one script for every request, or a\n"
+           "folder of scripts routed by their paths (%s/ when neither is given).\n",
         defaults.scripts);
     for (int section = OPTIONS_COMMAND; section < OPTIONS_SECTIONS; section++) {
         fputs(heads[section], stdout);
