@@ -7,6 +7,7 @@
 #define HTTP_HANDLER_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 struct exchange;
 struct handler;
@@ -28,6 +29,11 @@ struct handler_ops {
     /* The process has run for another HANDLER_TICK_MS; may be NULL. Called from a signal handler.
      */
     void (*tick)(struct handler *h);
+    /* Reads anew what it answers with; where that fails, the old stays in force, and why says what
+     * failed. Returns whether it did. May be NULL. */
+    bool (*reload)(struct handler *h, char *why, size_t why_size);
+    /* What is on disk does not load, for the reason given; NULL: it does again. May be NULL. */
+    void (*set_fault)(struct handler *h, const char *why);
 };
 
 struct handler {

@@ -21,6 +21,8 @@ enum {
     LINGER_SECONDS = 2,
 };
 
+static const double silent_seconds = 0.2;
+
 enum conn_state { CONN_HANDSHAKE, CONN_OPEN, CONN_LINGERING, CONN_DEAD };
 
 struct conn {
@@ -259,6 +261,13 @@ static void refuse_protocol(struct conn *c)
     mark_dirty(c);
 }
 
+/* The server is on its way out, and takes what this client had sent before it knew. */
+static void leave_at_once(struct conn *c)
+{
+    conn_shut_down(c);
+    loop_notice(c->loop);
+}
+
 static void shake_hands(struct conn *c)
 {
     const char *why = "";
@@ -279,7 +288,7 @@ static void shake_hands(struct conn *c)
     else if (h2_session_new(&c->host, c->loop->limits->h2, &c->session))
         conn_close(c, "connection lost");
     else if (c->loop->going)
-        conn_shut_down(c);
+        leave_at_once(c);
 }
 
 /* Feeds the session all that the wire has received. */
@@ -392,11 +401,23 @@ fail:
     return rc;
 }
 
+/* Whether nothing was received in a time in which a client that wants something says so. */
+static bool is_silent(const struct conn *c)
+{
+    return c->active == c->entered && clock_monotonic() - c->entered > silent_seconds;
+}
+
 void conn_shut_down(struct conn *c)
 {
     if (c->session)
         c->session->ops->shut_down(c->session);
-    else if (c->state == CONN_HANDSHAKE && c->active == c->entered) /* nothing was received */
+    else if (c->state == CONN_HANDSHAKE && is_silent(c))
+        conn_close(c, "shutdown");
+}
+
+void conn_cut_handshake(struct conn *c)
+{
+    if (c->state == CONN_HANDSHAKE)
         conn_close(c, "shutdown");
 }
 

@@ -2,6 +2,7 @@
 
 #include <getopt.h>
 #include <math.h>
+#include <sched.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -61,12 +62,38 @@ static const char *set_seconds(struct options *o, const struct definition *d, co
     return NULL;
 }
 
+static const char *set_text(struct options *o, const struct definition *d, const char *arg)
+{
+    *(const char **)field_of(o, d) = arg;
+    return *arg ? NULL : "is not empty";
+}
+
+/* One for each core that this process may run on. */
+static int count_cores(void)
+{
+    cpu_set_t cores;
+    int count = sched_getaffinity(0, sizeof cores, &cores) ? 1 : CPU_COUNT(&cores);
+    return count < OPTIONS_WORKERS ? count : OPTIONS_WORKERS;
+}
+
+static const char *set_workers(struct options *o, const struct definition *d, const char *arg)
+{
+    (void)d;
+    char *end;
+    long count = strcmp(arg, "auto") == 0 ? count_cores() : strtol(arg, &end, 10);
+    if (strcmp(arg, "auto") != 0 && (*end || count < 1 || count > OPTIONS_WORKERS))
+        return "is auto or a number from 1 to 256";
+    o->workers = (int)count;
+    return NULL;
+}
+
 static const char *set_listen(struct options *o, const struct definition *d, const char *arg)
 {
     (void)d;
     if (o->listen_count == OPTIONS_MANY)
         return "is given more than 16 times";
     o->listen[o->listen_count++] = arg;
+    o->listen_given = true;
     return NULL;
 }
 
@@ -124,6 +151,14 @@ static const struct definition definitions[] = {
         "(SNI picks); without any, one for localhost is made in memory",
         set_cert, 0},
     {"key", 0, "FILE", "private key, PEM, of the --cert before it", set_key, 0},
+    {"workers", 'w', "N",
+        "processes that serve; auto is one for each core\n"
+        "(default auto, 1 with --dev)",
+        set_workers, 0},
+    {"user", 0, "NAME", "user that workers run as, where the start is privileged", set_text,
+        FIELD(user)},
+    {"pid-file", 0, "FILE", "holds the process id of the master, which takes the signals", set_text,
+        FIELD(pid_file)},
     {"dev", 0, NULL,
         "for development: tracebacks in error pages, debug log, and the\n"
         "certificate made in memory on any address",
@@ -135,9 +170,19 @@ static const struct definition definitions[] = {
     {"log-format", 0, "FORMAT", "text or json (default text)", set_log_format, 0},
     {"grace", 0, "SECONDS", "how long requests may take to finish at shutdown (default 30)",
         set_seconds, FIELD(grace)},
+    {"heartbeat-timeout", 0, "SECONDS",
+        "after which a worker that is stuck is replaced (default 10;\n"
+        "0 is never)",
+        set_seconds, FIELD(heartbeat_timeout)},
+    {"load-timeout", 0, "SECONDS", "that the scripts may take to load (default 10)", set_seconds,
+        FIELD(load_timeout)},
+    {"ticket-rotation", 0, "SECONDS",
+        "after which new TLS session tickets have a new key; the one\n"
+        "before still opens its own (default 3600; 0 is never)",
+        set_seconds, FIELD(ticket_rotation)},
     {"version", 0, NULL, "print the version and exit", set_switch, FIELD(version)},
     {"help", 'h', NULL, "print this help and exit", set_switch, FIELD(help)},
-    {"max-connections", 0, "N", "connections in all (default 20000)", set_count,
+    {"max-connections", 0, "N", "connections of a worker (default 20000)", set_count,
         FIELD(net.max_conns)},
     {"max-connections-each", 0, "N",
         "connections from one IPv4 address or IPv6 /64 (default 10000)", set_count,
@@ -286,6 +331,8 @@ static void fill_defaults(struct options *o)
     }
     if (!o->scripts)
         o->scripts = "scripts";
+    if (!o->workers)
+        o->workers = o->dev ? 1 : count_cores();
     if (!o->log_level_set)
         o->log_level = o->dev ? LOG_DEBUG : LOG_INFO;
 }
@@ -294,6 +341,9 @@ enum rc options_parse(int argc, char **argv, struct options *out, char why[OPTIO
 {
     *out = (struct options){.log_level = LOG_INFO,
         .grace = 30,
+        .heartbeat_timeout = 10,
+        .load_timeout = 10,
+        .ticket_rotation = 3600,
         .max_cpu = 0.15,
         .max_vm_memory = 512,
         .body_limit = 1 << 20,

@@ -13,7 +13,10 @@
 
 #include <stdbool.h>
 
-enum { OPTIONS_MANY = 16 }; /* listeners, and certificates, at the most */
+enum {
+    OPTIONS_MANY = 16,     /* listeners, and certificates, at the most */
+    OPTIONS_WORKERS = 256, /* at the most */
+};
 
 struct options {
     const char *listen[OPTIONS_MANY]; /* URLs */
@@ -29,6 +32,13 @@ struct options {
     uint32_t max_vm_memory; /* MiB */
     uint32_t body_limit;    /* bytes */
     double grace;           /* seconds */
+    int workers;
+    const char *user;         /* that workers run as; NULL for the master's own */
+    const char *pid_file;     /* NULL for none */
+    double heartbeat_timeout; /* seconds; 0 is none */
+    double load_timeout;      /* seconds */
+    double ticket_rotation;   /* seconds; 0 is none */
+    bool listen_given;
     bool log_level_set;
     bool dev, check, version, help;
 };

@@ -13,6 +13,9 @@ ANY_PORT = ("https://127.0.0.1:0", "http://127.0.0.1:0")
 PATIENCE = 30  # seconds; what takes longer hangs
 
 READY = re.compile(r'\bready"?[ ,]"?listen"?[=:]"?([^ "]+)')
+STARTED = re.compile(r'worker started"?[ ,].*\bpid"?[=:](\d+)')
+LOST = re.compile(r'worker (?:died|stuck|does not end)"?[ ,].*\bpid"?[=:](\d+)')
+STOPPED = re.compile(r'\bstopped"?[ ,]"?pid"?[=:](\d+)')
 LIVE = re.compile(r'\b(conns|exchanges|tasks|waits|blocks)"?[=:](\d+)')
 FAULT = re.compile(r"Sanitizer|runtime error:")
 
@@ -39,6 +42,8 @@ class Server:
         urls = [word for url in listen for word in ("--listen", url)]
         if "--log-level" not in options:
             options += ("--log-level", "debug")
+        if not {"--workers", "-w"} & set(options):
+            options += ("--workers", "1")
         self.log = []
         self._grown = threading.Condition()
         self.process = subprocess.Popen(
@@ -86,6 +91,16 @@ class Server:
     def _without(self, pattern):
         return f"no line matches {pattern!r} in the log:\n" + "\n".join(self.log)
 
+    def _all(self, pattern):
+        """All that a pattern with one group finds in the log."""
+        return {match[1] for line in list(self.log) if (match := pattern.search(line))}
+
+    @property
+    def workers(self):
+        """The process ids of the workers, the eldest first."""
+        pid = self.process.pid
+        return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
     def signal(self, number):
         self.process.send_signal(number)
 
@@ -112,5 +127,9 @@ class Server:
         log = "\n".join(self.log)
         assert not FAULT.search(log), log
         assert status == 0, f"exit status {status}:\n{log}"
-        live = LIVE.findall(self.log[-1]) if "stopped" in self.log[-1] else []
-        assert len(live) == 5 and all(count == "0" for _, count in live), log
+        stopped = [line for line in self.log if STOPPED.search(line)]
+        for line in stopped:
+            live = LIVE.findall(line)
+            assert len(live) == 5 and all(count == "0" for _, count in live), log
+        expected = self._all(STARTED) - self._all(LOST) | {str(self.process.pid)}
+        assert expected <= self._all(STOPPED), log
