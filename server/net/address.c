@@ -69,6 +69,13 @@ enum rc address_parse(const char *url, struct address *out, char why[ADDRESS_WHY
     return problem ? refuse(url, problem, why) : RC_OK;
 }
 
+void address_url(const struct address *a, char out[ADDRESS_URL])
+{
+    bool is_v6 = strchr(a->host, ':');
+    snprintf(out, ADDRESS_URL, is_v6 ? "%s://[%s]:%s" : "%s://%s:%s", a->tls ? "https" : "http",
+        a->host, a->port);
+}
+
 enum rc address_split(const char *text, struct address *out)
 {
     return split(text, out) ? RC_INVALID : RC_OK;

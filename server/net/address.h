@@ -10,7 +10,8 @@
 enum {
     ADDRESS_TEXT = 64,  /* room for "[v6]:port" with a scope */
     ADDRESS_HOST = 256, /* room for a host name */
-    ADDRESS_WHY = 512,  /* room for any message in *why below */
+    ADDRESS_URL = ADDRESS_HOST + 24,
+    ADDRESS_WHY = 512, /* room for any message in *why below */
 };
 
 struct address {
@@ -22,6 +23,8 @@ struct address {
 /* Reads "https://HOST:PORT" or "http://HOST:PORT". RC_INVALID; why then says what is wrong with it.
  */
 enum rc address_parse(const char *url, struct address *out, char why[ADDRESS_WHY]) MUST_CHECK;
+/* The same, written. */
+void address_url(const struct address *a, char out[ADDRESS_URL]);
 /* Reads "HOST:PORT". RC_INVALID. */
 enum rc address_split(const char *text, struct address *out) MUST_CHECK;
 /* A listening, non-blocking socket, at an address where no other listens; the process may bind more

@@ -54,10 +54,10 @@ void master_change(struct master *m)
         change_failed(m, rc, rc_text(rc));
 }
 
-void change_proved(struct master *m, bool proved, const char *text)
+void change_proved(struct master *m, bool proved, const char *why)
 {
     if (!proved) {
-        change_failed(m, RC_SYSTEM, text);
+        change_failed(m, RC_SYSTEM, why);
         return;
     }
     enum rc rc = RC_OK;

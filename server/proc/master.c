@@ -126,7 +126,7 @@ _Noreturn static void become_proof(struct master *m, struct setup *s, int fd)
                   m->service->prove(&s->options, f, why);
     if (f)
         fclose(f);
-    proof_answer(fd, proved, proved ? files : why);
+    proof_answer(fd, proved, why, files ? files : "");
     free(files);
     exit(0);
 }
@@ -145,13 +145,14 @@ enum rc master_prove(struct master *m, const struct setup *s)
 
 /* What happens to proofs and workers. */
 
-static void on_proof_done(struct proof *p, bool proved, const char *text)
+static void on_proof_done(struct proof *p, bool proved, const char *why, const char *files)
 {
+    (void)files;
     struct master *m = container_of(p, struct master, proof);
     if (m->task == MASTER_PROVING_CHANGE)
-        change_proved(m, proved, text);
+        change_proved(m, proved, why);
     else
-        reload_proved(m, proved, text);
+        reload_proved(m, proved, why);
 }
 
 void master_next_task(struct master *m)

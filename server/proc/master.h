@@ -72,10 +72,10 @@ void master_stop(struct master *m, const char *signal_name);
 /* For the files of the master. */
 
 /* One step further, with what happened to a worker or to a proof. */
-void change_proved(struct master *m, bool proved, const char *text);
+void change_proved(struct master *m, bool proved, const char *why);
 void change_joined(struct master *m);
 void change_failed(struct master *m, enum rc rc, const char *why);
-void reload_proved(struct master *m, bool proved, const char *text);
+void reload_proved(struct master *m, bool proved, const char *why);
 void reload_replied(struct master *m, const struct child *c, enum message kind, const char *text);
 /* Starts what was wanted meanwhile. */
 void master_next_task(struct master *m);

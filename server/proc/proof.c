@@ -38,25 +38,34 @@ static void describe(const struct proof *p, int status, char *out, size_t size)
             WEXITSTATUS(status));
 }
 
+/* What was written is the verdict, then two texts, each with its NUL. */
+static bool is_whole(const struct proof *p)
+{
+    const char *end = p->len > 1 ? memchr(p->text + 1, '\0', p->len - 1) : NULL;
+    return end && end + 1 < p->text + p->len && p->text[p->len - 1] == '\0';
+}
+
 static void finish(struct proof *p)
 {
     char how[128];
     int status = end(p);
+    bool answered = status == 0 && !p->late && is_whole(p);
     char *text = p->text;
-    size_t len = p->len;
     p->text = NULL;
     p->len = 0;
-    bool answered = status == 0 && len && !p->late;
-    if (!answered)
+    if (answered) {
+        p->done(p, text[0] == PROVED, text + 1, text + 1 + strlen(text + 1) + 1);
+    } else {
         describe(p, status, how, sizeof how);
-    p->done(p, answered && text[0] == PROVED, answered ? text + 1 : how);
+        p->done(p, false, how, "");
+    }
     free(text);
 }
 
-/* Makes room for a piece and a NUL. */
+/* Makes room for a piece. */
 static bool grow(struct proof *p)
 {
-    char *text = p->len > TEXT_MAX ? NULL : realloc(p->text, p->len + PIECE + 1);
+    char *text = p->len > TEXT_MAX ? NULL : realloc(p->text, p->len + PIECE);
     if (text)
         p->text = text;
     return text;
@@ -74,7 +83,6 @@ static void on_readable(struct ev_loop *ev, ev_io *w, int events)
         return;
     }
     p->len += (size_t)n;
-    p->text[p->len] = '\0';
 }
 
 /* Its end of the pipe closes with it. */
@@ -86,7 +94,7 @@ static void on_limit(struct timer *t)
 }
 
 void proof_init(struct proof *p, struct ev_loop *loop,
-    void (*done)(struct proof *p, bool proved, const char *text))
+    void (*done)(struct proof *p, bool proved, const char *why, const char *notes))
 {
     *p = (struct proof){.loop = loop, .done = done};
     timer_init(&p->limit, loop, on_limit);
@@ -116,13 +124,14 @@ enum rc proof_start(struct proof *p, double seconds, int *fd)
     return RC_OK;
 }
 
-void proof_answer(int fd, bool proved, const char *text)
+void proof_answer(int fd, bool proved, const char *why, const char *notes)
 {
     FILE *f = fdopen(fd, "w");
     if (!f)
         return;
     fputc(proved ? PROVED : REFUTED, f);
-    fputs(text, f);
+    fwrite(why, 1, strlen(why) + 1, f);
+    fwrite(notes, 1, strlen(notes) + 1, f);
     fclose(f);
 }
 

@@ -21,18 +21,18 @@ struct proof {
     struct timer limit;
     char *text; /* what it has written so far */
     size_t len;
-    /* text is what the process said for it or against it, or how it ended; borrowed for the call,
-     * in which another proof may start. */
-    void (*done)(struct proof *p, bool proved, const char *text);
+    /* why says what is against it, else it is ""; notes are the process's own. Both are borrowed
+     * for the call, in which another proof may start. */
+    void (*done)(struct proof *p, bool proved, const char *why, const char *notes);
 };
 
 void proof_init(struct proof *p, struct ev_loop *loop,
-    void (*done)(struct proof *p, bool proved, const char *text));
+    void (*done)(struct proof *p, bool proved, const char *why, const char *notes));
 /* Forks. Returns twice: in the new process with *fd for proof_answer, else with -1. The caller has
  * blocked signals. RC_SYSTEM. */
 enum rc proof_start(struct proof *p, double seconds, int *fd) MUST_CHECK;
 /* In the new process, which then ends. */
-void proof_answer(int fd, bool proved, const char *text);
+void proof_answer(int fd, bool proved, const char *why, const char *notes);
 bool proof_runs(const struct proof *p);
 /* Ends a proof that runs, without a call to done. */
 void proof_cancel(struct proof *p);

@@ -41,14 +41,14 @@ void master_reload(struct master *m)
         reload_proved(m, false, rc_text(rc));
 }
 
-void reload_proved(struct master *m, bool proved, const char *text)
+void reload_proved(struct master *m, bool proved, const char *why)
 {
     if (proved) {
         set_fault(m, "");
         master_each(m, m->now.number, order_reload, NULL);
     } else {
-        log_event(LOG_ERROR, "scripts not loaded", log_str("reason", text));
-        set_fault(m, text);
+        log_event(LOG_ERROR, "scripts not loaded", log_str("reason", why));
+        set_fault(m, why);
     }
     m->task = MASTER_IDLE;
     master_next_task(m);

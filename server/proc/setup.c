@@ -22,12 +22,14 @@ static enum rc check_certificates(const struct setup *s, char why[SERVICE_WHY])
         return RC_OK;
     for (int i = 0; i < s->sockets.count; i++) {
         const struct sockets_address *a = &s->sockets.addresses[i];
+        char url[ADDRESS_URL];
         if (!a->address.tls || address_is_loopback(a->fds[0]))
             continue;
+        address_url(&a->address, url);
         snprintf(why, SERVICE_WHY,
-            "https://%s is not a loopback address, and there is no certificate for it: give --cert "
+            "%s is not a loopback address, and there is no certificate for it: give --cert "
             "and --key, or --dev for one made in memory",
-            a->bound);
+            url);
         return RC_SYSTEM;
     }
     return RC_OK;

@@ -161,25 +161,21 @@ void sockets_of_worker(const struct sockets *s, int worker, int workers,
     }
 }
 
-static const char *scheme_of(const struct sockets_address *a)
-{
-    return a->address.tls ? "https" : "http";
-}
-
 void sockets_format(const struct sockets *s, char out[SOCKETS_TEXT])
 {
     size_t len = 0;
     out[0] = '\0';
     for (int i = 0; i < s->count; i++) {
         const struct sockets_address *a = &s->addresses[i];
-        len += (size_t)snprintf(
-            out + len, SOCKETS_TEXT - len, "%s%s://%s", i ? "," : "", scheme_of(a), a->bound);
+        len += (size_t)snprintf(out + len, SOCKETS_TEXT - len, "%s%s://%s", i ? "," : "",
+            a->address.tls ? "https" : "http", a->bound);
     }
 }
 
 /* For each address "https://HOST:PORT 3 4 5;", with an asterisk in front where it is shared. */
 char *sockets_export(const struct sockets *s)
 {
+    char url[ADDRESS_URL];
     char *text = NULL;
     size_t size;
     FILE *f = open_memstream(&text, &size);
@@ -187,9 +183,8 @@ char *sockets_export(const struct sockets *s)
         return NULL;
     for (int i = 0; i < s->count; i++) {
         const struct sockets_address *a = &s->addresses[i];
-        bool bracketed = strchr(a->address.host, ':');
-        fprintf(f, "%s%s://%s%s%s:%s", a->shared ? "*" : "", scheme_of(a), bracketed ? "[" : "",
-            a->address.host, bracketed ? "]" : "", a->address.port);
+        address_url(&a->address, url);
+        fprintf(f, "%s%s", a->shared ? "*" : "", url);
         for (int k = 0; k < a->count; k++)
             fprintf(f, " %d", a->fds[k]);
         fputc(';', f);
