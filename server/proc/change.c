@@ -97,6 +97,16 @@ static void be_ready(struct master *m)
     m->heir = UPGRADE_NONE;
 }
 
+/* A rotation under way goes on: who reads the setup anew often has new keys all the same. */
+static void keep_rotating(struct master *m)
+{
+    double seconds = m->now.options.ticket_rotation;
+    if (seconds <= 0)
+        timer_stop(&m->rotation);
+    else if (!ev_is_active(&m->rotation.ev))
+        timer_start(&m->rotation, seconds);
+}
+
 /* The old sockets go before the workers drain, which then take what waits in the queues of those
  * that nobody else has. */
 static void adopt_next(struct master *m)
@@ -107,6 +117,7 @@ static void adopt_next(struct master *m)
     m->now = m->next;
     m->next = (struct setup){0};
     posts_clear(m);
+    keep_rotating(m);
     m->fault[0] = '\0';
     log_configure(m->now.options.log_level, m->now.options.log_format);
     if (first)

@@ -38,7 +38,8 @@ def write_scripts(folder, scripts):
 class Server:
     """Serves scripts on free ports until stop(), which checks that nothing was left alive."""
 
-    def __init__(self, scripts, *options, listen=ANY_PORT, program=PROGRAM):
+    def __init__(self, scripts, *options, listen=ANY_PORT, program=PROGRAM, through=(),
+                 **process):
         urls = [word for url in listen for word in ("--listen", url)]
         if "--log-level" not in options:
             options += ("--log-level", "debug")
@@ -47,8 +48,8 @@ class Server:
         self.log = []
         self._grown = threading.Condition()
         self.process = subprocess.Popen(
-            [program, *urls, *map(str, options), str(scripts)], stdin=subprocess.DEVNULL,
-            stderr=subprocess.PIPE, encoding="utf-8")
+            [*through, program, *urls, *map(str, options), str(scripts)], stdin=subprocess.DEVNULL,
+            stderr=subprocess.PIPE, encoding="utf-8", **process)
         self._reader = threading.Thread(target=self._read_log, daemon=True)
         self._reader.start()
         try:
@@ -77,6 +78,17 @@ class Server:
         """The first line of the log that matches, as a match, or None."""
         found = (re.search(pattern, line) for line in list(self.log))
         return next((match for match in found if match), None)
+
+    def lines(self, pattern):
+        """The lines of the log that match."""
+        return [line for line in list(self.log) if re.search(pattern, line)]
+
+    def wait_until(self, condition):
+        """Waits until a condition holds, which may be one on the log."""
+        end = time.monotonic() + PATIENCE
+        while not condition():
+            assert time.monotonic() < end and self.process.poll() is None, "\n".join(self.log)
+            time.sleep(0.01)
 
     def wait_for(self, pattern, timeout=PATIENCE):
         """Waits for a line of the log that matches."""
