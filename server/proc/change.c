@@ -48,6 +48,7 @@ void master_change(struct master *m)
         change_failed(m, rc, why);
         return;
     }
+    m->next.number = ++m->readings;
     m->task = MASTER_PROVING_CHANGE;
     rc = master_prove(m, &m->next);
     if (rc)

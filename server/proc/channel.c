@@ -51,7 +51,9 @@ enum rc channel_send(struct channel *ch, enum message kind, const void *text, si
     if (n)
         memcpy(p.text, text, n);
     ssize_t sent = send(ch->readable.fd, &p, HEAD + n, MSG_NOSIGNAL);
-    return sent < 0 ? RC_CLOSED : RC_OK;
+    if (sent < 0)
+        return errno == EAGAIN ? RC_AGAIN : RC_CLOSED;
+    return RC_OK;
 }
 
 void channel_stop(struct channel *ch)

@@ -15,7 +15,6 @@ enum message {
     ORDER_STOP,    /* end at once */
     ORDER_RELOAD,  /* load the scripts anew */
     ORDER_FAULT,   /* the scripts on disk do not load: why; without a text, they do again */
-    ORDER_REOPEN,  /* reopen log files */
     ORDER_TICKETS, /* a struct tls_tickets */
     REPLY_READY,   /* requests are served from now on */
     REPLY_RELOADED,
@@ -37,7 +36,7 @@ struct channel {
 enum rc channel_pair(int fds[2]) MUST_CHECK;
 /* Takes over an end. The callbacks have been set. */
 void channel_start(struct channel *ch, struct ev_loop *loop, int fd);
-/* RC_CLOSED where the other side has ended, or takes nothing. */
+/* RC_CLOSED where the other side has ended, RC_AGAIN where it takes nothing. */
 enum rc channel_send(struct channel *ch, enum message kind, const void *text, size_t n) MUST_CHECK;
 /* Closes this end. */
 void channel_stop(struct channel *ch);

@@ -11,6 +11,8 @@
 #include <unistd.h>
 
 static const double pulse_seconds = 0.25;
+/* Where the master itself stood still for so long, so may all have (Ctrl-Z). */
+static const double late_seconds = 1;
 /* That a worker has beyond its grace to free what it holds. */
 static const double parting_seconds = 5;
 
@@ -35,7 +37,7 @@ static double stillness(struct child *c, double now)
 
 static void check(struct child *c, double now)
 {
-    if (c->state == CHILD_KILLED)
+    if (c->state == CHILD_LOST)
         return;
     double still = stillness(c, now);
     if (still > 0) {
@@ -53,8 +55,14 @@ static void on_pulse(struct timer *t)
 {
     struct crew *crew = container_of(t, struct crew, pulse);
     double now = clock_monotonic();
-    for (struct list *node = crew->children.next; node != &crew->children; node = node->next)
-        check(child_of(node), now);
+    bool late = now - crew->pulsed > late_seconds;
+    crew->pulsed = now;
+    for (struct list *node = crew->children.next; node != &crew->children; node = node->next) {
+        struct child *c = child_of(node);
+        if (late)
+            c->beaten = now;
+        check(c, now);
+    }
     timer_start(t, pulse_seconds);
 }
 
@@ -81,6 +89,7 @@ enum rc crew_init(struct crew *crew, struct ev_loop *loop)
 {
     crew->loop = loop;
     list_init(&crew->children);
+    crew->pulsed = clock_monotonic();
     timer_init(&crew->pulse, loop, on_pulse);
     enum rc rc = board_new(&crew->board);
     if (!rc)
@@ -194,19 +203,22 @@ void crew_reap(struct crew *crew)
 
 void child_kill(struct child *c)
 {
-    c->state = CHILD_KILLED;
+    c->state = CHILD_LOST;
     kill(c->pid, SIGKILL);
 }
 
 void child_order(struct child *c, enum message kind, const void *text, size_t n)
 {
-    if (c->state != CHILD_KILLED && channel_send(&c->channel, kind, text, n))
-        child_kill(c);
+    if (c->state == CHILD_LOST || channel_send(&c->channel, kind, text, n) != RC_AGAIN)
+        return;
+    log_event(
+        LOG_ERROR, "worker takes no orders", log_int("worker", c->index), log_int("pid", c->pid));
+    child_kill(c);
 }
 
 void child_drain(struct child *c)
 {
-    if (c->state == CHILD_DRAINING || c->state == CHILD_KILLED)
+    if (c->state == CHILD_DRAINING || c->state == CHILD_LOST)
         return;
     c->state = CHILD_DRAINING;
     c->drained = clock_monotonic();

@@ -4,7 +4,8 @@
  *
  *     STARTING ──REPLY_READY──▶ SERVING ──ORDER_DRAIN──▶ DRAINING ──▶ gone
  *
- * A worker may be gone from any state; one that is stuck is KILLED first.
+ * A worker may be gone from any state; it is LOST before that where the reason is known and logged:
+ * it was stuck and is killed, or could not start.
  */
 #ifndef PROC_CREW_H
 #define PROC_CREW_H
@@ -21,7 +22,7 @@
 struct board;
 struct options;
 
-enum child_state { CHILD_STARTING, CHILD_SERVING, CHILD_DRAINING, CHILD_KILLED };
+enum child_state { CHILD_STARTING, CHILD_SERVING, CHILD_DRAINING, CHILD_LOST };
 
 struct child {
     struct list link;
@@ -46,6 +47,7 @@ struct crew {
     struct board *board;
     struct list children;
     struct timer pulse;
+    double pulsed; /* when it last did */
     void (*on_reply)(struct child *c, enum message kind, const char *text);
     /* It has ended, with a status of waitpid; what is given is a last copy. */
     void (*on_gone)(const struct child *c, int status);

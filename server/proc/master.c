@@ -92,7 +92,8 @@ _Noreturn static void become_worker(
     int status = worker_main(&job);
     s->sockets.count = 0; /* the worker's listeners had them */
     setup_free(s, NULL);
-    log_stopped();
+    if (status == 0)
+        log_stopped();
     exit(status);
 }
 
@@ -178,6 +179,16 @@ static void on_ready(struct master *m, struct child *c)
         child_order(c, ORDER_FAULT, m->fault, strlen(m->fault));
 }
 
+static void on_no_start(struct master *m, struct child *c, const char *why)
+{
+    c->state = CHILD_LOST;
+    if (c->setup == m->next.number)
+        change_failed(m, RC_SYSTEM, why);
+    else
+        log_event(LOG_ERROR, "worker not started", log_int("worker", c->index),
+            log_int("pid", c->pid), log_str("reason", why));
+}
+
 static void on_reply(struct child *c, enum message kind, const char *text)
 {
     struct master *m = container_of(c->crew, struct master, crew);
@@ -185,8 +196,8 @@ static void on_reply(struct child *c, enum message kind, const char *text)
         return;
     if (kind == REPLY_READY)
         on_ready(m, c);
-    else if (c->state == CHILD_STARTING && c->setup == m->next.number)
-        change_failed(m, RC_SYSTEM, text);
+    else if (c->state == CHILD_STARTING)
+        on_no_start(m, c, text);
     else
         reload_replied(m, c, kind, text);
 }
@@ -204,7 +215,7 @@ static void on_gone(const struct child *c, int status)
     struct master *m = container_of(c->crew, struct master, crew);
     char how[32];
     describe_end(status, how, sizeof how);
-    if (c->state != CHILD_KILLED && (status || c->state != CHILD_DRAINING))
+    if (c->state != CHILD_LOST && (status || c->state != CHILD_DRAINING))
         log_event(LOG_ERROR, "worker died", log_int("worker", c->index), log_int("pid", c->pid),
             log_str("end", how));
     if (m->stopping && list_empty(&m->crew.children))
@@ -215,28 +226,6 @@ static void on_gone(const struct child *c, int status)
         change_failed(m, RC_SYSTEM, "a worker died as it started");
     else if (c->setup == m->now.number && c->index < m->now.options.workers)
         posts_vacated(m, c);
-}
-
-static void on_upgrade_done(struct upgrade *u, bool ready)
-{
-    struct master *m = container_of(u, struct master, upgrade);
-    if (ready)
-        master_stop(m, "USR2");
-    else
-        log_event(LOG_ERROR, "upgrade failed", log_str("program", u->program),
-            log_str("reason", "the new program has ended before it was ready"));
-}
-
-static void upgrade(struct master *m)
-{
-    if (m->stopping || m->upgrade.pid || !m->now.number)
-        return;
-    log_event(LOG_INFO, "upgrading", log_str("program", m->upgrade.program));
-    enum rc rc = upgrade_start(
-        &m->upgrade, &m->now.sockets, &m->tickets, m->now.options.load_timeout + upgrade_seconds);
-    if (rc)
-        log_event(LOG_ERROR, "upgrade failed", log_str("program", m->upgrade.program),
-            log_str("reason", rc_text(rc)));
 }
 
 /* The end. */
@@ -260,21 +249,59 @@ static void stop_children(struct master *m, bool now)
         ev_break(m->loop, EVBREAK_ALL);
 }
 
+static void begin_stop(struct master *m, const char *signal_name)
+{
+    log_event(LOG_INFO, "stopping", log_str("signal", signal_name),
+        log_num("grace", m->now.options.grace));
+    m->stopping = true;
+    posts_clear(m);
+    proof_cancel(&m->proof);
+    upgrade_cancel(&m->upgrade);
+    sockets_close(&m->now.sockets, &m->next.sockets);
+    sockets_close(&m->next.sockets, NULL);
+    stop_children(m, false);
+}
+
 void master_stop(struct master *m, const char *signal_name)
 {
-    bool again = m->stopping;
-    log_event(LOG_INFO, again ? "stopping now" : "stopping", log_str("signal", signal_name),
-        log_num("grace", again ? 0 : m->now.options.grace));
-    m->stopping = true;
-    if (!again) {
+    if (!m->stopping) {
         systemd_notify("STOPPING=1");
-        posts_clear(m);
-        proof_cancel(&m->proof);
-        upgrade_cancel(&m->upgrade);
-        sockets_close(&m->now.sockets, &m->next.sockets);
-        sockets_close(&m->next.sockets, NULL);
+        begin_stop(m, signal_name);
+        return;
     }
-    stop_children(m, again);
+    log_event(LOG_INFO, "stopping now", log_str("signal", signal_name));
+    stop_children(m, true);
+}
+
+/* A new program. */
+
+/* The service goes on, and it is told so by who it knows. */
+static void hand_over(struct master *m, pid_t heir)
+{
+    systemd_notify("MAINPID=%d", (int)heir);
+    begin_stop(m, "USR2");
+}
+
+static void on_upgrade_done(struct upgrade *u, bool ready)
+{
+    struct master *m = container_of(u, struct master, upgrade);
+    if (ready)
+        hand_over(m, u->pid);
+    else
+        log_event(LOG_ERROR, "upgrade failed", log_str("program", u->program),
+            log_str("reason", "the new program has ended before it was ready"));
+}
+
+static void upgrade(struct master *m)
+{
+    if (m->stopping || m->upgrade.pid || !m->now.number)
+        return;
+    log_event(LOG_INFO, "upgrading", log_str("program", m->upgrade.program));
+    enum rc rc = upgrade_start(
+        &m->upgrade, &m->now.sockets, &m->tickets, m->now.options.load_timeout + upgrade_seconds);
+    if (rc)
+        log_event(LOG_ERROR, "upgrade failed", log_str("program", m->upgrade.program),
+            log_str("reason", rc_text(rc)));
 }
 
 /* Signals. */

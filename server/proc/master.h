@@ -44,6 +44,7 @@ struct master {
     char **argv;
     struct ev_loop *loop;
     struct setup now, next;
+    uint32_t readings; /* of the setup so far */
     enum master_task task;
     bool change_wanted, reload_wanted; /* once the task is done */
     bool stopping;

@@ -49,7 +49,7 @@ static enum rc make_tls(struct setup *s, const struct tls_tickets *tickets, char
 enum rc setup_read(struct setup *s, int argc, char **argv, const struct setup *before,
     const struct tls_tickets *tickets, char why[SERVICE_WHY])
 {
-    *s = (struct setup){.number = before->number + 1};
+    *s = (struct setup){0};
     enum rc rc = options_parse(argc, argv, &s->options, why);
     if (!rc && s->options.user)
         rc = user_check(s->options.user, why);

@@ -12,7 +12,7 @@
 struct tls_tickets;
 
 struct setup {
-    uint32_t number; /* which reading it is; 0 is none */
+    uint32_t number; /* which reading it is, for who counts them; 0 is none */
     struct options options;
     struct sockets sockets;
     struct tls *tls; /* NULL where no address has TLS */

@@ -31,6 +31,13 @@ SCRIPTS = {
     "match.lua": "return function() ('a'):rep(40000):find(('.-'):rep(30) .. 'b') end",
 }
 
+# Loads in the proof, and then no more.
+LOADS_ONCE = """
+    local file = '%s'
+    if io.open(file) then error('loaded twice') end
+    io.open(file, 'w'):close()
+    return function(ctx) ctx:text('hello') end"""
+
 
 def until(condition):
     """Waits until the condition holds."""
@@ -160,6 +167,16 @@ def test_idle_workers_are_not_stuck(start):
     assert server.workers == workers
 
 
+def test_a_pause_of_all_is_no_fault_of_the_workers(start):
+    server = start(SCRIPTS, "-w", "2", "--heartbeat-timeout", "2")
+    workers = server.workers
+    for number in (signal.SIGSTOP, signal.SIGCONT):
+        for pid in (server.process.pid, *workers):
+            os.kill(pid, number)
+        time.sleep(4)
+    assert server.workers == workers
+
+
 def test_workers_leave_signals_to_the_master(start):
     server = start(SCRIPTS)
     worker, = server.workers
@@ -256,6 +273,33 @@ def test_scripts_that_never_load(tmp_path):
     assert done.returncode == 1
     assert done.stderr == (
         "moontrail: the scripts take more than 0.5 seconds to load: see --load-timeout\n")
+
+
+def test_a_replacement_that_cannot_start(start, tmp_path):
+    server = start(SCRIPTS, "-w", "2")
+    write_scripts(tmp_path / "scripts", {"broken.lua": "error('not today')"})
+    os.kill(server.workers[0], signal.SIGKILL)
+    server.wait_for('error worker not started worker=. pid=.* reason=".*not today')
+    server.wait_until(lambda: len(server.lines("worker not started")) == 3)
+    assert len(server.lines("worker died")) == 1
+    write_scripts(tmp_path / "scripts", {"broken.lua": "return print"})
+    server.wait_until(lambda: len(server.lines("worker started")) == 3)
+
+
+def test_a_worker_that_cannot_start(tmp_path):
+    folder = write_scripts(tmp_path, {"index.lua": LOADS_ONCE % (tmp_path / "loaded")})
+    done = run("-l", "http://127.0.0.1:0", folder)
+    assert done.returncode == 1
+    assert done.stderr.startswith("moontrail: ") and "loaded twice" in done.stderr
+
+
+def test_a_worker_that_dies_as_it_starts(tmp_path):
+    script = "if io.open('%s') then os.execute('kill -9 $PPID') end return print" % (tmp_path / "loaded")
+    folder = write_scripts(tmp_path, {
+        "a.lua": script, "b.lua": LOADS_ONCE % (tmp_path / "loaded")})
+    done = run("-l", "http://127.0.0.1:0", "-w", "1", folder)
+    assert done.returncode == 1
+    assert done.stderr.endswith("moontrail: a worker died as it started\n")
 
 
 def test_two_servers_at_one_address(start, tmp_path):

@@ -109,8 +109,8 @@ def expect_unchanged(server, connect, *parts):
     line, = server.lines("configuration not loaded")
     for part in parts:
         assert part in line
-    assert server.workers == workers and not client.goaways
-    assert client.fetch("/hello").text == "hello"
+    server.wait_until(lambda: server.workers == workers)
+    assert client.fetch("/hello").text == "hello" and not client.goaways
     assert connect(server.https).fetch("/hello").text == "hello"
 
 
@@ -162,6 +162,20 @@ def test_hup_with_scripts_that_do_not_load(start, connect, tmp_path):
     expect_unchanged(server, connect, "hello.lua:1:")
     write_scripts(tmp_path / "scripts", SCRIPTS)
     hang_up(server)
+
+
+def test_hup_whose_workers_cannot_start(start, connect, tmp_path):
+    server = start(SCRIPTS, "-w", "2")
+    marker = tmp_path / "loaded"
+    write_scripts(tmp_path / "scripts", {"once.lua": f"""
+        local file = '{marker}'
+        if io.open(file) then error('loaded twice') end
+        io.open(file, 'w'):close()
+        return function(ctx) end"""})
+    expect_unchanged(server, connect, "loaded twice")
+    for _ in range(2):  # what became of the workers that failed is no matter to the next ones
+        (tmp_path / "scripts" / "once.lua").unlink(missing_ok=True)
+        hang_up(server)
 
 
 # USR1.

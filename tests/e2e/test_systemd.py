@@ -102,3 +102,17 @@ def test_states_are_told(start, tmp_path, abstract):
     assert notices.next()[0] == "READY=1"
     server.signal(signal.SIGTERM)
     assert notices.next() == ["STOPPING=1"]
+
+
+def test_the_new_program_is_told(start, tmp_path):
+    notices = Notices(f"{tmp_path}/notify")
+    server = start(SCRIPTS, env=os.environ | {"NOTIFY_SOCKET": f"{tmp_path}/notify"})
+    assert notices.next()[0] == "READY=1"
+    server.signal(signal.SIGUSR2)
+    told = [notices.next(), notices.next()]
+    heir = int(server.lines("info ready")[1].rpartition("pid=")[2])
+    assert sorted(told) == [[f"MAINPID={heir}"], ["READY=1", f"MAINPID={heir}"]]
+    assert server.process.wait(30) == 0
+    os.kill(heir, signal.SIGTERM)
+    assert notices.next() == ["STOPPING=1"]
+    server.wait_for(f"stopped pid={heir} ")
