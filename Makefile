@@ -129,11 +129,14 @@ format: build/deps-lint ## format the C files
 
 install: build/moontrail ## install under PREFIX (default /usr/local), inside DESTDIR
 	install -D -m 755 build/moontrail $(DESTDIR)$(PREFIX)/bin/moontrail
+	sed 's,/usr/local,$(PREFIX),' docs/moontrail.service | \
+	    install -D -m 644 /dev/stdin $(DESTDIR)$(PREFIX)/lib/systemd/system/moontrail.service
 	@for f in $(TYPES); do \
 	    install -D -m 644 lua/types/$$f $(DESTDIR)$(PREFIX)/share/moontrail/types/$$f || exit 1; done
 
 uninstall: ## undo install
 	rm -f $(DESTDIR)$(PREFIX)/bin/moontrail
+	rm -f $(DESTDIR)$(PREFIX)/lib/systemd/system/moontrail.service
 	rm -rf $(DESTDIR)$(PREFIX)/share/moontrail/types
 
 clean: ## remove build/
