@@ -225,6 +225,13 @@ void child_drain(struct child *c)
     child_order(c, ORDER_DRAIN, NULL, 0);
 }
 
+void child_stop(struct child *c)
+{
+    c->grace = 0;
+    c->drained = clock_monotonic();
+    child_order(c, ORDER_STOP, NULL, 0);
+}
+
 bool child_is_on_duty(const struct child *c)
 {
     return c->state == CHILD_STARTING || c->state == CHILD_SERVING;

@@ -74,6 +74,7 @@ void crew_reap(struct crew *crew);
 /* A child that takes no orders is killed. */
 void child_order(struct child *c, enum message kind, const void *text, size_t n);
 void child_drain(struct child *c);
+void child_stop(struct child *c);
 void child_kill(struct child *c);
 bool child_is_on_duty(const struct child *c);
 

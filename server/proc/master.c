@@ -1,17 +1,12 @@
 #include "proc/master.h"
 
-#include "core/live.h"
 #include "core/log.h"
-#include "core/mem.h"
 #include "proc/board.h"
 #include "proc/pidfile.h"
 #include "proc/systemd.h"
-#include "proc/user.h"
-#include "proc/worker.h"
 
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -27,121 +22,6 @@ void master_each(
         if (c->setup == setup && child_is_on_duty(c))
             visit(c, data);
     }
-}
-
-/* What is still alive here was lost: tests look for zeros. */
-static void log_stopped(void)
-{
-    mem_trim();
-    log_event(LOG_INFO, "stopped", log_int("pid", getpid()), log_int("conns", live.conns),
-        log_int("exchanges", live.exchanges), log_int("tasks", live.tasks),
-        log_int("waits", live.waits), log_int("blocks", (int64_t)mem_stats()->blocks));
-}
-
-/* Forking. */
-
-/* No signal may reach a new process before it has its own ways with them. */
-static void block_signals(sigset_t *before)
-{
-    sigset_t all;
-    sigfillset(&all);
-    sigprocmask(SIG_SETMASK, &all, before);
-}
-
-static void stop_watching(struct master *m)
-{
-    for (int i = 0; i < MASTER_SIGNALS; i++)
-        ev_signal_stop(m->loop, &m->signals[i]);
-    timer_stop(&m->rotation);
-    posts_clear(m);
-    crew_fini(&m->crew);
-    ev_loop_destroy(m->loop);
-}
-
-/* In a forked process: gives up what is the master's alone. */
-static void leave(struct master *m)
-{
-    if (proof_runs(&m->proof))
-        close(m->proof.readable.fd);
-    if (m->heir != UPGRADE_NONE)
-        close(m->heir);
-    stop_watching(m);
-}
-
-static struct setup *other_setup(struct master *m, const struct setup *s)
-{
-    return s == &m->now ? &m->next : &m->now;
-}
-
-_Noreturn static void become_worker(
-    struct master *m, struct setup *s, int index, const struct berth *berth)
-{
-    leave(m);
-    setup_free(other_setup(m, s), s);
-    sockets_keep_for_worker(&s->sockets, index, s->options.workers);
-    const struct worker_job job = {.service = m->service,
-        .options = &s->options,
-        .tls = s->tls,
-        .tickets = &m->tickets,
-        .sockets = &s->sockets,
-        .index = index,
-        .channel = berth->channel,
-        .board = m->crew.board,
-        .heart = berth->heart};
-    log_configure(s->options.log_level, s->options.log_format);
-    int status = worker_main(&job);
-    s->sockets.count = 0; /* the worker's listeners had them */
-    setup_free(s, NULL);
-    if (status == 0)
-        log_stopped();
-    exit(status);
-}
-
-enum rc master_start_worker(struct master *m, const struct setup *s, int index)
-{
-    struct child *c = NULL;
-    struct berth berth;
-    sigset_t before;
-    block_signals(&before);
-    enum rc rc = crew_fork(&m->crew, &s->options, index, s->number, &c, &berth);
-    if (!rc && !c)
-        become_worker(m, s == &m->now ? &m->now : &m->next, index, &berth);
-    sigprocmask(SIG_SETMASK, &before, NULL);
-    return rc;
-}
-
-/* The scripts see of this process no more than they will of a worker. */
-_Noreturn static void become_proof(struct master *m, struct setup *s, int fd)
-{
-    char why[SERVICE_WHY] = "";
-    char *files = NULL;
-    size_t size;
-    sigset_t none;
-    leave(m);
-    sockets_close(&m->now.sockets, &m->next.sockets);
-    sockets_close(&m->next.sockets, NULL);
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
-    FILE *f = open_memstream(&files, &size);
-    bool proved = f && (!s->options.user || user_become(s->options.user, why) == RC_OK) &&
-                  m->service->prove(&s->options, f, why);
-    if (f)
-        fclose(f);
-    proof_answer(fd, proved, why, files ? files : "");
-    free(files);
-    exit(0);
-}
-
-enum rc master_prove(struct master *m, const struct setup *s)
-{
-    int fd;
-    sigset_t before;
-    block_signals(&before);
-    enum rc rc = proof_start(&m->proof, s->options.load_timeout, &fd);
-    if (!rc && fd >= 0)
-        become_proof(m, s == &m->now ? &m->now : &m->next, fd);
-    sigprocmask(SIG_SETMASK, &before, NULL);
-    return rc;
 }
 
 /* What happens to proofs and workers. */
@@ -228,58 +108,13 @@ static void on_gone(const struct child *c, int status)
         posts_vacated(m, c);
 }
 
-/* The end. */
-
-static void stop_child(struct child *c, bool now)
-{
-    if (now)
-        child_order(c, ORDER_STOP, NULL, 0);
-    else if (c->state == CHILD_STARTING)
-        child_kill(c);
-    else
-        child_drain(c);
-}
-
-static void stop_children(struct master *m, bool now)
-{
-    struct list *children = &m->crew.children;
-    for (struct list *node = children->next; node != children; node = node->next)
-        stop_child(container_of(node, struct child, link), now);
-    if (list_empty(children))
-        ev_break(m->loop, EVBREAK_ALL);
-}
-
-static void begin_stop(struct master *m, const char *signal_name)
-{
-    log_event(LOG_INFO, "stopping", log_str("signal", signal_name),
-        log_num("grace", m->now.options.grace));
-    m->stopping = true;
-    posts_clear(m);
-    proof_cancel(&m->proof);
-    upgrade_cancel(&m->upgrade);
-    sockets_close(&m->now.sockets, &m->next.sockets);
-    sockets_close(&m->next.sockets, NULL);
-    stop_children(m, false);
-}
-
-void master_stop(struct master *m, const char *signal_name)
-{
-    if (!m->stopping) {
-        systemd_notify("STOPPING=1");
-        begin_stop(m, signal_name);
-        return;
-    }
-    log_event(LOG_INFO, "stopping now", log_str("signal", signal_name));
-    stop_children(m, true);
-}
-
 /* A new program. */
 
 /* The service goes on, and it is told so by who it knows. */
 static void hand_over(struct master *m, pid_t heir)
 {
     systemd_notify("MAINPID=%d", (int)heir);
-    begin_stop(m, "USR2");
+    master_begin_stop(m, "USR2");
 }
 
 static void on_upgrade_done(struct upgrade *u, bool ready)
@@ -383,9 +218,10 @@ static enum rc init(struct master *m, const struct service *service, int argc, c
 /* From here on another signal must not turn the end into a failure. */
 static void fini(struct master *m)
 {
-    sigset_t before;
-    block_signals(&before);
-    stop_watching(m);
+    sigset_t all;
+    sigfillset(&all);
+    sigprocmask(SIG_SETMASK, &all, NULL);
+    master_release(m);
     board_free(m->crew.board);
     setup_free(&m->next, &m->now);
     setup_free(&m->now, NULL);
@@ -407,6 +243,6 @@ int master_run(const struct service *service, int argc, char **argv)
     bool served = m.now.number;
     fini(&m);
     if (served || m.stopping)
-        log_stopped();
+        master_log_end();
     return m.status;
 }

@@ -80,10 +80,19 @@ void reload_proved(struct master *m, bool proved, const char *why);
 void reload_replied(struct master *m, const struct child *c, enum message kind, const char *text);
 /* Starts what was wanted meanwhile. */
 void master_next_task(struct master *m);
+/* stop.c: as master_stop does the first time, but for what systemd is told. */
+void master_begin_stop(struct master *m, const char *signal_name);
+
+/* spawn.c: the processes. */
+
 /* Forks a process that proves the scripts of a setup; the answer comes to the task. RC_SYSTEM. */
 enum rc master_prove(struct master *m, const struct setup *s) MUST_CHECK;
 /* Forks a worker. RC_LIMIT, RC_NOMEM, RC_SYSTEM. */
 enum rc master_start_worker(struct master *m, const struct setup *s, int index) MUST_CHECK;
+/* Lets go of signals, timers, channels and the loop; other processes go on. */
+void master_release(struct master *m);
+/* Logs what is still alive at a process's end, and so was lost: tests look for zeros. */
+void master_log_end(void);
 
 /* posts.c: a worker with a place in the setup in force has ended. */
 void posts_init(struct master *m);

@@ -26,3 +26,15 @@ BIG = """
 
 PARK = """
     return function() require("moontrail").sleep(3600) end"""
+
+HELLO = "return function(ctx) ctx:text('hello') end"
+
+# Which worker answers.
+WHO = "return function(ctx) ctx:text(ctx.id:match('%d+')) end"
+
+# Begins, and goes on with the request's body.
+WAIT = """
+    return function(ctx)
+        ctx:write("begun")
+        ctx:write(ctx:body())
+    end"""

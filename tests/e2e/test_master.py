@@ -11,24 +11,26 @@ from pathlib import Path
 import pytest
 
 from client import Client, Closed, open_socket
+from handlers import HELLO, WAIT, WHO
 from load import Load
-from server import PATIENCE, Server, run, write_scripts
+from server import Server, run, write_scripts
 
 SCRIPTS = {
-    "hello.lua": "return function(ctx) ctx:text('hello') end",
-    "who.lua": "return function(ctx) ctx:text(ctx.id:match('%d+')) end",
-    "wait.lua": """
-        return function(ctx)
-            ctx:write("begun")
-            ctx:write(ctx:body())
-        end""",
+    "hello.lua": HELLO,
+    "who.lua": WHO,
+    "wait.lua": WAIT,
     "user.lua": """
         return function(ctx)
             local pipe <close> = io.popen("id -un")
             ctx:text(pipe:read("l"))
         end""",
     "sleep.lua": "return function() os.execute('sleep 4') end",
-    "match.lua": "return function() ('a'):rep(40000):find(('.-'):rep(30) .. 'b') end",
+    "match.lua": """
+        return function()
+            print("begun")
+            local text = ("a"):rep(40000)
+            text:find((".-"):rep(30) .. "b")
+        end""",
 }
 
 # Loads in the proof, and then no more.
@@ -37,14 +39,6 @@ LOADS_ONCE = """
     if io.open(file) then error('loaded twice') end
     io.open(file, 'w'):close()
     return function(ctx) ctx:text('hello') end"""
-
-
-def until(condition):
-    """Waits until the condition holds."""
-    end = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.01)
 
 
 def is_gone(pid):
@@ -73,8 +67,8 @@ def kill(server, worker):
     """Kills a worker and waits until another is in its place."""
     before = set(server.workers)
     os.kill(worker, signal.SIGKILL)
-    until(lambda: server.find(f"worker died worker=.* pid={worker} end=SIGKILL"))
-    until(lambda: any(server.find(f"worker started .*pid={pid}$")
+    server.wait_until(lambda: server.find(f"worker died worker=.* pid={worker} end=SIGKILL"))
+    server.wait_until(lambda: any(server.find(f"worker started .*pid={pid}$")
                       for pid in set(server.workers) - before))
 
 
@@ -83,7 +77,7 @@ def test_all_workers_serve(start, scheme):
     server = start(SCRIPTS, "-w", "3")
     assert len(server.workers) == 3
     served = set()
-    until(lambda: served.add(who(getattr(server, scheme))) or len(served) == 3)
+    server.wait_until(lambda: served.add(who(getattr(server, scheme))) or len(served) == 3)
     assert served == set(server.workers)
 
 
@@ -156,8 +150,20 @@ def test_a_stuck_worker_is_replaced(start, connect, path):
     server.wait_for(f"error worker stuck worker=. pid={stuck} seconds=[23]")
     with pytest.raises((Closed, OSError)):
         client.response(stream)
-    until(lambda: len(server.workers) == 2 and stuck not in server.workers)
+    server.wait_until(lambda: len(server.workers) == 2 and stuck not in server.workers)
     assert who(server.https)
+
+
+def test_the_second_signal_waits_for_no_stuck_worker(start, connect):
+    server = start(SCRIPTS, "--log-level", "info")
+    client = connect(server.https)
+    client.request("/match")
+    server.wait_for("print text=begun")
+    for _ in range(2):
+        server.signal(signal.SIGTERM)
+        time.sleep(0.2)
+    assert server.wait(9) == 0
+    server.wait_for("error worker does not end")
 
 
 def test_idle_workers_are_not_stuck(start):
@@ -196,7 +202,7 @@ def test_workers_end_with_their_master(tmp_path, connect):
     client.send(stream, b" and ended", end=True)
     assert client.response(stream).text == "begun and ended"
     client.close()
-    until(lambda: all(is_gone(pid) for pid in workers))
+    server.wait_until(lambda: all(is_gone(pid) for pid in workers))
     server.wait()
     assert len(re.findall(r"stopped pid=\d+ conns=0", "\n".join(server.log))) == 2
 

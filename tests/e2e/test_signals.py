@@ -7,18 +7,14 @@ import time
 import pytest
 
 from client import Client, Closed, open_socket, tls_context
-from handlers import BIG
+from handlers import BIG, HELLO, WAIT, WHO
 from load import Load
 from server import write_scripts
 
 SCRIPTS = {
-    "hello.lua": "return function(ctx) ctx:text('hello') end",
-    "who.lua": "return function(ctx) ctx:text(ctx.id:match('%d+')) end",
-    "wait.lua": """
-        return function(ctx)
-            ctx:write("begun")
-            ctx:write(ctx:body())
-        end""",
+    "hello.lua": HELLO,
+    "who.lua": WHO,
+    "wait.lua": WAIT,
     "big.lua": BIG,
 }
 BROKEN = "return function(ctx) ctx:text('hello' end"

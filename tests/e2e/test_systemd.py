@@ -7,11 +7,12 @@ import sys
 import pytest
 
 from client import Client
+from handlers import HELLO, WHO
 from server import write_scripts
 
 SCRIPTS = {
-    "hello.lua": "return function(ctx) ctx:text('hello') end",
-    "who.lua": "return function(ctx) ctx:text(ctx.id:match('%d+')) end",
+    "hello.lua": HELLO,
+    "who.lua": WHO,
 }
 # Puts the descriptors given in their places, and becomes the program.
 ACTIVATE = """

@@ -8,17 +8,14 @@ from pathlib import Path
 import pytest
 
 from client import Client, tls_context
+from handlers import HELLO, WAIT, WHO
 from load import Load
 from server import PROGRAM
 
 SCRIPTS = {
-    "hello.lua": "return function(ctx) ctx:text('hello') end",
-    "who.lua": "return function(ctx) ctx:text(ctx.id:match('%d+')) end",
-    "wait.lua": """
-        return function(ctx)
-            ctx:write("begun")
-            ctx:write(ctx:body())
-        end""",
+    "hello.lua": HELLO,
+    "who.lua": WHO,
+    "wait.lua": WAIT,
 }
 
 
