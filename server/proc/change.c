@@ -16,9 +16,16 @@ static void kill_child(struct child *c, void *data)
     child_kill(c);
 }
 
+/* Some may serve already. */
+static void drain_child(struct child *c, void *data)
+{
+    (void)data;
+    child_drain(c);
+}
+
 void change_failed(struct master *m, enum rc rc, const char *why)
 {
-    master_each(m, m->next.number, kill_child, NULL);
+    master_each(m, m->next.number, m->now.number ? drain_child : kill_child, NULL);
     setup_free(&m->next, &m->now);
     m->task = MASTER_IDLE;
     if (m->now.number) {
@@ -73,12 +80,6 @@ void change_proved(struct master *m, bool proved, const char *why)
 static void count_serving(struct child *c, void *data)
 {
     *(int *)data += c->state == CHILD_SERVING;
-}
-
-static void drain_child(struct child *c, void *data)
-{
-    (void)data;
-    child_drain(c);
 }
 
 static void log_change(const struct master *m, const char *event)
