@@ -135,11 +135,14 @@ docs: build/tests/docs/manual ## write the options into docs/configuration.md an
 install: build/moontrail ## install under PREFIX (default /usr/local), inside DESTDIR
 	install -D -m 755 build/moontrail $(DESTDIR)$(PREFIX)/bin/moontrail
 	install -D -m 644 docs/moontrail.1 $(DESTDIR)$(PREFIX)/share/man/man1/moontrail.1
+	sed 's,/usr/local,$(PREFIX),' docs/moontrail.service | \
+	    install -D -m 644 /dev/stdin $(DESTDIR)$(PREFIX)/lib/systemd/system/moontrail.service
 	@for f in $(TYPES); do \
 	    install -D -m 644 lua/types/$$f $(DESTDIR)$(PREFIX)/share/moontrail/types/$$f || exit 1; done
 
 uninstall: ## undo install
 	rm -f $(DESTDIR)$(PREFIX)/bin/moontrail $(DESTDIR)$(PREFIX)/share/man/man1/moontrail.1
+	rm -f $(DESTDIR)$(PREFIX)/lib/systemd/system/moontrail.service
 	rm -rf $(DESTDIR)$(PREFIX)/share/moontrail/types
 
 clean: ## remove build/

@@ -164,3 +164,14 @@ def begin_lua(client, code, method="GET", headers=(), **request):
 def run_lua(client, code, method="GET", **request):
     """The response of a request as begin_lua begins it."""
     return client.response(begin_lua(client, code, method, **request))
+HELLO = "return function(ctx) ctx:text('hello') end"
+
+# Which worker answers.
+WHO = "return function(ctx) ctx:text(ctx.id:match('%d+')) end"
+
+# Begins, and goes on with the request's body.
+WAIT = """
+    return function(ctx)
+        ctx:write("begun")
+        ctx:write(ctx:body())
+    end"""
