@@ -99,7 +99,8 @@ int main(int argc, char **argv)
         return 0;
     }
     log_configure(options.log_level, options.log_format);
-    int status = options.check ? check(&options) : master_run(&service, argc, argv);
+    int status = options.check ? check(&options) : 0;
+    bool serves = !options.check;
     options_fini(&options);
-    return status;
+    return serves ? master_run(&service, argc, argv) : status;
 }
