@@ -4,12 +4,6 @@
 
 #include <stdio.h>
 
-static void set_rest(struct h1_session *s, struct str text)
-{
-    s->rest = text.p;
-    s->rest_len = text.n;
-}
-
 /* Text put together in an arena, whose size is counted first. */
 struct writer {
     char *at; /* NULL while it is counted */
@@ -58,7 +52,7 @@ static bool make(struct h1_session *s, const struct section *part)
         return false;
     w.n = 0;
     put_section(&w, part);
-    set_rest(s, (struct str){w.at, w.n});
+    s->rest = (struct str){w.at, w.n};
     return true;
 }
 
@@ -150,7 +144,7 @@ static void send_body(struct h1_session *s)
     s->piece_ends_chunk = r->framing == FRAMING_CHUNKS;
     if (s->piece_ends_chunk) {
         int n = snprintf(s->chunk_line, sizeof s->chunk_line, "%zx\r\n", s->piece);
-        set_rest(s, (struct str){s->chunk_line, (size_t)n});
+        s->rest = (struct str){s->chunk_line, (size_t)n};
     }
 }
 
@@ -172,7 +166,7 @@ static bool send_trailers(struct h1_session *s)
 static void send_end(struct h1_session *s)
 {
     if (s->x->exchange.response.framing == FRAMING_CHUNKS)
-        set_rest(s, STR("0\r\n\r\n"));
+        s->rest = STR("0\r\n\r\n");
     mark_sent(s);
 }
 
@@ -221,21 +215,10 @@ static bool prepare(struct h1_session *s)
         return send_inform(s) || cut_short(s);
     if (owes_continue(x)) {
         x->request.expects_continue = false;
-        set_rest(s, STR("HTTP/1.1 100 Continue\r\n\r\n"));
+        s->rest = STR("HTTP/1.1 100 Continue\r\n\r\n");
         return true;
     }
     return send_step(s);
-}
-
-static size_t copy_rest(struct h1_session *s, char *out, size_t room)
-{
-    size_t n = s->rest_len < room ? s->rest_len : room;
-    if (n) {
-        memcpy(out, s->rest, n);
-        s->rest += n;
-        s->rest_len -= n;
-    }
-    return n;
 }
 
 /* A reset may have taken the body away: then the piece is cut short. */
@@ -246,20 +229,20 @@ static size_t copy_piece(struct h1_session *s, char *out, size_t room)
     s->piece = n ? s->piece - n : 0;
     if (s->piece == 0 && s->piece_ends_chunk && n) {
         s->piece_ends_chunk = false;
-        set_rest(s, STR("\r\n"));
+        s->rest = STR("\r\n");
     }
     return n;
 }
 
 size_t h1_output(struct h1_session *s, char *out, size_t room)
 {
-    size_t filled = copy_rest(s, out, room);
+    size_t filled = str_move(&s->rest, out, room);
     while (filled < room && s->x && !s->broken) {
         if (s->piece)
             filled += copy_piece(s, out + filled, room - filled);
         else if (!prepare(s))
             break;
-        filled += copy_rest(s, out + filled, room - filled);
+        filled += str_move(&s->rest, out + filled, room - filled);
     }
     if (s->x)
         exchange_progress(&s->x->exchange);

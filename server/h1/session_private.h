@@ -43,9 +43,8 @@ struct h1_session {
     struct h1_parser parser;
     struct h1_exchange *x; /* the one under way, or NULL */
     struct bytes queue;    /* received and not parsed yet */
-    const char *rest; /* made to be sent, and not sent yet; in the exchange's arena, or static */
-    size_t rest_len;
-    size_t piece;          /* bytes of the body that go out as they are, behind the rest */
+    struct str rest; /* made to be sent, and not sent yet; in the exchange's arena, or static */
+    size_t piece;    /* bytes of the body that go out as they are, behind the rest */
     bool piece_ends_chunk; /* and CRLF behind them */
     char chunk_line[24];   /* the size of the chunk that goes out */
     uint32_t requests;     /* so far */
