@@ -68,16 +68,17 @@ class Server:
         with self._grown:
             self._grown.notify_all()
 
-    def find(self, pattern):
-        """The first line of the log that matches, as a match, or None."""
-        found = (re.search(pattern, line) for line in list(self.log))
+    def find(self, pattern, since=0):
+        """The first line of the log that matches, as a match, or None. since is the number of lines
+        to pass over."""
+        found = (re.search(pattern, line) for line in self.log[since:])
         return next((match for match in found if match), None)
 
-    def wait_for(self, pattern, timeout=PATIENCE):
+    def wait_for(self, pattern, timeout=PATIENCE, since=0):
         """Waits for a line of the log that matches."""
         end = time.monotonic() + timeout
         with self._grown:
-            while not (match := self.find(pattern)):
+            while not (match := self.find(pattern, since)):
                 left = end - time.monotonic()
                 assert left > 0 and self._reader.is_alive(), self._without(pattern)
                 self._grown.wait(min(left, 1))
