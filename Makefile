@@ -11,7 +11,7 @@ SHOW = $(if $(V),,@echo '  $(1)  $@';)
 BUILD_PACKAGES = gcc libc6-dev libnghttp2-dev libssl-dev libev-dev liblua5.4-dev libyajl-dev \
                  zlib1g-dev
 TEST_PACKAGES  = $(BUILD_PACKAGES) libcmocka-dev curl nghttp2-client openssl python3 python3-h2 \
-                 python3-pytest lua-cjson lua-lpeg
+                 python3-pytest lua-cjson lua-lpeg nodejs chromium
 FUZZ_PACKAGES  = $(BUILD_PACKAGES) clang libclang-rt-14-dev
 LINT_PACKAGES  = $(BUILD_PACKAGES) clang-format cppcheck lua-check
 
