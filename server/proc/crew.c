@@ -72,6 +72,8 @@ static void on_message(struct channel *ch, enum message kind, const char *text, 
     struct child *c = container_of(ch, struct child, channel);
     if (c->state == CHILD_LOST)
         return;
+    if (kind == REPLY_READY)
+        c->served = true;
     if (kind == REPLY_READY && c->state == CHILD_STARTING)
         c->state = CHILD_SERVING;
     c->loading = false;

@@ -61,10 +61,11 @@ static void on_ready(struct master *m, struct child *c)
 
 static void on_no_start(struct master *m, struct child *c, const char *why)
 {
+    bool wanted = child_is_on_duty(c);
     c->state = CHILD_LOST;
-    if (c->setup == m->next.number)
+    if (wanted && c->setup == m->next.number)
         change_failed(m, RC_SYSTEM, why);
-    else
+    else if (wanted)
         log_event(LOG_ERROR, "worker not started", log_int("worker", c->index),
             log_int("pid", c->pid), log_str("reason", why));
 }
@@ -76,7 +77,7 @@ static void on_reply(struct child *c, enum message kind, const char *text)
         return;
     if (kind == REPLY_READY)
         on_ready(m, c);
-    else if (c->state == CHILD_STARTING)
+    else if (!c->served)
         on_no_start(m, c, text);
     else
         reload_replied(m, c, kind, text);
