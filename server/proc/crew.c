@@ -196,6 +196,7 @@ void crew_reap(struct crew *crew)
         next = node->next;
         if (waitpid(c->pid, &status, WNOHANG) != c->pid)
             continue;
+        channel_take_all(&c->channel); /* its last words may say why it ended */
         /* A worker forked in its place is to have nothing of it. */
         const struct child gone = *c;
         free_child(c);
