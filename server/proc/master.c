@@ -5,8 +5,10 @@
 #include "proc/pidfile.h"
 #include "proc/systemd.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -193,6 +195,18 @@ static void watch_signals(struct master *m)
 
 /* Life. */
 
+/* As many descriptors as the system lets us have: each connection needs one, and so do the sockets
+ * of each worker. Workers inherit it. */
+static void raise_descriptors(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit))
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &limit))
+        log_event(LOG_WARN, "descriptors not raised", log_str("reason", strerror(errno)));
+}
+
 static enum rc init(struct master *m, const struct service *service, int argc, char **argv)
 {
     *m = (struct master){.service = service, .argc = argc, .argv = argv, .heir = UPGRADE_NONE};
@@ -208,6 +222,7 @@ static enum rc init(struct master *m, const struct service *service, int argc, c
         rc = upgrade_inherit(&m->now.sockets, &m->tickets, &m->heir);
     if (!rc && m->heir == UPGRADE_NONE)
         rc = systemd_sockets(&m->now.sockets);
+    raise_descriptors();
     posts_init(m);
     proof_init(&m->proof, m->loop, on_proof_done);
     upgrade_init(&m->upgrade, m->loop, argv, on_upgrade_done);
