@@ -463,19 +463,20 @@ static schema_handle *push_schema(lua_State *L)
     return h;
 }
 
-/* load(file [, folders [, bounds]]) */
-static int l_load(lua_State *L)
+/* Takes the folders and bounds at index 2 and 3 into the schema on the top. */
+static void take_options(lua_State *L, schema *s)
 {
-    const char *file = luaL_checkstring(L, 1);
-    lua_settop(L, 3);
-    schema *s = push_schema(L)->s;
     add_folders(L, s, 2);
-    if (!lua_isnil(L, 3)) {
-        luaL_checktype(L, 3, LUA_TTABLE);
-        take_bound(L, 3, "max_files", &s->found.max_files);
-        take_bound(L, 3, "max_bytes", &s->found.max_bytes);
-    }
-    const char *problem = schema_load(s, file);
+    if (lua_isnil(L, 3))
+        return;
+    luaL_checktype(L, 3, LUA_TTABLE);
+    take_bound(L, 3, "max_files", &s->found.max_files);
+    take_bound(L, 3, "max_bytes", &s->found.max_bytes);
+}
+
+/* Gives the schema on the top its constants, or raises what loading returned, as it is. */
+static int finish(lua_State *L, schema *s, const char *problem)
+{
     if (problem) {
         lua_pushstring(L, problem);
         return lua_error(L);
@@ -483,6 +484,29 @@ static int l_load(lua_State *L)
     push_constants(L, s->prepared);
     lua_setiuservalue(L, -2, SCHEMA_CONSTANTS);
     return 1;
+}
+
+/* load(file [, folders [, bounds]]) */
+static int l_load(lua_State *L)
+{
+    const char *file = luaL_checkstring(L, 1);
+    lua_settop(L, 3);
+    schema *s = push_schema(L)->s;
+    take_options(L, s);
+    return finish(L, s, schema_load(s, file));
+}
+
+/* parse(text, name [, folders [, bounds]]) */
+static int l_parse(lua_State *L)
+{
+    size_t n;
+    const char *text = luaL_checklstring(L, 1, &n);
+    const char *name = luaL_checkstring(L, 2);
+    lua_settop(L, 4);
+    lua_rotate(L, 1, -1); /* folders and bounds lie where load has them */
+    schema *s = push_schema(L)->s;
+    take_options(L, s);
+    return finish(L, s, schema_parse(s, name, text, n));
 }
 
 /* The module. */
@@ -507,7 +531,7 @@ static void make_schema_metatable(lua_State *L)
     lua_pop(L, 1);
 }
 
-/* The methods of types share an upvalue each: the buffer that encoding keeps. */
+/* Each method of types has an upvalue: the buffer that encoding keeps. */
 static void make_type_methods(lua_State *L)
 {
     luaL_newlibtable(L, type_methods);
@@ -520,7 +544,7 @@ extern "C" __attribute__((visibility("default"))) int luaopen_moontrail_protobuf
 
 int luaopen_moontrail_protobuf(lua_State *L)
 {
-    static const luaL_Reg functions[] = {{"load", l_load}, {nullptr, nullptr}};
+    static const luaL_Reg functions[] = {{"load", l_load}, {"parse", l_parse}, {nullptr, nullptr}};
     make_schema_metatable(L);
     make_type_methods(L);
     luaL_newlib(L, functions);

@@ -154,13 +154,10 @@ static int32_t to_enum(encoder &e, const place &at, const field &f)
     if (lua_type(e.L, -1) != LUA_TSTRING)
         fail_type(e.L, at, "the name or number of a value");
     const char *text = lua_tostring(e.L, -1);
-    const names::entry *found = find_name(f.type_enum->by_name, text);
-    if (!found)
-        found = search_name(f.type_enum->by_name, text);
-    if (!found)
-        fail(e.L, at, "%s has no value \"%.60s\"", f.type_enum->descriptor->full_name().c_str(),
-            text);
-    return (int32_t)found->value;
+    const names::entry *found = look_up(f.type_enum->by_name, text);
+    if (found)
+        return (int32_t)found->value;
+    fail(e.L, at, "%s has no value \"%.60s\"", f.type_enum->descriptor->full_name().c_str(), text);
 }
 
 /* The bits of the scalar on the top: what a varint says, or the 4 or 8 bytes. */
@@ -321,10 +318,7 @@ static const field &to_field(encoder &e, const place &at, const message &m, int 
 {
     if (lua_type(e.L, key) != LUA_TSTRING)
         fail_key(e, at, key);
-    const char *text = lua_tostring(e.L, key);
-    const names::entry *found = find_name(m.by_name, text);
-    if (!found)
-        found = search_name(m.by_name, text);
+    const names::entry *found = look_up(m.by_name, lua_tostring(e.L, key));
     if (!found)
         fail_key(e, at, key);
     return m.fields[found->value];

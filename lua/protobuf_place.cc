@@ -45,13 +45,11 @@ void fail(lua_State *L, const place &at, const char *format, ...)
     va_end(arguments);
     luaL_Buffer b;
     luaL_checkstack(L, LUA_MINSTACK, "protobuf");
-    luaL_where(L, 1);
     luaL_buffinit(L, &b);
     add_place(L, &b, at);
     luaL_addstring(&b, ": ");
     luaL_addstring(&b, what);
     luaL_pushresult(&b);
-    lua_concat(L, 2);
     lua_error(L);
     __builtin_unreachable();
 }

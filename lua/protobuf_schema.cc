@@ -5,7 +5,6 @@
 #include <google/protobuf/descriptor.pb.h>
 #include <google/protobuf/descriptor_database.h>
 #include <new>
-#include <stdexcept>
 #include <unordered_set>
 
 namespace codec
@@ -110,17 +109,18 @@ static void refuse_groups(schema &s, const Descriptor *d)
         refuse_groups(s, d->nested_type(i));
 }
 
-static void load(schema &s, const std::string &file)
+/* Returns what went wrong, or nothing. */
+static std::string load(schema &s, const std::string &name)
 {
     loader l(s);
-    l.load(s.found.name_of(file));
+    l.load(name);
     for (const FileDescriptor *built : s.files)
         for (int i = 0; i < built->message_type_count(); i++)
             refuse_groups(s, built->message_type(i));
-    if (!s.found.errors.empty())
-        throw std::runtime_error(s.found.errors);
     s.found.forget_texts();
-    s.prepared.build(s.files);
+    if (s.found.errors.empty())
+        s.prepared.build(s.files);
+    return s.found.errors;
 }
 
 schema *schema_new() noexcept
@@ -139,19 +139,27 @@ void schema_free(schema *s) noexcept
 
 const char *schema_add_folder(schema *s, const char *folder) noexcept
 {
-    return schema_try(s, [&] { s->found.folders.push_back(folder); });
+    return schema_try(s, [&](std::string &) { s->found.folders.push_back(folder); });
 }
 
 const char *schema_load(schema *s, const char *file) noexcept
 {
-    return schema_try(s, [&] { load(*s, file); });
+    return schema_try(s, [&](std::string &problem) { problem = load(*s, s->found.name_of(file)); });
+}
+
+const char *schema_parse(schema *s, const char *name, const char *text, size_t n) noexcept
+{
+    return schema_try(s, [&](std::string &problem) {
+        s->found.give(name, {text, n});
+        problem = load(*s, name);
+    });
 }
 
 /* Look-ups. */
 
 const char *schema_find_message(schema *s, const char *name, const message **out) noexcept
 {
-    return schema_try(s, [&] {
+    return schema_try(s, [&](std::string &) {
         const Descriptor *d = s->pool.FindMessageTypeByName(name);
         *out = d ? s->prepared.by_descriptor.at(d) : nullptr;
     });
@@ -159,23 +167,23 @@ const char *schema_find_message(schema *s, const char *name, const message **out
 
 const char *schema_find_service(schema *s, const char *name, const ServiceDescriptor **out) noexcept
 {
-    return schema_try(s, [&] { *out = s->pool.FindServiceByName(name); });
+    return schema_try(s, [&](std::string &) { *out = s->pool.FindServiceByName(name); });
 }
 
 const char *schema_find_file(schema *s, const char *name, const FileDescriptor **out) noexcept
 {
-    return schema_try(s, [&] { *out = s->pool.FindFileByName(name); });
+    return schema_try(s, [&](std::string &) { *out = s->pool.FindFileByName(name); });
 }
 
 const char *schema_find_symbol(schema *s, const char *name, const FileDescriptor **out) noexcept
 {
-    return schema_try(s, [&] { *out = s->pool.FindFileContainingSymbol(name); });
+    return schema_try(s, [&](std::string &) { *out = s->pool.FindFileContainingSymbol(name); });
 }
 
 const char *schema_find_extension(
     schema *s, const char *name, int number, const FileDescriptor **out) noexcept
 {
-    return schema_try(s, [&] {
+    return schema_try(s, [&](std::string &) {
         const Descriptor *d = s->pool.FindMessageTypeByName(name);
         const FieldDescriptor *f = d ? s->pool.FindExtensionByNumber(d, number) : nullptr;
         *out = f ? f->file() : nullptr;
@@ -184,7 +192,7 @@ const char *schema_find_extension(
 
 const char *schema_describe(schema *s, const FileDescriptor *file) noexcept
 {
-    return schema_try(s, [&] {
+    return schema_try(s, [&](std::string &) {
         FileDescriptorProto described;
         file->CopyTo(&described);
         described.SerializeToString(&s->result);
@@ -193,7 +201,7 @@ const char *schema_describe(schema *s, const FileDescriptor *file) noexcept
 
 const char *schema_list_extensions(schema *s, const char *name) noexcept
 {
-    return schema_try(s, [&] {
+    return schema_try(s, [&](std::string &) {
         std::vector<const FieldDescriptor *> extensions;
         const Descriptor *d = s->pool.FindMessageTypeByName(name);
         if (d)

@@ -34,8 +34,9 @@ schema *schema_new() noexcept;
 void schema_free(schema *s) noexcept;
 
 const char *schema_add_folder(schema *s, const char *folder) noexcept;
-/* To be called once. */
+/* Each may be called once, instead of the other: loads a file, or the text of one of that name. */
 const char *schema_load(schema *s, const char *file) noexcept;
+const char *schema_parse(schema *s, const char *name, const char *text, size_t n) noexcept;
 
 /* What has that name is *out, or NULL. */
 const char *schema_find_message(schema *s, const char *name, const message **out) noexcept;
@@ -55,17 +56,17 @@ const char *schema_describe(schema *s, const google::protobuf::FileDescriptor *f
 /* The numbers of the extensions of the message of that name, each as an int, are the result. */
 const char *schema_list_extensions(schema *s, const char *name) noexcept;
 
-/* Runs f, which may throw. */
+/* Runs f, which may throw, and may say what went wrong in the string that it is given. */
 template <typename function> const char *schema_try(schema *s, function f) noexcept
 {
     try {
-        f();
-        return nullptr;
+        s->problem.clear();
+        f(s->problem);
+        return s->problem.empty() ? nullptr : s->problem.c_str();
     } catch (const std::bad_alloc &) {
         return "not enough memory";
-    } catch (const std::exception &e) {
-        s->problem.assign(e.what());
-        return s->problem.c_str();
+    } catch (const std::exception &) {
+        return "the protobuf library failed";
     }
 }
 

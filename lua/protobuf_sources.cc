@@ -41,6 +41,11 @@ std::string sources::find(const std::string &name) const
     return {};
 }
 
+void sources::give(const std::string &name, const std::string &text)
+{
+    given[name] = text;
+}
+
 bool sources::has(const std::string &name) const
 {
     return !find(name).empty();
@@ -57,6 +62,7 @@ std::string sources::searched() const
 void sources::forget_texts()
 {
     texts.clear();
+    given.clear();
 }
 
 std::string sources::name_of(const std::string &file)
@@ -76,6 +82,9 @@ std::string sources::name_of(const std::string &file)
 
 ZeroCopyInputStream *sources::Open(const std::string &name)
 {
+    auto text = given.find(name);
+    if (text != given.end())
+        return new ArrayInputStream(text->second.data(), (int)text->second.size());
     std::string path = find(name);
     problem = "there is no such file" + searched();
     return path.empty() ? nullptr : read(name, path);

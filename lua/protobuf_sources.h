@@ -28,6 +28,9 @@ class sources : public google::protobuf::compiler::SourceTree,
      * the path's folder where it is in none of the others. */
     std::string name_of(const std::string &file);
 
+    /* Takes the text of a file that needs not be in a folder. */
+    void give(const std::string &name, const std::string &text);
+
     /* Whether a folder has the file. */
     bool has(const std::string &name) const;
     /* The folders, for a message: " in a, b". */
@@ -48,6 +51,8 @@ class sources : public google::protobuf::compiler::SourceTree,
     std::unordered_map<std::string, std::string> path_by_name;
     size_t bytes = 0;
     std::string problem; /* why the last one could not be opened */
+
+    std::unordered_map<std::string, std::string> given; /* texts by name */
 
     std::string find(const std::string &name) const;
     google::protobuf::io::ZeroCopyInputStream *read(

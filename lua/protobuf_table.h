@@ -107,18 +107,18 @@ inline uint32_t hash_address(const char *text)
     return (uint32_t)(((uintptr_t)text >> 3) * 0x9e3779b97f4a7c15u >> 32);
 }
 
+/* As look_up, by what the string says. */
+const names::entry *search_name(const names &n, const char *text);
+
 /* The entry of the Lua string, or NULL. */
-inline const names::entry *find_name(const names &n, const char *text)
+inline const names::entry *look_up(const names &n, const char *text)
 {
     uint32_t mask = (uint32_t)n.slots.size() - 1;
     for (uint32_t at = hash_address(text) & mask; n.slots[at].text; at = (at + 1) & mask)
         if (n.slots[at].text == text)
             return &n.slots[at];
-    return nullptr;
+    return search_name(n, text);
 }
-
-/* As find_name, by what the string says. */
-const names::entry *search_name(const names &n, const char *text);
 
 /* The field of that number among many; see find_field. */
 const field *search_field(const message &m, uint32_t number);
