@@ -12,6 +12,7 @@
 
 #include <climits>
 #include <cstring>
+#include <google/protobuf/stubs/logging.h>
 
 using namespace codec;
 using google::protobuf::FileDescriptor;
@@ -545,6 +546,8 @@ extern "C" __attribute__((visibility("default"))) int luaopen_moontrail_protobuf
 int luaopen_moontrail_protobuf(lua_State *L)
 {
     static const luaL_Reg functions[] = {{"load", l_load}, {"parse", l_parse}, {nullptr, nullptr}};
+    /* What it would write on stderr is told by errors that we raise. */
+    google::protobuf::SetLogHandler(nullptr);
     make_schema_metatable(L);
     make_type_methods(L);
     luaL_newlib(L, functions);
