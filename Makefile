@@ -211,5 +211,6 @@ build/deps-lint: Makefile
 	$(call install_missing,$(LINT_PACKAGES))
 
 $(SESSION_TESTS): $(call test_objects,$(SUPPORT))
+build/tests/unit/lua/protobuf: | build/test/lib/moontrail/protobuf.so
 $(UNIT_TESTS) $(SESSION_TESTS): | build/deps-test
 $(call test_objects,$(UNITS) $(SESSIONS) $(SUPPORT)): | build/deps-test
