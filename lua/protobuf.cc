@@ -64,7 +64,7 @@ static int push_result(lua_State *L, schema *s)
 static const type_handle *check_type(lua_State *L)
 {
     auto t = (const type_handle *)lua_touserdata(L, 1);
-    if (lua_type(L, 1) != LUA_TUSERDATA || lua_rawlen(L, 1) != sizeof *t || t->mark != &type_mark)
+    if (!t || lua_rawlen(L, 1) != sizeof *t || t->mark != &type_mark)
         luaL_typeerror(L, 1, "message type");
     check_open(L, t->owner);
     return t;
@@ -75,8 +75,6 @@ static int l_encode(lua_State *L)
 {
     const type_handle *t = check_type(L);
     lua_settop(L, 2);
-    lua_getiuservalue(L, 1, TYPE_CONSTANTS);
-    lua_insert(L, 2);
     push_encoded(L, *t->m, 2);
     return 1;
 }

@@ -56,7 +56,7 @@ void fail(lua_State *L, const place &at, const char *format, ...)
 
 void fail_type(lua_State *L, const place &at, const char *expected)
 {
-    fail(L, at, "expected %s, got %s", expected, luaL_typename(L, -1));
+    fail(L, at, "expected %s, got %s", expected, luaL_typename(L, at.value));
 }
 
 } // namespace codec

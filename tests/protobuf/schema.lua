@@ -78,18 +78,25 @@ collectgarbage()
 collectgarbage()
 assert(kept:decode(kept:encode({ b = "c" })).b == "c")
 
--- More fields than a small message has; names longer than Lua keeps once.
-local lines, value = { 'syntax = "proto3"; message Wide {' }, {}
-for i = 1, 700 do
-    local name = ("field_%d"):format(i) .. (i % 7 == 0 and ("_"):rep(50) .. "a" or "")
-    lines[#lines + 1] = ("optional int32 %s = %d; repeated int32 r%s = %d;"):format(
-        name, 20 * i, name, 20 * i + 1)
-    value[name] = i
-    value["r" .. name] = { i }
+-- Messages of few fields and many; names longer than Lua keeps once.
+local function try_wide(count)
+    local lines, value = { 'syntax = "proto3"; message Wide {' }, {}
+    for i = 1, count do
+        local name = ("field_%d"):format(i) .. (i % 7 == 0 and ("_"):rep(50) .. "a" or "")
+        lines[#lines + 1] = ("optional int32 %s = %d; repeated int32 r%s = %d;"):format(
+            name, 20 * i, name, 20 * i + 1)
+        value[name] = i
+        value["r" .. name] = { i }
+    end
+    local Wide = pb.parse(table.concat(lines, "\n") .. "}", "wide.proto"):message("Wide")
+    check.same(Wide:decode(Wide:encode(value)), value)
+    check.raises('Wide: there is no field "field_0"', Wide.encode, Wide, { field_0 = 1 })
+    check.raises("Wide.field_1: expected an integer, got boolean", Wide.encode, Wide,
+        { field_1 = true })
 end
-local Wide = pb.parse(table.concat(lines, "\n") .. "}", "wide.proto"):message("Wide")
-check.same(Wide:decode(Wide:encode(value)), value)
-check.raises('Wide: there is no field "field_0"', Wide.encode, Wide, { field_1 = 1, field_0 = 1 })
+for _, count in ipairs { 1, 31, 32, 33, 63, 64, 65, 127, 128, 129, 700 } do
+    try_wide(count)
+end
 
 -- A text in place of a file; what it imports lies in folders.
 local parsed = pb.parse('import "google/protobuf/any.proto"; package given; message Any2 {}',
