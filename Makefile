@@ -30,7 +30,7 @@ SESSIONS  = $(wildcard tests/session/*.c)
 SUPPORT   = $(wildcard tests/session/support/*.c)
 C_FILES   = $(wildcard server/*.[ch] server/*/*.[ch] lua/*.[ch] tests/*/*.[ch] tests/*/*/*.[ch] \
               lua/*.cc tests/*/*.cc)
-TYPES     = moontrail.lua moontrail/json.lua moontrail/zlib.lua
+TYPES     = moontrail.lua moontrail/json.lua moontrail/protobuf.lua moontrail/zlib.lua
 LUA_FILES = $(wildcard lua/moontrail/*.lua) $(TYPES:%=lua/types/%) \
             $(wildcard tests/protobuf/*.lua) $(shell find scripts examples -name '*.lua')
 

@@ -11,9 +11,8 @@ from server import FAULT, ROOT, run
 
 FOLDER = ROOT / "tests/protobuf"
 
-# Reads pairs of messages and the tables that they are to become; checks them, and writes what the
-# codec makes of each table.
-TRANSLATE = """
+# What the scripts begin with: read gives the next piece, write adds one.
+COMMON = """
     local pb = require "moontrail.protobuf"
     local check = dofile("%(folder)s/_check.lua")
     local schema = pb.load("%(file)s", { "%(folder)s" })
@@ -24,6 +23,14 @@ TRANSLATE = """
         return length and input:read((string.unpack("<I4", length)))
     end
 
+    local function write(piece)
+        output:write(string.pack("<s4", piece))
+    end
+"""
+
+# Reads pairs of messages and the tables that they are to become; checks them, and writes what the
+# codec makes of each table.
+TRANSLATE = COMMON + """
     local function float(digits)
         return (string.unpack("<d", check.bytes(digits)))
     end
@@ -34,7 +41,7 @@ TRANSLATE = """
         local got = type:decode(bytes)
         check.same(got, wanted)
         for _, value in ipairs { got, wanted } do
-            output:write(string.pack("<s4", type:encode(value)))
+            write(type:encode(value))
         end
     end
     output:close()
@@ -42,27 +49,18 @@ TRANSLATE = """
 
 # Reads messages that may be broken. Writes, for each, what the codec makes of what it reads, or that
 # it refuses.
-SURVIVE = """
-    local pb = require "moontrail.protobuf"
-    local schema = pb.load("%(file)s", { "%(folder)s" })
-    local input, output = io.open("%(data)s", "rb"), io.open("%(data)s.out", "wb")
-
-    local function read()
-        local length = input:read(4)
-        return length and input:read((string.unpack("<I4", length)))
-    end
-
+SURVIVE = COMMON + """
     for name in read do
         local type = schema:message(name)
         local ok, got = pcall(type.decode, type, read())
         if not ok then
             assert(got:find("^" .. name .. "[^\\n]*: "), got)
         end
-        output:write(string.pack("<s4", ok and "read" or "refused"))
-        output:write(string.pack("<s4", ok and type:encode(got) or ""))
+        write(ok and "read" or "refused")
+        write(ok and type:encode(got) or "")
     end
     output:close()
-    return function() end"""
+    return check.done"""
 
 
 def pack(data):

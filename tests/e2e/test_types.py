@@ -10,11 +10,13 @@ TYPES = ROOT / "lua/types/moontrail.lua"
 
 # Tables that scripts pass or get, which the runtime has under no name.
 PLAIN = {"moontrail.tls", "moontrail.cookie_options", "moontrail.zlib.deflate_options",
-         "moontrail.zlib.inflate_options"}
+         "moontrail.zlib.inflate_options", "moontrail.protobuf.bounds",
+         "moontrail.protobuf.service", "moontrail.protobuf.method"}
 
 # Answers with each name of the API and its kind, by class.
 WALK = """
-    local mt, zlib = require "moontrail", require "moontrail.zlib"
+    local mt, zlib, pb = require "moontrail", require "moontrail.zlib", require "moontrail.protobuf"
+    local schema = pb.parse('syntax = "proto3"; message A {}', "a.proto")
     local classes
 
     local function add(class, names)
@@ -41,6 +43,9 @@ WALK = """
         add("moontrail.task", debug.getmetatable(task).__index)
         add("moontrail.zlib.deflate", debug.getmetatable(zlib.deflate()).__index)
         add("moontrail.zlib.inflate", debug.getmetatable(zlib.inflate()).__index)
+        add("moontrail.protobuf", pb)
+        add("moontrail.protobuf.schema", debug.getmetatable(schema).__index)
+        add("moontrail.protobuf.message", debug.getmetatable(schema:message("A")).__index)
         ctx:json(classes)
     end"""
 
@@ -96,7 +101,7 @@ def test_every_function_has_a_comment():
     assert len(FUNCTIONS) == len(re.findall("^function ", TYPES.read_text(), re.M))
 
 
-@pytest.mark.parametrize("name", ["moontrail.json", "moontrail.zlib"])
+@pytest.mark.parametrize("name", ["moontrail.json", "moontrail.protobuf", "moontrail.zlib"])
 def test_a_module_below_is_found_under_its_name(name):
     file = ROOT / "lua/types" / (name.replace(".", "/") + ".lua")
     assert f"---@type {name}\n" in file.read_text()
