@@ -7,6 +7,7 @@ extern "C" {
 #include <algorithm>
 #include <cstring>
 #include <google/protobuf/wire_format_lite.h>
+#include <type_traits>
 
 namespace codec
 {
@@ -33,6 +34,11 @@ struct target {
     bool fresh;     /* the table was empty */
     uint64_t *seen; /* the fields that were put into it */
 };
+
+/* A Lua error skips destructors. */
+static_assert(std::is_trivially_destructible<decoder>::value);
+static_assert(std::is_trivially_destructible<target>::value);
+static_assert(std::is_trivially_destructible<input>::value);
 
 [[noreturn]] static void fail_malformed(decoder &d, const place &at)
 {

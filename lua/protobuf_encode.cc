@@ -9,6 +9,7 @@ extern "C" {
 #include <cstring>
 #include <google/protobuf/io/coded_stream.h>
 #include <google/protobuf/wire_format_lite.h>
+#include <type_traits>
 
 namespace codec
 {
@@ -35,6 +36,10 @@ struct encoder {
     uint8_t *at;    /* the first byte written */
     uint8_t *end;
 };
+
+/* A Lua error skips destructors. */
+static_assert(std::is_trivially_destructible<encoder>::value);
+static_assert(std::is_trivially_destructible<place>::value);
 
 /* The buffer. */
 
@@ -126,9 +131,11 @@ static uint32_t to_uint32(encoder &e, const place &at)
 /* Integers from 2^63 are the negative ones of Lua; a float may be as large too. */
 static uint64_t to_uint64(encoder &e, const place &at)
 {
-    lua_Number v = lua_type(e.L, at.value) == LUA_TNUMBER ? lua_tonumber(e.L, at.value) : 0;
-    if (!lua_isinteger(e.L, at.value) && v >= 0x1p63 && v < 0x1p64)
-        return (uint64_t)v;
+    if (!lua_isinteger(e.L, at.value) && lua_type(e.L, at.value) == LUA_TNUMBER) {
+        lua_Number v = lua_tonumber(e.L, at.value);
+        if (v >= 0x1p63 && v < 0x1p64)
+            return (uint64_t)v;
+    }
     return (uint64_t)to_integer(e, at);
 }
 

@@ -55,6 +55,8 @@ refuses("by_bool[1]: expected a boolean, got number", { by_bool = { "a" } })
 refuses("by_bool[true]: expected a string, got number", { by_bool = { [true] = 1 } })
 refuses('by_string["key"].left.name: expected a string, got table',
     { by_string = { key = { left = { name = {} } } } })
+refuses('by_string["' .. ("k"):rep(60) .. '"]: expected a table, got boolean',
+    { by_string = { [("k"):rep(1000)] = true } })
 check.raises("everything.Maps.by_string: not UTF-8", Maps.decode, Maps, check.bytes "62 03 0a01ff")
 
 return check.done

@@ -20,6 +20,24 @@ check.same(schema:dependencies("everything.proto"),
 check.same(schema:dependencies("shared/colour.proto"), {})
 assert(schema:dependencies("other.proto") == nil)
 
+-- Names: as imports see a file, or its path, from which the folder is taken away.
+local function name_of_main(...)
+    local loaded = pb.load(...)
+    for _, name in ipairs { "everything.proto", "protobuf/everything.proto" } do
+        if loaded:descriptor_of_file(name) then
+            return name
+        end
+    end
+end
+local folder = check.folder
+local shared = folder .. "/shared"
+assert(name_of_main(folder .. "/everything.proto") == "everything.proto")
+assert(name_of_main(folder .. "/everything.proto", { "/usr", folder }) == "everything.proto")
+assert(name_of_main(folder .. "/shared/../everything.proto", { folder }) == "everything.proto")
+assert(name_of_main("../everything.proto", { shared, folder }) == "everything.proto")
+assert(name_of_main(folder .. "/everything.proto", { folder .. "/..", folder })
+    == "protobuf/everything.proto")
+
 -- Services.
 check.same(schema:services(), { "everything.Talk" })
 local talk = schema:service("everything.Talk")
