@@ -87,6 +87,16 @@ static size_t to_offset(lua_Integer position, size_t n)
     return position < -(lua_Integer)n ? 0 : (size_t)((lua_Integer)n + position + 1);
 }
 
+/* The part of the n bytes that the positions at index 3 and 4 mean. */
+static input to_part(lua_State *L, const uint8_t *bytes, size_t n)
+{
+    size_t first = to_offset(luaL_optinteger(L, 3, 1), n);
+    size_t last = to_offset(luaL_optinteger(L, 4, -1), n);
+    first = first < 1 ? 1 : first;
+    last = last > n ? n : last;
+    return last < first ? input{bytes, bytes} : input{bytes + first - 1, bytes + last};
+}
+
 /* decode(bytes [, first [, last]]) */
 static int l_decode(lua_State *L)
 {
@@ -94,16 +104,11 @@ static int l_decode(lua_State *L)
     size_t n;
     luaL_checktype(L, 2, LUA_TSTRING);
     auto bytes = (const uint8_t *)lua_tolstring(L, 2, &n);
-    size_t first = to_offset(luaL_optinteger(L, 3, 1), n);
-    size_t last = to_offset(luaL_optinteger(L, 4, -1), n);
-    first = first < 1 ? 1 : first;
-    last = last > n ? n : last;
-    lua_settop(L, 2);
+    input in = {bytes, bytes + n};
+    if (lua_gettop(L) > 2)
+        in = to_part(L, bytes, n);
     lua_getiuservalue(L, 1, TYPE_CONSTANTS);
-    if (last < first)
-        push_decoded(L, *t->m, 3, {bytes, bytes});
-    else
-        push_decoded(L, *t->m, 3, {bytes + first - 1, bytes + last});
+    push_decoded(L, *t->m, lua_gettop(L), in);
     return 1;
 }
 

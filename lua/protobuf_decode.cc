@@ -448,7 +448,8 @@ static void decode_message(decoder &d, const place &at, const message &m, input 
         push_constant(d, m.metatable);
         lua_setmetatable(d.L, t.table);
     }
-    lua_settop(d.L, t.table);
+    if (t.seen != few)
+        lua_pop(d.L, 1);
     d.depth--;
 }
 
