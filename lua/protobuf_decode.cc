@@ -1,10 +1,7 @@
 #include "lua/protobuf_decode.h"
 
 #include "lua/protobuf_required.h"
-
-extern "C" {
-#include "lua/utf8.h"
-}
+#include "lua/protobuf_value.h"
 
 #include <algorithm>
 #include <cstring>
@@ -14,19 +11,12 @@ extern "C" {
 namespace codec
 {
 
-using google::protobuf::FieldDescriptor;
 using google::protobuf::internal::WireFormatLite;
 
 enum {
     ENTRY_ROOM = 64, /* entries of a map that it gets room for at once: their keys may be equal */
     FIELD_WORDS = 4, /* messages of up to 256 fields need no more memory for their sets */
     STACK = 10       /* slots that a level takes of the Lua stack */
-};
-
-struct decoder {
-    lua_State *L;
-    int constants; /* where they lie on the stack */
-    int depth;
 };
 
 /* A message being decoded. */
@@ -42,11 +32,6 @@ static_assert(std::is_trivially_destructible<decoder>::value);
 static_assert(std::is_trivially_destructible<target>::value);
 static_assert(std::is_trivially_destructible<input>::value);
 
-[[noreturn]] static void fail_malformed(decoder &d, const place &at)
-{
-    place_fail(d.L, at, "truncated or malformed message");
-}
-
 /* Whether the table has the field. */
 static bool has(decoder &d, const target &t, const field &f)
 {
@@ -54,7 +39,7 @@ static bool has(decoder &d, const target &t, const field &f)
         return true;
     if (t.fresh)
         return false;
-    lua_rawgeti(d.L, d.constants, f.key);
+    value_push_constant(d, f.key);
     bool found = lua_rawget(d.L, t.table) != LUA_TNIL;
     lua_pop(d.L, 1);
     return found;
@@ -68,103 +53,6 @@ static void add(target &t, const field &f)
 static void remove(target &t, const field &f)
 {
     t.seen[f.index / 64] &= ~((uint64_t)1 << f.index % 64);
-}
-
-/* Values: each pushes one. [-0, +1], may longjmp */
-
-static void push_constant(decoder &d, int constant)
-{
-    lua_rawgeti(d.L, d.constants, constant);
-}
-
-static void push_enum(decoder &d, const field &f, int32_t number)
-{
-    int constant = table_find_value(*f.type_enum, number);
-    if (constant)
-        push_constant(d, constant);
-    else
-        lua_pushinteger(d.L, number);
-}
-
-static void push_varint(decoder &d, const field &f, uint64_t v)
-{
-    switch (f.type) {
-    case FieldDescriptor::TYPE_INT32:
-        lua_pushinteger(d.L, (int32_t)v);
-        break;
-    case FieldDescriptor::TYPE_UINT32:
-        lua_pushinteger(d.L, (uint32_t)v);
-        break;
-    case FieldDescriptor::TYPE_SINT32:
-        lua_pushinteger(d.L, WireFormatLite::ZigZagDecode32((uint32_t)v));
-        break;
-    case FieldDescriptor::TYPE_SINT64:
-        lua_pushinteger(d.L, WireFormatLite::ZigZagDecode64(v));
-        break;
-    case FieldDescriptor::TYPE_BOOL:
-        lua_pushboolean(d.L, v != 0);
-        break;
-    case FieldDescriptor::TYPE_ENUM:
-        push_enum(d, f, (int32_t)v);
-        break;
-    default: /* TYPE_INT64, TYPE_UINT64 */
-        lua_pushinteger(d.L, (lua_Integer)v);
-    }
-}
-
-static void push_fixed32(decoder &d, const field &f, uint32_t v)
-{
-    if (f.type == FieldDescriptor::TYPE_FLOAT)
-        lua_pushnumber(d.L, WireFormatLite::DecodeFloat(v));
-    else if (f.type == FieldDescriptor::TYPE_SFIXED32)
-        lua_pushinteger(d.L, (int32_t)v);
-    else
-        lua_pushinteger(d.L, v);
-}
-
-static void push_fixed64(decoder &d, const field &f, uint64_t v)
-{
-    if (f.type == FieldDescriptor::TYPE_DOUBLE)
-        lua_pushnumber(d.L, WireFormatLite::DecodeDouble(v));
-    else
-        lua_pushinteger(d.L, (lua_Integer)v);
-}
-
-static void push_string(decoder &d, const place &at, const field &f, const input &bytes)
-{
-    const char *text = (const char *)bytes.at;
-    size_t n = wire_left(bytes);
-    if (f.type == FieldDescriptor::TYPE_STRING && utf8_length(text, n) < n)
-        place_fail(d.L, at, "not UTF-8");
-    lua_pushlstring(d.L, text, n);
-}
-
-/* Anything but a message. */
-static void push_scalar(decoder &d, const place &at, const field &f, input &in)
-{
-    uint64_t v = 0;
-    uint32_t word = 0;
-    input bytes = {nullptr, nullptr};
-    bool read = false;
-    switch (f.wire) {
-    case WireFormatLite::WIRETYPE_VARINT:
-        if ((read = wire_varint(in, v)))
-            push_varint(d, f, v);
-        break;
-    case WireFormatLite::WIRETYPE_FIXED32:
-        if ((read = wire_fixed32(in, word)))
-            push_fixed32(d, f, word);
-        break;
-    case WireFormatLite::WIRETYPE_FIXED64:
-        if ((read = wire_fixed64(in, v)))
-            push_fixed64(d, f, v);
-        break;
-    default:
-        if ((read = wire_bytes(in, bytes)))
-            push_string(d, at, f, bytes);
-    }
-    if (!read)
-        fail_malformed(d, at);
 }
 
 /* Messages: each works on the table on the top. [-0, +0], may longjmp */
@@ -181,18 +69,18 @@ static void read_message(decoder &d, const place &at, const field &f, input &in,
 {
     input bytes;
     if (!wire_bytes(in, bytes))
-        fail_malformed(d, at);
+        value_fail(d, at);
     decode_message(d, at, *f.type_message, bytes, fresh);
 }
 
 /* Pushes a value of any kind. */
-static void push_value(decoder &d, const place &at, const field &f, input &in)
+static void push_any(decoder &d, const place &at, const field &f, input &in)
 {
     if (f.type_message) {
         push_table(d, *f.type_message);
         read_message(d, at, f, in, true);
     } else {
-        push_scalar(d, at, f, in);
+        value_push(d, at, f, in);
     }
 }
 
@@ -202,7 +90,7 @@ static void clear_oneof(decoder &d, target &t, const field &f)
     for (uint32_t i = f.next_in_oneof; i != f.index; i = t.m.fields[i].next_in_oneof) {
         const field &other = t.m.fields[i];
         if (has(d, t, other)) {
-            push_constant(d, other.key);
+            value_push_constant(d, other.key);
             lua_pushnil(d.L);
             lua_rawset(d.L, t.table);
             remove(t, other);
@@ -215,13 +103,13 @@ static void read_single(decoder &d, const place &at, target &t, const field &f, 
 {
     if (f.next_in_oneof != f.index)
         clear_oneof(d, t, f);
-    push_constant(d, f.key);
+    value_push_constant(d, f.key);
     if (f.type_message && has(d, t, f)) {
         lua_rawget(d.L, t.table);
         read_message(d, at, f, in, false);
         lua_pop(d.L, 1);
     } else {
-        push_value(d, at, f, in);
+        push_any(d, at, f, in);
         lua_rawset(d.L, t.table);
         add(t, f);
     }
@@ -246,7 +134,7 @@ static size_t count_packed(const field &f, const input &in)
 /* Pushes the list or map that the field has. */
 static void push_old(decoder &d, target &t, const field &f)
 {
-    push_constant(d, f.key);
+    value_push_constant(d, f.key);
     lua_rawget(d.L, t.table);
 }
 
@@ -254,7 +142,7 @@ static void push_old(decoder &d, target &t, const field &f)
 static void push_new(decoder &d, target &t, const field &f, size_t elements, size_t entries)
 {
     lua_createtable(d.L, (int)std::min(elements, (size_t)INT32_MAX), (int)entries);
-    push_constant(d, f.key);
+    value_push_constant(d, f.key);
     lua_pushvalue(d.L, -2);
     lua_rawset(d.L, t.table);
     add(t, f);
@@ -264,7 +152,7 @@ static void read_packed(decoder &d, place &at, target &t, const field &f, input 
 {
     input packed;
     if (!wire_bytes(in, packed))
-        fail_malformed(d, at);
+        value_fail(d, at);
     if (has(d, t, f))
         push_old(d, t, f);
     else
@@ -272,7 +160,7 @@ static void read_packed(decoder &d, place &at, target &t, const field &f, input 
     lua_Integer n = (lua_Integer)lua_rawlen(d.L, -1);
     while (packed.at < packed.end) {
         at.element = n + 1;
-        push_scalar(d, at, f, packed);
+        value_push(d, at, f, packed);
         lua_rawseti(d.L, -2, ++n);
     }
     lua_pop(d.L, 1);
@@ -309,7 +197,7 @@ static void read_list(decoder &d, place &at, target &t, const field &f, uint32_t
     lua_Integer n = (lua_Integer)lua_rawlen(d.L, -1);
     do {
         at.element = n + 1;
-        push_value(d, at, f, in);
+        push_any(d, at, f, in);
         lua_rawseti(d.L, -2, ++n);
     } while (read_same_tag(in, tag));
     lua_pop(d.L, 1);
@@ -324,7 +212,7 @@ static void read_part(decoder &d, const place &at, const field &f, input &in, in
         lua_pushvalue(d.L, index);
         read_message(d, at, f, in, false);
     } else {
-        push_value(d, at, f, in);
+        push_any(d, at, f, in);
     }
     lua_replace(d.L, index);
 }
@@ -338,7 +226,7 @@ static void fill_part(decoder &d, const place &at, const field &f, int index)
         push_table(d, *f.type_message);
         decode_message(d, at, *f.type_message, {nullptr, nullptr}, true);
     } else {
-        push_constant(d, f.absent);
+        value_push_constant(d, f.absent);
     }
     lua_replace(d.L, index);
 }
@@ -352,12 +240,12 @@ static void push_entry(decoder &d, const place &at, const message &entry, input 
     while (in.at < in.end) {
         uint32_t tag;
         if (!wire_tag(in, tag))
-            fail_malformed(d, at);
+            value_fail(d, at);
         const field *f = table_find_field(entry, tag >> 3);
         if (f && f->wire == (tag & 7))
             read_part(d, at, *f, in, key + (int)f->index);
         else if (!wire_skip(in, tag, DEPTH_MAX))
-            fail_malformed(d, at);
+            value_fail(d, at);
     }
     fill_part(d, at, entry.fields[0], key);
     fill_part(d, at, entry.fields[1], key + 1);
@@ -374,7 +262,7 @@ static void read_map(
         push_new(d, t, f, 0, std::min(count_run(in, tag), (size_t)ENTRY_ROOM));
     do {
         if (!wire_bytes(in, bytes))
-            fail_malformed(d, at);
+            value_fail(d, at);
         push_entry(d, at, *f.type_message, bytes);
         lua_rawset(d.L, -3);
     } while (read_same_tag(in, tag));
@@ -407,12 +295,12 @@ static void read_fields(decoder &d, const place &at, target &t, input in)
     while (in.at < in.end) {
         uint32_t tag;
         if (!wire_tag(in, tag))
-            fail_malformed(d, at);
+            value_fail(d, at);
         const field *f = table_find_field(t.m, tag >> 3);
         if (f && read_field(d, at, t, *f, tag, in))
             continue;
         if (!wire_skip(in, tag, DEPTH_MAX))
-            fail_malformed(d, at);
+            value_fail(d, at);
     }
 }
 
@@ -422,9 +310,9 @@ static void fill_fields(decoder &d, target &t)
     for (size_t word = 0; word < t.m.filled.size(); word++) {
         for (uint64_t left = t.m.filled[word] & ~t.seen[word]; left; left &= left - 1) {
             const field &f = t.m.fields[64 * word + (unsigned)__builtin_ctzll(left)];
-            push_constant(d, f.key);
+            value_push_constant(d, f.key);
             if (f.shape == SINGLE)
-                push_constant(d, f.absent);
+                value_push_constant(d, f.absent);
             else
                 lua_newtable(d.L);
             lua_rawset(d.L, t.table);
@@ -447,7 +335,7 @@ static void decode_message(decoder &d, const place &at, const message &m, input 
     if (fresh)
         fill_fields(d, t);
     if (m.metatable && fresh) {
-        push_constant(d, m.metatable);
+        value_push_constant(d, m.metatable);
         lua_setmetatable(d.L, t.table);
     }
     if (t.seen != few)
