@@ -350,4 +350,119 @@ function inflate:finish(data) end
 ---Frees it, as the end of a `<close>` variable does, and in time the collector.
 function inflate:close() end
 
+---The bounds of loading.
+---@class moontrail.protobuf.bounds
+---@field max_files? integer 1000 unless given
+---@field max_bytes? integer of all files together, 16 MiB unless given
+
+---`local pb = require "moontrail.protobuf"`; docs/protobuf.md is its reference.
+---@class moontrail.protobuf
+local protobuf = {}
+
+---A schema from a .proto file and what it imports. Raises a line for each fault in them.
+---@param file string a name that is searched in the folders, or a path
+---@param folders? string[] where imports are searched, in that order
+---@param bounds? moontrail.protobuf.bounds
+---@return moontrail.protobuf.schema schema
+function protobuf.load(file, folders, bounds) end
+
+---A schema from a text.
+---@param text string
+---@param name string the name of the file that the text would be
+---@param folders? string[] where imports are searched, in that order
+---@param bounds? moontrail.protobuf.bounds
+---@return moontrail.protobuf.schema schema
+function protobuf.parse(text, name, folders, bounds) end
+
+---What is known of a .proto file and its imports.
+---@class moontrail.protobuf.schema
+local schema = {}
+
+---The paths of the files read, the main one first.
+---@return string[] paths
+function schema:files() end
+
+---The message type of that full name.
+---@param name string
+---@return moontrail.protobuf.message? type
+function schema:message(name) end
+
+---The service of that full name.
+---@param name string
+---@return moontrail.protobuf.service? service
+function schema:service(name) end
+
+---The full names of the services in the main file.
+---@return string[] names
+function schema:services() end
+
+---The bytes of a file's FileDescriptorProto.
+---@param name string
+---@return string? bytes
+function schema:descriptor_of_file(name) end
+
+---The same, of the file that has a message, enum, field, service or method.
+---@param name string
+---@return string? bytes
+function schema:descriptor_of_symbol(name) end
+
+---The same, of the file that extends a message by that number.
+---@param type string the message's full name
+---@param number integer
+---@return string? bytes
+function schema:descriptor_of_extension(type, number) end
+
+---The numbers by which a message is extended.
+---@param type string the message's full name
+---@return integer[] numbers
+function schema:extension_numbers(type) end
+
+---The names of the files that a file imports.
+---@param file string
+---@return string[]? names
+function schema:dependencies(file) end
+
+---A service, as a .proto file declares it.
+---@class moontrail.protobuf.service
+---@field name string its full name
+---@field file string the name of the file that declares it
+---@field methods moontrail.protobuf.method[] in the order declared
+
+---A method of a service.
+---@class moontrail.protobuf.method
+---@field name string
+---@field input moontrail.protobuf.message
+---@field output moontrail.protobuf.message
+---@field input_name string
+---@field output_name string
+---@field client_streaming boolean
+---@field server_streaming boolean
+
+---A message type.
+---@class moontrail.protobuf.message
+---@field name string its full name
+local message = {}
+
+---The bytes of a message. Raises for a wrong type or an unknown field, naming it.
+---@param value table
+---@return string bytes
+function message:encode(value) end
+
+---The message in the bytes, or in a part of them. Raises for malformed ones.
+---@param bytes string
+---@param first? integer
+---@param last? integer
+---@return table value
+function message:decode(bytes, first, last) end
+
+---The JSON text of a message, given as a table or as bytes.
+---@param value table|string
+---@return string text
+function message:to_json(value) end
+
+---The message that a JSON text describes.
+---@param text string
+---@return table value
+function message:from_json(text) end
+
 return moontrail

@@ -110,7 +110,8 @@ PARK = """
 
 # Answers with each name of the API and its kind, by class.
 WALK = """
-    local mt, zlib = require "moontrail", require "moontrail.zlib"
+    local mt, zlib, pb = require "moontrail", require "moontrail.zlib", require "moontrail.protobuf"
+    local schema = pb.parse('syntax = "proto3"; message A {}', "a.proto")
     local classes
 
     local function add(class, names)
@@ -137,6 +138,9 @@ WALK = """
         add("moontrail.task", debug.getmetatable(task).__index)
         add("moontrail.zlib.deflate", debug.getmetatable(zlib.deflate()).__index)
         add("moontrail.zlib.inflate", debug.getmetatable(zlib.inflate()).__index)
+        add("moontrail.protobuf", pb)
+        add("moontrail.protobuf.schema", debug.getmetatable(schema).__index)
+        add("moontrail.protobuf.message", debug.getmetatable(schema:message("A")).__index)
         ctx:json(classes)
     end"""
 

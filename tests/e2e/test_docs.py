@@ -17,7 +17,8 @@ FIELD = re.compile(r"-- (trailer )?([\w-]+): (.*)")
 
 
 API = (ROOT / "docs/api.md").read_text()
-EXAMPLES = EXAMPLE.findall(API)
+EXAMPLES = [example for document in ("api", "protobuf")
+            for example in EXAMPLE.findall((ROOT / f"docs/{document}.md").read_text())]
 
 # How the reference writes what belongs to a class of the runtime.
 OWNERS = {"moontrail.ctx": "ctx:", "moontrail": "mt.", "moontrail.log": "mt.log.",
