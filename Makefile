@@ -19,13 +19,14 @@ WARNINGS = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wwri
 CPPFLAGS += -D_GNU_SOURCE -Iserver -I. -I/usr/include/lua5.4
 LDLIBS   = -lnghttp2 -lssl -lcrypto -lev -llua5.4 -lyajl -lz -lm
 
-SOURCES   = $(wildcard server/*/*.c lua/*.c)
+BUNDLED   = $(wildcard lua/moontrail/*.lua lua/moontrail/*/*.lua)
+SOURCES   = $(wildcard server/*/*.c lua/*.c) build/bundled.c
 UNITS     = $(wildcard tests/unit/*/*.c)
 SESSIONS  = $(wildcard tests/session/*.c)
 SUPPORT   = $(wildcard tests/session/support/*.c)
 C_FILES   = $(wildcard server/*.[ch] server/*/*.[ch] lua/*.[ch] tests/*/*.[ch] tests/*/*/*.[ch])
 TYPES     = moontrail.lua moontrail/json.lua moontrail/zlib.lua
-LUA_FILES = $(wildcard lua/moontrail/*.lua) $(TYPES:%=lua/types/%) \
+LUA_FILES = $(BUNDLED) $(TYPES:%=lua/types/%) \
             $(shell find scripts examples -name '*.lua')
 
 # Two builds: for use, and for the tests, which find what a sanitizer can find.
@@ -65,6 +66,10 @@ build/moontrail: $(call release_objects,$(SOURCES) server/main.c)
 
 build/test/moontrail: $(call test_objects,$(SOURCES) server/main.c)
 	$(call SHOW,LD)$(CC) $(TEST_FLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+build/bundled.c: lua/bundle.sh $(BUNDLED)
+	@mkdir -p $(@D)
+	$(call SHOW,GEN)lua/bundle.sh $(BUNDLED) >$@
 
 build/release/%.o: %.c | build/deps-build
 	@mkdir -p $(@D)

@@ -18,9 +18,13 @@ struct method {
     int handler;
 };
 
+/* What answers one route, or every path. */
 struct script {
     struct script *next;
     char *file;
+    char *path;        /* its route where the script says so, in __routes; else NULL */
+    char *note;        /* for the route table; may be NULL */
+    bool gives_routes; /* it has no handler, but made those before it in the list */
     size_t method_count;
     struct method methods[METHODS_MAX]; /* sorted by name */
     char allow[ALLOW_MAX];
@@ -117,22 +121,99 @@ static void take_result(lua_State *L, struct script *s)
     list_allowed(s);
 }
 
-static int l_load(lua_State *L)
-{
-    struct script *s = lua_touserdata(L, 1);
-    if (luaL_loadfilex(L, s->file, "t"))
-        return lua_error(L);
-    lua_call(L, 0, 1);
-    take_result(L, s);
-    return 0;
-}
-
 static void free_script(struct vm *vm, struct script *s)
 {
     for (size_t i = 0; i < s->method_count; i++)
         luaL_unref(vm->L, LUA_REGISTRYINDEX, s->methods[i].handler);
     mem_free(s->file);
+    mem_free(s->path);
+    mem_free(s->note);
     mem_free(s);
+}
+
+static char *copy_text(const char *text)
+{
+    size_t size = strlen(text) + 1;
+    char *copy = mem_malloc(size);
+    return copy ? memcpy(copy, text, size) : NULL;
+}
+
+/* A script without handlers, at the front of the list. NULL when memory runs out. */
+static struct script *add_script(struct scripts *all, const char *file)
+{
+    struct script *s = mem_calloc(1, sizeof *s);
+    if (!s)
+        return NULL;
+    s->file = copy_text(file);
+    if (!s->file) {
+        mem_free(s);
+        return NULL;
+    }
+    s->next = all->first;
+    all->first = s;
+    return s;
+}
+
+struct load {
+    struct scripts *all;
+    struct script *script;
+};
+
+/* The note on a path in the table at the index, or NULL. It stays on the stack. */
+static const char *push_note(lua_State *L, int notes, const char *path)
+{
+    if (!lua_istable(L, notes))
+        return NULL;
+    lua_getfield(L, notes, path);
+    return lua_tostring(L, -1);
+}
+
+/* Adds the route whose path and handler are on top of the stack. */
+static void take_route(lua_State *L, const struct load *l, int notes)
+{
+    int top = lua_gettop(L);
+    const char *file = l->script->file;
+    if (lua_type(L, top - 1) != LUA_TSTRING)
+        luaL_error(L, "%s: gives routes with a %s as a key: the keys are paths", file,
+            luaL_typename(L, top - 1));
+    const char *path = lua_tostring(L, top - 1), *note = push_note(L, notes, path);
+    struct script *route = add_script(l->all, file);
+    if (!route || !(route->path = copy_text(path)) || (note && !(route->note = copy_text(note))))
+        luaL_error(L, "%s", rc_text(RC_NOMEM));
+    lua_pushvalue(L, top);
+    take_result(L, route);
+    lua_settop(L, top);
+}
+
+/* Calls __routes, at the top of the stack, with the value below it: what it gives are the routes,
+ * and notes on them by path. */
+static void take_routes(lua_State *L, struct load *l)
+{
+    const char *file = l->script->file;
+    if (!lua_isfunction(L, -1))
+        luaL_error(L, "%s: its __routes is a %s, not a function", file, luaL_typename(L, -1));
+    lua_pushvalue(L, -2);
+    lua_call(L, 1, 2);
+    if (!lua_istable(L, -2))
+        luaL_error(L, "%s: its __routes returns a %s, not a table of handlers by path", file,
+            luaL_typename(L, -2));
+    int notes = lua_gettop(L);
+    for (lua_pushnil(L); lua_next(L, notes - 1); lua_pop(L, 1))
+        take_route(L, l, notes);
+    l->script->gives_routes = true;
+}
+
+static int l_load(lua_State *L)
+{
+    struct load *l = lua_touserdata(L, 1);
+    if (luaL_loadfilex(L, l->script->file, "t"))
+        return lua_error(L);
+    lua_call(L, 0, 1);
+    if (luaL_getmetafield(L, -1, "__routes") == LUA_TNIL)
+        take_result(L, l->script);
+    else
+        take_routes(L, l);
+    return 0;
 }
 
 /* Lua spreads what it has to say of a module that it did not find over many lines. */
@@ -157,23 +238,14 @@ static void describe_error(lua_State *L, const char *file, char why[SCRIPT_WHY])
 
 static enum rc load_script(struct scripts *all, const char *file, struct script **out, char *why)
 {
-    struct script *s = mem_calloc(1, sizeof *s);
-    size_t len = strlen(file) + 1;
-    char *copy = mem_malloc(len);
-    if (!s || !copy) {
-        mem_free(s);
-        mem_free(copy);
+    struct load load = {all, add_script(all, file)};
+    if (!load.script)
         return RC_NOMEM;
-    }
-    s->file = memcpy(copy, file, len);
-    if (!vm_call(all->vm, l_load, s, 0)) {
+    if (!vm_call(all->vm, l_load, &load, 0)) {
         describe_error(all->vm->L, file, why);
-        free_script(all->vm, s);
         return RC_INVALID;
     }
-    s->next = all->first;
-    all->first = s;
-    *out = s;
+    *out = load.script;
     return RC_OK;
 }
 
@@ -184,21 +256,53 @@ struct loading {
     char *why;
 };
 
-static enum rc add_route(void *data, const char *file, const char *pattern)
+/* Whether two answer alike: by the same functions. */
+static bool is_same(struct vm *vm, const struct script *a, const struct script *b)
+{
+    bool same = a->method_count == b->method_count;
+    for (size_t i = 0; same && i < a->method_count; i++) {
+        lua_rawgeti(vm->L, LUA_REGISTRYINDEX, a->methods[i].handler);
+        lua_rawgeti(vm->L, LUA_REGISTRYINDEX, b->methods[i].handler);
+        same = by_name(&a->methods[i], &b->methods[i]) == 0 && lua_rawequal(vm->L, -1, -2);
+        lua_pop(vm->L, 2);
+    }
+    return same;
+}
+
+static enum rc add_route(struct scripts *all, struct script *s, const char *pattern, char *why)
+{
+    struct router_fault fault;
+    enum rc rc = router_add(all->router, str_of(pattern), s, &fault);
+    const struct script *other = rc == RC_INVALID ? fault.taken_by : NULL;
+    if (other && s->path && other->path && is_same(all->vm, s, other))
+        return RC_OK;
+    if (other && s->path)
+        fail(why, "%s: serves \"%s\", as does %s: keep one of them", s->file, s->path, other->file);
+    else if (other)
+        fail(why, "%s: serves the same paths as %s: keep one of them", s->file, other->file);
+    else if (rc == RC_INVALID)
+        fail(why, "%s: its route \"%s\" %s", s->file, pattern, fault.problem);
+    return rc;
+}
+
+/* Adds the routes that a script has made, which are those before it in the list. */
+static enum rc add_made_routes(struct scripts *all, const struct script *maker, char *why)
+{
+    enum rc rc = RC_OK;
+    for (struct script *s = all->first; !rc && s != maker; s = s->next)
+        rc = add_route(all, s, s->path, why);
+    return rc;
+}
+
+static enum rc load_route(void *data, const char *file, const char *pattern)
 {
     struct loading *l = data;
     struct script *s;
-    struct router_fault fault;
     enum rc rc = load_script(l->all, file, &s, l->why);
     if (rc)
         return rc;
-    rc = router_add(l->all->router, str_of(pattern), s, &fault);
-    if (rc == RC_INVALID && fault.taken_by)
-        fail(l->why, "%s: serves the same paths as %s: keep one of them", file,
-            ((struct script *)fault.taken_by)->file);
-    else if (rc == RC_INVALID)
-        fail(l->why, "%s: its route \"%s\" %s", file, pattern, fault.problem);
-    return rc;
+    return s->gives_routes ? add_made_routes(l->all, s, l->why)
+                           : add_route(l->all, s, pattern, l->why);
 }
 
 static enum rc load_folder(struct scripts *all, const char *path, char why[SCRIPT_WHY])
@@ -207,7 +311,7 @@ static enum rc load_folder(struct scripts *all, const char *path, char why[SCRIP
     all->router = router_new();
     if (!all->router)
         return RC_NOMEM;
-    enum rc rc = folder_walk(path, add_route, &loading, why, SCRIPT_WHY);
+    enum rc rc = folder_walk(path, load_route, &loading, why, SCRIPT_WHY);
     if (!rc && !all->first) {
         fail(why, "%s: holds no script: put a .lua file there that returns a handler", path);
         rc = RC_INVALID;
@@ -215,15 +319,25 @@ static enum rc load_folder(struct scripts *all, const char *path, char why[SCRIP
     return rc;
 }
 
+/* One file: it answers every path, or those that it names. */
+static enum rc load_file(struct scripts *all, const char *path, char why[SCRIPT_WHY])
+{
+    struct script *s;
+    enum rc rc = load_script(all, path, &s, why);
+    if (rc || !s->gives_routes)
+        return rc;
+    all->router = router_new();
+    return all->router ? add_made_routes(all, s, why) : RC_NOMEM;
+}
+
 static enum rc load_any(struct scripts *all, const char *path, char why[SCRIPT_WHY])
 {
     struct stat st;
-    struct script *only;
     if (stat(path, &st)) {
         fail(why, "%s: cannot be read: %s", path, strerror(errno));
         return RC_INVALID;
     }
-    return S_ISDIR(st.st_mode) ? load_folder(all, path, why) : load_script(all, path, &only, why);
+    return S_ISDIR(st.st_mode) ? load_folder(all, path, why) : load_file(all, path, why);
 }
 
 enum rc scripts_load(struct vm *vm, const char *path, struct scripts **out, char why[SCRIPT_WHY])
@@ -291,8 +405,9 @@ struct script_answer scripts_route(
 static void print_route(void *data, struct str pattern, void *target)
 {
     const struct script *s = target;
-    fprintf(data, "%-32.*s %-24s %s\n", (int)pattern.n, pattern.p,
-        s->methods[0].name[0] ? s->allow : "*", s->file);
+    fprintf(data, "%-32.*s %-24s %s%s%s\n", (int)pattern.n, pattern.p,
+        s->methods[0].name[0] ? s->allow : "*", s->file, s->note ? "  " : "",
+        s->note ? s->note : "");
 }
 
 void scripts_print(const struct scripts *s, FILE *out)

@@ -20,10 +20,12 @@ struct ev_loop;
 struct task;
 
 struct vm_options {
-    bool dev;          /* error pages show tracebacks */
-    double max_cpu;    /* seconds that a task may run without waiting; 0 is no limit */
-    size_t max_memory; /* bytes; 0 is no limit */
-    size_t body_limit; /* bytes that ctx:body takes unless told otherwise */
+    bool dev;                      /* error pages show tracebacks */
+    double max_cpu;                /* seconds that a task may run without waiting; 0 is no limit */
+    size_t max_memory;             /* bytes; 0 is no limit */
+    size_t body_limit;             /* bytes that ctx:body takes unless told otherwise */
+    const char *const *proto_path; /* folders of .proto files; borrowed */
+    int proto_path_count;
 };
 
 struct vm {

@@ -95,7 +95,9 @@ static int load_scripts(struct server *s)
     const struct vm_options options = {.dev = s->options.dev,
         .max_cpu = s->options.max_cpu,
         .max_memory = (size_t)s->options.max_vm_memory << 20,
-        .body_limit = s->options.body_limit};
+        .body_limit = s->options.body_limit,
+        .proto_path = s->options.proto_path,
+        .proto_path_count = s->options.proto_path_count};
     if (bridge_new(s->worker.ev, s->options.scripts, &options, &s->bridge, why))
         return complain(why, EXIT_FAILED);
     return 0;

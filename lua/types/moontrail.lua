@@ -26,7 +26,8 @@
 ---| "INADEQUATE_SECURITY"
 ---| "HTTP_1_1_REQUIRED"
 
----A script returns a function that serves every method, or a table of functions by method.
+---A script returns a function that serves every method, or a table of functions by method; or a
+---value whose metatable has `__routes`.
 ---@alias moontrail.handler fun(ctx: moontrail.ctx)
 ---@alias moontrail.script moontrail.handler | table<string, moontrail.handler>
 
@@ -55,6 +56,7 @@
 ---@field query? string what follows the `?`, as it came; nil where there is none
 ---@field params table<string, string> the path's parameters, decoded, by name
 ---@field headers table<string, string> by lower-case name; repeated fields are joined by `", "`
+---@field fields string[][] an array of `{name, value}` in the order in which they came, none joined
 ---@field remote string the client's address and port: `"127.0.0.1:51234"`
 ---@field id string a string that no other request of this server has
 ---@field tls? moontrail.tls nil on plaintext
@@ -89,6 +91,18 @@ function ctx:reset(code) end
 ---@param max? integer the bytes that it has at the most
 ---@return string? piece
 function ctx:read(max) end
+
+---The value of each header, as `ctx.headers` has it, or nil, without the cost of the whole table.
+---@param name string
+---@param ... string
+---@return string? value
+---@return string? ...
+function ctx:request_header(name, ...) end
+
+---The next bytes of the body: as many as asked for, or what is left; nil at its end.
+---@param n integer
+---@return string? piece
+function ctx:read_exactly(n) end
 
 ---The whole body. Over the limit the request is answered with 413 and the call raises.
 ---@param limit? integer bytes; 1 MiB unless given
@@ -221,9 +235,16 @@ function log.warn(event, fields) end
 ---@param fields? table<string, any>
 function log.error(event, fields) end
 
+---What of the command line concerns a script.
+---@class moontrail.options
+---@field dev boolean whether `--dev` is given
+---@field folder string where the scripts and their modules lie
+---@field proto_path string the folders of `--proto-path`, divided by semicolons
+
 ---`local mt = require "moontrail"`
 ---@class moontrail
 ---@field log moontrail.log
+---@field options moontrail.options
 ---@field version string the server's version
 local moontrail = {}
 

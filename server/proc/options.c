@@ -88,6 +88,15 @@ static const char *set_key(struct options *o, const struct definition *d, const 
     return NULL;
 }
 
+static const char *set_proto_path(struct options *o, const struct definition *d, const char *arg)
+{
+    (void)d;
+    if (o->proto_path_count == OPTIONS_MANY)
+        return "is given more than 16 times";
+    o->proto_path[o->proto_path_count++] = arg;
+    return NULL;
+}
+
 static const char *set_log_level(struct options *o, const struct definition *d, const char *arg)
 {
     (void)d;
@@ -124,6 +133,10 @@ static const struct definition definitions[] = {
         "(SNI picks); without any, one for localhost is made in memory",
         set_cert, 0},
     {"key", 0, "FILE", "private key, PEM, of the --cert before it", set_key, 0},
+    {"proto-path", 0, "DIR",
+        "where .proto files are looked for, behind the script's folder;\n"
+        "repeatable",
+        set_proto_path, 0},
     {"dev", 0, NULL,
         "for development: tracebacks in error pages, debug log, and the\n"
         "certificate made in memory on any address",

@@ -21,6 +21,8 @@ struct options {
     struct tls_files certs[OPTIONS_MANY];
     int cert_count, key_count;
     const char *scripts; /* a file or a folder */
+    const char *proto_path[OPTIONS_MANY];
+    int proto_path_count;
     enum log_level log_level;
     enum log_format log_format;
     struct net_limits net; /* but for its h2, which is the next */

@@ -34,7 +34,7 @@ WALK = """
         local _, names = debug.getupvalue(getmetatable(ctx).__index, 1)
         add("moontrail.ctx", names)
         for name in pairs(package.preload) do
-            if name:find("^moontrail") then
+            if name:find("^moontrail") and not name:find("^moontrail%.grpc") then
                 add(name, require(name))
             end
         end
