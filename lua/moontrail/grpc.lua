@@ -1,0 +1,76 @@
+-- gRPC services in a script: docs/grpc.md. It stands on what every script has: ctx and the modules.
+local health = require "moontrail.grpc.health"
+local mt = require "moontrail"
+local pb = require "moontrail.protobuf"
+local reflection = require "moontrail.grpc.reflection"
+local service = require "moontrail.grpc.service"
+local status = require "moontrail.grpc.status"
+
+local grpc = {}
+
+-- Folders of .proto files behind those of the script and of all scripts, divided by semicolons.
+grpc.path = mt.options.proto_path
+
+-- The names of the statuses, to their numbers.
+grpc.codes = status.codes
+
+-- error(code, message, details) ends a call with a status.
+grpc.error = status.raise
+
+-- health.set(service, status)
+grpc.health = { set = health.set }
+
+-- The folder of the script that calls, from so many levels up.
+local function folder_of_caller(level)
+    local source = debug.getinfo(level + 1, "S").source
+    return source:match("^@(.*)/[^/]*$") or source:match("^@") and "."
+end
+
+local function import_folders(level)
+    local folders = { folder_of_caller(level + 1) }
+    folders[#folders + 1] = mt.options.folder
+    for folder in grpc.path:gmatch("[^;]+") do
+        folders[#folders + 1] = folder
+    end
+    return folders
+end
+
+-- The schemas by file and folders: the services of a file share one.
+local loaded = {}
+
+local function load(file, folders)
+    local key = file .. "\0" .. table.concat(folders, "\0")
+    loaded[key] = loaded[key] or pb.load(file, folders)
+    return loaded[key]
+end
+
+local function copy(from, to)
+    for key, value in pairs(from) do
+        to[key] = value
+    end
+end
+
+-- What is served beside a service, unless it wants none.
+local function add_extras(self, routes, notes)
+    if self.options.health then
+        health.add(self.name)
+        copy(health.routes, routes)
+        copy(health.notes, notes)
+    end
+    if self.options.reflection then
+        reflection.add(self.schema, self.name)
+        if self.options.health then
+            reflection.add(health.schema, health.name)
+        end
+        copy(reflection.routes, routes)
+        copy(reflection.notes, notes)
+    end
+end
+
+-- service(file, name [, options]): a table for the methods' functions, for the script to return.
+function grpc.service(file, name, options)
+    local schema = load(file, import_folders(2))
+    return service.new(schema, name, options, add_extras)
+end
+
+return grpc

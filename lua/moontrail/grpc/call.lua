@@ -1,0 +1,139 @@
+-- A call as its handler sees it: metadata, messages in and out, and its end.
+local message = require "moontrail.grpc.message"
+local metadata = require "moontrail.grpc.metadata"
+local status = require "moontrail.grpc.status"
+
+local codes = status.codes
+local read, frame = message.read, message.frame
+
+local call = {}
+
+-- What the handler's object has: methods, and the fields that few calls set.
+local methods = {
+    encoding = nil, -- of the request's compressed messages
+    compressed = false, -- whether the last message came so
+    begun = false, -- a reply of a stream was sent
+    has_headers = false, -- metadata is set that goes before the first reply
+}
+
+local Call = { __name = "moontrail.grpc.call" }
+
+-- The metadata is put together when it is first looked at.
+function Call.__index(self, name)
+    if name == "metadata" then
+        self.metadata = metadata.read(self.ctx.fields)
+        return self.metadata
+    end
+    return methods[name]
+end
+
+-- packing is the encoding of replies, trailers the metadata that goes with the status.
+function call.new(ctx, method)
+    return setmetatable({ ctx = ctx, method = method, packing = false, trailers = false }, Call)
+end
+
+-- The next message, or nil.
+function call.receive(self, encoding)
+    local method = self.method
+    local bytes, compressed = read(self.ctx, encoding, method.limit)
+    if not bytes then
+        return nil
+    end
+    if compressed ~= false or self.packing then
+        self.compressed = compressed
+    end
+    local ok, result = pcall(method.decode, method.input, bytes)
+    if not ok then
+        error(status.new(codes.INTERNAL, "a message cannot be read: " .. result), 0)
+    end
+    return result
+end
+
+-- Sends a reply, the table that the handler gave.
+function call.send(self, reply)
+    local method = self.method
+    if type(reply) ~= "table" then
+        error(("%s has a %s as its reply, not a table"):format(method.path, type(reply)), 3)
+    end
+    self.ctx:write(frame(method.encode(method.output, reply), self.packing))
+end
+
+local receive, send = call.receive, call.send
+
+-- What handlers call.
+
+function methods:recv()
+    if not self.method.client_streaming then
+        error("recv is for methods whose requests are a stream", 2)
+    end
+    return receive(self, self.encoding)
+end
+
+-- For «for request in call:messages() do»
+function methods:messages()
+    return self.recv, self
+end
+
+function methods:send(reply)
+    if not self.method.server_streaming then
+        error("send is for methods whose replies are a stream: return the reply", 2)
+    end
+    send(self, reply)
+    self.begun = true
+end
+
+-- Calls set for the value, or for each value of an array.
+local function each(value, set)
+    if type(value) ~= "table" then
+        return set(value)
+    end
+    for _, one in ipairs(value) do
+        set(one)
+    end
+end
+
+-- Metadata that goes before the first reply.
+function methods:header(name, value)
+    each(value, function(one)
+        self.ctx:add_header(metadata.check(name, one, 4))
+    end)
+    self.has_headers = true
+end
+
+-- Metadata that goes with the status.
+function methods:trailer(name, value)
+    local trailers = self.trailers or {}
+    each(value, function(one)
+        trailers[#trailers + 1] = { metadata.check(name, one, 4) }
+    end)
+    self.trailers = trailers
+end
+
+-- The seconds that are left, or nil.
+function methods:deadline()
+    return self.ctx:deadline()
+end
+
+-- False, or why nobody waits for the reply any more.
+function methods:cancelled()
+    local reason = self.ctx:aborted()
+    if not reason and self.ctx:deadline() == 0 then
+        reason = "deadline exceeded"
+    end
+    return reason
+end
+
+-- Whether replies are compressed from here on, where the client takes that.
+function methods:compress(on)
+    local ctx, wanted = self.ctx, self.method.compression or "gzip"
+    self.packing = false
+    if not on or not message.accepts(ctx:request_header("grpc-accept-encoding"), wanted) then
+        return
+    end
+    if ctx:header("grpc-encoding") ~= wanted then
+        ctx:header("grpc-encoding", wanted)
+    end
+    self.packing = wanted
+end
+
+return call
