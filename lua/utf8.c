@@ -1,5 +1,6 @@
-#include "lua/json_parts.h"
+#include "lua/utf8.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -49,7 +50,7 @@ static size_t character(const unsigned char *p, size_t n)
     return length;
 }
 
-size_t json_utf8_length(const char *text, size_t n)
+size_t utf8_length(const char *text, size_t n)
 {
     const unsigned char *p = (const unsigned char *)text;
     size_t i = 0;

@@ -1,0 +1,476 @@
+#include "lua/protobuf_decode.h"
+
+extern "C" {
+#include "lua/utf8.h"
+}
+
+#include <algorithm>
+#include <cstring>
+#include <google/protobuf/wire_format_lite.h>
+
+namespace codec
+{
+
+using google::protobuf::FieldDescriptor;
+using google::protobuf::internal::WireFormatLite;
+
+enum {
+    FIELD_WORDS = 4, /* messages of up to 256 fields need no more memory for their sets */
+    STACK = 10       /* slots that a level takes of the Lua stack */
+};
+
+struct decoder {
+    lua_State *L;
+    int constants; /* where they lie on the stack */
+    int depth;
+};
+
+/* A message being decoded. */
+struct target {
+    const message &m;
+    int table;      /* where it lies on the stack */
+    bool fresh;     /* the table was empty */
+    uint64_t *seen; /* the fields that were put into it */
+};
+
+[[noreturn]] static void fail_malformed(decoder &d, const place &at)
+{
+    fail(d.L, at, "truncated or malformed message");
+}
+
+/* Whether the table has the field. */
+static bool has(decoder &d, const target &t, const field &f)
+{
+    if (t.seen[f.index / 64] >> f.index % 64 & 1)
+        return true;
+    if (t.fresh)
+        return false;
+    lua_rawgeti(d.L, d.constants, f.key);
+    bool found = lua_rawget(d.L, t.table) != LUA_TNIL;
+    lua_pop(d.L, 1);
+    return found;
+}
+
+static void add(target &t, const field &f)
+{
+    t.seen[f.index / 64] |= (uint64_t)1 << f.index % 64;
+}
+
+static void remove(target &t, const field &f)
+{
+    t.seen[f.index / 64] &= ~((uint64_t)1 << f.index % 64);
+}
+
+/* Values: each pushes one. [-0, +1], may longjmp */
+
+static void push_constant(decoder &d, int constant)
+{
+    lua_rawgeti(d.L, d.constants, constant);
+}
+
+static void push_enum(decoder &d, const field &f, int32_t number)
+{
+    int constant = find_value(*f.type_enum, number);
+    if (constant)
+        push_constant(d, constant);
+    else
+        lua_pushinteger(d.L, number);
+}
+
+static void push_varint(decoder &d, const field &f, uint64_t v)
+{
+    switch (f.type) {
+    case FieldDescriptor::TYPE_INT32:
+        lua_pushinteger(d.L, (int32_t)v);
+        break;
+    case FieldDescriptor::TYPE_UINT32:
+        lua_pushinteger(d.L, (uint32_t)v);
+        break;
+    case FieldDescriptor::TYPE_SINT32:
+        lua_pushinteger(d.L, WireFormatLite::ZigZagDecode32((uint32_t)v));
+        break;
+    case FieldDescriptor::TYPE_SINT64:
+        lua_pushinteger(d.L, WireFormatLite::ZigZagDecode64(v));
+        break;
+    case FieldDescriptor::TYPE_BOOL:
+        lua_pushboolean(d.L, v != 0);
+        break;
+    case FieldDescriptor::TYPE_ENUM:
+        push_enum(d, f, (int32_t)v);
+        break;
+    default: /* TYPE_INT64, TYPE_UINT64 */
+        lua_pushinteger(d.L, (lua_Integer)v);
+    }
+}
+
+static void push_fixed32(decoder &d, const field &f, uint32_t v)
+{
+    if (f.type == FieldDescriptor::TYPE_FLOAT)
+        lua_pushnumber(d.L, WireFormatLite::DecodeFloat(v));
+    else if (f.type == FieldDescriptor::TYPE_SFIXED32)
+        lua_pushinteger(d.L, (int32_t)v);
+    else
+        lua_pushinteger(d.L, v);
+}
+
+static void push_fixed64(decoder &d, const field &f, uint64_t v)
+{
+    if (f.type == FieldDescriptor::TYPE_DOUBLE)
+        lua_pushnumber(d.L, WireFormatLite::DecodeDouble(v));
+    else
+        lua_pushinteger(d.L, (lua_Integer)v);
+}
+
+static void push_string(decoder &d, const place &at, const field &f, const input &bytes)
+{
+    const char *text = (const char *)bytes.at;
+    size_t n = wire_left(bytes);
+    if (f.type == FieldDescriptor::TYPE_STRING && utf8_length(text, n) < n)
+        fail(d.L, at, "not UTF-8");
+    lua_pushlstring(d.L, text, n);
+}
+
+/* Anything but a message. */
+static void push_scalar(decoder &d, const place &at, const field &f, input &in)
+{
+    uint64_t v = 0;
+    uint32_t word = 0;
+    input bytes = {nullptr, nullptr};
+    bool read = false;
+    switch (f.wire) {
+    case WireFormatLite::WIRETYPE_VARINT:
+        if ((read = wire_varint(in, v)))
+            push_varint(d, f, v);
+        break;
+    case WireFormatLite::WIRETYPE_FIXED32:
+        if ((read = wire_fixed32(in, word)))
+            push_fixed32(d, f, word);
+        break;
+    case WireFormatLite::WIRETYPE_FIXED64:
+        if ((read = wire_fixed64(in, v)))
+            push_fixed64(d, f, v);
+        break;
+    default:
+        if ((read = wire_bytes(in, bytes)))
+            push_string(d, at, f, bytes);
+    }
+    if (!read)
+        fail_malformed(d, at);
+}
+
+/* Messages: each works on the table on the top. [-0, +0], may longjmp */
+
+static void decode_message(decoder &d, const place &at, const message &m, input in, bool fresh);
+
+static void push_table(decoder &d, const message &m)
+{
+    lua_createtable(d.L, 0, m.room);
+}
+
+/* Reads a message with its length into the table on the top. */
+static void read_message(decoder &d, const place &at, const field &f, input &in, bool fresh)
+{
+    input bytes;
+    if (!wire_bytes(in, bytes))
+        fail_malformed(d, at);
+    decode_message(d, at, *f.type_message, bytes, fresh);
+}
+
+/* Pushes a value of any kind. */
+static void push_value(decoder &d, const place &at, const field &f, input &in)
+{
+    if (f.type_message) {
+        push_table(d, *f.type_message);
+        read_message(d, at, f, in, true);
+    } else {
+        push_scalar(d, at, f, in);
+    }
+}
+
+/* Removes the member of the field's oneof that came before it. */
+static void clear_oneof(decoder &d, target &t, const field &f)
+{
+    for (uint32_t i = f.next_in_oneof; i != f.index; i = t.m.fields[i].next_in_oneof) {
+        const field &other = t.m.fields[i];
+        if (has(d, t, other)) {
+            push_constant(d, other.key);
+            lua_pushnil(d.L);
+            lua_rawset(d.L, t.table);
+            remove(t, other);
+        }
+    }
+}
+
+/* The last of several scalars counts; several messages become one. */
+static void read_single(decoder &d, const place &at, target &t, const field &f, input &in)
+{
+    if (f.next_in_oneof != f.index)
+        clear_oneof(d, t, f);
+    push_constant(d, f.key);
+    if (f.type_message && has(d, t, f)) {
+        lua_rawget(d.L, t.table);
+        read_message(d, at, f, in, false);
+        lua_pop(d.L, 1);
+    } else {
+        push_value(d, at, f, in);
+        lua_rawset(d.L, t.table);
+        add(t, f);
+    }
+}
+
+/* Lists. */
+
+static size_t count_varints(const input &in)
+{
+    return (size_t)std::count_if(in.at, in.end, [](uint8_t byte) { return byte < 0x80; });
+}
+
+static size_t count_packed(const field &f, const input &in)
+{
+    if (f.wire == WireFormatLite::WIRETYPE_FIXED32)
+        return wire_left(in) / 4;
+    if (f.wire == WireFormatLite::WIRETYPE_FIXED64)
+        return wire_left(in) / 8;
+    return count_varints(in);
+}
+
+/* Pushes the field's list, a new one with that much room where there is none. */
+static void push_list(decoder &d, target &t, const field &f, size_t room)
+{
+    push_constant(d, f.key);
+    if (has(d, t, f)) {
+        lua_rawget(d.L, t.table);
+        return;
+    }
+    lua_createtable(d.L, (int)std::min(room, (size_t)INT32_MAX), 0);
+    lua_pushvalue(d.L, -1);
+    lua_insert(d.L, -3);
+    lua_rawset(d.L, t.table);
+    add(t, f);
+}
+
+static void read_packed(decoder &d, place &at, target &t, const field &f, input &in)
+{
+    input packed;
+    if (!wire_bytes(in, packed))
+        fail_malformed(d, at);
+    push_list(d, t, f, count_packed(f, packed));
+    lua_Integer n = (lua_Integer)lua_rawlen(d.L, -1);
+    while (packed.at < packed.end) {
+        at.element = n + 1;
+        push_scalar(d, at, f, packed);
+        lua_rawseti(d.L, -2, ++n);
+    }
+    lua_pop(d.L, 1);
+}
+
+/* Whether the same tag comes next; moves past it then. */
+static bool read_same_tag(input &in, uint32_t tag)
+{
+    input ahead = in;
+    uint32_t next;
+    if (ahead.at == ahead.end || !wire_tag(ahead, next) || next != tag)
+        return false;
+    in = ahead;
+    return true;
+}
+
+/* Reads the elements behind the tag, and those that follow with the same tag. */
+static void read_list(decoder &d, place &at, target &t, const field &f, uint32_t tag, input &in)
+{
+    push_list(d, t, f, 1);
+    lua_Integer n = (lua_Integer)lua_rawlen(d.L, -1);
+    do {
+        at.element = n + 1;
+        push_value(d, at, f, in);
+        lua_rawseti(d.L, -2, ++n);
+    } while (read_same_tag(in, tag));
+    lua_pop(d.L, 1);
+}
+
+/* Maps. */
+
+/* Reads the key or value of an entry over what lies at the index. */
+static void read_part(decoder &d, const place &at, const field &f, input &in, int index)
+{
+    if (lua_istable(d.L, index)) {
+        lua_pushvalue(d.L, index);
+        read_message(d, at, f, in, false);
+    } else {
+        push_value(d, at, f, in);
+    }
+    lua_replace(d.L, index);
+}
+
+/* Puts what a part that is not there reads as at the index. */
+static void fill_part(decoder &d, const place &at, const field &f, int index)
+{
+    if (!lua_isnil(d.L, index))
+        return;
+    if (f.type_message) {
+        push_table(d, *f.type_message);
+        decode_message(d, at, *f.type_message, {nullptr, nullptr}, true);
+    } else {
+        push_constant(d, f.absent);
+    }
+    lua_replace(d.L, index);
+}
+
+/* Pushes the key and the value of an entry. */
+static void push_entry(decoder &d, const place &at, const message &entry, input in)
+{
+    lua_pushnil(d.L);
+    lua_pushnil(d.L);
+    int key = lua_gettop(d.L) - 1;
+    while (in.at < in.end) {
+        uint32_t tag;
+        if (!wire_tag(in, tag))
+            fail_malformed(d, at);
+        const field *f = find_field(entry, tag >> 3);
+        if (f && f->wire == (tag & 7))
+            read_part(d, at, *f, in, key + (int)f->index);
+        else if (!wire_skip(in, tag, DEPTH_MAX))
+            fail_malformed(d, at);
+    }
+    fill_part(d, at, entry.fields[0], key);
+    fill_part(d, at, entry.fields[1], key + 1);
+}
+
+static void read_map(decoder &d, place &at, target &t, const field &f, input &in)
+{
+    input bytes;
+    if (!wire_bytes(in, bytes))
+        fail_malformed(d, at);
+    push_list(d, t, f, 0);
+    push_entry(d, at, *f.type_message, bytes);
+    lua_rawset(d.L, -3);
+    lua_pop(d.L, 1);
+}
+
+/* Fields. */
+
+/* Reads the field behind the tag, whose type of the wire says how; false when it does not fit. */
+static bool read_field(
+    decoder &d, const place &up, target &t, const field &f, uint32_t tag, input &in)
+{
+    place at = {&up, nullptr, &f, 0, 0};
+    uint32_t wire = tag & 7;
+    if (f.shape == SINGLE && wire == f.wire)
+        read_single(d, at, t, f, in);
+    else if (f.shape == LIST && wire == f.wire)
+        read_list(d, at, t, f, tag, in);
+    else if (f.shape == LIST && wire == WireFormatLite::WIRETYPE_LENGTH_DELIMITED)
+        read_packed(d, at, t, f, in);
+    else if (f.shape == MAP && wire == f.wire)
+        read_map(d, at, t, f, in);
+    else
+        return false;
+    return true;
+}
+
+static void read_fields(decoder &d, const place &at, target &t, input in)
+{
+    while (in.at < in.end) {
+        uint32_t tag;
+        if (!wire_tag(in, tag))
+            fail_malformed(d, at);
+        const field *f = find_field(t.m, tag >> 3);
+        if (f && read_field(d, at, t, *f, tag, in))
+            continue;
+        if (!wire_skip(in, tag, DEPTH_MAX))
+            fail_malformed(d, at);
+    }
+}
+
+/* Gives each field that is always there, and was not on the wire, what it then reads as. */
+static void fill_fields(decoder &d, target &t)
+{
+    for (size_t word = 0; word < t.m.filled.size(); word++) {
+        for (uint64_t left = t.m.filled[word] & ~t.seen[word]; left; left &= left - 1) {
+            const field &f = t.m.fields[64 * word + (unsigned)__builtin_ctzll(left)];
+            push_constant(d, f.key);
+            if (f.shape == SINGLE)
+                push_constant(d, f.absent);
+            else
+                lua_newtable(d.L);
+            lua_rawset(d.L, t.table);
+        }
+    }
+}
+
+static void decode_message(decoder &d, const place &at, const message &m, input in, bool fresh)
+{
+    uint64_t few[FIELD_WORDS] = {0};
+    target t = {m, lua_gettop(d.L), fresh, few};
+    if (++d.depth > DEPTH_MAX)
+        fail(d.L, at, "more than %d levels", DEPTH_MAX);
+    luaL_checkstack(d.L, STACK, "protobuf");
+    if (m.filled.size() > FIELD_WORDS) {
+        size_t size = m.filled.size() * sizeof *few;
+        t.seen = (uint64_t *)memset(lua_newuserdatauv(d.L, size, 0), 0, size);
+    }
+    read_fields(d, at, t, in);
+    if (fresh)
+        fill_fields(d, t);
+    if (m.metatable && fresh) {
+        push_constant(d, m.metatable);
+        lua_setmetatable(d.L, t.table);
+    }
+    lua_settop(d.L, t.table);
+    d.depth--;
+}
+
+/* Required fields. As several messages may become one, they are looked for when all is read. */
+
+static void check_required(decoder &d, const place &at, const message &m);
+
+/* Checks the messages in the list or map on the top. */
+static void check_elements(decoder &d, place &at, const message &m)
+{
+    for (lua_pushnil(d.L); lua_next(d.L, -2); lua_pop(d.L, 1)) {
+        at.key = lua_gettop(d.L) - 1;
+        check_required(d, at, m);
+    }
+    at.key = 0;
+}
+
+/* The field's value lies on the top. */
+static void check_field(decoder &d, place &at, const field &f)
+{
+    if (f.required && lua_isnil(d.L, -1))
+        fail(d.L, at, "required, but missing");
+    if (!f.type_message || !f.type_message->requires_some || lua_isnil(d.L, -1))
+        return;
+    if (f.shape == SINGLE)
+        check_required(d, at, *f.type_message);
+    else if (f.shape == LIST)
+        check_elements(d, at, *f.type_message);
+    else if (f.type_message->fields[1].type_message)
+        check_elements(d, at, *f.type_message->fields[1].type_message);
+}
+
+/* The message's table lies on the top. [-0, +0], may longjmp */
+static void check_required(decoder &d, const place &up, const message &m)
+{
+    if (!m.requires_some)
+        return;
+    luaL_checkstack(d.L, STACK, "protobuf");
+    for (const field &f : m.fields) {
+        place at = {&up, nullptr, &f, 0, 0};
+        push_constant(d, f.key);
+        lua_rawget(d.L, -2);
+        check_field(d, at, f);
+        lua_pop(d.L, 1);
+    }
+}
+
+void push_decoded(lua_State *L, const message &m, int constants, input in)
+{
+    place root = {nullptr, &m, nullptr, 0, 0};
+    decoder d = {L, constants, 0};
+    push_table(d, m);
+    decode_message(d, root, m, in, true);
+    check_required(d, root, m);
+}
+
+} // namespace codec
