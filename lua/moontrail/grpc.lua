@@ -3,6 +3,7 @@ local health = require "moontrail.grpc.health"
 local mt = require "moontrail"
 local pb = require "moontrail.protobuf"
 local reflection = require "moontrail.grpc.reflection"
+local script = require "moontrail.grpc.script"
 local service = require "moontrail.grpc.service"
 local status = require "moontrail.grpc.status"
 
@@ -20,14 +21,9 @@ grpc.error = status.raise
 -- health.set(service, status)
 grpc.health = { set = health.set }
 
--- The folder of the script that calls, from so many levels up.
-local function folder_of_caller(level)
-    local source = debug.getinfo(level + 1, "S").source
-    return source:match("^@(.*)/[^/]*$") or source:match("^@") and "."
-end
-
-local function import_folders(level)
-    local folders = { folder_of_caller(level + 1) }
+-- Where .proto files are looked for: beside the script, among all scripts, along the path.
+local function import_folders()
+    local folders = { script.folder() }
     folders[#folders + 1] = mt.options.folder
     for folder in grpc.path:gmatch("[^;]+") do
         folders[#folders + 1] = folder
@@ -69,7 +65,10 @@ end
 
 -- service(file, name [, options]): a table for the methods' functions, for the script to return.
 function grpc.service(file, name, options)
-    local schema = load(file, import_folders(2))
+    if type(file) ~= "string" or type(name) ~= "string" then
+        script.blame("grpc.service takes the file of a .proto and the full name of a service")
+    end
+    local schema = load(file, import_folders())
     return service.new(schema, name, options, add_extras)
 end
 

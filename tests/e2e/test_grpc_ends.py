@@ -70,10 +70,11 @@ def test_an_error_behind_a_cancellation_is_still_told_of(stub, server):
 def test_a_client_that_leaves_ends_its_calls(server):
     server.log.clear()
     channel = open_channel(server.http)
-    calls(channel).Sleep.future(Data(count=60))
+    call = calls(channel).Sleep.future(Data(count=60))
     time.sleep(0.3)
     channel.close()
     server.wait_for("on_abort")
+    assert call.done()
 
 
 def test_a_slow_reader_slows_the_sender(server):

@@ -1,6 +1,7 @@
 -- A call as its handler sees it: metadata, messages in and out, and its end.
 local message = require "moontrail.grpc.message"
 local metadata = require "moontrail.grpc.metadata"
+local script = require "moontrail.grpc.script"
 local status = require "moontrail.grpc.status"
 
 local codes = status.codes
@@ -53,7 +54,7 @@ end
 function call.send(self, reply)
     local method = self.method
     if type(reply) ~= "table" then
-        error(("%s has a %s as its reply, not a table"):format(method.path, type(reply)), 3)
+        script.blame("%s has a %s as its reply, not a table", method.path, type(reply))
     end
     self.ctx:write(frame(method.encode(method.output, reply), self.packing))
 end
@@ -64,7 +65,7 @@ local receive, send = call.receive, call.send
 
 function methods:recv()
     if not self.method.client_streaming then
-        error("recv is for methods whose requests are a stream", 2)
+        script.blame("recv is for methods whose requests are a stream")
     end
     return receive(self, self.encoding)
 end
@@ -76,7 +77,7 @@ end
 
 function methods:send(reply)
     if not self.method.server_streaming then
-        error("send is for methods whose replies are a stream: return the reply", 2)
+        script.blame("send is for methods whose replies are a stream: return the reply")
     end
     send(self, reply)
     self.begun = true
@@ -95,7 +96,7 @@ end
 -- Metadata that goes before the first reply.
 function methods:header(name, value)
     each(value, function(one)
-        self.ctx:add_header(metadata.check(name, one, 4))
+        self.ctx:add_header(metadata.check(name, one))
     end)
     self.has_headers = true
 end
@@ -104,7 +105,7 @@ end
 function methods:trailer(name, value)
     local trailers = self.trailers or {}
     each(value, function(one)
-        trailers[#trailers + 1] = { metadata.check(name, one, 4) }
+        trailers[#trailers + 1] = { metadata.check(name, one) }
     end)
     self.trailers = trailers
 end

@@ -1,5 +1,6 @@
 -- grpc.health.v1.Health: whether each service serves, as its script says with grpc.health.set.
 local mt = require "moontrail"
+local blame = require("moontrail.grpc.script").blame
 local pb = require "moontrail.protobuf"
 local service = require "moontrail.grpc.service"
 local status = require "moontrail.grpc.status"
@@ -45,10 +46,10 @@ local known = { UNKNOWN = true, SERVING = true, NOT_SERVING = true }
 
 function health.set(name, value)
     if type(name) ~= "string" then
-        error("health.set takes a service's full name, or \"\" for the server", 2)
+        blame("health.set takes a service's full name, or \"\" for the server")
     end
     if not known[value] then
-        error(("no status of a service: %s"):format(value), 2)
+        blame("no status of a service: %s", value)
     end
     statuses[name] = value
     for watcher in pairs(watchers[name] or {}) do

@@ -1,4 +1,6 @@
 -- Metadata: what of a request's fields a call sees, and the rules for what it sends.
+local blame = require("moontrail.grpc.script").blame
+
 local metadata = {}
 
 local alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
@@ -100,27 +102,24 @@ function metadata.read(fields)
     return result
 end
 
--- What goes out for a name and a value; raises, at the level given, for what may not.
-function metadata.check(name, value, level)
+-- What goes out for a name and a value; raises for what may not.
+function metadata.check(name, value)
     if type(name) ~= "string" or not name:find("^[%w._-]+$") then
-        error(("metadata has a name of letters, digits and ._-, not %q"):format(tostring(name)),
-            level + 1)
+        blame("metadata has a name of letters, digits and ._-, not %q", tostring(name))
     end
     name = name:lower()
     if is_reserved(name) then
-        error(("%s is the protocol's, and no metadata"):format(name), level + 1)
+        blame("%s is the protocol's, and no metadata", name)
     end
     if type(value) ~= "string" and type(value) ~= "number" then
-        error(("metadata %s has a %s as its value, not a string"):format(name, type(value)),
-            level + 1)
+        blame("metadata %s has a %s as its value, not a string", name, type(value))
     end
     value = tostring(value)
     if name:find("%-bin$") then
         return name, metadata.encode(value)
     end
     if value:find("[^\x20-\x7E]") then
-        error(("metadata %s has bytes that are not printable ASCII: call it %s-bin"):format(
-            name, name), level + 1)
+        blame("metadata %s has bytes that are not printable ASCII: call it %s-bin", name, name)
     end
     return name, value
 end

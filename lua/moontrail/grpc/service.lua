@@ -1,4 +1,5 @@
 -- Services: what a script fills with functions, and the routes that come of it.
+local blame = require("moontrail.grpc.script").blame
 local serve = require "moontrail.grpc.serve"
 
 local service = {}
@@ -18,13 +19,13 @@ local compressions = { [false] = true, gzip = true, deflate = true }
 local function check_options(options)
     for name, value in pairs(options or {}) do
         if defaults[name] == nil then
-            error(("a service has no option %s"):format(name), 4)
+            blame("a service has no option %s", name)
         end
         if name == "max_message" and math.type(value) ~= "integer" then
-            error("max_message is a number of bytes", 4)
+            blame("max_message is a number of bytes")
         end
         if name == "compression" and not compressions[value] then
-            error("compression is \"gzip\", \"deflate\" or false", 4)
+            blame("compression is \"gzip\", \"deflate\" or false")
         end
     end
     return setmetatable(options or {}, { __index = defaults })
@@ -38,11 +39,10 @@ local function describe(method)
 end
 
 -- The names of the methods; a function under any other name is a mistake.
-local function check_name(self, name, value, level)
-    if type(value) ~= "function" or self.methods[name] then
-        return
+local function check_name(self, name, value)
+    if type(value) == "function" and not self.methods[name] then
+        blame("%s has no method %s", self.name, name)
     end
-    error(("%s has no method %s"):format(self.name, name), level + 1)
 end
 
 local function make_route(self, method, handler)
@@ -65,7 +65,7 @@ end
 -- Adds the routes of a service, whose functions the script has set by now, and notes on them.
 local function add_routes(self, object, routes, notes)
     for name, value in next, object do
-        check_name(self, name, value, 0)
+        check_name(self, name, value)
     end
     for name, method in pairs(self.methods) do
         local path = ("/%s/%s"):format(self.name, name)
@@ -80,8 +80,8 @@ end
 function service.new(schema, name, options, extras)
     local found = schema:service(name)
     if not found then
-        error(("there is no service %s; there is %s"):format(
-            name, table.concat(schema:services(), ", ")), 3)
+        blame("there is no service %s; there is %s",
+            name, table.concat(schema:services(), ", "))
     end
     local self = { schema = schema, name = name, options = check_options(options), methods = {} }
     for _, method in ipairs(found.methods) do
@@ -89,7 +89,7 @@ function service.new(schema, name, options, extras)
     end
     local metatable = { __name = "moontrail.grpc.service" }
     function metatable.__newindex(object, key, value)
-        check_name(self, key, value, 2)
+        check_name(self, key, value)
         rawset(object, key, value)
     end
     function metatable.__routes(object)

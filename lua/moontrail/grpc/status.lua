@@ -1,4 +1,6 @@
 -- Statuses of gRPC: their names and numbers, the errors that carry them, and how they travel.
+local blame = require("moontrail.grpc.script").blame
+
 local status = {}
 
 local names = {
@@ -28,19 +30,19 @@ end
 local function check_code(code)
     local number = status.codes[code] or math.tointeger(code)
     if not number or number < 1 or number > 0x7fffffff then
-        error(("no status of an error: %s"):format(code), 3)
+        blame("no status of an error: %s", code)
     end
     return number
 end
 
 local function check_detail(detail)
     if type(detail) ~= "table" or type(detail.type or detail.type_url) ~= "string" then
-        error("a detail is a table with a type, the full name of a message, and a value", 3)
+        blame("a detail is a table with a type, the full name of a message, and a value")
     end
     local wanted = detail.type and "table" or "string"
     if type(detail.value) ~= wanted then
-        error(("the value of the detail %s is a %s, not a %s"):format(
-            detail.type or detail.type_url, type(detail.value), wanted), 3)
+        blame("the value of the detail %s is a %s, not a %s",
+            detail.type or detail.type_url, type(detail.value), wanted)
     end
 end
 
@@ -49,7 +51,7 @@ local function check_details(details)
         return
     end
     if type(details) ~= "table" then
-        error("details are a list of tables, or the bytes of a google.rpc.Status", 3)
+        blame("details are a list of tables, or the bytes of a google.rpc.Status")
     end
     for _, detail in ipairs(details) do
         check_detail(detail)
