@@ -12,7 +12,10 @@ SHOW = $(if $(V),,@echo '  $(1)  $@';)
 BUILD_PACKAGES = gcc g++ libc6-dev libnghttp2-dev libssl-dev libev-dev liblua5.4-dev libyajl-dev \
                  zlib1g-dev libprotobuf-dev libprotoc-dev
 TEST_PACKAGES  = $(BUILD_PACKAGES) libcmocka-dev curl nghttp2-client openssl python3 python3-h2 \
-                 python3-pytest lua-cjson lua-lpeg protobuf-compiler python3-protobuf
+                 python3-pytest lua-cjson lua-lpeg protobuf-compiler python3-protobuf \
+                 python3-grpcio $(NODE_PACKAGES)
+# Some have these from elsewhere.
+NODE_PACKAGES  = $(if $(shell command -v node),,nodejs) $(if $(shell command -v npm),,npm)
 FUZZ_PACKAGES  = $(BUILD_PACKAGES) clang libclang-rt-14-dev
 LINT_PACKAGES  = $(BUILD_PACKAGES) clang-format cppcheck lua-check
 
@@ -145,8 +148,15 @@ unit: $(UNIT_TESTS) ## test pure modules
 session: $(SESSION_TESTS) ## test sessions, frame by frame over memory
 	@for t in $^; do $$t || exit 1; done
 
-e2e: build/test/moontrail build/test/lib/moontrail/protobuf.so all build/deps-test ## test with real clients over real sockets
+e2e: build/test/moontrail build/test/lib/moontrail/protobuf.so all build/deps-test build/grpcjs/ready ## test with real clients over real sockets
 	/usr/bin/python3 -m pytest -q -p no:cacheprovider tests/e2e
+
+# The second gRPC client of the tests, with the versions that its lock names.
+build/grpcjs/ready: tests/e2e/grpcjs/package.json tests/e2e/grpcjs/package-lock.json | build/deps-test
+	@mkdir -p $(@D)
+	@cp $^ $(@D)
+	$(call SHOW,NPM)cd $(@D) && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >npm.log
+	@touch $@
 
 fuzz: $(FUZZERS) ## fuzz each target for FUZZ_SECONDS (default 60), from its seeds
 	@for t in $^; do mkdir -p build/fuzz/corpus/$${t##*/}; \
