@@ -3,6 +3,7 @@
 #include "core/clock.h"
 #include "core/log.h"
 #include "core/version.h"
+#include "lua/ctx.h"
 #include "lua/spawn.h"
 #include "lua/task.h"
 #include "lua/vm.h"
@@ -139,6 +140,8 @@ int luaopen_moontrail(lua_State *L)
     lua_setfield(L, -2, "log");
     push_options(L);
     lua_setfield(L, -2, "options");
+    ctx_push_functions(L);
+    lua_setfield(L, -2, "ctx");
     lua_pushliteral(L, MOONTRAIL_VERSION);
     lua_setfield(L, -2, "version");
     return 1;

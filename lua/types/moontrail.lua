@@ -243,6 +243,7 @@ function log.error(event, fields) end
 
 ---`local mt = require "moontrail"`
 ---@class moontrail
+---@field ctx moontrail.ctx the functions of every ctx, found once: `mt.ctx.write(ctx, ...)`
 ---@field log moontrail.log
 ---@field options moontrail.options
 ---@field version string the server's version

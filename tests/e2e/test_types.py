@@ -31,13 +31,13 @@ WALK = """
     return function(ctx)
         classes = {}
         local task = mt.spawn(function() end)
-        local _, names = debug.getupvalue(getmetatable(ctx).__index, 1)
-        add("moontrail.ctx", names)
         for name in pairs(package.preload) do
             if name:find("^moontrail") and not name:find("^moontrail%.grpc") then
                 add(name, require(name))
             end
         end
+        local _, names = debug.getupvalue(getmetatable(ctx).__index, 1)
+        add("moontrail.ctx", names)
         add("moontrail.task", debug.getmetatable(task).__index)
         add("moontrail.zlib.deflate", debug.getmetatable(zlib.deflate()).__index)
         add("moontrail.zlib.inflate", debug.getmetatable(zlib.inflate()).__index)

@@ -5,7 +5,7 @@ local script = require "moontrail.grpc.script"
 local status = require "moontrail.grpc.status"
 
 local codes = status.codes
-local read, frame = message.read, message.frame
+local read_only, write = message.read_only, message.write
 
 local call = {}
 
@@ -28,38 +28,56 @@ function Call.__index(self, name)
     return methods[name]
 end
 
--- packing is the encoding of replies, trailers the metadata that goes with the status.
+-- packing is the encoding of replies, trailers the metadata that goes with the status; reading is
+-- set while the only message of a request is decoded.
 function call.new(ctx, method)
-    return setmetatable({ ctx = ctx, method = method, packing = false, trailers = false }, Call)
+    return setmetatable(
+        { ctx = ctx, method = method, packing = false, trailers = false, reading = false }, Call)
 end
 
 -- The next message, or nil.
-function call.receive(self, encoding)
+local function receive(self)
     local method = self.method
-    local bytes, compressed = read(self.ctx, encoding, method.limit)
+    local bytes, compressed = message.read(self.ctx, self.encoding, method.limit)
     if not bytes then
         return nil
     end
-    if compressed ~= false or self.packing then
-        self.compressed = compressed
-    end
+    self.compressed = compressed
     local ok, result = pcall(method.decode, method.input, bytes)
     if not ok then
-        error(status.new(codes.INTERNAL, "a message cannot be read: " .. result), 0)
+        error(call.unreadable(result), 0)
     end
     return result
 end
 
+-- The one message of a request that is no stream.
+function call.receive_only(self, encoding)
+    local method = self.method
+    local bytes, compressed, first = read_only(self.ctx, encoding, method.limit)
+    if compressed then
+        self.compressed = true
+    end
+    self.reading = true
+    local request = method.decode(method.input, bytes, first)
+    self.reading = false
+    return request
+end
+
+-- The status for a message that cannot be decoded.
+function call.unreadable(problem)
+    return status.new(codes.INTERNAL, "a message cannot be read: " .. problem)
+end
+
 -- Sends a reply, the table that the handler gave.
-function call.send(self, reply)
+local function send(self, reply)
     local method = self.method
     if type(reply) ~= "table" then
         script.blame("%s has a %s as its reply, not a table", method.path, type(reply))
     end
-    self.ctx:write(frame(method.encode(method.output, reply), self.packing))
+    write(self.ctx, method.encode(method.output, reply), self.packing)
 end
 
-local receive, send = call.receive, call.send
+call.send = send
 
 -- What handlers call.
 
@@ -67,7 +85,7 @@ function methods:recv()
     if not self.method.client_streaming then
         script.blame("recv is for methods whose requests are a stream")
     end
-    return receive(self, self.encoding)
+    return receive(self)
 end
 
 -- For «for request in call:messages() do»

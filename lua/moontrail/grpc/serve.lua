@@ -6,7 +6,9 @@ local mt = require "moontrail"
 local status = require "moontrail.grpc.status"
 
 local codes = status.codes
-local new_call, receive, send = call.new, call.receive, call.send
+local new_call, receive_only, send = call.new, call.receive_only, call.send
+local append_trailer, request_header = mt.ctx.append_trailer, mt.ctx.request_header
+local set_header, supports_trailers = mt.ctx.header, mt.ctx.supports_trailers
 
 local serve = {}
 
@@ -27,9 +29,6 @@ end
 
 -- Whether a content-type is gRPC's; application/grpc-web is another protocol's.
 local function is_grpc(kind)
-    if kind == "application/grpc" then
-        return true
-    end
     kind = (kind or ""):lower()
     return kind == "application/grpc" or kind:find("^application/grpc[+;]") ~= nil
 end
@@ -67,18 +66,6 @@ local function prepare(self, timeout, encoding)
 end
 
 -- The four kinds of method.
-
--- The one message of a request that is no stream, which ends behind it.
-local function receive_only(self, encoding)
-    local request = receive(self, encoding)
-    if request == nil then
-        raise("INTERNAL", "the request has no message")
-    end
-    if self.ctx:read() then
-        raise("INTERNAL", "the request has more than one message")
-    end
-    return request
-end
 
 local function run_unary(self, timeout, encoding)
     local method = self.method
@@ -136,10 +123,9 @@ end
 
 -- Sends the status of a call that has sent a reply.
 local function finish(self, code)
-    local ctx = self.ctx
-    ctx:append_trailer("grpc-status", code)
+    append_trailer(self.ctx, "grpc-status", code)
     if self.trailers then
-        append_trailers(self, ctx.append_trailer)
+        append_trailers(self, append_trailer)
     end
 end
 
@@ -183,7 +169,9 @@ local function hide(problem)
 end
 
 local function finish_failed(self, problem)
-    if not status.is(problem) then
+    if not status.is(problem) and self.reading then
+        problem = call.unreadable(problem.text)
+    elseif not status.is(problem) then
         log_failure(self, problem)
         problem = hide(problem)
     end
@@ -223,14 +211,14 @@ function serve.route(method)
     local run, is_stream = kind_of(method), method.server_streaming
     return function(ctx)
         local kind, timeout, encoding =
-            ctx:request_header("content-type", "grpc-timeout", "grpc-encoding")
-        if not is_grpc(kind) then
+            request_header(ctx, "content-type", "grpc-timeout", "grpc-encoding")
+        if kind ~= "application/grpc" and not is_grpc(kind) then
             return refuse(ctx, 415, "application/grpc is served here\n")
         end
-        if not ctx:supports_trailers() then
+        if not supports_trailers(ctx) then
             return refuse(ctx, 505, "gRPC needs HTTP/2\n")
         end
-        ctx:header("content-type", "application/grpc")
+        set_header(ctx, "content-type", "application/grpc")
         local self = new_call(ctx, method)
         local ok, problem = xpcall(run, on_error, self, timeout, encoding)
         if not ok then
