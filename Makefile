@@ -35,8 +35,9 @@ SESSIONS  = $(wildcard tests/session/*.c)
 SUPPORT   = $(wildcard tests/session/support/*.c)
 C_FILES   = $(wildcard server/*.[ch] server/*/*.[ch] lua/*.[ch] tests/*/*.[ch] tests/*/*/*.[ch] \
               lua/*.cc tests/*/*.cc)
-TYPES     = moontrail.lua moontrail/json.lua moontrail/zlib.lua
-LUA_FILES = $(BUNDLED) $(TYPES:%=lua/types/%) \
+TYPES     = moontrail.lua moontrail/grpc.lua moontrail/json.lua moontrail/protobuf.lua \
+            moontrail/zlib.lua
+LUA_FILES = $(BUNDLED) $(TYPES:%=lua/types/%) $(wildcard tests/protobuf/*.lua) \
             $(shell find scripts examples -name '*.lua')
 
 # Two builds: for use, and for the tests, which find what a sanitizer can find.
@@ -52,15 +53,16 @@ MODULE_FLAGS  = -fPIC -fvisibility=hidden
 MODULE_CXX    = -std=c++17 $(MODULE_FLAGS) $(WARNINGS_CXX)
 MODULE_LINK   = -shared -Wl,-z,nodelete
 
-FUZZ_FLAGS    = -std=gnu11 -O1 -g -fsanitize=fuzzer-no-link,address,undefined \
-                -fno-sanitize-recover=all
+FUZZ          = -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
+FUZZ_FLAGS    = -std=gnu11 $(FUZZ)
 FUZZ_SECONDS ?= 60
 
 release_objects = $(patsubst %.c,build/release/%.o,$(1))
 test_objects    = $(patsubst %.c,build/test/%.o,$(1))
 module_objects  = $(patsubst %,build/$(1)/module/%.o,$(basename $(2)))
 UNIT_TESTS      = $(patsubst %.c,build/%,$(UNITS))
-FUZZERS         = $(patsubst tests/fuzz/%.c,build/fuzz/bin/%,$(wildcard tests/fuzz/*.c))
+fuzz_objects    = $(patsubst %,build/fuzz/%.o,$(basename $(1)))
+FUZZERS         = $(addprefix build/fuzz/bin/,$(basename $(notdir $(wildcard tests/fuzz/*.c*))))
 SESSION_TESTS   = $(patsubst %.c,build/%,$(SESSIONS))
 
 .PHONY: all run test unit session e2e fuzz fuzzbrief bench lint format install uninstall clean deps help
@@ -134,7 +136,15 @@ build/fuzz/%.o: %.c | build/deps-fuzz
 	@mkdir -p $(@D)
 	$(call SHOW,CC)clang $(CPPFLAGS) $(FUZZ_FLAGS) -MMD -MP -c -o $@ $<
 
-build/fuzz/bin/%: build/fuzz/tests/fuzz/%.o $(patsubst %.c,build/fuzz/%.o,$(SOURCES))
+build/fuzz/%.o: %.cc | build/deps-fuzz
+	@mkdir -p $(@D)
+	$(call SHOW,CXX)clang++ $(CPPFLAGS) -std=c++17 $(FUZZ) -MMD -MP -c -o $@ $<
+
+build/fuzz/bin/protobuf: $(call fuzz_objects,tests/fuzz/protobuf.cc $(PROTOBUF))
+	@mkdir -p $(@D)
+	$(call SHOW,LD)clang++ $(FUZZ) -fsanitize=fuzzer -o $@ $^ -lprotobuf -llua5.4
+
+build/fuzz/bin/%: build/fuzz/tests/fuzz/%.o $(call fuzz_objects,$(SOURCES))
 	@mkdir -p $(@D)
 	$(call SHOW,LD)clang $(FUZZ_FLAGS) -fsanitize=fuzzer -o $@ $^ $(LDLIBS)
 
@@ -227,5 +237,6 @@ build/deps-lint: Makefile
 	$(call install_missing,$(LINT_PACKAGES))
 
 $(SESSION_TESTS): $(call test_objects,$(SUPPORT))
+build/tests/unit/lua/protobuf: | build/test/lib/moontrail/protobuf.so
 $(UNIT_TESTS) $(SESSION_TESTS): | build/deps-test
 $(call test_objects,$(UNITS) $(SESSIONS) $(SUPPORT)): | build/deps-test

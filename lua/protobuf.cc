@@ -12,6 +12,7 @@
 
 #include <climits>
 #include <cstring>
+#include <google/protobuf/stubs/logging.h>
 
 using namespace codec;
 using google::protobuf::FileDescriptor;
@@ -63,7 +64,7 @@ static int push_result(lua_State *L, schema *s)
 static const type_handle *check_type(lua_State *L)
 {
     auto t = (const type_handle *)lua_touserdata(L, 1);
-    if (lua_type(L, 1) != LUA_TUSERDATA || lua_rawlen(L, 1) != sizeof *t || t->mark != &type_mark)
+    if (!t || lua_rawlen(L, 1) != sizeof *t || t->mark != &type_mark)
         luaL_typeerror(L, 1, "message type");
     check_open(L, t->owner);
     return t;
@@ -74,8 +75,6 @@ static int l_encode(lua_State *L)
 {
     const type_handle *t = check_type(L);
     lua_settop(L, 2);
-    lua_getiuservalue(L, 1, TYPE_CONSTANTS);
-    lua_insert(L, 2);
     push_encoded(L, *t->m, 2);
     return 1;
 }
@@ -545,6 +544,8 @@ extern "C" __attribute__((visibility("default"))) int luaopen_moontrail_protobuf
 int luaopen_moontrail_protobuf(lua_State *L)
 {
     static const luaL_Reg functions[] = {{"load", l_load}, {"parse", l_parse}, {nullptr, nullptr}};
+    /* What it would write on stderr is told by errors that we raise. */
+    google::protobuf::SetLogHandler(nullptr);
     make_schema_metatable(L);
     make_type_methods(L);
     luaL_newlib(L, functions);

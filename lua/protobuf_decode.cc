@@ -7,6 +7,7 @@ extern "C" {
 #include <algorithm>
 #include <cstring>
 #include <google/protobuf/wire_format_lite.h>
+#include <type_traits>
 
 namespace codec
 {
@@ -15,6 +16,7 @@ using google::protobuf::FieldDescriptor;
 using google::protobuf::internal::WireFormatLite;
 
 enum {
+    ENTRY_ROOM = 64, /* entries of a map that it gets room for at once: their keys may be equal */
     FIELD_WORDS = 4, /* messages of up to 256 fields need no more memory for their sets */
     STACK = 10       /* slots that a level takes of the Lua stack */
 };
@@ -32,6 +34,11 @@ struct target {
     bool fresh;     /* the table was empty */
     uint64_t *seen; /* the fields that were put into it */
 };
+
+/* A Lua error skips destructors. */
+static_assert(std::is_trivially_destructible<decoder>::value);
+static_assert(std::is_trivially_destructible<target>::value);
+static_assert(std::is_trivially_destructible<input>::value);
 
 [[noreturn]] static void fail_malformed(decoder &d, const place &at)
 {
@@ -234,17 +241,19 @@ static size_t count_packed(const field &f, const input &in)
     return count_varints(in);
 }
 
-/* Pushes the field's list, a new one with that much room where there is none. */
-static void push_list(decoder &d, target &t, const field &f, size_t room)
+/* Pushes the list or map that the field has. */
+static void push_old(decoder &d, target &t, const field &f)
 {
     push_constant(d, f.key);
-    if (has(d, t, f)) {
-        lua_rawget(d.L, t.table);
-        return;
-    }
-    lua_createtable(d.L, (int)std::min(room, (size_t)INT32_MAX), 0);
-    lua_pushvalue(d.L, -1);
-    lua_insert(d.L, -3);
+    lua_rawget(d.L, t.table);
+}
+
+/* Pushes a new list or map with that much room, which the field has from now on. */
+static void push_new(decoder &d, target &t, const field &f, size_t elements, size_t entries)
+{
+    lua_createtable(d.L, (int)std::min(elements, (size_t)INT32_MAX), (int)entries);
+    push_constant(d, f.key);
+    lua_pushvalue(d.L, -2);
     lua_rawset(d.L, t.table);
     add(t, f);
 }
@@ -254,7 +263,10 @@ static void read_packed(decoder &d, place &at, target &t, const field &f, input 
     input packed;
     if (!wire_bytes(in, packed))
         fail_malformed(d, at);
-    push_list(d, t, f, count_packed(f, packed));
+    if (has(d, t, f))
+        push_old(d, t, f);
+    else
+        push_new(d, t, f, count_packed(f, packed), 0);
     lua_Integer n = (lua_Integer)lua_rawlen(d.L, -1);
     while (packed.at < packed.end) {
         at.element = n + 1;
@@ -275,10 +287,23 @@ static bool read_same_tag(input &in, uint32_t tag)
     return true;
 }
 
+/* How many values with the same tag follow each other. */
+static size_t count_run(input in, uint32_t tag)
+{
+    size_t n = 0;
+    do
+        n++;
+    while (wire_skip(in, tag, DEPTH_MAX) && read_same_tag(in, tag));
+    return n;
+}
+
 /* Reads the elements behind the tag, and those that follow with the same tag. */
 static void read_list(decoder &d, place &at, target &t, const field &f, uint32_t tag, input &in)
 {
-    push_list(d, t, f, 1);
+    if (has(d, t, f))
+        push_old(d, t, f);
+    else
+        push_new(d, t, f, count_run(in, tag), 0);
     lua_Integer n = (lua_Integer)lua_rawlen(d.L, -1);
     do {
         at.element = n + 1;
@@ -336,14 +361,21 @@ static void push_entry(decoder &d, const place &at, const message &entry, input 
     fill_part(d, at, entry.fields[1], key + 1);
 }
 
-static void read_map(decoder &d, place &at, target &t, const field &f, input &in)
+/* Reads the entries behind the tag, and those that follow with the same tag. */
+static void read_map(
+    decoder &d, const place &at, target &t, const field &f, uint32_t tag, input &in)
 {
     input bytes;
-    if (!wire_bytes(in, bytes))
-        fail_malformed(d, at);
-    push_list(d, t, f, 0);
-    push_entry(d, at, *f.type_message, bytes);
-    lua_rawset(d.L, -3);
+    if (has(d, t, f))
+        push_old(d, t, f);
+    else
+        push_new(d, t, f, 0, std::min(count_run(in, tag), (size_t)ENTRY_ROOM));
+    do {
+        if (!wire_bytes(in, bytes))
+            fail_malformed(d, at);
+        push_entry(d, at, *f.type_message, bytes);
+        lua_rawset(d.L, -3);
+    } while (read_same_tag(in, tag));
     lua_pop(d.L, 1);
 }
 
@@ -353,7 +385,7 @@ static void read_map(decoder &d, place &at, target &t, const field &f, input &in
 static bool read_field(
     decoder &d, const place &up, target &t, const field &f, uint32_t tag, input &in)
 {
-    place at = {&up, nullptr, &f, 0, 0};
+    place at = {&up, nullptr, &f, 0, 0, 0};
     uint32_t wire = tag & 7;
     if (f.shape == SINGLE && wire == f.wire)
         read_single(d, at, t, f, in);
@@ -362,7 +394,7 @@ static bool read_field(
     else if (f.shape == LIST && wire == WireFormatLite::WIRETYPE_LENGTH_DELIMITED)
         read_packed(d, at, t, f, in);
     else if (f.shape == MAP && wire == f.wire)
-        read_map(d, at, t, f, in);
+        read_map(d, at, t, f, tag, in);
     else
         return false;
     return true;
@@ -456,7 +488,7 @@ static void check_required(decoder &d, const place &up, const message &m)
         return;
     luaL_checkstack(d.L, STACK, "protobuf");
     for (const field &f : m.fields) {
-        place at = {&up, nullptr, &f, 0, 0};
+        place at = {&up, nullptr, &f, 0, 0, 0};
         push_constant(d, f.key);
         lua_rawget(d.L, -2);
         check_field(d, at, f);
@@ -466,7 +498,7 @@ static void check_required(decoder &d, const place &up, const message &m)
 
 void push_decoded(lua_State *L, const message &m, int constants, input in)
 {
-    place root = {nullptr, &m, nullptr, 0, 0};
+    place root = {nullptr, &m, nullptr, 0, 0, 0};
     decoder d = {L, constants, 0};
     push_table(d, m);
     decode_message(d, root, m, in, true);

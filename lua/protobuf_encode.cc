@@ -9,6 +9,7 @@ extern "C" {
 #include <cstring>
 #include <google/protobuf/io/coded_stream.h>
 #include <google/protobuf/wire_format_lite.h>
+#include <type_traits>
 
 namespace codec
 {
@@ -20,7 +21,7 @@ using google::protobuf::io::CodedOutputStream;
 enum {
     SMALL = 1024,       /* bytes of the buffer on the C stack */
     KEEP_MAX = 1 << 18, /* the largest buffer that is kept for the next message */
-    FIELD_WORDS = 4,    /* messages of up to 256 fields need no more memory for their sets */
+    FEW = 128,          /* fields that a message may have and need no more memory */
     STACK = 8,          /* slots that a level takes of the Lua stack */
     SPARE_UPVALUE = 1
 };
@@ -29,13 +30,16 @@ static const size_t size_max = INT_MAX; /* of a message, by the format's definit
 
 struct encoder {
     lua_State *L;
-    int constants; /* where they lie on the stack */
-    int buffer;    /* where the userdata with the bytes lies on the stack */
+    int buffer; /* where the userdata with the bytes lies on the stack */
     int depth;
     uint8_t *begin; /* of the buffer */
     uint8_t *at;    /* the first byte written */
     uint8_t *end;
 };
+
+/* A Lua error skips destructors. */
+static_assert(std::is_trivially_destructible<encoder>::value);
+static_assert(std::is_trivially_destructible<place>::value);
 
 /* The buffer. */
 
@@ -93,16 +97,16 @@ static inline void put_length(encoder &e, const place &at, uint32_t tag, size_t 
     put_varint(e, at, tag);
 }
 
-/* Scalars: the value on the top to what goes on the wire. */
+/* Scalars: the value of the place to what goes on the wire. */
 
 static lua_Integer to_integer(encoder &e, const place &at)
 {
     int exact;
-    lua_Integer v = lua_tointegerx(e.L, -1, &exact);
-    if (lua_type(e.L, -1) != LUA_TNUMBER)
+    lua_Integer v = lua_tointegerx(e.L, at.value, &exact);
+    if (lua_type(e.L, at.value) != LUA_TNUMBER)
         fail_type(e.L, at, "an integer");
     if (!exact)
-        fail(e.L, at, "%.14g is not an integer of 64 bits", lua_tonumber(e.L, -1));
+        fail(e.L, at, "%.14g is not an integer of 64 bits", lua_tonumber(e.L, at.value));
     return v;
 }
 
@@ -127,40 +131,42 @@ static uint32_t to_uint32(encoder &e, const place &at)
 /* Integers from 2^63 are the negative ones of Lua; a float may be as large too. */
 static uint64_t to_uint64(encoder &e, const place &at)
 {
-    lua_Number v = lua_type(e.L, -1) == LUA_TNUMBER ? lua_tonumber(e.L, -1) : 0;
-    if (!lua_isinteger(e.L, -1) && v >= 0x1p63 && v < 0x1p64)
-        return (uint64_t)v;
+    if (!lua_isinteger(e.L, at.value) && lua_type(e.L, at.value) == LUA_TNUMBER) {
+        lua_Number v = lua_tonumber(e.L, at.value);
+        if (v >= 0x1p63 && v < 0x1p64)
+            return (uint64_t)v;
+    }
     return (uint64_t)to_integer(e, at);
 }
 
 static lua_Number to_number(encoder &e, const place &at)
 {
-    if (lua_type(e.L, -1) != LUA_TNUMBER)
+    if (lua_type(e.L, at.value) != LUA_TNUMBER)
         fail_type(e.L, at, "a number");
-    return lua_tonumber(e.L, -1);
+    return lua_tonumber(e.L, at.value);
 }
 
 static uint64_t to_boolean(encoder &e, const place &at)
 {
-    if (!lua_isboolean(e.L, -1))
+    if (!lua_isboolean(e.L, at.value))
         fail_type(e.L, at, "a boolean");
-    return (uint64_t)lua_toboolean(e.L, -1);
+    return (uint64_t)lua_toboolean(e.L, at.value);
 }
 
 static int32_t to_enum(encoder &e, const place &at, const field &f)
 {
-    if (lua_type(e.L, -1) == LUA_TNUMBER)
+    if (lua_type(e.L, at.value) == LUA_TNUMBER)
         return to_int32(e, at);
-    if (lua_type(e.L, -1) != LUA_TSTRING)
+    if (lua_type(e.L, at.value) != LUA_TSTRING)
         fail_type(e.L, at, "the name or number of a value");
-    const char *text = lua_tostring(e.L, -1);
+    const char *text = lua_tostring(e.L, at.value);
     const names::entry *found = look_up(f.type_enum->by_name, text);
     if (found)
         return (int32_t)found->value;
     fail(e.L, at, "%s has no value \"%.60s\"", f.type_enum->descriptor->full_name().c_str(), text);
 }
 
-/* The bits of the scalar on the top: what a varint says, or the 4 or 8 bytes. */
+/* The bits of the scalar: what a varint says, or the 4 or 8 bytes. */
 static uint64_t to_bits(encoder &e, const place &at, const field &f)
 {
     switch (f.type) {
@@ -206,13 +212,12 @@ static void put_bits(encoder &e, const place &at, const field &f, uint64_t bits)
 
 static void put_message(encoder &e, const place &at, const message &m);
 
-/* The string on the top. */
 static void put_string(encoder &e, const place &at, const field &f)
 {
     size_t n;
-    if (lua_type(e.L, -1) != LUA_TSTRING)
+    if (lua_type(e.L, at.value) != LUA_TSTRING)
         fail_type(e.L, at, "a string");
-    const char *text = lua_tolstring(e.L, -1, &n);
+    const char *text = lua_tolstring(e.L, at.value, &n);
     if (n == 0 && f.implicit)
         return;
     if (f.type == FieldDescriptor::TYPE_STRING && utf8_length(text, n) < n)
@@ -231,7 +236,7 @@ static void put_bits_field(encoder &e, const place &at, const field &f)
     put_varint(e, at, f.tag);
 }
 
-/* The value on the top, with the field's tag. */
+/* The value with the field's tag. */
 static void put_single(encoder &e, const place &at, const field &f)
 {
     if (f.type == FieldDescriptor::TYPE_MESSAGE) {
@@ -245,12 +250,12 @@ static void put_single(encoder &e, const place &at, const field &f)
     }
 }
 
-/* The number of elements of the list on the top, which has the keys 1..n and no others: what lies
- * beyond a hole would be lost. */
+/* The number of elements of the list, which has the keys 1..n and no others: what lies beyond a
+ * hole would be lost. */
 static lua_Integer count_elements(encoder &e, const place &at)
 {
-    lua_Integer keys = 0, n = (lua_Integer)lua_rawlen(e.L, -1);
-    for (lua_pushnil(e.L); lua_next(e.L, -2); lua_pop(e.L, 1))
+    lua_Integer keys = 0, n = (lua_Integer)lua_rawlen(e.L, at.value);
+    for (lua_pushnil(e.L); lua_next(e.L, at.value); lua_pop(e.L, 1))
         keys++;
     if (keys != n)
         fail(e.L, at, "the keys of a list are 1..n");
@@ -259,12 +264,14 @@ static lua_Integer count_elements(encoder &e, const place &at)
 
 static void put_list(encoder &e, place &at, const field &f)
 {
-    if (!lua_istable(e.L, -1))
+    if (!lua_istable(e.L, at.value))
         fail_type(e.L, at, "a list");
-    lua_Integer n = count_elements(e, at);
     size_t before = written(e);
+    lua_Integer n = count_elements(e, at);
+    int list = at.value;
+    at.value = lua_gettop(e.L) + 1;
     for (at.element = n; at.element > 0; at.element--) {
-        lua_rawgeti(e.L, -1, at.element);
+        lua_rawgeti(e.L, list, at.element);
         if (f.packed)
             put_bits(e, at, f, to_bits(e, at, f));
         else
@@ -277,25 +284,23 @@ static void put_list(encoder &e, place &at, const field &f)
 
 static void put_map(encoder &e, place &at, const field &f)
 {
-    if (!lua_istable(e.L, -1))
+    if (!lua_istable(e.L, at.value))
         fail_type(e.L, at, "a map");
-    const field &key = f.type_message->fields[0], &value = f.type_message->fields[1];
-    for (lua_pushnil(e.L); lua_next(e.L, -2); lua_pop(e.L, 1)) {
+    int map = at.value;
+    at.key = lua_gettop(e.L) + 1;
+    for (lua_pushnil(e.L); lua_next(e.L, map); lua_pop(e.L, 1)) {
         size_t before = written(e);
-        at.key = lua_gettop(e.L) - 1;
-        put_single(e, at, value);
-        lua_pushvalue(e.L, -2);
-        put_single(e, at, key);
-        lua_pop(e.L, 1);
+        at.value = at.key + 1;
+        put_single(e, at, f.type_message->fields[1]);
+        at.value = at.key;
+        put_single(e, at, f.type_message->fields[0]);
         put_length(e, at, f.tag, before);
     }
-    at.key = 0;
 }
 
-/* The value on the top. */
-static void put_field(encoder &e, const place &up, const field &f)
+static void put_field(encoder &e, const place &up, const field &f, int value)
 {
-    place at = {&up, nullptr, &f, 0, 0};
+    place at = {&up, nullptr, &f, 0, 0, value};
     if (f.shape == SINGLE)
         put_single(e, at, f);
     else if (f.shape == LIST)
@@ -306,95 +311,109 @@ static void put_field(encoder &e, const place &up, const field &f)
 
 /* Messages. */
 
-[[noreturn]] static void fail_key(encoder &e, const place &at, int key)
+/* Which fields a table has. */
+struct found {
+    uint64_t *set; /* bits of the fields, by index */
+    int *slots;    /* where their values lie on the stack, by index */
+};
+
+[[noreturn]] static void fail_key(encoder &e, const place &at)
 {
-    if (lua_type(e.L, key) == LUA_TSTRING)
-        fail(e.L, at, "there is no field \"%.60s\"", lua_tostring(e.L, key));
-    fail(e.L, at, "the keys of a message are names of fields, not a %s", luaL_typename(e.L, key));
+    if (lua_type(e.L, -2) == LUA_TSTRING)
+        fail(e.L, at, "there is no field \"%.60s\"", lua_tostring(e.L, -2));
+    fail(e.L, at, "the keys of a message are names of fields, not a %s", luaL_typename(e.L, -2));
 }
 
-/* The field that the key names. */
-static const field &to_field(encoder &e, const place &at, const message &m, int key)
+/* The field that the key below the top names. */
+static const field &to_field(encoder &e, const place &at, const message &m)
 {
-    if (lua_type(e.L, key) != LUA_TSTRING)
-        fail_key(e, at, key);
-    const names::entry *found = look_up(m.by_name, lua_tostring(e.L, key));
-    if (!found)
-        fail_key(e, at, key);
-    return m.fields[found->value];
+    if (lua_type(e.L, -2) != LUA_TSTRING)
+        fail_key(e, at);
+    const names::entry *entry = look_up(m.by_name, lua_tostring(e.L, -2));
+    if (!entry)
+        fail_key(e, at);
+    return m.fields[entry->value];
 }
 
-static bool has(const uint64_t *set, uint32_t index)
+static bool has(const found &present, uint32_t index)
 {
-    return set[index / 64] >> index % 64 & 1;
+    return present.set[index / 64] >> index % 64 & 1;
 }
 
 /* Another member of the field's oneof may not be there. */
 static void check_oneof(
-    encoder &e, const place &at, const message &m, const field &f, const uint64_t *set)
+    encoder &e, const place &at, const message &m, const field &f, const found &present)
 {
     for (uint32_t i = f.next_in_oneof; i != f.index; i = m.fields[i].next_in_oneof)
-        if (has(set, i))
+        if (has(present, i))
             fail(e.L, at, "both %s and %s of the oneof %s are set", f.name, m.fields[i].name,
                 f.descriptor->containing_oneof()->name().c_str());
 }
 
-/* Collects which fields the table on the top has. */
-static void collect(encoder &e, const place &at, const message &m, uint64_t *set)
+/* Pushes the values of all fields that the table has. */
+static void push_fields(encoder &e, const place &at, const message &m, found &present)
 {
-    for (lua_pushnil(e.L); lua_next(e.L, -2); lua_pop(e.L, 1)) {
-        const field &f = to_field(e, at, m, -2);
+    int slot = lua_gettop(e.L);
+    lua_pushnil(e.L);
+    while (lua_next(e.L, at.value)) {
+        const field &f = to_field(e, at, m);
         if (f.next_in_oneof != f.index)
-            check_oneof(e, at, m, f, set);
-        set[f.index / 64] |= (uint64_t)1 << f.index % 64;
+            check_oneof(e, at, m, f, present);
+        present.set[f.index / 64] |= (uint64_t)1 << f.index % 64;
+        present.slots[f.index] = ++slot;
+        lua_insert(e.L, -2);
     }
 }
 
-static void check_required(encoder &e, const place &up, const message &m, const uint64_t *set)
+static void check_required(encoder &e, const place &up, const message &m, const found &present)
 {
     for (const field &f : m.fields) {
-        place at = {&up, nullptr, &f, 0, 0};
-        if (f.required && !has(set, f.index))
+        place at = {&up, nullptr, &f, 0, 0, 0};
+        if (f.required && !has(present, f.index))
             fail(e.L, at, "required, but missing");
     }
 }
 
-/* Puts the fields of the set, last ones first; the table lies at that index. */
-static void put_fields(encoder &e, const place &at, const message &m, int table, uint64_t *set)
+/* Puts the fields, last ones first. */
+static void put_fields(encoder &e, const place &at, const message &m, const found &present)
 {
     for (size_t word = m.filled.size(); word-- > 0;) {
-        while (set[word]) {
-            unsigned bit = 63 - (unsigned)__builtin_clzll(set[word]);
+        for (uint64_t left = present.set[word]; left;) {
+            unsigned bit = 63 - (unsigned)__builtin_clzll(left);
             const field &f = m.fields[64 * word + bit];
-            set[word] ^= (uint64_t)1 << bit;
-            lua_rawgeti(e.L, e.constants, f.key);
-            lua_rawget(e.L, table);
-            put_field(e, at, f);
-            lua_pop(e.L, 1);
+            left ^= (uint64_t)1 << bit;
+            put_field(e, at, f, present.slots[f.index]);
         }
     }
 }
 
-/* The table on the top. [-0, +0], may longjmp, as may all of the above */
+/* Makes room for what is found in a message of many fields; it lies on the stack. */
+static void push_found(encoder &e, const message &m, found &present)
+{
+    size_t set = m.filled.size() * sizeof *present.set;
+    size_t slots = m.fields.size() * sizeof *present.slots;
+    present.set = (uint64_t *)memset(lua_newuserdatauv(e.L, set + slots, 0), 0, set);
+    present.slots = (int *)(present.set + m.filled.size());
+}
+
+/* [-0, +0], may longjmp, as may all of the above */
 static void put_message(encoder &e, const place &at, const message &m)
 {
-    uint64_t few[FIELD_WORDS] = {0}, *set = few;
-    if (!lua_istable(e.L, -1))
+    uint64_t set[FEW / 64] = {0};
+    int slots[FEW], top = lua_gettop(e.L);
+    found present = {set, slots};
+    if (!lua_istable(e.L, at.value))
         fail_type(e.L, at, "a table");
     if (++e.depth > DEPTH_MAX)
         fail(e.L, at, "more than %d levels", DEPTH_MAX);
-    luaL_checkstack(e.L, STACK, "protobuf");
-    int table = lua_gettop(e.L);
-    if (m.filled.size() > FIELD_WORDS) {
-        size_t size = m.filled.size() * sizeof *set;
-        set = (uint64_t *)memset(lua_newuserdatauv(e.L, size, 0), 0, size);
-        lua_pushvalue(e.L, table);
-    }
-    collect(e, at, m, set);
+    luaL_checkstack(e.L, (int)m.fields.size() + STACK, "protobuf");
+    if (m.fields.size() > FEW)
+        push_found(e, m, present);
+    push_fields(e, at, m, present);
     if (m.requires_own)
-        check_required(e, at, m, set);
-    put_fields(e, at, m, table, set);
-    lua_settop(e.L, table);
+        check_required(e, at, m, present);
+    put_fields(e, at, m, present);
+    lua_settop(e.L, top);
     e.depth--;
 }
 
@@ -407,13 +426,12 @@ static void keep_buffer(encoder &e)
     lua_replace(e.L, lua_upvalueindex(SPARE_UPVALUE));
 }
 
-void push_encoded(lua_State *L, const message &m, int constants)
+void push_encoded(lua_State *L, const message &m, int table)
 {
     uint8_t small[SMALL];
-    place root = {nullptr, &m, nullptr, 0, 0};
+    place root = {nullptr, &m, nullptr, 0, 0, table};
     lua_pushnil(L);
-    lua_insert(L, -2);
-    encoder e = {L, constants, lua_gettop(L) - 1, 0, small, small + SMALL, small + SMALL};
+    encoder e = {L, lua_gettop(L), 0, small, small + SMALL, small + SMALL};
     put_message(e, root, m);
     lua_pushlstring(L, (const char *)e.at, written(e));
     keep_buffer(e);

@@ -11,9 +11,9 @@
 namespace codec
 {
 
-/* Pushes the bytes of the table on the top; the table of constants lies at that index. The running
- * function's first upvalue is nil, or the buffer kept from earlier calls. [-0, +1], may longjmp */
-void push_encoded(lua_State *L, const message &m, int constants);
+/* Pushes the bytes of the table at that index. The running function's first upvalue is nil, or the
+ * buffer kept from earlier calls. [-0, +1], may longjmp */
+void push_encoded(lua_State *L, const message &m, int table);
 
 } // namespace codec
 

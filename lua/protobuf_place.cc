@@ -6,21 +6,19 @@
 namespace codec
 {
 
-/* Appends "[3]" or "["key"]". */
+/* Appends "[3]" or "["key"]", the front of a long one. */
 static void add_element(lua_State *L, luaL_Buffer *b, const place &at)
 {
-    char number[32];
+    char text[100];
+    int type = at.key ? lua_type(L, at.key) : LUA_TNUMBER;
     lua_Integer n = at.key ? lua_tointeger(L, at.key) : at.element;
-    if (at.key && lua_type(L, at.key) == LUA_TSTRING) {
-        luaL_addstring(b, "[\"");
-        luaL_addstring(b, lua_tostring(L, at.key));
-        luaL_addstring(b, "\"]");
-    } else if (at.key && lua_type(L, at.key) != LUA_TNUMBER) {
-        luaL_addstring(b, lua_toboolean(L, at.key) ? "[true]" : "[false]");
-    } else {
-        snprintf(number, sizeof number, "[" LUA_INTEGER_FMT "]", (LUAI_UACINT)n);
-        luaL_addstring(b, number);
-    }
+    if (type == LUA_TSTRING)
+        snprintf(text, sizeof text, "[\"%.60s\"]", lua_tostring(L, at.key));
+    else if (type == LUA_TNUMBER)
+        snprintf(text, sizeof text, "[" LUA_INTEGER_FMT "]", n);
+    else
+        snprintf(text, sizeof text, "[%s]", lua_toboolean(L, at.key) ? "true" : "false");
+    luaL_addstring(b, text);
 }
 
 static void add_place(lua_State *L, luaL_Buffer *b, const place &at)
@@ -56,7 +54,7 @@ void fail(lua_State *L, const place &at, const char *format, ...)
 
 void fail_type(lua_State *L, const place &at, const char *expected)
 {
-    fail(L, at, "expected %s, got %s", expected, luaL_typename(L, -1));
+    fail(L, at, "expected %s, got %s", expected, luaL_typename(L, at.value));
 }
 
 } // namespace codec

@@ -17,14 +17,15 @@ struct place {
     const message *root; /* of the outermost place alone */
     const field *of;
     lua_Integer element; /* of a list, from 1; 0 for none */
-    int key;             /* of a map: where on the stack it lies, not from the top; 0 for none */
+    int key;             /* of a map: where it lies on the stack; 0 for none */
+    int value;           /* when encoding: where the value lies on the stack */
 };
 
 /* Raises "pkg.Message.field[3].field: " and what is wrong there. */
 [[noreturn]] void fail(lua_State *L, const place &at, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* As fail, for the value on the top of the stack: "expected a string, got nil". */
+/* As fail, for what the place tells to be the value: "expected a string, got nil". */
 [[noreturn]] void fail_type(lua_State *L, const place &at, const char *expected);
 
 } // namespace codec

@@ -65,19 +65,30 @@ void sources::forget_texts()
     given.clear();
 }
 
+/* Whether a file may go by the name: it is neither absolute nor does it lead out of a folder. */
+static bool is_plain(const std::string &name)
+{
+    std::string path = "/" + name + "/";
+    return path.find("//") == std::string::npos && path.find("/./") == std::string::npos &&
+           path.find("/../") == std::string::npos;
+}
+
 std::string sources::name_of(const std::string &file)
 {
-    if (has(file) || !is_file(file))
+    if (is_plain(file) && has(file))
         return file;
-    std::string real = real_path(file);
+    std::string path = has(file) ? find(file) : file;
+    if (!is_file(path))
+        return file;
+    std::string real = real_path(path);
     for (const std::string &folder : folders) {
         std::string above = real_path(folder) + "/";
         if (real.compare(0, above.size(), above) == 0)
             return real.substr(above.size());
     }
-    size_t slash = file.rfind('/');
-    folders.insert(folders.begin(), slash == std::string::npos ? "" : file.substr(0, slash + 1));
-    return slash == std::string::npos ? file : file.substr(slash + 1);
+    size_t slash = path.rfind('/') + 1;
+    folders.insert(folders.begin(), path.substr(0, slash));
+    return path.substr(slash);
 }
 
 ZeroCopyInputStream *sources::Open(const std::string &name)

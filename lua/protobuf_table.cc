@@ -205,7 +205,7 @@ static void build_look_ups(message &m)
 {
     size_t last = m.fields.empty() ? 0 : m.fields.back().number;
     m.dense.assign(dense_size(m.fields.size(), last), 0);
-    m.filled.assign(m.fields.size() / 64 + 1, 0);
+    m.filled.assign((m.fields.size() + 63) / 64, 0);
     for (const field &f : m.fields) {
         if (f.number < m.dense.size())
             m.dense[f.number] = f.index + 1;

@@ -12,7 +12,7 @@
 namespace codec
 {
 
-enum { VARINT_MAX = 10 }; /* bytes */
+enum { VARINT_MAX = 10, TAG_MAX = 5 }; /* bytes */
 
 /* What is left to read. Each wire_ function moves past what it gives, and returns false where the
  * bytes end too early or break the format. */
@@ -75,14 +75,15 @@ inline bool wire_bytes(input &in, input &bytes)
     return true;
 }
 
-/* A tag, whose field number is not 0. */
+/* A tag, whose field number is not 0. Bits beyond the 32nd are dropped, as the library does. */
 inline bool wire_tag(input &in, uint32_t &tag)
 {
+    const uint8_t *start = in.at;
     uint64_t v;
-    if (!wire_varint(in, v) || v > UINT32_MAX || v < 8)
+    if (!wire_varint(in, v) || in.at - start > TAG_MAX)
         return false;
     tag = (uint32_t)v;
-    return true;
+    return tag >> 3 != 0;
 }
 
 /* Skips the value behind the tag; groups that many levels deep. */

@@ -11,9 +11,10 @@ REQUEST = re.compile(r"-- (\w+) (\S+) ?(.*)")
 
 
 def examples():
-    text = (ROOT / "docs/api.md").read_text()
-    return [pytest.param(code, wanted, id=str(at))
-            for at, (code, wanted) in enumerate(EXAMPLE.findall(text))]
+    return [pytest.param(code, wanted, id=f"{document}-{at}")
+            for document in ("api", "protobuf")
+            for at, (code, wanted) in enumerate(
+                EXAMPLE.findall((ROOT / f"docs/{document}.md").read_text()))]
 
 
 def transcript(response, wanted):

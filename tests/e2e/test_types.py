@@ -10,11 +10,14 @@ TYPES = ROOT / "lua/types/moontrail.lua"
 
 # Tables that scripts pass or get, which the runtime has under no name.
 PLAIN = {"moontrail.tls", "moontrail.cookie_options", "moontrail.zlib.deflate_options",
-         "moontrail.zlib.inflate_options"}
+         "moontrail.zlib.inflate_options", "moontrail.protobuf.bounds",
+         "moontrail.protobuf.service", "moontrail.protobuf.method", "moontrail.grpc.detail",
+         "moontrail.grpc.options"}
 
 # Answers with each name of the API and its kind, by class.
 WALK = """
-    local mt, zlib = require "moontrail", require "moontrail.zlib"
+    local mt, zlib, pb = require "moontrail", require "moontrail.zlib", require "moontrail.protobuf"
+    local schema = pb.parse('syntax = "proto3"; message A {}', "a.proto")
     local classes
 
     local function add(class, names)
@@ -28,19 +31,36 @@ WALK = """
         classes[class] = kinds
     end
 
+    -- The metatable of a call has a function as its __index, which looks into its methods.
+    local function call_names()
+        local metatable = getmetatable(require("moontrail.grpc.call").new())
+        local names = { ctx = true, metadata = true, compressed = true }
+        for i = 1, 9 do
+            local name, value = debug.getupvalue(metatable.__index, i)
+            for key, method in pairs(name == "methods" and value or {}) do
+                names[key] = method
+            end
+        end
+        return names
+    end
+
     return function(ctx)
         classes = {}
         local task = mt.spawn(function() end)
         for name in pairs(package.preload) do
-            if name:find("^moontrail") and not name:find("^moontrail%.grpc") then
+            if name:find("^moontrail") and not name:find("^moontrail%.grpc%.") then
                 add(name, require(name))
             end
         end
         local _, names = debug.getupvalue(getmetatable(ctx).__index, 1)
         add("moontrail.ctx", names)
+        add("moontrail.grpc.call", call_names())
         add("moontrail.task", debug.getmetatable(task).__index)
         add("moontrail.zlib.deflate", debug.getmetatable(zlib.deflate()).__index)
         add("moontrail.zlib.inflate", debug.getmetatable(zlib.inflate()).__index)
+        add("moontrail.protobuf", pb)
+        add("moontrail.protobuf.schema", debug.getmetatable(schema).__index)
+        add("moontrail.protobuf.message", debug.getmetatable(schema:message("A")).__index)
         ctx:json(classes)
     end"""
 
@@ -96,7 +116,8 @@ def test_every_function_has_a_comment():
     assert len(FUNCTIONS) == len(re.findall("^function ", TYPES.read_text(), re.M))
 
 
-@pytest.mark.parametrize("name", ["moontrail.json", "moontrail.zlib"])
+@pytest.mark.parametrize("name", ["moontrail.grpc", "moontrail.json", "moontrail.protobuf",
+                                  "moontrail.zlib"])
 def test_a_module_below_is_found_under_its_name(name):
     file = ROOT / "lua/types" / (name.replace(".", "/") + ".lua")
     assert f"---@type {name}\n" in file.read_text()

@@ -9,8 +9,11 @@ local read_only, write = message.read_only, message.write
 
 local call = {}
 
--- What the handler's object has: methods, and the fields that few calls set.
-local methods = {
+-- What handlers call.
+local methods = {}
+
+-- The fields that few calls set.
+local defaults = {
     encoding = nil, -- of the request's compressed messages
     compressed = false, -- whether the last message came so
     begun = false, -- a reply of a stream was sent
@@ -25,7 +28,7 @@ function Call.__index(self, name)
         self.metadata = metadata.read(self.ctx.fields)
         return self.metadata
     end
-    return methods[name]
+    return methods[name] or defaults[name]
 end
 
 -- packing is the encoding of replies, trailers the metadata that goes with the status; reading is
@@ -79,7 +82,7 @@ end
 
 call.send = send
 
--- What handlers call.
+-- The handler's methods.
 
 function methods:recv()
     if not self.method.client_streaming then
