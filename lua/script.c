@@ -168,6 +168,13 @@ static const char *push_note(lua_State *L, int notes, const char *path)
     return lua_tostring(L, -1);
 }
 
+static bool set_route(struct script *route, const char *path, const char *note)
+{
+    route->path = copy_text(path);
+    route->note = note ? copy_text(note) : NULL;
+    return route->path && (route->note || !note);
+}
+
 /* Adds the route whose path and handler are on top of the stack. */
 static void take_route(lua_State *L, const struct load *l, int notes)
 {
@@ -178,8 +185,10 @@ static void take_route(lua_State *L, const struct load *l, int notes)
             luaL_typename(L, top - 1));
     const char *path = lua_tostring(L, top - 1), *note = push_note(L, notes, path);
     struct script *route = add_script(l->all, file);
-    if (!route || !(route->path = copy_text(path)) || (note && !(route->note = copy_text(note))))
+    if (!route || !set_route(route, path, note)) {
         luaL_error(L, "%s", rc_text(RC_NOMEM));
+        return;
+    }
     lua_pushvalue(L, top);
     take_result(L, route);
     lua_settop(L, top);

@@ -1,5 +1,6 @@
 """The examples in the documents: each gives what is printed behind it."""
 import re
+import subprocess
 
 import pytest
 from h2.errors import ErrorCodes
@@ -40,6 +41,16 @@ def test_example_gives_what_is_printed(code, wanted, start, connect, tmp_path):
     script.write_text(code)
     response = connect(start(script).https).fetch(target, method, body=body.encode())
     assert transcript(response, "\n" + wanted) == wanted.rstrip("\n")
+
+
+def test_grpc_service_of_the_document_answers_curl(start, tmp_path):
+    text = (ROOT / "docs/grpc.md").read_text()
+    files = dict(re.findall(r"```(?:proto|lua)\n(?://|--) (\S+)\n(.*?)```", text, re.S))
+    server = start(files)
+    command = re.search(r"^    \{ printf.*?\n\n", text, re.S | re.M)[0]
+    command = command.replace("http://127.0.0.1:8080", server.http)
+    output = subprocess.check_output(["sh", "-c", command], cwd=tmp_path / "scripts", timeout=30)
+    assert output == b'message: "Hello moon"\n'
 
 
 def test_readme_handler_sends_its_trailer(start, connect, tmp_path):
