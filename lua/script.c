@@ -3,20 +3,13 @@
 #include "core/mem.h"
 #include "http/request.h"
 #include "lua/folder.h"
+#include "lua/methods.h"
 #include "lua/vm.h"
 
 #include <errno.h>
 #include <lauxlib.h>
 #include <stdarg.h>
-#include <stdlib.h>
 #include <sys/stat.h>
-
-enum { METHODS_MAX = 32, METHOD_NAME = 24, ALLOW_MAX = 1024 };
-
-struct method {
-    char name[METHOD_NAME]; /* "" for a handler of every method */
-    int handler;
-};
 
 /* What answers one route, or every path. */
 struct script {
@@ -25,9 +18,7 @@ struct script {
     char *path;        /* its route where the script says so, in __routes; else NULL */
     char *note;        /* for the route table; may be NULL */
     bool gives_routes; /* it has no handler, but made those before it in the list */
-    size_t method_count;
-    struct method methods[METHODS_MAX]; /* sorted by name */
-    char allow[ALLOW_MAX];
+    struct methods methods;
 };
 
 struct scripts {
@@ -49,82 +40,9 @@ static void fail(char why[SCRIPT_WHY], const char *format, ...)
 
 /* Loading one script. */
 
-static int by_name(const void *a, const void *b)
-{
-    return strcmp(((const struct method *)a)->name, ((const struct method *)b)->name);
-}
-
-static const struct method *find_method(const struct script *s, struct str name)
-{
-    for (size_t i = 0; i < s->method_count; i++)
-        if (str_eq(str_of(s->methods[i].name), name))
-            return &s->methods[i];
-    return NULL;
-}
-
-static void list_allowed(struct script *s)
-{
-    size_t len = 0;
-    s->allow[0] = '\0';
-    for (size_t i = 0; i < s->method_count; i++)
-        len += (size_t)snprintf(s->allow + len, ALLOW_MAX - len, "%s, ", s->methods[i].name);
-    if (find_method(s, STR("GET")) && !find_method(s, STR("HEAD")))
-        len += (size_t)snprintf(s->allow + len, ALLOW_MAX - len, "HEAD, ");
-    if (!find_method(s, STR("OPTIONS")))
-        len += (size_t)snprintf(s->allow + len, ALLOW_MAX - len, "OPTIONS, ");
-    s->allow[len - 2] = '\0';
-}
-
-/* Takes the function on top of the stack as the handler of a method. [-1, +0, may longjmp] */
-static void add_method(lua_State *L, struct script *s, const char *name)
-{
-    if (s->method_count == METHODS_MAX)
-        luaL_error(L, "%s: has more than %d methods", s->file, METHODS_MAX);
-    struct method *m = &s->methods[s->method_count];
-    snprintf(m->name, sizeof m->name, "%s", name);
-    m->handler = luaL_ref(L, LUA_REGISTRYINDEX);
-    s->method_count++;
-}
-
-static void check_method(lua_State *L, const struct script *s)
-{
-    if (lua_type(L, -2) != LUA_TSTRING)
-        luaL_error(L, "%s: returns a table with a %s as a key: the keys are methods, such as GET",
-            s->file, luaL_typename(L, -2));
-    const char *name = lua_tostring(L, -2);
-    if (field_name_problem(str_of(name)) || strlen(name) >= METHOD_NAME)
-        luaL_error(L, "%s: returns a table with the key \"%s\", which is no method", s->file, name);
-    if (!lua_isfunction(L, -1))
-        luaL_error(L, "%s: has a %s for the method %s, not a function", s->file,
-            luaL_typename(L, -1), name);
-}
-
-/* Reads what the script returned, at the top of the stack. */
-static void take_result(lua_State *L, struct script *s)
-{
-    if (lua_isfunction(L, -1)) {
-        lua_pushvalue(L, -1);
-        add_method(L, s, "");
-        return;
-    }
-    if (!lua_istable(L, -1))
-        luaL_error(L,
-            "%s: returns a %s, not a handler: a function, or a table of functions by method",
-            s->file, luaL_typename(L, -1));
-    for (lua_pushnil(L); lua_next(L, -2);) {
-        check_method(L, s);
-        add_method(L, s, lua_tostring(L, -2));
-    }
-    if (s->method_count == 0)
-        luaL_error(L, "%s: returns an empty table: no method has a handler", s->file);
-    qsort(s->methods, s->method_count, sizeof *s->methods, by_name);
-    list_allowed(s);
-}
-
 static void free_script(struct vm *vm, struct script *s)
 {
-    for (size_t i = 0; i < s->method_count; i++)
-        luaL_unref(vm->L, LUA_REGISTRYINDEX, s->methods[i].handler);
+    methods_fini(&s->methods, vm->L);
     mem_free(s->file);
     mem_free(s->path);
     mem_free(s->note);
@@ -190,7 +108,7 @@ static void take_route(lua_State *L, const struct load *l, int notes)
         return;
     }
     lua_pushvalue(L, top);
-    take_result(L, route);
+    methods_take(L, &route->methods, file);
     lua_settop(L, top);
 }
 
@@ -219,7 +137,7 @@ static int l_load(lua_State *L)
         return lua_error(L);
     lua_call(L, 0, 1);
     if (luaL_getmetafield(L, -1, "__routes") == LUA_TNIL)
-        take_result(L, l->script);
+        methods_take(L, &l->script->methods, l->script->file);
     else
         take_routes(L, l);
     return 0;
@@ -265,25 +183,12 @@ struct loading {
     char *why;
 };
 
-/* Whether two answer alike: by the same functions. */
-static bool is_same(struct vm *vm, const struct script *a, const struct script *b)
-{
-    bool same = a->method_count == b->method_count;
-    for (size_t i = 0; same && i < a->method_count; i++) {
-        lua_rawgeti(vm->L, LUA_REGISTRYINDEX, a->methods[i].handler);
-        lua_rawgeti(vm->L, LUA_REGISTRYINDEX, b->methods[i].handler);
-        same = by_name(&a->methods[i], &b->methods[i]) == 0 && lua_rawequal(vm->L, -1, -2);
-        lua_pop(vm->L, 2);
-    }
-    return same;
-}
-
 static enum rc add_route(struct scripts *all, struct script *s, const char *pattern, char *why)
 {
     struct router_fault fault;
     enum rc rc = router_add(all->router, str_of(pattern), s, &fault);
     const struct script *other = rc == RC_INVALID ? fault.taken_by : NULL;
-    if (other && s->path && other->path && is_same(all->vm, s, other))
+    if (other && s->path && other->path && methods_same(&s->methods, &other->methods, all->vm->L))
         return RC_OK;
     if (other && s->path)
         fail(why, "%s: serves \"%s\", as does %s: keep one of them", s->file, s->path, other->file);
@@ -379,15 +284,12 @@ void scripts_free(struct scripts *s)
 
 static struct script_answer answer_method(const struct script *s, struct str method)
 {
-    const struct method *m = &s->methods[0];
-    if (m->name[0])
-        m = find_method(s, method);
-    if (!m && str_eq(method, STR("HEAD")))
-        m = find_method(s, STR("GET"));
-    if (m)
-        return (struct script_answer){.handler = m->handler};
+    const struct methods *m = &s->methods;
+    int handler = methods_find(m, method);
+    if (handler != LUA_NOREF)
+        return (struct script_answer){.handler = handler};
     return (struct script_answer){
-        .status = str_eq(method, STR("OPTIONS")) ? 204 : 405, .allow = s->allow};
+        .status = str_eq(method, STR("OPTIONS")) ? 204 : 405, .allow = m->allow};
 }
 
 struct script_answer scripts_route(
@@ -414,9 +316,8 @@ struct script_answer scripts_route(
 static void print_route(void *data, struct str pattern, void *target)
 {
     const struct script *s = target;
-    fprintf(data, "%-32.*s %-24s %s%s%s\n", (int)pattern.n, pattern.p,
-        s->methods[0].name[0] ? s->allow : "*", s->file, s->note ? "  " : "",
-        s->note ? s->note : "");
+    fprintf(data, "%-32.*s %-24s %s%s%s\n", (int)pattern.n, pattern.p, methods_text(&s->methods),
+        s->file, s->note ? "  " : "", s->note ? s->note : "");
 }
 
 void scripts_print(const struct scripts *s, FILE *out)

@@ -31,12 +31,38 @@ local function import_folders()
     return folders
 end
 
+-- What the schemas come from is watched, where the server loads anew what has changed.
+local watch = mt.watch or function() end
+
+-- Where a file may lie, so that one that comes into being is seen as well.
+local function watch_places(file, folders)
+    for _, folder in ipairs(folders) do
+        watch(folder .. "/" .. file)
+    end
+end
+
+local function load(file, folders)
+    watch_places(file, folders)
+    local ok, schema = pcall(pb.load, file, folders)
+    if not ok then
+        local culprit = schema:match("^([^\n]-):%d+:")
+        if culprit then
+            watch(culprit)
+        end
+        script.blame("%s", schema)
+    end
+    for _, path in ipairs(schema:files()) do
+        watch(path)
+    end
+    return schema
+end
+
 -- The schemas by file and folders: the services of a file share one.
 local loaded = {}
 
-local function load(file, folders)
+local function load_once(file, folders)
     local key = file .. "\0" .. table.concat(folders, "\0")
-    loaded[key] = loaded[key] or pb.load(file, folders)
+    loaded[key] = loaded[key] or load(file, folders)
     return loaded[key]
 end
 
@@ -68,7 +94,7 @@ function grpc.service(file, name, options)
     if type(file) ~= "string" or type(name) ~= "string" then
         script.blame("grpc.service takes the file of a .proto and the full name of a service")
     end
-    local schema = load(file, import_folders())
+    local schema = load_once(file, import_folders())
     return service.new(schema, name, options, add_extras)
 end
 

@@ -74,7 +74,7 @@ end
 -- Sends a reply, the table that the handler gave.
 local function send(self, reply)
     local method = self.method
-    if type(reply) ~= "table" then
+    if not reply then
         script.blame("%s has a %s as its reply, not a table", method.path, type(reply))
     end
     write(self.ctx, method.encode(method.output, reply), self.packing)

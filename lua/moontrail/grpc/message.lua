@@ -4,7 +4,7 @@ local status = require "moontrail.grpc.status"
 local zlib = require "moontrail.zlib"
 
 local codes = status.codes
-local pack, unpack = string.pack, string.unpack
+local byte, pack, unpack = string.byte, string.pack, string.unpack
 local read, read_exactly, write = mt.ctx.read, mt.ctx.read_exactly, mt.ctx.write
 
 local message = {}
@@ -105,7 +105,8 @@ function message.read_only(ctx, encoding, limit)
     if #piece < 5 then
         piece = read_rest(ctx, piece, 5)
     end
-    local flag, length = unpack(">BI4", piece)
+    local flag, a, b, c, d = byte(piece, 1, 5) -- faster than unpack
+    local length = a << 24 | b << 16 | c << 8 | d
     if length > limit then
         raise_too_large(limit)
     end
