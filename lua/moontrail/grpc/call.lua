@@ -31,11 +31,9 @@ function Call.__index(self, name)
     return methods[name] or defaults[name]
 end
 
--- packing is the encoding of replies, trailers the metadata that goes with the status; reading is
--- set while the only message of a request is decoded.
+-- packing is the encoding of replies, trailers the metadata that goes with the status.
 function call.new(ctx, method)
-    return setmetatable(
-        { ctx = ctx, method = method, packing = false, trailers = false, reading = false }, Call)
+    return setmetatable({ ctx = ctx, method = method, packing = false, trailers = false }, Call)
 end
 
 -- The next message, or nil.
@@ -60,10 +58,8 @@ function call.receive_only(self, encoding)
     if compressed then
         self.compressed = true
     end
-    self.reading = true
     local request = method.decode(method.input, bytes, first)
-    self.reading = false
-    return request
+    return request -- no tail call: serve.lua tells by this function whose error it was
 end
 
 -- The status for a message that cannot be decoded.

@@ -99,10 +99,15 @@ end
 
 -- The end.
 
--- A status is kept as it is; of any other error the traceback is taken where it was raised.
+-- A status is kept as it is. What was raised while the request was decoded, which costs a call more
+-- to catch than to recognize, is the client's fault; of any other error the traceback is taken.
 local function on_error(problem)
+    local caller = debug.getinfo(3, "f")
     if status.is(problem) then
         return problem
+    end
+    if caller and caller.func == receive_only then
+        return call.unreadable(problem)
     end
     return { text = tostring(problem), traceback = debug.traceback(nil, 2) }
 end
@@ -169,9 +174,7 @@ local function hide(problem)
 end
 
 local function finish_failed(self, problem)
-    if not status.is(problem) and self.reading then
-        problem = call.unreadable(problem.text)
-    elseif not status.is(problem) then
+    if not status.is(problem) then
         log_failure(self, problem)
         problem = hide(problem)
     end
