@@ -65,7 +65,7 @@ end
 -- Waits for health.set of a name; raises when the call ends.
 local function wait_for_change(call, name)
     local watcher <const> = mt.spawn(mt.sleep, FOREVER)
-    local stop <close> = setmetatable({}, { __close = function() watcher:cancel() end })
+    local _ <close> = setmetatable({}, { __close = function() watcher:cancel() end })
     watchers[name] = watchers[name] or {}
     watchers[name][watcher] = true
     local ok, problem = pcall(watcher.join, watcher)
@@ -76,7 +76,6 @@ local function wait_for_change(call, name)
     if not ok and call:cancelled() then
         error(problem, 0)
     end
-    return stop
 end
 
 health.name, health.schema = NAME, pb.parse(PROTO, "grpc/health/v1/health.proto")
