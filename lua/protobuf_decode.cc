@@ -1,5 +1,7 @@
 #include "lua/protobuf_decode.h"
 
+#include "lua/protobuf_required.h"
+
 extern "C" {
 #include "lua/utf8.h"
 }
@@ -42,7 +44,7 @@ static_assert(std::is_trivially_destructible<input>::value);
 
 [[noreturn]] static void fail_malformed(decoder &d, const place &at)
 {
-    fail(d.L, at, "truncated or malformed message");
+    place_fail(d.L, at, "truncated or malformed message");
 }
 
 /* Whether the table has the field. */
@@ -77,7 +79,7 @@ static void push_constant(decoder &d, int constant)
 
 static void push_enum(decoder &d, const field &f, int32_t number)
 {
-    int constant = find_value(*f.type_enum, number);
+    int constant = table_find_value(*f.type_enum, number);
     if (constant)
         push_constant(d, constant);
     else
@@ -133,7 +135,7 @@ static void push_string(decoder &d, const place &at, const field &f, const input
     const char *text = (const char *)bytes.at;
     size_t n = wire_left(bytes);
     if (f.type == FieldDescriptor::TYPE_STRING && utf8_length(text, n) < n)
-        fail(d.L, at, "not UTF-8");
+        place_fail(d.L, at, "not UTF-8");
     lua_pushlstring(d.L, text, n);
 }
 
@@ -351,7 +353,7 @@ static void push_entry(decoder &d, const place &at, const message &entry, input 
         uint32_t tag;
         if (!wire_tag(in, tag))
             fail_malformed(d, at);
-        const field *f = find_field(entry, tag >> 3);
+        const field *f = table_find_field(entry, tag >> 3);
         if (f && f->wire == (tag & 7))
             read_part(d, at, *f, in, key + (int)f->index);
         else if (!wire_skip(in, tag, DEPTH_MAX))
@@ -406,7 +408,7 @@ static void read_fields(decoder &d, const place &at, target &t, input in)
         uint32_t tag;
         if (!wire_tag(in, tag))
             fail_malformed(d, at);
-        const field *f = find_field(t.m, tag >> 3);
+        const field *f = table_find_field(t.m, tag >> 3);
         if (f && read_field(d, at, t, *f, tag, in))
             continue;
         if (!wire_skip(in, tag, DEPTH_MAX))
@@ -435,7 +437,7 @@ static void decode_message(decoder &d, const place &at, const message &m, input 
     uint64_t few[FIELD_WORDS] = {0};
     target t = {m, lua_gettop(d.L), fresh, few};
     if (++d.depth > DEPTH_MAX)
-        fail(d.L, at, "more than %d levels", DEPTH_MAX);
+        place_fail(d.L, at, "more than %d levels", DEPTH_MAX);
     luaL_checkstack(d.L, STACK, "protobuf");
     if (m.filled.size() > FIELD_WORDS) {
         size_t size = m.filled.size() * sizeof *few;
@@ -448,61 +450,18 @@ static void decode_message(decoder &d, const place &at, const message &m, input 
         push_constant(d, m.metatable);
         lua_setmetatable(d.L, t.table);
     }
-    lua_settop(d.L, t.table);
+    if (t.seen != few)
+        lua_pop(d.L, 1);
     d.depth--;
 }
 
-/* Required fields. As several messages may become one, they are looked for when all is read. */
-
-static void check_required(decoder &d, const place &at, const message &m);
-
-/* Checks the messages in the list or map on the top. */
-static void check_elements(decoder &d, place &at, const message &m)
-{
-    for (lua_pushnil(d.L); lua_next(d.L, -2); lua_pop(d.L, 1)) {
-        at.key = lua_gettop(d.L) - 1;
-        check_required(d, at, m);
-    }
-    at.key = 0;
-}
-
-/* The field's value lies on the top. */
-static void check_field(decoder &d, place &at, const field &f)
-{
-    if (f.required && lua_isnil(d.L, -1))
-        fail(d.L, at, "required, but missing");
-    if (!f.type_message || !f.type_message->requires_some || lua_isnil(d.L, -1))
-        return;
-    if (f.shape == SINGLE)
-        check_required(d, at, *f.type_message);
-    else if (f.shape == LIST)
-        check_elements(d, at, *f.type_message);
-    else if (f.type_message->fields[1].type_message)
-        check_elements(d, at, *f.type_message->fields[1].type_message);
-}
-
-/* The message's table lies on the top. [-0, +0], may longjmp */
-static void check_required(decoder &d, const place &up, const message &m)
-{
-    if (!m.requires_some)
-        return;
-    luaL_checkstack(d.L, STACK, "protobuf");
-    for (const field &f : m.fields) {
-        place at = {&up, nullptr, &f, 0, 0, 0};
-        push_constant(d, f.key);
-        lua_rawget(d.L, -2);
-        check_field(d, at, f);
-        lua_pop(d.L, 1);
-    }
-}
-
-void push_decoded(lua_State *L, const message &m, int constants, input in)
+void decode_push(lua_State *L, const message &m, int constants, input in)
 {
     place root = {nullptr, &m, nullptr, 0, 0, 0};
     decoder d = {L, constants, 0};
     push_table(d, m);
     decode_message(d, root, m, in, true);
-    check_required(d, root, m);
+    required_check(L, root, m, constants);
 }
 
 } // namespace codec

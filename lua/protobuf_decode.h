@@ -13,7 +13,7 @@ namespace codec
 
 /* Pushes the table of a message; the table of constants lies at that index. [-0, +1], may longjmp
  */
-void push_decoded(lua_State *L, const message &m, int constants, input in);
+void decode_push(lua_State *L, const message &m, int constants, input in);
 
 } // namespace codec
 

@@ -13,7 +13,7 @@ namespace codec
 
 /* Pushes the bytes of the table at that index. The running function's first upvalue is nil, or the
  * buffer kept from earlier calls. [-0, +1], may longjmp */
-void push_encoded(lua_State *L, const message &m, int table);
+void encode_push(lua_State *L, const message &m, int table);
 
 } // namespace codec
 

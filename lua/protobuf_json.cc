@@ -1,5 +1,6 @@
 #include "lua/protobuf_json.h"
 
+#include <climits>
 #include <google/protobuf/util/json_util.h>
 #include <memory>
 
@@ -23,7 +24,7 @@ const char *json_from_wire(schema *s, const message &m, const char *bytes, size_
     return schema_try(s, [&](std::string &problem) {
         std::unique_ptr<Message> content = make(s, m);
         s->result.clear();
-        if (!content->ParsePartialFromArray(bytes, (int)n))
+        if (n > INT_MAX || !content->ParsePartialFromArray(bytes, (int)n))
             problem = m.descriptor->full_name() + ": truncated or malformed message";
         else
             problem =

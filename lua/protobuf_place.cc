@@ -34,7 +34,7 @@ static void add_place(lua_State *L, luaL_Buffer *b, const place &at)
         add_element(L, b, at);
 }
 
-void fail(lua_State *L, const place &at, const char *format, ...)
+void place_fail(lua_State *L, const place &at, const char *format, ...)
 {
     char what[200];
     va_list arguments;
@@ -52,9 +52,9 @@ void fail(lua_State *L, const place &at, const char *format, ...)
     __builtin_unreachable();
 }
 
-void fail_type(lua_State *L, const place &at, const char *expected)
+void place_fail_type(lua_State *L, const place &at, const char *expected)
 {
-    fail(L, at, "expected %s, got %s", expected, luaL_typename(L, at.value));
+    place_fail(L, at, "expected %s, got %s", expected, luaL_typename(L, at.value));
 }
 
 } // namespace codec

@@ -22,11 +22,11 @@ struct place {
 };
 
 /* Raises "pkg.Message.field[3].field: " and what is wrong there. */
-[[noreturn]] void fail(lua_State *L, const place &at, const char *format, ...)
+[[noreturn]] void place_fail(lua_State *L, const place &at, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
 /* As fail, for what the place tells to be the value: "expected a string, got nil". */
-[[noreturn]] void fail_type(lua_State *L, const place &at, const char *expected);
+[[noreturn]] void place_fail_type(lua_State *L, const place &at, const char *expected);
 
 } // namespace codec
 

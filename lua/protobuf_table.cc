@@ -36,14 +36,14 @@ void names::reserve()
 void names::fill(entry &listed_entry, const char *text)
 {
     uint32_t mask = (uint32_t)slots.size() - 1;
-    uint32_t at = hash_address(text) & mask;
+    uint32_t at = table_hash(text) & mask;
     listed_entry.text = text;
     while (slots[at].text)
         at = (at + 1) & mask;
     slots[at] = listed_entry;
 }
 
-const names::entry *search_name(const names &n, const char *text)
+const names::entry *table_search_name(const names &n, const char *text)
 {
     for (const names::entry &entry : n.listed)
         if (strcmp(entry.text, text) == 0)
@@ -53,14 +53,14 @@ const names::entry *search_name(const names &n, const char *text)
 
 /* Look-ups by number. */
 
-const field *search_field(const message &m, uint32_t number)
+const field *table_search_field(const message &m, uint32_t number)
 {
     auto found = std::lower_bound(m.fields.begin(), m.fields.end(), number,
         [](const field &f, uint32_t n) { return f.number < n; });
     return found != m.fields.end() && found->number == number ? &*found : nullptr;
 }
 
-int find_value(const enumeration &e, int32_t number)
+int table_find_value(const enumeration &e, int32_t number)
 {
     if (number >= 0 && (size_t)number < e.dense.size())
         return e.dense[(size_t)number];
@@ -226,7 +226,7 @@ static void build_presence(tables &t, message &m)
         else if (f.next_in_oneof == f.index)
             explicit_count++;
         m.requires_own |= f.required;
-        if (f.shape == SINGLE && f.descriptor->has_default_value())
+        if (f.next_in_oneof == f.index && f.descriptor->has_default_value())
             m.defaults.insert(m.defaults.end(), {f.key, f.absent});
     }
     m.requires_some = m.requires_own;

@@ -102,38 +102,38 @@ struct tables {
     void build(const std::vector<const google::protobuf::FileDescriptor *> &files);
 };
 
-inline uint32_t hash_address(const char *text)
+inline uint32_t table_hash(const char *text)
 {
     return (uint32_t)(((uintptr_t)text >> 3) * 0x9e3779b97f4a7c15u >> 32);
 }
 
-/* As look_up, by what the string says. */
-const names::entry *search_name(const names &n, const char *text);
+/* As table_find_name, by what the string says. */
+const names::entry *table_search_name(const names &n, const char *text);
 
 /* The entry of the Lua string, or NULL. */
-inline const names::entry *look_up(const names &n, const char *text)
+inline const names::entry *table_find_name(const names &n, const char *text)
 {
     uint32_t mask = (uint32_t)n.slots.size() - 1;
-    for (uint32_t at = hash_address(text) & mask; n.slots[at].text; at = (at + 1) & mask)
+    for (uint32_t at = table_hash(text) & mask; n.slots[at].text; at = (at + 1) & mask)
         if (n.slots[at].text == text)
             return &n.slots[at];
-    return search_name(n, text);
+    return table_search_name(n, text);
 }
 
-/* The field of that number among many; see find_field. */
-const field *search_field(const message &m, uint32_t number);
+/* The field of that number among many; see table_find_field. */
+const field *table_search_field(const message &m, uint32_t number);
 
 /* The field of that number, or NULL. */
-inline const field *find_field(const message &m, uint32_t number)
+inline const field *table_find_field(const message &m, uint32_t number)
 {
     if (number >= m.dense.size())
-        return search_field(m, number);
+        return table_search_field(m, number);
     uint32_t index = m.dense[number];
     return index ? &m.fields[index - 1] : nullptr;
 }
 
 /* The constant that names the value of an enum; 0 when the number is unknown. */
-int find_value(const enumeration &e, int32_t number);
+int table_find_value(const enumeration &e, int32_t number);
 
 } // namespace codec
 

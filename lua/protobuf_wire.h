@@ -12,7 +12,7 @@
 namespace codec
 {
 
-enum { VARINT_MAX = 10, TAG_MAX = 5 }; /* bytes */
+enum { VARINT_MAX = 10, SHORT_MAX = 5 }; /* bytes; the second of a tag or a length */
 
 /* What is left to read. Each wire_ function moves past what it gives, and returns false where the
  * bytes end too early or break the format. */
@@ -67,8 +67,9 @@ inline bool wire_fixed64(input &in, uint64_t &v)
 /* A length and as many bytes. */
 inline bool wire_bytes(input &in, input &bytes)
 {
+    const uint8_t *start = in.at;
     uint64_t n;
-    if (!wire_varint(in, n) || n > wire_left(in))
+    if (!wire_varint(in, n) || in.at - start > SHORT_MAX || n > wire_left(in))
         return false;
     bytes = {in.at, in.at + n};
     in.at += n;
@@ -80,7 +81,7 @@ inline bool wire_tag(input &in, uint32_t &tag)
 {
     const uint8_t *start = in.at;
     uint64_t v;
-    if (!wire_varint(in, v) || in.at - start > TAG_MAX)
+    if (!wire_varint(in, v) || in.at - start > SHORT_MAX)
         return false;
     tag = (uint32_t)v;
     return tag >> 3 != 0;

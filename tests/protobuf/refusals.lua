@@ -42,11 +42,16 @@ check.raises(folder .. "/everything.proto: more than 100 bytes in all files", pb
     { folder }, { max_bytes = 100 })
 
 -- Arguments.
-for _, arguments in ipairs { {}, { 1, {} }, { "a.proto", 1 }, { "a.proto", { 1 } }, { "a.proto",
-    { {} } },
-    { "a.proto", {}, 1 }, { "a.proto", {}, { max_files = 0 } }, { "a.proto", {},
-        { max_bytes = "x" } } } do
-    assert(not pcall(pb.load, table.unpack(arguments)))
+for _, arguments in ipairs { {}, { {} }, { "a.proto", 1 }, { "a.proto", { 1 } },
+    { "a.proto", { {} } }, { "a.proto", {}, 1 } } do
+    local ok, message = pcall(pb.load, table.unpack(arguments))
+    assert(not ok and message:find("^bad argument"), message)
+end
+for message, bounds in pairs { ["max_files is a positive integer"] = { max_files = 0 },
+    ["max_bytes is a positive integer"] = { max_bytes = "x" },
+        ["there is no bound files"] = { files = 1 },
+    ["there is no bound number"] = { 5 } } do
+    check.raises("protobuf: " .. message, pb.load, "everything.proto", { folder }, bounds)
 end
 
 return check.done

@@ -27,11 +27,10 @@ check.same(Everything:decode(all).again.tree.name, "b")
 -- Malformed.
 local malformed = {
     "18", "18 80", "18 8080808080808080808080 01", "18 ffffffffffffffffffff01", "09 00",
-        "15 000000",
-    "72", "72 01", "72 02 61", "72 ffffffffffffffffff01 61", "72 ffffffff07 61", "00", "00 00",
-        "02 00",
-    "07", "0e 00", "1f", "80", "8080808080 01 00", "ffffffffff01 00", "0c", "a33f", "a33f 0801",
-    "a33f ac3f", "a33f 72 01", "a43f", "a33f a33f a43f",
+    "15 000000", "72", "72 01", "72 02 61", "72 ffffffffffffffffff01 61", "72 ffffffff07 61",
+    "72 808080808000", "00", "00 00", "02 00", "07", "0e 00", "1f", "80", "8080808080 01 00",
+    "ffffffffff01 00", "0c", "a33f", "a33f 0801", "a33f ac3f", "a33f 72 01", "a43f",
+    "a33f a33f a43f",
 }
 for _, digits in ipairs(malformed) do
     local ok, message = pcall(Scalars.decode, Scalars, check.bytes(digits))
