@@ -62,17 +62,27 @@ function health.add(name)
     statuses[name] = statuses[name] or "SERVING"
 end
 
--- Waits for health.set of a name; raises when the call ends.
-local function wait_for_change(call, name)
-    local watcher <const> = mt.spawn(mt.sleep, FOREVER)
-    local _ <close> = setmetatable({}, { __close = function() watcher:cancel() end })
+local function add_watcher(name, watcher)
     watchers[name] = watchers[name] or {}
     watchers[name][watcher] = true
-    local ok, problem = pcall(watcher.join, watcher)
+end
+
+local function remove_watcher(name, watcher)
+    watcher:cancel()
     watchers[name][watcher] = nil
     if not next(watchers[name]) then
         watchers[name] = nil
     end
+end
+
+-- Waits for health.set of a name; raises when the call ends.
+local function wait_for_change(call, name)
+    local watcher = mt.spawn(mt.sleep, FOREVER)
+    local _ <close> = setmetatable({}, {
+        __close = function() remove_watcher(name, watcher) end,
+    })
+    add_watcher(name, watcher)
+    local ok, problem = pcall(watcher.join, watcher)
     if not ok and call:cancelled() then
         error(problem, 0)
     end
