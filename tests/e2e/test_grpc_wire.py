@@ -5,7 +5,8 @@ import zlib
 
 import pytest
 
-from grpc_service import Data, scripts
+from grpc_service import Data, Protos, scripts
+from server import ROOT
 
 SCRIPTS = scripts()
 
@@ -273,6 +274,51 @@ def test_replies_are_compressed_with_what_the_client_accepts(start, connect, nam
         assert response.header("grpc-encoding") is None
     response, _ = call(client, "Echo", framed(REQUEST))
     assert messages(response.body)[0][0] == 0
+
+
+@pytest.fixture
+def interop(start, connect):
+    """Sends a request to a method of the interoperability tests' service."""
+    client = connect(start(ROOT / "examples/interop").https)
+
+    def send(method, request, flag=0, *headers):
+        payload = request.SerializeToString()
+        body = framed(gzip.compress(payload) if flag else payload, flag)
+        stream = client.request(f"/grpc.testing.TestService/{method}", "POST",
+                                [*HEADERS, ("grpc-accept-encoding", "gzip"), *headers], body)
+        return client.response(stream)
+
+    return send
+
+
+PROTOS = Protos("grpc/testing/messages.proto", folder=ROOT / "examples/interop")
+SimpleRequest = PROTOS.message("grpc.testing.SimpleRequest")
+StreamingRequest = PROTOS.message("grpc.testing.StreamingOutputCallRequest")
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+def test_a_handler_compresses_one_reply_or_not(interop, wanted):
+    request = SimpleRequest(response_size=1000, response_compressed={"value": wanted})
+    response = interop("UnaryCall", request)
+    assert_status(response, "0")
+    assert [flag for flag, _ in messages(response.body)] == [wanted]
+
+
+def test_a_handler_compresses_some_replies_of_a_stream(interop):
+    request = StreamingRequest()
+    for wanted in (True, False, True):
+        request.response_parameters.add(size=1000, compressed={"value": wanted})
+    response = interop("StreamingOutputCall", request)
+    assert [flag for flag, _ in messages(response.body)] == [1, 0, 1]
+    assert response.header("grpc-encoding") == "gzip"
+
+
+@pytest.mark.parametrize("expected, flag, status", [
+    (True, 1, "0"), (False, 0, "0"), (True, 0, INVALID_ARGUMENT), (False, 1, INVALID_ARGUMENT)])
+def test_a_handler_knows_whether_a_request_was_compressed(interop, expected, flag, status):
+    request = SimpleRequest(expect_compressed={"value": expected})
+    response = interop("UnaryCall", request, flag, ("grpc-encoding", "gzip"))
+    assert_status(response, status)
 
 
 @pytest.mark.parametrize("sent, given", [
