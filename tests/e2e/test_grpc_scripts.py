@@ -150,3 +150,16 @@ def test_a_handler_that_never_waits_ends_the_call_alone(start):
     with pytest.raises(grpc.RpcError) as raised:
         echo(server)
     assert raised.value.code() == grpc.StatusCode.UNKNOWN
+
+
+def test_a_handler_without_memory_fails_its_own_call(start):
+    script = PLAIN.replace("return request", """
+        return request.count == 0 and request or { text = ("x"):rep(64 << 20) }""")
+    server = start({"calls.proto": PROTO, "service.lua": script}, "--max-vm-memory", "32")
+    with open_channel(server.http) as channel:
+        stub = calls(channel)
+        with pytest.raises(grpc.RpcError) as raised:
+            stub.Echo(Data(count=1))
+        assert raised.value.code() == grpc.StatusCode.UNKNOWN
+        server.wait_for("grpc call failed.*not enough memory")
+        assert stub.Echo(Data(text="goes on")).text == "goes on"

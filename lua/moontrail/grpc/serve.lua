@@ -197,6 +197,9 @@ local function abandon(self, problem)
 end
 
 local function fail(self, problem)
+    if type(problem) == "string" then -- out of memory, where Lua calls no message handler
+        problem = { text = problem, traceback = "" }
+    end
     if self.ctx:aborted() then
         return abandon(self, problem)
     end
