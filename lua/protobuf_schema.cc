@@ -31,7 +31,8 @@ struct loader {
     DescriptorPoolDatabase known{*DescriptorPool::generated_pool()};
     SourceTreeDescriptorDatabase parser{&s.found, &known};
     std::deque<FileDescriptorProto> parsed; /* the parser knows positions by their addresses */
-    std::unordered_set<std::string> begun;
+    std::unordered_set<std::string> begun;  /* each is in the pool, in error, or being loaded */
+    std::unordered_set<std::string> broken; /* those in error, told already */
 
     explicit loader(schema &owner) : s(owner)
     {
@@ -39,6 +40,7 @@ struct loader {
         parser.GetValidationErrorCollector(); /* begins to record positions */
     }
     bool load(const std::string &name);
+    bool build(const std::string &name);
     bool load_import(const FileDescriptorProto &file, int i);
     void refuse_import(const FileDescriptorProto &file, int i, const std::string &why);
 };
@@ -61,6 +63,8 @@ bool loader::load_import(const FileDescriptorProto &file, int i)
     const std::string &name = file.dependency(i);
     if (s.pool.FindFileByName(name))
         return true;
+    if (broken.count(name))
+        return false;
     if (begun.count(name)) {
         refuse_import(file, i, "it imports this file in turn");
         return false;
@@ -75,6 +79,14 @@ bool loader::load_import(const FileDescriptorProto &file, int i)
 bool loader::load(const std::string &name)
 {
     begun.insert(name);
+    if (build(name))
+        return true;
+    broken.insert(name);
+    return false;
+}
+
+bool loader::build(const std::string &name)
+{
     parsed.emplace_back();
     FileDescriptorProto &file = parsed.back();
     if (!parser.FindFileByName(name, &file))

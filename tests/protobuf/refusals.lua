@@ -33,6 +33,10 @@ check.raises(folder .. "/broken.proto:4:1: Expected message name.", pb.load, fol
 check.raises(folder .. '/around.proto:3:1: import "round.proto": it imports this file in turn',
     pb.load, "round.proto", { folder })
 
+-- What is broken is told once, however many import it.
+check.raises(folder .. "/broken.proto:4:1: Expected message name.", pb.parse,
+    'import "broken.proto"; import "after.proto";', "a.proto", { folder })
+
 -- Bounds.
 check.raises(folder .. "/shared/colour.proto: more than 1 files", pb.load, "everything.proto",
     { folder },
@@ -47,10 +51,12 @@ for _, arguments in ipairs { {}, { {} }, { "a.proto", 1 }, { "a.proto", { 1 } },
     local ok, message = pcall(pb.load, table.unpack(arguments))
     assert(not ok and message:find("^bad argument"), message)
 end
-for message, bounds in pairs { ["max_files is a positive integer"] = { max_files = 0 },
+for message, bounds in pairs {
+    ["max_files is a positive integer"] = { max_files = 0 },
     ["max_bytes is a positive integer"] = { max_bytes = "x" },
-        ["there is no bound files"] = { files = 1 },
-    ["there is no bound number"] = { 5 } } do
+    ["there is no bound files"] = { files = 1 },
+    ["there is no bound number"] = { 5 },
+} do
     check.raises("protobuf: " .. message, pb.load, "everything.proto", { folder }, bounds)
 end
 
