@@ -9,7 +9,7 @@
 
 #include <unistd.h>
 
-enum { EXACTLY_PIECES = 4 }; /* of what is held of a body, for one piece of many bytes */
+enum { SHORT_PIECE = 4096 }; /* bytes */
 
 /* Fields. */
 
@@ -342,26 +342,34 @@ static void push_bytes(lua_State *L, struct ctx *c, size_t n)
     luaL_pushresultsize(&b, n);
 }
 
-/* Adds the piece on top to the table at index 2, made for the first of them. [-1, +0] */
+/* Adds the piece on top to the table at index 2, made for the first of them. Short ones are joined
+ * at once, so that a body that trickles in takes no more memory than another. [-1, +0] */
 static void keep_piece(lua_State *L)
 {
     if (lua_isnil(L, 2)) {
         lua_newtable(L);
         lua_replace(L, 2);
     }
-    lua_rawseti(L, 2, (lua_Integer)lua_rawlen(L, 2) + 1);
+    lua_Integer count = (lua_Integer)lua_rawlen(L, 2);
+    if (lua_rawgeti(L, 2, count) == LUA_TSTRING && lua_rawlen(L, -1) < SHORT_PIECE) {
+        lua_insert(L, -2);
+        lua_concat(L, 2);
+        count--;
+    } else {
+        lua_pop(L, 1);
+    }
+    lua_rawseti(L, 2, count + 1);
 }
 
 /* Pushes as many bytes as index 1 says beside the pieces at index 2, or what there is up to the
- * body's end; false where more is to come. Many bytes are taken in pieces of some size, which let
- * the client go on. */
+ * body's end; false where more is to come. */
 static bool push_exactly(lua_State *L, struct ctx *c)
 {
     const struct request *r = &c->x->request;
     size_t missing = (size_t)lua_tointeger(L, 1);
     size_t n = missing < r->body.len ? missing : r->body.len;
     bool last = n == missing || r->ended;
-    if (!last && n < r->body.max / EXACTLY_PIECES)
+    if (!last && !n)
         return false;
     if (n)
         push_bytes(L, c, n);
