@@ -1,5 +1,6 @@
 """gRPC frame by frame: what goes over the wire, and what becomes of requests that break its rules."""
 import gzip
+import random
 import struct
 import zlib
 
@@ -336,3 +337,24 @@ def test_binary_metadata_that_is_none_is_left_out(client, sent):
     response, _ = call(client, "Echo", framed(REQUEST), [("x-a-bin", sent)])
     assert response.header("x-a-bin") is None
     assert_status(response, "0")
+
+
+def mutations(count):
+    """Bodies that were right once, the same in each run."""
+    chance = random.Random(7)
+    good = framed(REQUEST) + framed(gzip.compress(bytes(500)), flag=1) + framed(b"")
+    for _ in range(count):
+        body = bytearray(good[:chance.randrange(len(good) + 1)])
+        for _ in range(chance.randrange(4) if body else 0):
+            body[chance.randrange(len(body))] = chance.randrange(256)
+        yield bytes(body)
+
+
+@pytest.mark.parametrize("method", ["Echo", "Sum", "Chat", "Count"])
+def test_any_body_ends_in_a_status(client, method):
+    for body in mutations(100):
+        response, _ = call(client, method, body, [("grpc-encoding", "gzip"),
+                                                  ("grpc-timeout", "20S")])
+        assert response.ended
+        status = dict(response.trailers or response.headers)["grpc-status"]
+        assert status in ("0", INTERNAL, RESOURCE_EXHAUSTED), body
