@@ -12,7 +12,10 @@ SHOW = $(if $(V),,@echo '  $(1)  $@';)
 BUILD_PACKAGES = gcc g++ libc6-dev libnghttp2-dev libssl-dev libev-dev liblua5.4-dev libyajl-dev \
                  zlib1g-dev libprotobuf-dev libprotoc-dev
 TEST_PACKAGES  = $(BUILD_PACKAGES) libcmocka-dev curl nghttp2-client openssl python3 python3-h2 \
-                 python3-pytest lua-cjson lua-lpeg nodejs chromium protobuf-compiler python3-protobuf
+                 python3-pytest lua-cjson lua-lpeg chromium protobuf-compiler python3-protobuf \
+                 python3-grpcio $(NODE_PACKAGES)
+# Some have these from elsewhere.
+NODE_PACKAGES  = $(if $(shell command -v node),,nodejs) $(if $(shell command -v npm),,npm)
 FUZZ_PACKAGES  = $(BUILD_PACKAGES) clang libclang-rt-14-dev
 LINT_PACKAGES  = $(BUILD_PACKAGES) clang-format cppcheck lua-check
 
@@ -22,7 +25,9 @@ WARNINGS_CXX  = $(WARNINGS_BOTH) -Wmissing-declarations
 CPPFLAGS += -D_GNU_SOURCE -Iserver -I. -I/usr/include/lua5.4
 LDLIBS   = -lnghttp2 -lssl -lcrypto -lev -llua5.4 -lyajl -lz -lm
 
-SOURCES   = $(wildcard server/*/*.c lua/*.c)
+# Modules in Lua, whose texts are in the program.
+BUNDLED   = $(wildcard lua/moontrail/*.lua lua/moontrail/*/*.lua)
+SOURCES   = $(wildcard server/*/*.c lua/*.c) build/bundled.c
 # The module that scripts load as moontrail.protobuf; the program itself has no C++.
 PROTOBUF  = $(wildcard lua/protobuf*.cc) lua/utf8.c
 UNITS     = $(wildcard tests/unit/*/*.c)
@@ -30,9 +35,10 @@ SESSIONS  = $(wildcard tests/session/*.c)
 SUPPORT   = $(wildcard tests/session/support/*.c)
 C_FILES   = $(wildcard server/*.[ch] server/*/*.[ch] lua/*.[ch] tests/*/*.[ch] tests/*/*/*.[ch] \
               lua/*.cc tests/*/*.cc)
-TYPES     = moontrail.lua moontrail/json.lua moontrail/protobuf.lua moontrail/zlib.lua
-LUA_FILES = $(wildcard lua/moontrail/*.lua) $(TYPES:%=lua/types/%) \
-            $(wildcard tests/protobuf/*.lua tests/bench/*.lua) $(shell find scripts examples -name '*.lua')
+TYPES     = moontrail.lua moontrail/grpc.lua moontrail/json.lua moontrail/protobuf.lua \
+            moontrail/zlib.lua
+LUA_FILES = $(BUNDLED) $(TYPES:%=lua/types/%) $(wildcard tests/protobuf/*.lua tests/bench/*.lua) \
+            $(shell find scripts examples -name '*.lua')
 
 # Two builds: for use, and for the tests, which find what a sanitizer can find.
 RELEASE       = -O2 -g -flto=auto
@@ -82,6 +88,10 @@ build/moontrail: $(call release_objects,$(SOURCES) server/main.c)
 
 build/test/moontrail: $(call test_objects,$(SOURCES) server/main.c)
 	$(call SHOW,LD)$(CC) $(TEST_FLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+build/bundled.c: lua/bundle.sh $(BUNDLED)
+	@mkdir -p $(@D)
+	$(call SHOW,GEN)lua/bundle.sh $(BUNDLED) >$@
 
 build/release/%.o: %.c | build/deps-build
 	@mkdir -p $(@D)
@@ -150,8 +160,15 @@ session: $(SESSION_TESTS) ## test sessions, frame by frame over memory
 	@for t in $^; do $$t || exit 1; done
 
 e2e: all build/test/moontrail build/test/lib/moontrail/protobuf.so build/tests/docs/manual \
-     build/deps-test ## test with real clients over real sockets
+     build/deps-test build/grpcjs/ready ## test with real clients over real sockets
 	/usr/bin/python3 -m pytest -q -p no:cacheprovider tests/e2e
+
+# The second gRPC client of the tests, with the versions that its lock names.
+build/grpcjs/ready: tests/e2e/grpcjs/package.json tests/e2e/grpcjs/package-lock.json | build/deps-test
+	@mkdir -p $(@D)
+	@cp $^ $(@D)
+	$(call SHOW,NPM)cd $(@D) && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >npm.log
+	@touch $@
 
 fuzz: $(FUZZERS) ## fuzz each target for FUZZ_SECONDS (default 60), from its seeds
 	@for t in $^; do mkdir -p build/fuzz/corpus/$${t##*/}; \

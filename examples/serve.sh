@@ -1,10 +1,10 @@
 # Read by each run.sh: serves the handler.lua beside it and sets $url; at the end it stops the
 # server, and shows its log if that was no success. $1 is the port, a free one when it is not given;
-# $MOONTRAIL the program, build/moontrail when it is not set.
+# $MOONTRAIL the program, build/moontrail when it is not set; $scheme https, unless it is set.
 here=$(cd "$(dirname "$0")" && pwd)
 tmp=$(mktemp -d)
 : >"$tmp/log"
-"${MOONTRAIL:-$here/../../build/moontrail}" --listen "https://127.0.0.1:${1:-0}" \
+"${MOONTRAIL:-$here/../../build/moontrail}" --listen "${scheme:-https}://127.0.0.1:${1:-0}" \
     "$here/handler.lua" 2>"$tmp/log" &
 server=$!
 

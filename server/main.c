@@ -21,7 +21,9 @@ static struct vm_options vm_options_of(const struct options *o)
         .load_timeout = o->load_timeout,
         .max_memory = (size_t)o->max_vm_memory << 20,
         .max_generations = (unsigned)o->max_generations,
-        .body_limit = o->body_limit};
+        .body_limit = o->body_limit,
+        .proto_path = o->proto_path.items,
+        .proto_path_count = o->proto_path.count};
 }
 
 static bool open_bridge(
