@@ -49,7 +49,11 @@ static bool run(struct handler *h)
     return false;
 }
 
-static const struct handler_ops ops = {on_start, on_readable, on_writable, on_abort, run, NULL};
+static const struct handler_ops ops = {.start = on_start,
+    .on_readable = on_readable,
+    .on_writable = on_writable,
+    .on_abort = on_abort,
+    .run = run};
 
 static struct wire *open_plugged(int32_t window)
 {

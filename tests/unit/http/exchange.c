@@ -58,7 +58,10 @@ static void on_abort(struct exchange *x, const char *reason)
 }
 
 static const struct exchange_host host = {on_dirty, on_consumed, on_detached};
-static const struct handler_ops ops = {on_start, on_readable, on_writable, on_abort, NULL, NULL};
+static const struct handler_ops ops = {.start = on_start,
+    .on_readable = on_readable,
+    .on_writable = on_writable,
+    .on_abort = on_abort};
 static struct handler handler = {&ops};
 static const struct peer peer = {.remote = "127.0.0.1:1", .protocol = "HTTP/2"};
 
