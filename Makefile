@@ -17,6 +17,11 @@ TEST_PACKAGES  = $(BUILD_PACKAGES) libcmocka-dev curl nghttp2-client openssl pyt
 # Some have these from elsewhere.
 NODE_PACKAGES  = $(if $(shell command -v node),,nodejs) $(if $(shell command -v npm),,npm)
 FUZZ_PACKAGES  = $(BUILD_PACKAGES) clang libclang-rt-14-dev
+# Each peer of the benchmark that cannot be had is left out.
+BENCH_PACKAGES = nginx libnginx-mod-http-lua lua-cjson h2o haproxy lighttpd lighttpd-modules-lua \
+                 lighttpd-mod-openssl nghttp2-server golang-go golang-google-grpc-dev \
+                 golang-goprotobuf-dev libgrpc++-dev protobuf-compiler protobuf-compiler-grpc
+COUNT_PACKAGES = $(BUILD_PACKAGES) nghttp2-client python3 valgrind
 LINT_PACKAGES  = $(BUILD_PACKAGES) clang-format cppcheck lua-check
 
 WARNINGS_BOTH = -Wall -Wextra -Wshadow -Wwrite-strings -Werror
@@ -37,7 +42,8 @@ C_FILES   = $(wildcard server/*.[ch] server/*/*.[ch] lua/*.[ch] tests/*/*.[ch] t
               lua/*.cc tests/*/*.cc)
 TYPES     = moontrail.lua moontrail/grpc.lua moontrail/json.lua moontrail/protobuf.lua \
             moontrail/zlib.lua
-LUA_FILES = $(BUNDLED) $(TYPES:%=lua/types/%) $(wildcard tests/protobuf/*.lua tests/bench/*.lua) \
+LUA_FILES = $(BUNDLED) $(TYPES:%=lua/types/%) $(wildcard tests/protobuf/*.lua tests/bench/*.lua \
+              tests/bench/scripts/*.lua) \
             $(shell find scripts examples -name '*.lua')
 
 # Two builds: for use, and for the tests, which find what a sanitizer can find.
@@ -132,6 +138,36 @@ build/test/module/%.o: %.c | build/deps-build
 build/bench/bare: tests/bench/bare.c | build/deps-build
 	@mkdir -p $(@D)
 	$(call SHOW,CC)$(CC) -std=gnu11 -O2 -g $(WARNINGS) -o $@ $< -lnghttp2 -lssl -lcrypto -lev
+
+# The server with handlers in C in place of Lua: what the layers below it cost.
+build/bench/chandler: $(call release_objects,$(wildcard server/*/*.c) tests/bench/chandler.c)
+	@mkdir -p $(@D)
+	$(call SHOW,LD)$(CC) $(RELEASE_FLAGS) $(LDFLAGS) -o $@ $^ -lnghttp2 -lssl -lcrypto -lev
+
+# The benchmark's peers that are programs of ours.
+PEERS   = $(addprefix build/bench/,httpd-go greeter-go greeter-cc)
+GO      = GO111MODULE=off GOCACHE=$(CURDIR)/build/bench/gocache \
+          GOPATH=$(CURDIR)/build/bench/go:/usr/share/gocode go build -o $@
+GRPC_CC = tests/bench/peers/greeter.cc build/bench/cc/greeter.pb.cc build/bench/cc/greeter.grpc.pb.cc
+
+build/bench/httpd-go: tests/bench/peers/httpd.go
+	$(call SHOW,GO)$(GO) $<
+
+build/bench/greeter-go: tests/bench/peers/greeter.go build/bench/go/src/greeter/greeter.pb.go
+	$(call SHOW,GO)$(GO) $<
+
+build/bench/go/src/greeter/greeter.pb.go: tests/bench/scripts/greeter.proto
+	@mkdir -p $(@D)
+	$(call SHOW,GEN)protoc -I$(<D) --go_out=plugins=grpc,import_path=greeter:$(@D) $<
+
+build/bench/cc/%.pb.cc build/bench/cc/%.grpc.pb.cc: tests/bench/scripts/%.proto
+	@mkdir -p $(@D)
+	$(call SHOW,GEN)protoc -I$(<D) --cpp_out=$(@D) --grpc_out=$(@D) \
+	    --plugin=protoc-gen-grpc=$$(command -v grpc_cpp_plugin) $<
+
+build/bench/greeter-cc: $(GRPC_CC)
+	$(call SHOW,CXX)$(CXX) -std=c++17 -O2 -Ibuild/bench/cc -o $@ $^ -lgrpc++ -lgrpc -lgpr -lprotobuf \
+	    -labsl_synchronization
 
 build/fuzz/%.o: %.c | build/deps-fuzz
 	@mkdir -p $(@D)
