@@ -1,5 +1,7 @@
 return function(ctx)
-    for piece in ctx.read, ctx do
+    local piece = ctx:read()
+    while piece do
         ctx:write(piece)
+        piece = ctx:read()
     end
 end
