@@ -9,7 +9,7 @@ SHOW = $(if $(V),,@echo '  $(1)  $@';)
 
 # What is installed where it is missing; see deps.
 BUILD_PACKAGES = gcc libc6-dev libnghttp2-dev libssl-dev libev-dev liblua5.4-dev libyajl-dev \
-                 zlib1g-dev
+                 zlib1g-dev libc-ares-dev
 TEST_PACKAGES  = $(BUILD_PACKAGES) libcmocka-dev curl nghttp2-client openssl python3 python3-h2 \
                  python3-pytest lua-cjson lua-lpeg
 FUZZ_PACKAGES  = $(BUILD_PACKAGES) clang libclang-rt-14-dev
@@ -17,7 +17,7 @@ LINT_PACKAGES  = $(BUILD_PACKAGES) clang-format cppcheck lua-check
 
 WARNINGS = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings -Werror
 CPPFLAGS += -D_GNU_SOURCE -Iserver -I. -I/usr/include/lua5.4
-LDLIBS   = -lnghttp2 -lssl -lcrypto -lev -llua5.4 -lyajl -lz -lm
+LDLIBS   = -lnghttp2 -lssl -lcrypto -lev -llua5.4 -lyajl -lz -lcares -lm
 
 SOURCES   = $(wildcard server/*/*.c lua/*.c)
 UNITS     = $(wildcard tests/unit/*/*.c)
