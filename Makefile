@@ -86,7 +86,7 @@ build/fuzz/%.o: %.c | build/deps-fuzz
 	@mkdir -p $(@D)
 	$(call SHOW,CC)clang $(CPPFLAGS) $(FUZZ_FLAGS) -MMD -MP -c -o $@ $<
 
-build/fuzz/bin/%: build/fuzz/tests/fuzz/%.o $(patsubst %.c,build/fuzz/%.o,$(SOURCES))
+build/fuzz/bin/%: build/fuzz/tests/fuzz/%.o $(patsubst %.c,build/fuzz/%.o,$(SOURCES) $(wildcard tests/fuzz/support/*.c))
 	@mkdir -p $(@D)
 	$(call SHOW,LD)clang $(FUZZ_FLAGS) -fsanitize=fuzzer -o $@ $^ $(LDLIBS)
 

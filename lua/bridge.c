@@ -58,7 +58,7 @@ static void finish_request(struct task *t, int status)
         failure_handle(t, status);
     else if (complete(c))
         failure_short_body(c);
-    ctx_call_callbacks(t->vm->L, c);
+    ctx_call_callbacks_at_end(c);
     if (c->x)
         exchange_detach(c->x);
     ctx_free(c);
@@ -98,23 +98,21 @@ static void on_start(struct handler *h, struct exchange *x)
     answer_mark(g->vm, x);
 }
 
-/* Empties a slot, and wakes the task that waited in it. */
-static void wake(struct task **slot)
+/* The task in a slot leaves it itself, once it runs. */
+static void wake(struct task *waiter)
 {
-    struct task *t = *slot;
-    *slot = NULL;
-    if (t)
-        task_wake(t);
+    if (waiter)
+        task_wake(waiter);
 }
 
 static void on_readable(struct exchange *x)
 {
-    wake(&((struct ctx *)x->instance)->reader);
+    wake(((const struct ctx *)x->instance)->reader);
 }
 
 static void on_writable(struct exchange *x)
 {
-    wake(&((struct ctx *)x->instance)->writer);
+    wake(((const struct ctx *)x->instance)->writer);
 }
 
 /* A task that has not begun never does. */

@@ -8,10 +8,12 @@
 
 enum { LOAD_INSTRUCTIONS = 100000 }; /* of Lua between two looks at the clock */
 
-static bool is_spent(const struct budget *b)
+bool budget_is_spent(const struct budget *b)
 {
     return b->limit && b->seen == b->resumes && b->ticks >= b->limit;
 }
+
+static const char too_long[] = "ran too long without waiting (--max-cpu)";
 
 static void on_hook(lua_State *L, lua_Debug *unused);
 
@@ -23,23 +25,37 @@ static void arm(lua_State *L)
 /* Where the task cannot be killed from here, what catches the error runs one instruction more. */
 static void arm_all(const struct task *t)
 {
+    arm(t->vm->L);
     arm(t->co);
     for (size_t i = 0; i < t->depth; i++)
         arm(t->chain[i]);
 }
 
-/* A hook may be left over from a resume that ended as it was set: it then does nothing. */
+/* The first __close that runs too long costs itself alone, and not those that follow. */
+static void forgive_once(struct task *t)
+{
+    t->overran = true;
+    t->killed = too_long;
+    t->vm->budget.resumes++;
+}
+
+/* A hook may be left over from a resume that ended as it was set: it then does nothing. Lua turns
+ * hooks off while one runs, and on again when it returns or its error is caught. */
 static void on_hook(lua_State *L, lua_Debug *unused)
 {
     (void)unused;
     struct vm *vm = vm_of(L);
     struct task *t = vm->running;
     lua_sethook(L, NULL, 0, 0);
-    if (!t || !is_spent(&vm->budget))
+    if (!t || !budget_is_spent(&vm->budget))
         return;
-    if (t->state != TASK_RUNNING || !task_can_wait(t))
+    if (t->state == TASK_CLOSING && !t->overran)
+        forgive_once(t);
+    else if (t->state != TASK_RUNNING || t->killed || !task_can_wait(t))
         arm_all(t);
-    task_kill(L, "ran too long without waiting (--max-cpu)");
+    if (L != vm->L)
+        vm_set_mark(L, VM_NO_HOOKS, true);
+    task_kill(L, too_long);
 }
 
 void budget_tick(struct budget *b)
@@ -51,7 +67,7 @@ void budget_tick(struct budget *b)
         return;
     }
     b->ticks++;
-    if (is_spent(b))
+    if (budget_is_spent(b))
         arm(L);
 }
 

@@ -11,6 +11,7 @@
 #define LUA_BUDGET_H
 
 #include <lua.h>
+#include <stdbool.h>
 
 struct vm;
 
@@ -25,6 +26,8 @@ struct budget {
 
 /* One tick. Safe in a signal handler. */
 void budget_tick(struct budget *b);
+/* Whether what runs is to be stopped. */
+bool budget_is_spent(const struct budget *b);
 
 /* While scripts load there are no ticks: a hook looks at the clock now and then, and raises past
  * the time that the vm's options give. */

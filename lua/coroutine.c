@@ -40,12 +40,12 @@ static int drive(lua_State *L, lua_State *co, int args)
     struct vm *vm = vm_of(L);
     struct task *t = vm->running;
     int results;
-    vm_mark_waiting(co, false);
+    vm_set_mark(co, VM_WAITING, false);
     vm->budget.innermost = co;
     int status = lua_resume(co, L, args, &results);
     vm->budget.innermost = L;
     if (status == LUA_YIELD && t && (t->state == TASK_WAITING || t->state == TASK_KILLED)) {
-        vm_mark_waiting(co, true);
+        vm_set_mark(co, VM_WAITING, true);
         return WAITS;
     }
     task_leave(t);
@@ -60,7 +60,7 @@ static int start(lua_State *L, lua_State *co, int args)
 {
     if (!lua_checkstack(co, args))
         return fail(L, "too many arguments to resume");
-    if (vm_is_waiting(co))
+    if (vm_has_mark(co, VM_WAITING))
         return fail(L, "cannot resume non-suspended coroutine");
     if (lua_status(co) == LUA_OK && lua_gettop(co) == 0)
         return fail(L, "cannot resume dead coroutine");
@@ -76,6 +76,8 @@ static int finish_resume(lua_State *L, int outcome)
 {
     if (outcome == WAITS)
         return lua_yieldk(L, 0, 0, k_resume);
+    if (outcome == FAILED)
+        task_go_on_dying(L);
     lua_pushboolean(L, outcome != FAILED);
     int count = outcome == FAILED ? 1 : outcome;
     lua_insert(L, -(count + 1));
@@ -96,14 +98,22 @@ static int l_resume(lua_State *L)
 
 static int k_wrapped(lua_State *L, int status, lua_KContext unused);
 
+static void check_depth(lua_State *L)
+{
+    if (vm_of(L)->closing >= CLOSE_DEPTH)
+        luaL_error(L, "coroutines close each other too deep");
+}
+
 /* An error of a wrapped coroutine closes it, and goes on with the position of the call. */
 static int rethrow(lua_State *L, lua_State *co)
 {
     int status = lua_status(co);
     if (status != LUA_OK && status != LUA_YIELD) {
-        status = lua_resetthread(co);
+        check_depth(L);
+        status = task_close_coroutine(co);
         lua_xmove(co, L, 1);
     }
+    task_go_on_dying(L);
     if (status != LUA_ERRMEM && lua_type(L, -1) == LUA_TSTRING) {
         luaL_where(L, 1);
         lua_insert(L, -2);
@@ -149,12 +159,21 @@ static bool is_task(lua_State *L)
     return t && t->co == L;
 }
 
+/* A coroutine that is closed within an xpcall is resumed for the last time. */
+static int k_yield(lua_State *L, int status, lua_KContext unused)
+{
+    (void)status, (void)unused;
+    if (vm_has_mark(L, VM_CLOSED))
+        return luaL_error(L, "coroutine closed");
+    return lua_gettop(L);
+}
+
 static int l_yield(lua_State *L)
 {
     if (is_task(L))
         return luaL_error(L, "attempt to yield from outside a coroutine: a handler waits by "
                              "calling a function that waits");
-    return lua_yield(L, lua_gettop(L));
+    return lua_yieldk(L, lua_gettop(L), 0, k_yield);
 }
 
 static int l_isyieldable(lua_State *L)
@@ -169,7 +188,7 @@ static const char *status_of(lua_State *L, lua_State *co)
     lua_Debug frame;
     if (L == co)
         return "running";
-    if (vm_is_waiting(co))
+    if (vm_has_mark(co, VM_WAITING))
         return "normal";
     switch (lua_status(co)) {
     case LUA_YIELD:
@@ -189,18 +208,31 @@ static int l_status(lua_State *L)
     return 1;
 }
 
+/* Lua would go on looking for the message handler where it stood. */
+static void leave_handlers(lua_State *L, lua_State *co)
+{
+    int results;
+    struct vm *vm = vm_of(L);
+    if (!vm_has_mark(co, VM_HANDLER))
+        return;
+    vm_set_mark(co, VM_CLOSED, true);
+    vm->closing++;
+    vm->budget.innermost = co;
+    lua_resume(co, L, 0, &results);
+    vm->budget.innermost = L;
+    vm->closing--;
+}
+
 static int l_close(lua_State *L)
 {
     lua_State *co = check_coroutine(L);
-    struct vm *vm = vm_of(L);
     const char *status = status_of(L, co);
     if (status[0] == 'r' || status[0] == 'n')
         return luaL_error(L, "cannot close a %s coroutine", status);
-    if (vm->closing == CLOSE_DEPTH)
-        return luaL_error(L, "coroutines close each other too deep");
-    vm->closing++;
-    int failed = lua_resetthread(co);
-    vm->closing--;
+    check_depth(L);
+    leave_handlers(L, co);
+    int failed = task_close_coroutine(co);
+    task_go_on_dying(L);
     lua_pushboolean(L, !failed);
     if (!failed)
         return 1;

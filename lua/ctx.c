@@ -6,6 +6,7 @@
 #include "core/mem.h"
 #include "http/exchange.h"
 #include "lua/ctx_functions.h"
+#include "lua/fault.h"
 #include "lua/task.h"
 #include "lua/vm.h"
 
@@ -14,6 +15,8 @@
 
 /* A task that goes on and on after its request was aborted is ended. */
 enum { ABORT_ERRORS = 100, ABORT_SECONDS = 5 };
+
+#define ABORT_ERROR "request aborted: "
 
 /* Addresses that serve as keys: in ctx tables, for the handle and for a field that is nil; in the
  * registry, for the metatable. */
@@ -36,7 +39,7 @@ enum rc ctx_new(struct vm *vm, struct exchange *x, struct ctx **out)
     c->table = NULL;
     c->reader = c->writer = NULL;
     c->callbacks = LUA_NOREF;
-    c->aborted = c->over_limit = false;
+    c->aborted = c->over_limit = c->expired = false;
     c->abort_errors = 0;
     c->deadline = 0;
     c->conn = x->peer->conn;
@@ -77,9 +80,12 @@ void ctx_abort(struct ctx *c, const char *reason)
 
 /* Deadlines. */
 
+/* The wait raises even if the deadline is moved before its task runs. */
 static void on_deadline(struct timer *t)
 {
-    task_interrupt(container_of(t, struct ctx, alarm)->task);
+    struct ctx *c = container_of(t, struct ctx, alarm);
+    c->expired = c->task->state == TASK_WAITING;
+    task_interrupt(c->task);
 }
 
 void ctx_set_deadline(struct ctx *c, double seconds)
@@ -98,7 +104,9 @@ void ctx_check_task(lua_State *L, struct task *t)
 {
     struct ctx *c = t->ctx;
     ctx_check(L, c);
-    if (c->deadline > 0 && clock_monotonic() >= c->deadline)
+    bool expired = c->expired;
+    c->expired = false;
+    if (expired || (c->deadline > 0 && clock_monotonic() >= c->deadline))
         luaL_error(L, "deadline exceeded");
 }
 
@@ -106,19 +114,29 @@ void ctx_check_task(lua_State *L, struct task *t)
 
 void ctx_push_abort_error(lua_State *L, const struct ctx *c)
 {
-    lua_pushfstring(L, "request aborted: %s", c->reason);
+    lua_pushfstring(L, ABORT_ERROR "%s", c->reason);
 }
 
-static void log_callback_error(lua_State *L, const struct ctx *c)
+bool ctx_is_abort_error(const struct task *t, const char *text)
 {
-    const char *error = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : luaL_typename(L, -1);
+    return t->met_abort && strstr(text, ABORT_ERROR);
+}
+
+/* Called with the request and the error of one of its callbacks. */
+static int l_log_callback(lua_State *L)
+{
+    size_t len;
+    const struct ctx *c = lua_touserdata(L, 1);
+    fault_push_text(L, 2);
+    const char *text = lua_tolstring(L, -1, &len);
     log_event(LOG_ERROR, "on_abort failed", log_int("conn", (int64_t)c->conn),
-        log_int("stream", c->stream), log_str("error", error));
+        log_int("stream", c->stream), log_bytes("error", text, len));
+    return 0;
 }
 
 void ctx_call_callbacks(lua_State *L, struct ctx *c)
 {
-    if (!c->aborted || c->callbacks == LUA_NOREF || !lua_checkstack(L, 4))
+    if (!c->aborted || c->callbacks == LUA_NOREF || !lua_checkstack(L, 8))
         return;
     int callbacks = c->callbacks;
     c->callbacks = LUA_NOREF;
@@ -129,11 +147,23 @@ void ctx_call_callbacks(lua_State *L, struct ctx *c)
         lua_rawgeti(L, -1, i);
         lua_pushstring(L, c->reason);
         if (lua_pcall(L, 1, 0, 0)) {
-            log_callback_error(L, c);
+            fault_report(L, l_log_callback, c, "on_abort failed");
             lua_pop(L, 1);
         }
     }
     lua_pop(L, 1);
+}
+
+static int l_call_callbacks(lua_State *L)
+{
+    ctx_call_callbacks(L, lua_touserdata(L, 1));
+    return 0;
+}
+
+void ctx_call_callbacks_at_end(struct ctx *c)
+{
+    if (c->callbacks != LUA_NOREF && !vm_call(c->vm, l_call_callbacks, c, 0))
+        lua_pop(c->vm->L, 1);
 }
 
 void ctx_check(lua_State *L, struct ctx *c)
@@ -141,8 +171,12 @@ void ctx_check(lua_State *L, struct ctx *c)
     if (!c->aborted)
         return;
     ctx_call_callbacks(L, c);
-    if (++c->abort_errors > ABORT_ERRORS || clock_monotonic() - c->aborted_at > ABORT_SECONDS)
+    struct task *t = vm_of(L)->running; /* NULL in a finalizer between tasks */
+    bool too_many = ++c->abort_errors > ABORT_ERRORS;
+    if (t && (too_many || clock_monotonic() - c->aborted_at > ABORT_SECONDS))
         task_kill(L, "went on after its request was aborted");
+    if (t)
+        t->met_abort = true;
     ctx_push_abort_error(L, c);
     lua_error(L);
 }
@@ -172,6 +206,14 @@ static struct ctx *of_table(lua_State *L, int index)
     return c;
 }
 
+/* The request that the running task serves or was started for. */
+static struct ctx *of_task(lua_State *L, const struct task *t)
+{
+    if (!t || (!t->ctx && !t->request))
+        luaL_error(L, "no request here: call it as ctx:name(...)");
+    return t->ctx ? t->ctx : handles_get(&vm_of(L)->requests, t->request);
+}
+
 struct ctx *ctx_arg(lua_State *L)
 {
     struct task *t = vm_of(L)->running;
@@ -183,12 +225,20 @@ struct ctx *ctx_arg(lua_State *L)
     if (is_ctx(L, 1)) {
         c = of_table(L, 1);
         lua_remove(L, 1);
-    } else if (!c) {
-        luaL_error(L, "no request here: call it as ctx:name(...)");
+    } else {
+        c = of_task(L, t);
     }
     if (!c)
         raise_ended(L);
     return c;
+}
+
+int64_t ctx_running(const struct vm *vm)
+{
+    const struct task *t = vm->running;
+    if (!t)
+        return 0;
+    return t->ctx ? t->ctx->handle : t->request;
 }
 
 struct ctx *ctx_live(lua_State *L)
@@ -198,10 +248,22 @@ struct ctx *ctx_live(lua_State *L)
     return c;
 }
 
+/* The running task, whose wait is over, gives up its slot. */
+static void leave_slots(struct ctx *c, const struct task *t)
+{
+    if (c->reader == t)
+        c->reader = NULL;
+    if (c->writer == t)
+        c->writer = NULL;
+}
+
 struct ctx *ctx_resumed(lua_State *L, lua_KContext handle)
 {
+    struct vm *vm = vm_of(L);
+    struct ctx *c = handles_get(&vm->requests, handle);
+    if (c)
+        leave_slots(c, vm->running);
     task_resumed(L);
-    struct ctx *c = handles_get(&vm_of(L)->requests, handle);
     if (c)
         ctx_check(L, c);
     else

@@ -30,17 +30,19 @@ struct ctx {
     struct task *task;  /* the handler's */
     struct exchange *x; /* NULL once aborted */
     int64_t handle;
-    const void *table;   /* the address of its Lua table, which the handler's frame keeps alive */
-    int handler;         /* the registry's reference to the function to call */
-    struct match match;  /* the path's parameters; in the exchange's arena */
-    struct task *reader; /* waits for the request's body */
-    struct task *writer; /* waits for the response to go out */
-    int callbacks;       /* the registry's reference to the table of on_abort functions */
+    const void *table;  /* the address of its Lua table, which the handler's frame keeps alive */
+    int handler;        /* the registry's reference to the function to call */
+    struct match match; /* the path's parameters; in the exchange's arena */
+    /* Who waits for the request's body, and for the response to go out: held until it runs again,
+     * lest another task step in between its being woken or interrupted and that. */
+    struct task *reader, *writer;
+    int callbacks; /* the registry's reference to the table of on_abort functions */
     bool aborted;
     double aborted_at;  /* on clock_monotonic */
     int abort_errors;   /* raised since */
     double deadline;    /* on clock_monotonic; 0 is none */
     struct timer alarm; /* runs towards the deadline */
+    bool expired;       /* the deadline ended a wait whose task has not run since */
     bool over_limit;    /* the request's body passed its limit, and was answered */
     char reason[CODE_NAME_SIZE];
     uint64_t conn; /* numbers for the log */
@@ -61,8 +63,11 @@ void ctx_free(struct ctx *c);
 void ctx_push(lua_State *L, struct ctx *c);
 /* Detaches c from its exchange, which may be freed then, and wakes what waits. */
 void ctx_abort(struct ctx *c, const char *reason);
-/* Calls and drops the on_abort functions, if c is aborted. Their errors are logged. [-0, +0] */
+/* Calls and drops the on_abort functions, if c is aborted. Their errors are logged. [-0, +0, may
+ * longjmp] */
 void ctx_call_callbacks(lua_State *L, struct ctx *c);
+/* The same outside of Lua. */
+void ctx_call_callbacks_at_end(struct ctx *c);
 
 /* For the files that implement ctx functions. */
 
@@ -71,7 +76,8 @@ void ctx_call_callbacks(lua_State *L, struct ctx *c);
 struct ctx *ctx_arg(lua_State *L);
 /* As ctx_arg; raises if it is aborted as well. */
 struct ctx *ctx_live(lua_State *L);
-/* The request that a wait resumed for, by the handle that the wait kept; raises as ctx_live. */
+/* The request that a wait resumed for, by the handle that the wait kept; its slot is free again.
+ * Raises as ctx_live. */
 struct ctx *ctx_resumed(lua_State *L, lua_KContext handle);
 /* Raises the abort error if c is aborted, having called the on_abort functions. A task that
  * swallows too many of them is killed. */
@@ -80,7 +86,11 @@ void ctx_check(lua_State *L, struct ctx *c);
 void ctx_check_task(lua_State *L, struct task *t);
 /* Sets the deadline to so many seconds from now; a negative number removes it. */
 void ctx_set_deadline(struct ctx *c, double seconds);
+/* The handle of the request that the running task serves or was started for; 0 is none. */
+int64_t ctx_running(const struct vm *vm);
 /* The text of the abort error. [-0, +1, may longjmp] */
 void ctx_push_abort_error(lua_State *L, const struct ctx *c);
+/* Whether an error of a task that a script started is an abort error, of whichever request. */
+bool ctx_is_abort_error(const struct task *t, const char *text);
 
 #endif

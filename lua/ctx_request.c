@@ -126,8 +126,7 @@ const struct ctx_field ctx_fields[] = {
 
 static void cancel_read(struct task *t)
 {
-    struct ctx *c = t->data;
-    c->reader = NULL;
+    const struct ctx *c = t->data;
     if (c->x)
         c->x->wants_body = false;
 }
@@ -143,7 +142,7 @@ int ctx_wait_body(lua_State *L, struct ctx *c, lua_KFunction k)
     struct task *t = task_waiter(L);
     claim_reader(L, c);
     c->reader = t;
-    c->x->wants_body = true;
+    exchange_want_body(c->x);
     return task_wait(L, t, cancel_read, c, (lua_KContext)c->handle, k);
 }
 
@@ -186,6 +185,7 @@ static int l_read(lua_State *L)
     struct ctx *c = ctx_live(L);
     lua_Integer max = ctx_opt_integer(L, 1, LUA_MAXINTEGER);
     ctx_check_that(L, max > 0, 1, "not above 0");
+    claim_reader(L, c);
     lua_settop(L, 0);
     lua_pushinteger(L, max);
     return read_on(L, c);

@@ -132,8 +132,7 @@ static int l_redirect(lua_State *L)
 
 static void cancel_write(struct task *t)
 {
-    struct ctx *c = t->data;
-    c->writer = NULL;
+    const struct ctx *c = t->data;
     if (c->x)
         c->x->want = WANT_NOTHING;
 }
@@ -304,8 +303,7 @@ static int l_finish(lua_State *L)
 {
     struct ctx *c = ctx_live(L);
     task_waiter(L);
-    if (lua_isnoneornil(L, 1))
-        lua_settop(L, 0);
+    lua_settop(L, lua_isnoneornil(L, 1) ? 0 : 1);
     if (!start_write(L, c, 1))
         return wait_writable(L, c, WANT_ROOM, k_finish);
     return end_response(L, c);
@@ -323,20 +321,24 @@ static void set_type(lua_State *L, struct ctx *c, struct str type)
     check_header(L, rc, STR("content-type"), type);
 }
 
-static int l_text(lua_State *L)
+/* One string is written, whatever follows it: gsub, for one, returns a count as well. */
+static int write_typed(lua_State *L, struct str type)
 {
     struct ctx *c = ctx_live(L);
     ctx_check_str(L, 1);
-    set_type(L, c, STR("text/plain; charset=utf-8"));
+    lua_settop(L, 1);
+    set_type(L, c, type);
     return write_all(L, c, 1);
+}
+
+static int l_text(lua_State *L)
+{
+    return write_typed(L, STR("text/plain; charset=utf-8"));
 }
 
 static int l_html(lua_State *L)
 {
-    struct ctx *c = ctx_live(L);
-    ctx_check_str(L, 1);
-    set_type(L, c, STR("text/html; charset=utf-8"));
-    return write_all(L, c, 1);
+    return write_typed(L, STR("text/html; charset=utf-8"));
 }
 
 static int l_json(lua_State *L)

@@ -8,14 +8,14 @@
 static int l_protocol(lua_State *L)
 {
     struct ctx *c = ctx_live(L);
-    lua_pushstring(L, c->x->peer->protocol);
+    lua_pushstring(L, c->x->request.protocol);
     return 1;
 }
 
 static int l_supports_trailers(lua_State *L)
 {
-    ctx_live(L);
-    lua_pushboolean(L, 1);
+    const struct ctx *c = ctx_live(L);
+    lua_pushboolean(L, response_supports_trailers(&c->x->response));
     return 1;
 }
 
@@ -47,6 +47,8 @@ static int l_append_trailer(lua_State *L)
     enum rc rc = response_append_trailer(&c->x->response, name, value);
     if (!rc)
         return 0;
+    if (rc == RC_STATE && c->x->response.state < RESPONSE_FINISHED)
+        return luaL_error(L, "trailer \"%s\" cannot be sent: see ctx:supports_trailers()", name.p);
     const char *problem = field_trailer_problem(name);
     return refuse(L, rc, problem ? problem : field_value_problem(value), "the response has ended");
 }

@@ -4,11 +4,11 @@
 #include "http/exchange.h"
 #include "lua/answer.h"
 #include "lua/ctx.h"
+#include "lua/fault.h"
 #include "lua/task.h"
 #include "lua/vm.h"
 
 #include <lauxlib.h>
-#include <string.h>
 
 /* What l_describe leaves on the main state's stack, from the bottom. */
 enum { MESSAGE = 1, TRACEBACK, PAGE, IS_ABORT, RESULTS = IS_ABORT };
@@ -25,21 +25,8 @@ static void push_error(lua_State *L, const struct error *e)
     else if (e->status == LUA_YIELD)
         lua_pushliteral(L, "a C function yielded out of the handler");
     else
-        lua_xmove(e->task->co, L, 1);
-    luaL_tolstring(L, -1, NULL);
-}
-
-/* Whether the message is the abort error, behind positions that it may have got on its way. */
-static bool is_abort(lua_State *L, int message, const struct ctx *c)
-{
-    size_t len, abort_len;
-    if (!c->aborted)
-        return false;
-    ctx_push_abort_error(L, c);
-    const char *text = lua_tolstring(L, message, &len), *abort = lua_tolstring(L, -1, &abort_len);
-    bool is = len >= abort_len && strcmp(text + len - abort_len, abort) == 0;
-    lua_pop(L, 1);
-    return is;
+        task_push_error(L, e->task);
+    fault_push_text(L, -1);
 }
 
 /* Describes the failure in four values: see above. */
@@ -54,7 +41,7 @@ static int l_describe(lua_State *L)
         lua_pushfstring(L, "%s\n\n%s\n", lua_tostring(L, message), lua_tostring(L, -1));
     else
         lua_pushliteral(L, "Internal Server Error\n");
-    lua_pushboolean(L, is_abort(L, message, c));
+    lua_pushboolean(L, ctx_is_abort_error(e->task, lua_tostring(L, message)));
     return RESULTS;
 }
 
@@ -84,6 +71,24 @@ static void answer(struct ctx *c, struct str page)
         answer_failure(c->vm, c->x, page);
 }
 
+/* Called with the task and the error that closing it has raised. */
+static int l_log_close(lua_State *L)
+{
+    const struct task *t = lua_touserdata(L, 1);
+    const struct ctx *c = t->ctx;
+    fault_push_text(L, 2);
+    struct str text = str_at(L, -1);
+    log_event(ctx_is_abort_error(t, text.p) ? LOG_DEBUG : LOG_ERROR, "close failed",
+        log_int("conn", (int64_t)c->conn), log_int("stream", c->stream),
+        log_bytes("error", text.p, text.n));
+    return 0;
+}
+
+static void on_close_error(lua_State *L, struct task *t)
+{
+    fault_report(L, l_log_close, t, "close failed");
+}
+
 void failure_handle(struct task *t, int status)
 {
     lua_State *L = t->vm->L;
@@ -98,7 +103,7 @@ void failure_handle(struct task *t, int status)
         log_event(LOG_ERROR, "handler failed", log_int("conn", (int64_t)c->conn),
             log_int("stream", c->stream), log_str("error", "one that cannot be described"));
     }
-    task_close(t);
+    task_close(t, on_close_error);
     answer(c, page);
     lua_settop(L, 0);
 }

@@ -93,7 +93,7 @@ void generation_abort(struct generation *g)
     size_t at = 0;
     for (struct ctx *c; (c = handles_next(&g->vm->requests, &at));)
         if (c->x)
-            exchange_give_up(c->x, "reload", 503);
+            exchange_refuse(c->x, "reload", 503);
 }
 
 bool generation_wind_up(struct generation *g)

@@ -3,6 +3,8 @@
 #include "core/log.h"
 #include "lua/coroutine.h"
 #include "lua/files.h"
+#include "lua/protected.h"
+#include "lua/warning.h"
 
 #include <lauxlib.h>
 
@@ -70,6 +72,8 @@ void lib_open(lua_State *L, const char *folder)
     set_function(L, "debug", "getregistry", NULL);
     coroutine_open(L);
     files_open(L);
+    protected_open(L);
+    warning_open(L);
     if (folder)
         set_path(L, folder);
 }

@@ -81,11 +81,12 @@ static int write_log(lua_State *L, enum log_level level)
     struct log_field fields[LOG_FIELDS_MAX];
     size_t count = 0;
     const char *event = luaL_checkstring(L, 1);
+    lua_settop(L, 2);
+    if (!lua_isnil(L, 2))
+        luaL_checktype(L, 2, LUA_TTABLE);
     if (!log_enabled(level))
         return 0;
-    lua_settop(L, 2);
     if (!lua_isnil(L, 2)) {
-        luaL_checktype(L, 2, LUA_TTABLE);
         luaL_checkstack(L, 2 * LOG_FIELDS_MAX + 4, "too many log fields");
         lua_pushnil(L);
         while (count < LOG_FIELDS_MAX && lua_next(L, 2)) {

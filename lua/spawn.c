@@ -2,6 +2,8 @@
 
 #include "core/log.h"
 #include "core/mem.h"
+#include "lua/ctx.h"
+#include "lua/fault.h"
 #include "lua/task.h"
 #include "lua/vm.h"
 
@@ -102,6 +104,22 @@ struct failure {
     bool silent;
 };
 
+/* Logs the error on top of the stack; an abort error is no fault. */
+static void log_failure(lua_State *L, struct task *t)
+{
+    size_t error_len, traceback_len;
+    fault_push_text(L, -1);
+    const char *error = lua_tolstring(L, -1, &error_len);
+    if (ctx_is_abort_error(t, error)) {
+        log_event(LOG_DEBUG, "task stopped", log_bytes("error", error, error_len));
+        return;
+    }
+    luaL_traceback(L, task_innermost(t), NULL, 0);
+    const char *traceback = lua_tolstring(L, -1, &traceback_len);
+    log_event(LOG_ERROR, "task failed", log_bytes("error", error, error_len),
+        log_bytes("traceback", traceback, traceback_len));
+}
+
 /* Keeps the error as the task's value, and logs it where nobody waits to hear of it. */
 static int l_fail(lua_State *L)
 {
@@ -110,18 +128,31 @@ static int l_fail(lua_State *L)
     if (t->state == TASK_KILLED)
         lua_pushstring(L, t->killed);
     else
-        lua_xmove(t->co, L, 1);
+        task_push_error(L, t);
     lua_rawgeti(L, LUA_REGISTRYINDEX, f->spawn->self);
     lua_pushvalue(L, -2);
     keep_values(L, lua_absindex(L, -2), f->spawn, 1);
     lua_pop(L, 1);
     if (f->silent)
         return 0;
-    const char *error = luaL_tolstring(L, -1, NULL);
-    luaL_traceback(L, task_innermost(t), NULL, 0);
-    log_event(LOG_ERROR, "task failed", log_str("error", error),
-        log_str("traceback", lua_tostring(L, -1)));
+    log_failure(L, t);
     return 0;
+}
+
+/* Called with the task and the error that closing it has raised. */
+static int l_log_close(lua_State *L)
+{
+    size_t len;
+    const struct spawn *s = ((const struct task *)lua_touserdata(L, 1))->owner;
+    fault_push_text(L, 2);
+    const char *text = lua_tolstring(L, -1, &len);
+    log_event(s->cancelled ? LOG_DEBUG : LOG_ERROR, "close failed", log_bytes("error", text, len));
+    return 0;
+}
+
+static void on_close_error(lua_State *L, struct task *t)
+{
+    fault_report(L, l_log_close, t, "close failed");
 }
 
 static void wake_joiners(struct spawn *s)
@@ -143,7 +174,8 @@ static void on_done(struct task *t, int status)
         log_event(LOG_ERROR, "task failed", log_str("error", "one that cannot be described"));
     lua_settop(t->vm->L, 0);
     if (s->failed)
-        task_close(t);
+        task_close(t, on_close_error);
+    lua_settop(t->vm->L, 0);
     s->task = NULL;
     wake_joiners(s);
     luaL_unref(t->vm->L, LUA_REGISTRYINDEX, s->self);
@@ -189,6 +221,7 @@ static struct spawn *start(lua_State *L, int first)
         luaL_unref(L, LUA_REGISTRYINDEX, s->self);
         luaL_error(L, "%s", rc_text(RC_NOMEM));
     }
+    s->task->request = ctx_running(vm_of(L));
     return s;
 }
 
@@ -320,6 +353,8 @@ static int l_all(lua_State *L)
     int count = lua_gettop(L);
     for (int i = 1; i <= count; i++)
         luaL_checktype(L, i, LUA_TFUNCTION);
+    if (count)
+        task_waiter(L);
     for (int i = 1; i <= count; i++) {
         lua_pushvalue(L, i);
         start(L, count + 1);

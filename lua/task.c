@@ -74,7 +74,10 @@ enum rc task_new(struct vm *vm, const struct task_kind *kind, void *owner, struc
     t->done = kind->done;
     t->owner = owner;
     t->ctx = NULL;
+    t->request = 0;
+    t->met_abort = false;
     t->killed = NULL;
+    t->overran = false;
     list_append(&vm->tasks, &t->link);
     list_append(&vm->ready, &t->queue);
     live.tasks++;
@@ -89,7 +92,9 @@ static void retire(struct task *t)
     list_remove(&t->queue);
     list_remove(&t->link);
     lua_settop(t->co, 0);
-    if (t->vm->spare_count >= SPARE_MAX) {
+    /* A coroutine that has yielded out of an xpcall, or may have lost its hooks, isn't used again.
+     */
+    if (t->vm->spare_count >= SPARE_MAX || vm_has_mark(t->co, VM_HANDLER | VM_NO_HOOKS)) {
         free_task(t);
         return;
     }
@@ -102,23 +107,56 @@ void task_drop(struct task *t)
     retire(t);
 }
 
-static void close_coroutine(lua_State *co)
+/* In the chain meanwhile, where there is memory for it, so that a spent budget reaches it. */
+int task_close_coroutine(lua_State *co)
 {
-    struct budget *b = &vm_of(co)->budget;
-    lua_State *outer = b->innermost;
-    vm_mark_waiting(co, false);
-    b->innermost = co;
-    lua_resetthread(co);
-    b->innermost = outer;
+    struct vm *vm = vm_of(co);
+    lua_State *outer = vm->budget.innermost;
+    bool entered = task_enter(vm->running, co) == RC_OK;
+    vm->closing++;
+    vm->budget.innermost = co;
+    vm_set_mark(co, VM_WAITING, false);
+    int status = lua_resetthread(co);
+    vm->budget.innermost = outer;
+    vm->closing--;
+    if (entered)
+        task_leave(vm->running);
+    return status;
 }
 
-void task_close(struct task *t)
+/* Closes a coroutine that has the value on top of the main state as its error, nil where it has
+ * none. [main: -0, +0] */
+static void close_after(
+    struct task *t, lua_State *co, void (*on_error)(lua_State *L, struct task *t))
 {
+    lua_State *L = t->vm->L;
+    if (!task_close_coroutine(co))
+        return;
+    lua_xmove(co, L, 1);
+    if (!lua_rawequal(L, -1, -2))
+        on_error(L, t);
+    lua_pop(L, 1);
+}
+
+void task_close(struct task *t, void (*on_error)(lua_State *L, struct task *t))
+{
+    lua_State *L = t->vm->L;
+    int status = lua_status(t->co);
     t->state = TASK_CLOSING;
     t->vm->budget.resumes++;
+    lua_pushnil(L);
     while (t->depth)
-        close_coroutine(t->chain[--t->depth]);
-    close_coroutine(t->co);
+        close_after(t, t->chain[--t->depth], on_error);
+    if (status != LUA_OK && status != LUA_YIELD)
+        task_push_error(L, t);
+    close_after(t, t->co, on_error);
+}
+
+void task_push_error(lua_State *L, struct task *t)
+{
+    lua_xmove(t->co, L, 1);
+    lua_pushvalue(L, -1);
+    lua_xmove(L, t->co, 1);
 }
 
 enum rc task_enter(struct task *t, lua_State *co)
@@ -155,7 +193,7 @@ void task_run(struct task *t)
         t->entry = NULL;
         args = 1;
     }
-    vm_mark_waiting(t->co, false);
+    vm_set_mark(t->co, VM_WAITING, false);
     vm->budget.resumes++;
     vm->budget.innermost = t->co;
     int status = lua_resume(t->co, vm->L, args, &results);
@@ -173,6 +211,8 @@ void task_run(struct task *t)
 /* A wait passes through every coroutine of the chain: each must be able to yield. */
 bool task_can_wait(const struct task *t)
 {
+    if (t->vm->closing)
+        return false;
     for (size_t i = 0; i < t->depth; i++)
         if (!lua_isyieldable(t->chain[i]))
             return false;
@@ -186,6 +226,8 @@ struct task *task_waiter(lua_State *L)
         luaL_error(L, "cannot wait while a script loads");
     if (t->state != TASK_RUNNING)
         luaL_error(L, "cannot wait while the request is being closed");
+    if (t->vm->closing)
+        luaL_error(L, "cannot wait while a coroutine is being closed");
     if (L != task_innermost(t))
         luaL_error(L, "cannot wait inside a coroutine that a C function runs");
     if (!task_can_wait(t))
@@ -201,14 +243,34 @@ void task_resumed(lua_State *L)
     t->check(L, t);
 }
 
+/* To yield out of an xpcall for good would leave Lua with a message handler that is no more. */
+static bool has_handler(const struct task *t)
+{
+    for (size_t i = 0; i < t->depth; i++)
+        if (vm_has_mark(t->chain[i], VM_HANDLER))
+            return true;
+    return vm_has_mark(t->co, VM_HANDLER);
+}
+
 int task_kill(lua_State *L, const char *why)
 {
     struct task *t = vm_of(L)->running;
-    if (t->state != TASK_RUNNING || !task_can_wait(t))
+    if (t->state != TASK_RUNNING)
+        return luaL_error(L, "%s", why);
+    if (!t->killed)
+        t->vm->budget.resumes++; /* what is to be closed on the way has a budget of its own */
+    t->killed = why;
+    if (!task_can_wait(t) || L != task_innermost(t) || has_handler(t))
         return luaL_error(L, "%s", why);
     t->state = TASK_KILLED;
-    t->killed = why;
     return lua_yield(L, 0);
+}
+
+void task_go_on_dying(lua_State *L)
+{
+    struct task *t = vm_of(L)->running;
+    if (t && t->killed && t->state == TASK_RUNNING)
+        task_kill(L, t->killed);
 }
 
 int task_wait(lua_State *L, struct task *t, void (*cancel)(struct task *t), void *data,
@@ -218,7 +280,7 @@ int task_wait(lua_State *L, struct task *t, void (*cancel)(struct task *t), void
     t->cancel = cancel;
     t->data = data;
     live.waits++;
-    vm_mark_waiting(t->co, true);
+    vm_set_mark(t->co, VM_WAITING, true);
     return lua_yieldk(L, 0, context, k);
 }
 

@@ -36,8 +36,11 @@ struct task {
     void *data;                     /* for cancel */
     lua_CFunction entry;            /* NULL once it has begun */
     struct ctx *ctx;                /* the request that it serves; borrowed, may be NULL */
+    int64_t request;                /* the handle of the one that it was started for; 0 is none */
+    bool met_abort;                 /* an abort error was raised in it */
     void *owner;                    /* for done and check */
-    const char *killed;             /* why, in TASK_KILLED; static */
+    const char *killed;             /* why it is to end, whatever catches errors; static */
+    bool overran;                   /* what closes it has passed the CPU budget once */
     /* Raises where the task is not to wait, or to go on after a wait: its request is aborted, say.
      */
     void (*check)(lua_State *L, struct task *t);
@@ -94,10 +97,22 @@ int task_wait(lua_State *L, struct task *t, void (*cancel)(struct task *t), void
 /* To be called first in the continuation of a wait: raises as the task's check. */
 void task_resumed(lua_State *L);
 /* Ends the running task in a way that no pcall catches, where nothing between keeps it from
- * yielding; raises the same otherwise. why is static. May be called in a hook, and must then be the
- * last call. */
+ * yielding; raises otherwise, and what catches that calls task_go_on_dying. why is static. May be
+ * called in a hook, and must then be the last call. */
 int task_kill(lua_State *L, const char *why);
-/* Runs the pending to-be-closed variables of a task that has failed; they cannot wait. */
-void task_close(struct task *t);
+/* To be called by what has caught an error: goes on with the end of a task that is being killed.
+ * [-0, +0, may longjmp] */
+void task_go_on_dying(lua_State *L);
+/*
+ * Runs the pending to-be-closed variables of a task that has failed; they cannot wait. on_error is
+ * called with an error that they have raised after the task's own on top of the main state.
+ * [main: -0, +1..2]
+ */
+void task_close(struct task *t, void (*on_error)(lua_State *L, struct task *t));
+/* Closes a coroutine: lua_resetthread under the task's budget. Gives its status; an error is on top
+ * of it. */
+int task_close_coroutine(lua_State *co);
+/* Pushes the error of a task that has raised. [-0, +1] */
+void task_push_error(lua_State *L, struct task *t);
 
 #endif

@@ -53,9 +53,15 @@ void vm_free(struct vm *vm);
 
 /*
  * Each Lua state, the main one and every coroutine, has a word of its own: the address of its vm,
- * whose lowest bit says whether the coroutine is in a wait of its task's.
+ * whose lowest bits are marks.
  */
-enum { VM_WAITING = 1 };
+enum vm_mark {
+    VM_WAITING = 1,  /* the coroutine is in a wait of its task's */
+    VM_HANDLER = 2,  /* it is in an xpcall: Lua knows a message handler by its place on the stack */
+    VM_CLOSED = 4,   /* it is resumed to leave its xpcalls, and then closed */
+    VM_NO_HOOKS = 8, /* a hook has raised in it: hooks are off until a pcall catches that */
+    VM_MARKS = 15
+};
 
 static inline uintptr_t *vm_word(lua_State *L)
 {
@@ -65,17 +71,17 @@ static inline uintptr_t *vm_word(lua_State *L)
 /* The vm that a Lua state, or a coroutine in it, belongs to. */
 static inline struct vm *vm_of(lua_State *L)
 {
-    return (struct vm *)(*vm_word(L) & ~(uintptr_t)VM_WAITING);
+    return (struct vm *)(*vm_word(L) & ~(uintptr_t)VM_MARKS);
 }
 
-static inline bool vm_is_waiting(lua_State *co)
+static inline bool vm_has_mark(lua_State *co, unsigned mark)
 {
-    return *vm_word(co) & VM_WAITING;
+    return *vm_word(co) & mark;
 }
 
-static inline void vm_mark_waiting(lua_State *co, bool waiting)
+static inline void vm_set_mark(lua_State *co, enum vm_mark mark, bool on)
 {
-    *vm_word(co) = (uintptr_t)vm_of(co) | (waiting ? VM_WAITING : 0);
+    *vm_word(co) = (*vm_word(co) & ~(uintptr_t)mark) | (on ? mark : 0);
 }
 
 /* Resumes each task that was ready when the call began. Returns whether more are ready now. */

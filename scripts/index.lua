@@ -1,4 +1,6 @@
 -- The first page: what there is, and the commands that show it.
+local mt = require "moontrail"
+
 local page = [[
 <!DOCTYPE html>
 <html lang="en">
@@ -14,13 +16,18 @@ local page = [[
   dd { margin: 0 }
   pre { margin: .4rem 0; padding: .5rem .8rem; overflow-x: auto;
         border-radius: .4rem; background: rgb(128 128 128 / .15) }
+  .fault { border-left: .3rem solid #c33; padding-left: .8rem }
 </style>
 <h1>moontrail</h1>
+$fault
 <p>Each route is a Lua file in <code>scripts/</code>. Here is what these do, and what to try.</p>
 <dl>
   <dt><a href="/hello">/hello</a></dt>
   <dd>A body, and a trailer behind it.
     <pre>nghttp -nv $base/hello</pre></dd>
+  <dt><a href="/protocol">/protocol</a></dt>
+  <dd>What this hop speaks, and whether a trailer would be sent.
+    <pre>curl -k --http1.1 -H 'TE: trailers' $base/protocol</pre></dd>
   <dt>/echo</dt>
   <dd>Sends the request's body back as it arrives, and its CRC-32 as a trailer.
     <pre>$curl -v -d 'some text' $base/echo</pre></dd>
@@ -42,7 +49,21 @@ local function escape(text)
     return (text:gsub("[&<>\"']", function(c) return ("&#%d;"):format(c:byte()) end))
 end
 
+local stale = [[
+<div class="fault">The scripts on disk do not load; the last that did serve on.
+<pre>$why</pre></div>
+]]
+
+local function fault()
+    local why = mt.load_error()
+    return why and stale:gsub("$why", { ["$why"] = escape(why) }) or ""
+end
+
 return function(ctx)
     local base = ctx.scheme .. "://" .. ctx.authority
-    ctx:html((page:gsub("$(%l+)", { curl = curl[ctx.scheme], base = escape(base) })))
+    ctx:html((page:gsub("$(%l+)", {
+        curl = curl[ctx.scheme],
+        base = escape(base),
+        fault = fault(),
+    })))
 end

@@ -112,6 +112,7 @@ static int serve(struct server *s)
         return status;
     for (int i = 0; i < s->socket_count; i++)
         worker_listen(&s->worker, s->sockets[i], s->secure[i] ? s->tls : NULL);
+    s->options.net.http = &s->options.http;
     s->options.net.h2 = &s->options.h2;
     if (worker_start(&s->worker, bridge_handler(s->bridge), &s->options.net, s->options.grace))
         return complain(rc_text(RC_NOMEM), EXIT_FAILED);

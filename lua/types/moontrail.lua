@@ -5,6 +5,7 @@
 ---What `ctx:on_abort` and the waits tell: a reset code's name such as `"CANCEL"`, or one of these.
 ---@alias moontrail.reason string
 ---| "connection lost"
+---| "reload" # the scripts were loaded anew, and this generation of them closes
 ---| "reset" # `ctx:reset` was called
 ---| "shutdown"
 ---| "timeout"
@@ -63,20 +64,21 @@ local ctx = {}
 -- Protocol, trailers, reset.
 
 ---What this hop speaks.
----@return string protocol `"HTTP/2"`
+---@return string protocol `"HTTP/2"`, `"HTTP/1.1"` or `"HTTP/1.0"`
 function ctx:protocol() end
 
----Whether trailers may be appended: true on HTTP/2.
+---Whether trailers may be appended: true on HTTP/2; on HTTP/1.1 where the request says `TE: trailers`
+---and no `content-length` is set.
 ---@return boolean
 function ctx:supports_trailers() end
 
 ---Adds the name to the response's `Trailer` header, once. Raises once the headers are sent.
----@param name string
+---@param name string a token that may be a trailer
 function ctx:declare_trailer(name) end
 
 ---Adds a trailer, sent after the body, in the order appended; it need not have been declared.
----@param name string
----@param value string|number
+---@param name string a token that may be a trailer; it goes out in lower case
+---@param value string|number without control characters
 function ctx:append_trailer(name, value) end
 
 ---Aborts the request: on HTTP/2, RST_STREAM with that code. A second call changes nothing.
@@ -105,7 +107,7 @@ function ctx:args() end
 function ctx:form(limit) end
 
 ---The value of the request's first cookie of that name, or nil.
----@param name string
+---@param name string in its case
 ---@return string? value
 function ctx:cookie(name) end
 
@@ -117,7 +119,7 @@ function ctx:request_trailers() end
 
 ---Sends an interim response before the final one, and waits until it has been handed over.
 ---@param status integer 100 to 199 but 101
----@param headers? table<string, string|number>
+---@param headers? table<string, string|number> by the rules of `ctx:header`
 function ctx:inform(status, headers) end
 
 ---Sets the status; without an argument it returns what is set.
@@ -126,38 +128,38 @@ function ctx:inform(status, headers) end
 function ctx:status(status) end
 
 ---Sets a header, or several; nil as value removes; with the name alone it returns what is set.
----@param name string
----@param value string|number|nil
+---@param name string a token; it goes out in lower case
+---@param value string|number|nil without control characters; nil removes
 ---@overload fun(self: moontrail.ctx, name: string): string?
 ---@overload fun(self: moontrail.ctx, headers: table<string, string|number>)
 function ctx:header(name, value) end
 
 ---Adds a header beside those of the name.
----@param name string
----@param value string|number
+---@param name string a token; it goes out in lower case
+---@param value string|number without control characters
 function ctx:add_header(name, value) end
 
 ---Sends pieces of the body, and waits while the client is slower than the handler.
----@param ... string|number
+---@param ... string|number a number goes out as `tostring` gives it
 function ctx:write(...) end
 
 ---Waits until what is written, headers included, has been handed to the connection.
 function ctx:flush() end
 
 ---Sends a last piece, ends the response, and waits until it has been handed to the connection.
----@param last? string|number
+---@param last? string|number the last piece of the body
 function ctx:finish(last) end
 
 ---Writes a body of plain text, with a `content-type` unless one is set.
----@param s string|number
+---@param s string|number the whole body
 function ctx:text(s) end
 
 ---Writes a body of HTML, with a `content-type` unless one is set.
----@param s string|number
+---@param s string|number the whole body; nothing is escaped
 function ctx:html(s) end
 
 ---Writes a value as JSON, with a `content-type` unless one is set.
----@param value any
+---@param value any what `json.encode` takes
 function ctx:json(value) end
 
 ---Sets the status and `location`. The handler goes on, and may write a body.
@@ -168,7 +170,7 @@ function ctx:redirect(url, code) end
 ---Adds a `set-cookie` header.
 ---@param name string a token
 ---@param value string|number without white space, quotes, commas, semicolons and backslashes
----@param options? moontrail.cookie_options
+---@param options? moontrail.cookie_options its attributes; none when left out
 function ctx:set_cookie(name, value, options) end
 
 -- Lifetime.
@@ -178,7 +180,7 @@ function ctx:set_cookie(name, value, options) end
 function ctx:aborted() end
 
 ---Registers a function that runs once when the request is aborted. It may not wait.
----@param fn fun(reason: moontrail.reason)
+---@param fn fun(reason: moontrail.reason) its errors are logged
 function ctx:on_abort(fn) end
 
 ---Sets a time past which every wait of the handler raises; without an argument: the seconds left.
@@ -202,23 +204,23 @@ function task:cancel() end
 local log = {}
 
 ---Writes a line to the log at debug.
----@param event string
----@param fields? table<string, any>
+---@param event string what happened, in a few words
+---@param fields? table<string, any> numbers, booleans, and what has a `tostring`
 function log.debug(event, fields) end
 
 ---Writes a line to the log at info.
----@param event string
----@param fields? table<string, any>
+---@param event string what happened, in a few words
+---@param fields? table<string, any> numbers, booleans, and what has a `tostring`
 function log.info(event, fields) end
 
 ---Writes a line to the log at warn.
----@param event string
----@param fields? table<string, any>
+---@param event string what happened, in a few words
+---@param fields? table<string, any> numbers, booleans, and what has a `tostring`
 function log.warn(event, fields) end
 
 ---Writes a line to the log at error.
----@param event string
----@param fields? table<string, any>
+---@param event string what happened, in a few words
+---@param fields? table<string, any> numbers, booleans, and what has a `tostring`
 function log.error(event, fields) end
 
 ---`local mt = require "moontrail"`
@@ -228,7 +230,7 @@ function log.error(event, fields) end
 local moontrail = {}
 
 ---Waits; other requests go on.
----@param seconds number
+---@param seconds number 0 to 1e8; of 0 it lets the others run once
 function moontrail.sleep(seconds) end
 
 ---Seconds since 1970-01-01 UTC, with fractions.
@@ -244,13 +246,13 @@ function moontrail.load_error() end
 function moontrail.watch(path) end
 
 ---Runs `fn(...)` as a task of its own, beside the handler, and returns the task.
----@param fn fun(...: any): ...
----@param ... any
+---@param fn fun(...: any): ... it may wait, and use a live `ctx`
+---@param ... any the arguments of `fn`
 ---@return moontrail.task task
 function moontrail.spawn(fn, ...) end
 
 ---Runs several functions at once, waits for all, and returns the first result of each.
----@param ... fun(): any
+---@param ... fun(): any each runs as a task
 ---@return any ...
 function moontrail.all(...) end
 
@@ -260,12 +262,12 @@ function moontrail.all(...) end
 local json = {}
 
 ---Encodes a value. Integers are exact, floats round-trip; an empty table is `{}`.
----@param value any
+---@param value any nil, boolean, number, string, table or `json.null`
 ---@return string text
 function json.encode(value) end
 
 ---Decodes a text. Raises with the byte where it is wrong.
----@param text string
+---@param text string JSON in UTF-8
 ---@return any value
 function json.decode(text) end
 
@@ -289,24 +291,24 @@ function json.array(t) end
 local zlib = {}
 
 ---The data deflated.
----@param data string|number
----@param options? moontrail.zlib.deflate_options
+---@param data string|number what is to be deflated
+---@param options? moontrail.zlib.deflate_options format and level
 ---@return string packed
 function zlib.compress(data, options) end
 
 ---The data inflated. Raises past the limit, and for data that is corrupt or cut short.
----@param data string|number
----@param options? moontrail.zlib.inflate_options
+---@param data string|number what is to be inflated
+---@param options? moontrail.zlib.inflate_options format and limit
 ---@return string data
 function zlib.decompress(data, options) end
 
 ---A stream that deflates data that comes in pieces.
----@param options? moontrail.zlib.deflate_options
+---@param options? moontrail.zlib.deflate_options format and level
 ---@return moontrail.zlib.deflate stream
 function zlib.deflate(options) end
 
 ---A stream that inflates data that comes in pieces; the limit is for all of them.
----@param options? moontrail.zlib.inflate_options
+---@param options? moontrail.zlib.inflate_options format and limit
 ---@return moontrail.zlib.inflate stream
 function zlib.inflate(options) end
 
@@ -315,7 +317,7 @@ function zlib.inflate(options) end
 local deflate = {}
 
 ---Takes data and gives the output so far, often `""`.
----@param data string|number
+---@param data string|number the next piece
 ---@return string output
 function deflate:write(data) end
 
@@ -324,7 +326,7 @@ function deflate:write(data) end
 function deflate:flush() end
 
 ---The rest of the output.
----@param data? string|number
+---@param data? string|number a last piece
 ---@return string output
 function deflate:finish(data) end
 
@@ -336,12 +338,12 @@ function deflate:close() end
 local inflate = {}
 
 ---Takes data and gives the output so far, often `""`.
----@param data string|number
+---@param data string|number the next piece
 ---@return string output
 function inflate:write(data) end
 
 ---The rest of the output. Raises where what was to be inflated is cut short.
----@param data? string|number
+---@param data? string|number a last piece
 ---@return string output
 function inflate:finish(data) end
 

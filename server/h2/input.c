@@ -139,7 +139,7 @@ enum { BOMB = 4 };
 
 static bool is_bomb(const struct h2_stream *st)
 {
-    const struct h2_limits *limits = st->session->limits;
+    const struct http_limits *limits = st->session->common;
     return st->header_bytes / BOMB > limits->header_bytes ||
            st->header_fields / BOMB > limits->header_fields;
 }
@@ -147,7 +147,7 @@ static bool is_bomb(const struct h2_stream *st)
 /* Counts a field against the limits; false once they are passed. */
 static bool count_field(struct h2_stream *st, size_t name_len, size_t value_len)
 {
-    const struct h2_limits *limits = st->session->limits;
+    const struct http_limits *limits = st->session->common;
     st->header_bytes += name_len + value_len + 32;
     st->header_fields++;
     if (!st->too_large && st->header_bytes > limits->header_bytes)

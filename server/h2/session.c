@@ -8,10 +8,7 @@
 
 const struct h2_limits h2_limits_default = {
     .max_streams = 128,
-    .header_bytes = 65536,
-    .header_fields = 128,
     .continuations = 7,
-    .stream_window = 65536,
     .conn_window = 1 << 20,
     .queued_frames = 2000,
     .a_second =
@@ -24,10 +21,6 @@ const struct h2_limits h2_limits_default = {
             [GUARD_DRIBBLES] = 500,
         },
     .preface_timeout = 10,
-    .header_timeout = 30,
-    .body_timeout = 300,
-    .write_timeout = 60,
-    .request_timeout = 0,
 };
 
 static struct h2_session *h2_of(const struct session *s)
@@ -94,7 +87,7 @@ static const struct exchange_host exchange_host = {
 };
 
 /* A client that has not seen our SETTINGS yet sends by the window that RFC 9113 6.9.2 gives it. */
-static size_t body_max(const struct h2_limits *limits)
+static size_t body_max(const struct http_limits *limits)
 {
     return limits->stream_window > NGHTTP2_INITIAL_WINDOW_SIZE ? limits->stream_window
                                                                : NGHTTP2_INITIAL_WINDOW_SIZE;
@@ -106,8 +99,9 @@ struct h2_stream *h2_stream_new(struct h2_session *s, int32_t id)
     if (!st)
         return NULL;
     exchange_init(&st->exchange, &exchange_host, s->base.host->peer, s->base.host->handler,
-        body_max(s->limits));
+        body_max(s->common));
     st->exchange.stream = (uint32_t)id;
+    st->exchange.request.protocol = "HTTP/2";
     st->session = s;
     st->header_bytes = st->header_fields = 0;
     st->age = st->starved_seconds = st->stuck_seconds = NOT_WAITED;
@@ -180,6 +174,20 @@ static enum rc receive(struct session *base, const uint8_t *data, size_t n)
         h2_judge(
             s, ERROR_ENHANCE_YOUR_CALM, "limit reached", log_str("limit", "max-queued-frames"));
     return s->judged ? RC_PROTOCOL : RC_OK;
+}
+
+/* nghttp2 takes all there is: the windows bound it. */
+static bool wants_input(const struct session *base)
+{
+    (void)base;
+    return true;
+}
+
+/* RFC 9113 has no half-closed connection: who can't be heard has lost its streams. */
+static bool end_input(struct session *base)
+{
+    (void)base;
+    return false;
 }
 
 static void output_dirty(struct h2_session *s)
@@ -285,6 +293,8 @@ static void free_session(struct session *base, const char *reason)
 
 static const struct session_ops session_ops = {
     .recv = receive,
+    .wants_input = wants_input,
+    .end_input = end_input,
     .fill = fill,
     .is_over = is_over,
     .is_idle = is_idle,
@@ -333,8 +343,8 @@ static enum rc send_preface(struct h2_session *s)
 {
     const nghttp2_settings_entry settings[] = {
         {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, s->limits->max_streams},
-        {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, s->limits->stream_window},
-        {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, s->limits->header_bytes},
+        {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, s->common->stream_window},
+        {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, s->common->header_bytes},
         {NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1},
     };
     if (nghttp2_submit_settings(
@@ -346,8 +356,8 @@ static enum rc send_preface(struct h2_session *s)
     return RC_OK;
 }
 
-enum rc h2_session_new(
-    struct session_host *host, const struct h2_limits *limits, struct session **out)
+enum rc h2_session_new(struct session_host *host, const struct http_limits *common,
+    const struct h2_limits *limits, struct session **out)
 {
     enum rc rc = make_shared();
     if (rc)
@@ -356,6 +366,7 @@ enum rc h2_session_new(
     if (!s)
         return RC_NOMEM;
     s->base = (struct session){&session_ops, host};
+    s->common = common;
     s->limits = limits;
     list_init(&s->streams);
     list_init(&s->dirty);

@@ -9,14 +9,15 @@
 #include "h2/gaps.h"
 #include "h2/session.h"
 #include "http/exchange.h"
+#include "http/limits.h"
 #include "http/session.h"
+#include "http/waited.h"
 
 #include <nghttp2/nghttp2.h>
 
-enum { NOT_WAITED = -1 }; /* in place of the seconds that something waited */
-
 struct h2_session {
     struct session base;
+    const struct http_limits *common;
     const struct h2_limits *limits;
     nghttp2_session *ng;
     struct list streams; /* all, by h2_stream.link */

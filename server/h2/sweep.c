@@ -3,14 +3,6 @@
 #include "h2/stream.h"
 #include "http/code.h"
 
-/* Adds the seconds to those waited; whether they pass the limit. 0 is no limit. A wait that began
- * since the last sweep counts from this one on, so that no timeout comes early. */
-static bool passes(double *waited, double seconds, double limit)
-{
-    *waited = *waited == NOT_WAITED ? 0 : *waited + seconds;
-    return limit > 0 && *waited > limit;
-}
-
 /* What answers the timeout has as long again to go out. */
 static void expire(struct h2_stream *st, int status, const char *timeout)
 {
@@ -19,10 +11,10 @@ static void expire(struct h2_stream *st, int status, const char *timeout)
         log_int("conn", (int64_t)peer->conn), log_int("stream", st->exchange.stream),
         log_str("remote", peer->remote));
     st->age = NOT_WAITED;
-    exchange_give_up(&st->exchange, "timeout", status);
+    exchange_refuse(&st->exchange, "timeout", status);
 }
 
-static void sweep_stream(struct h2_stream *st, const struct h2_limits *limits, double seconds)
+static void sweep_stream(struct h2_stream *st, const struct http_limits *limits, double seconds)
 {
     struct exchange *x = &st->exchange;
     if (st->received || !x->wants_body)
@@ -30,11 +22,12 @@ static void sweep_stream(struct h2_stream *st, const struct h2_limits *limits, d
     if (st->sent || x->response.body.len == 0)
         st->stuck_seconds = NOT_WAITED;
     st->received = st->sent = false;
-    if (passes(&st->age, seconds, limits->request_timeout))
+    if (waited_past(&st->age, seconds, limits->request_timeout))
         expire(st, 504, "request-timeout");
-    else if (x->wants_body && passes(&st->starved_seconds, seconds, limits->body_timeout))
+    else if (x->wants_body && waited_past(&st->starved_seconds, seconds, limits->body_timeout))
         expire(st, 408, "body-timeout");
-    else if (x->response.body.len && passes(&st->stuck_seconds, seconds, limits->write_timeout))
+    else if (x->response.body.len &&
+             waited_past(&st->stuck_seconds, seconds, limits->write_timeout))
         expire(st, 0, "write-timeout");
 }
 
@@ -45,13 +38,13 @@ void h2_sweep(struct session *base, double seconds)
         struct h2_stream *st = container_of(node, struct h2_stream, link);
         next = node->next;
         if (!st->closed && !st->reset && !st->exchange.reset_wanted)
-            sweep_stream(st, s->limits, seconds);
+            sweep_stream(st, s->common, seconds);
     }
-    if (!s->greeted && passes(&s->preface_seconds, seconds, s->limits->preface_timeout))
+    if (!s->greeted && waited_past(&s->preface_seconds, seconds, s->limits->preface_timeout))
         h2_judge(
             s, ERROR_SETTINGS_TIMEOUT, "session timed out", log_str("limit", "preface-timeout"));
     if (frames_in_block(&s->frames) &&
-        passes(&s->header_seconds, seconds, s->limits->header_timeout))
+        waited_past(&s->header_seconds, seconds, s->common->header_timeout))
         h2_judge(
             s, ERROR_ENHANCE_YOUR_CALM, "session timed out", log_str("limit", "header-timeout"));
 }

@@ -31,9 +31,14 @@ void exchange_fini(struct exchange *x)
     live.exchanges--;
 }
 
-void exchange_start(struct exchange *x)
+static void note_method(struct exchange *x)
 {
     x->response.answers_head = str_eq(x->request.method, STR("HEAD"));
+}
+
+void exchange_start(struct exchange *x)
+{
+    note_method(x);
     x->handler->ops->start(x->handler, x);
 }
 
@@ -82,6 +87,8 @@ void exchange_progress(struct exchange *x)
         return;
     x->want = WANT_NOTHING;
     x->handler->ops->on_writable(x);
+    x->host->dirty(
+        x); /* the handler was woken while things are sent: there is to be another turn */
 }
 
 static void detach_with(struct exchange *x, const char *reason)
@@ -99,7 +106,7 @@ void exchange_abort(struct exchange *x, const char *reason)
     detach_with(x, reason);
 }
 
-void exchange_give_up(struct exchange *x, const char *reason, int status)
+void exchange_refuse(struct exchange *x, const char *reason, int status)
 {
     char text[STATUS_TEXT_SIZE];
     detach_with(x, reason);
@@ -118,6 +125,13 @@ void exchange_consume(struct exchange *x, size_t n)
 {
     bytes_drop(&x->request.body, n);
     x->host->consumed(x, n);
+}
+
+void exchange_want_body(struct exchange *x)
+{
+    x->wants_body = true;
+    if (x->request.expects_continue)
+        x->host->dirty(x);
 }
 
 static enum rc tell_dirty(struct exchange *x, enum rc rc)
@@ -166,6 +180,7 @@ static enum rc respond(struct response *r, int status, struct str text, const st
 
 void exchange_respond(struct exchange *x, int status, struct str text, const struct fields *more)
 {
+    note_method(x);
     if (respond(&x->response, status, text, more))
         exchange_reset(x, ERROR_INTERNAL_ERROR);
     else

@@ -22,7 +22,6 @@ struct exchange;
 struct peer {
     char remote[64];         /* "127.0.0.1:51234", "[::1]:51234" */
     uint64_t conn;           /* the connection's number in this process */
-    const char *protocol;    /* "HTTP/2" */
     const char *tls_version; /* "TLSv1.3"; NULL on plaintext, and so the next two */
     const char *tls_cipher;
     const char *tls_sni; /* NULL where the client sent none */
@@ -80,9 +79,9 @@ enum rc exchange_receive(struct exchange *x, const void *data, size_t n) MUST_CH
 void exchange_receive_end(struct exchange *x);
 /* Something was handed to the connection: wakes a handler that waits for it. */
 void exchange_progress(struct exchange *x);
-/* The server gives the exchange up: the handler is told the reason, and detached; the client gets
- * the status, or where that is 0 or comes too late, a reset with CANCEL. */
-void exchange_give_up(struct exchange *x, const char *reason, int status);
+/* The session gives up on the exchange: the handler is told the reason, and detached; the client
+ * gets the status, or where that is 0 or comes too late, a reset with CANCEL. */
+void exchange_refuse(struct exchange *x, const char *reason, int status);
 /* The stream is lost, for the reason given: the handler is told, and detached. */
 void exchange_abort(struct exchange *x, const char *reason);
 
@@ -92,6 +91,8 @@ void exchange_abort(struct exchange *x, const char *reason);
  * borrowed until exchange_consume. */
 const char *exchange_peek(const struct exchange *x, size_t *n);
 void exchange_consume(struct exchange *x, size_t n);
+/* The handler waits for the body: on_readable will tell it. */
+void exchange_want_body(struct exchange *x);
 /* As the functions of response.h, and the session is told. */
 enum rc exchange_flush(struct exchange *x) MUST_CHECK;
 enum rc exchange_inform(struct exchange *x, int status, const struct fields *fields) MUST_CHECK;

@@ -149,6 +149,26 @@ struct str field_trim(struct str v)
     return v;
 }
 
+bool field_list_next(struct str *list, struct str *member)
+{
+    if (!list->p)
+        return false;
+    const char *comma = list->n ? memchr(list->p, ',', list->n) : NULL;
+    size_t n = comma ? (size_t)(comma - list->p) : list->n;
+    *member = field_trim((struct str){list->p, n});
+    *list = comma ? (struct str){comma + 1, list->n - n - 1} : (struct str){NULL, 0};
+    return true;
+}
+
+bool field_list_has(struct str list, struct str wanted)
+{
+    struct str member;
+    while (field_list_next(&list, &member))
+        if (field_same_name(member, wanted))
+            return true;
+    return false;
+}
+
 static enum rc make_room(struct fields *f, struct arena *a)
 {
     size_t room = f->room ? f->room * 2 : 8;

@@ -39,6 +39,12 @@ struct str field_trim(struct str value);
 /* Names compared as HTTP does: without regard to case. */
 bool field_same_name(struct str a, struct str b);
 
+/* Takes the next member off the front of a list divided by commas (RFC 9110 5.6.1), trimmed,
+ * perhaps empty; false at the end. An empty list has one empty member. */
+bool field_list_next(struct str *list, struct str *member);
+/* Whether a list has a member, in any case. */
+bool field_list_has(struct str list, struct str wanted);
+
 /* Appends a field whose bytes live as long as the arena. RC_NOMEM. */
 enum rc fields_add(struct fields *f, struct arena *a, struct str name, struct str value) MUST_CHECK;
 /* The first field of that name (in any case), or NULL. */

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 struct request {
+    const char *protocol; /* "HTTP/2", "HTTP/1.1" or "HTTP/1.0"; static */
     struct str method;
     struct str scheme;
     struct str authority;
@@ -20,7 +21,8 @@ struct request {
     struct fields fields;
     struct fields trailers;
     struct bytes body;
-    bool ended; /* all of the body, and the trailers, have arrived */
+    bool ended;            /* all of the body, and the trailers, have arrived */
+    bool expects_continue; /* the client waits for 100 before it sends the body (RFC 9110 10.1.1) */
 };
 
 /* Splits a request target into path and query; both borrow from it. */

@@ -25,9 +25,16 @@ static bool has_content(const struct response *r)
     return !r->answers_head && r->status != 204 && r->status != 304;
 }
 
+bool response_supports_trailers(const struct response *r)
+{
+    if (r->framing == FRAMING_OWN)
+        return true;
+    return r->framing == FRAMING_CHUNKS && r->trailers_accepted && !r->length_set;
+}
+
 static bool has_trailers(const struct response *r)
 {
-    return r->trailers.count > 0 && has_content(r);
+    return r->trailers.count > 0 && has_content(r) && response_supports_trailers(r);
 }
 
 enum rc response_set_status(struct response *r, int status)
@@ -111,20 +118,6 @@ enum rc response_remove_header(struct response *r, struct str name)
     return RC_OK;
 }
 
-/* Whether a list of names, divided by commas, holds name. */
-static bool list_holds(struct str list, struct str name)
-{
-    while (list.n) {
-        const char *comma = memchr(list.p, ',', list.n);
-        size_t n = comma ? (size_t)(comma - list.p) : list.n;
-        if (field_same_name(field_trim((struct str){list.p, n}), name))
-            return true;
-        n += comma ? 1 : 0;
-        list = (struct str){list.p + n, list.n - n};
-    }
-    return false;
-}
-
 enum rc response_declare_trailer(struct response *r, struct str name)
 {
     if (field_trailer_problem(name))
@@ -137,7 +130,7 @@ enum rc response_declare_trailer(struct response *r, struct str name)
     struct field *f = fields_find(&r->head, STR("trailer"));
     if (!f)
         return fields_add(&r->head, r->arena, STR("trailer"), name);
-    if (list_holds(f->value, name))
+    if (field_list_has(f->value, name))
         return RC_OK;
     char *joined = arena_alloc(r->arena, f->value.n + 2 + name.n);
     if (!joined)
@@ -153,7 +146,7 @@ enum rc response_append_trailer(struct response *r, struct str name, struct str 
 {
     if (field_trailer_problem(name) || field_value_problem(value))
         return RC_INVALID;
-    if (has_ended(r))
+    if (has_ended(r) || !response_supports_trailers(r))
         return RC_STATE;
     return append_copy(r, &r->trailers, name, value);
 }
@@ -236,6 +229,8 @@ enum rc response_restart(struct response *r)
     struct response was = *r;
     response_fini(r);
     response_init(r, r->arena);
+    r->framing = was.framing;
+    r->trailers_accepted = was.trailers_accepted;
     r->answers_head = was.answers_head;
     r->informs = was.informs;
     r->informs_submitted = was.informs_submitted;
@@ -277,7 +272,7 @@ static bool wants_length(const struct response *r)
     if (r->answers_head && r->written == 0)
         return false;
     return r->state == RESPONSE_FINISHED && !r->length_set && r->status != 204 &&
-           r->status != 304 && r->trailers.count == 0;
+           r->status != 304 && !(r->trailers.count && response_supports_trailers(r));
 }
 
 static enum rc add_length(struct response *r)
@@ -294,6 +289,14 @@ static enum rc add_length(struct response *r)
     return fields_add(&r->head, r->arena, STR("content-length"), (struct str){copy, n});
 }
 
+/* What has a length, or no body, needs no other mark of its end. */
+static void settle_framing(struct response *r)
+{
+    bool delimited = !has_content(r) || r->length_set || r->state == RESPONSE_FINISHED;
+    if (r->framing != FRAMING_OWN && delimited && !has_trailers(r))
+        r->framing = FRAMING_LENGTH;
+}
+
 enum rc response_take_head(struct response *r)
 {
     enum rc rc = RC_OK;
@@ -304,9 +307,13 @@ enum rc response_take_head(struct response *r)
         fields_remove(&r->head, STR("content-length"));
     if (!rc && wants_length(r))
         rc = add_length(r);
-    if (!rc)
-        r->head_taken = true;
-    return rc;
+    if (rc)
+        return rc;
+    if (!response_supports_trailers(r))
+        fields_remove(&r->head, STR("trailer"));
+    settle_framing(r);
+    r->head_taken = true;
+    return RC_OK;
 }
 
 bool response_over(const struct response *r)

@@ -30,6 +30,15 @@ enum response_state {
     RESPONSE_ABORTED,  /* nothing more goes out */
 };
 
+/* How a body's end is told. Sessions set what they do where its length is not known in advance;
+ * once the head is taken it is what is done. */
+enum framing {
+    FRAMING_OWN,    /* the protocol has its own mark: HTTP/2 */
+    FRAMING_CHUNKS, /* HTTP/1.1 (RFC 9112 7.1) */
+    FRAMING_CLOSE,  /* the connection ends with it: HTTP/1.0 */
+    FRAMING_LENGTH, /* HTTP/1.x, by content-length, or there is no body */
+};
+
 /* What a session is to send next. */
 enum response_step {
     RESPONSE_NOTHING,  /* not now; or never again */
@@ -55,6 +64,8 @@ struct inform {
 struct response {
     enum response_state state;
     int status;
+    enum framing framing;
+    bool trailers_accepted;     /* with FRAMING_CHUNKS: the client says TE: trailers */
     bool answers_head;          /* the request's method is HEAD */
     bool head_taken;            /* a session has taken the head: it can't be changed back */
     bool head_handed;           /* the head was handed to the connection */
@@ -83,10 +94,14 @@ enum rc response_set_header(struct response *r, struct str name, struct str valu
 /* As response_set_header, beside those of its name. */
 enum rc response_add_header(struct response *r, struct str name, struct str value) MUST_CHECK;
 enum rc response_remove_header(struct response *r, struct str name) MUST_CHECK;
-/* Adds a name to the Trailer field (RFC 9110 6.6.2), once. */
+/* Adds a name to the Trailer field (RFC 9110 6.6.2), once. It goes out where trailers do. */
 enum rc response_declare_trailer(struct response *r, struct str name) MUST_CHECK;
 
-/* Adds a trailer. RC_STATE once the response has ended, RC_INVALID, RC_NOMEM. */
+/* Whether trailers may be appended. With HTTP/1.1 that takes a client that asks for them, and
+ * chunks (RFC 9112 7.1.2). Where there is no content, they are dropped with it. */
+bool response_supports_trailers(const struct response *r);
+/* Adds a trailer. RC_STATE once the response has ended, and where trailers are not supported;
+ * RC_INVALID, RC_NOMEM. */
 enum rc response_append_trailer(struct response *r, struct str name, struct str value) MUST_CHECK;
 
 /* Queues an interim response with a copy of the fields. RC_STATE once the response has started,
@@ -107,7 +122,8 @@ void response_abort(struct response *r);
 /* For sessions. */
 
 enum response_step response_next(const struct response *r);
-/* Completes the head (date, content-length) and marks it taken. RC_NOMEM. */
+/* Completes the head (date, content-length), decides on the framing, and marks the head taken.
+ * RC_NOMEM. */
 enum rc response_take_head(struct response *r) MUST_CHECK;
 /* Whether the whole message has been handed over, or never will be. */
 bool response_over(const struct response *r);

@@ -27,6 +27,11 @@ struct session_host {
 struct session_ops {
     /* Feeds received bytes. On any error the connection is over once what fill gives is sent. */
     enum rc (*recv)(struct session *s, const uint8_t *data, size_t n);
+    /* Whether recv may be called: where not, the session says dirty once it may again. What is fed
+     * all the same, up to a few reads, is kept. */
+    bool (*wants_input)(const struct session *s);
+    /* The peer sends nothing more; false where nothing is left to be done then. */
+    bool (*end_input)(struct session *s);
     /* Writes up to room bytes to out and returns how many; 0 where there is nothing to send now. */
     size_t (*fill)(struct session *s, uint8_t *out, size_t room);
     /* Whether nothing more is to be read or sent. */

@@ -1,8 +1,9 @@
 /*
  * A connection: a socket, its transport, and the session that speaks over it.
  *
- *     HANDSHAKE ──protocol agreed──▶ OPEN ──session over, all sent──▶ LINGERING ──peer closes──▶
- * DEAD
+ *     HANDSHAKE ──with TLS──┐
+ *     GREETING ──plaintext──┴─protocol known──▶ OPEN ──session over, all sent──▶ LINGERING
+ *                                                       LINGERING ──peer closes──▶ DEAD
  *
  * Any state goes to DEAD when the socket fails or a timeout passes. Lingering lets the peer read
  * the last bytes: closing a socket with unread input would make the kernel discard them.

@@ -4,6 +4,7 @@
 #include "core/mem.h"
 #include "h2/session.h"
 #include "http/handler.h"
+#include "http/limits.h"
 #include "net/conn.h"
 
 /* Seconds between the two GOAWAYs: longer than a round trip, so that requests sent before the first
@@ -12,6 +13,7 @@ static const double notice_seconds = 0.25;
 static const double sweep_seconds = 1;
 
 const struct net_limits net_limits_default = {
+    .http = &http_limits_default,
     .h2 = &h2_limits_default,
     .handshake_timeout = 10,
     .idle_timeout = 180,
@@ -40,6 +42,7 @@ void loop_turn(struct loop *l)
 {
     bool more = l->handler->ops->run(l->handler);
     send_dirty(l);
+    more |= !list_empty(&l->dead); /* their handlers were told, and may have something to do */
     reap(l);
     if (more || !list_empty(&l->dirty))
         ev_idle_start(l->ev, &l->more);

@@ -25,8 +25,10 @@
 
 struct h2_limits;
 struct handler;
+struct http_limits;
 
 struct net_limits {
+    const struct http_limits *http;
     const struct h2_limits *h2;
     /* 0 is no limit, in all that follow. */
     double handshake_timeout; /* seconds from accept to the end of the TLS handshake */

@@ -3,7 +3,7 @@
  * transport that seals one connection's bytes.
  *
  * Policy: TLS 1.2 and later, forward-secret AEAD suites alone (RFC 9113 9.2.2), no renegotiation,
- * no compression, session tickets, ALPN "h2".
+ * no compression, session tickets, ALPN "h2", "http/1.1" and "http/1.0".
  */
 #ifndef NET_TLS_H
 #define NET_TLS_H

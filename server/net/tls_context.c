@@ -13,7 +13,7 @@
 #include <string.h>
 
 /* What ALPN may agree upon, the most wanted first. */
-static const char *const protocols[] = {"h2"};
+static const char *const protocols[] = {"h2", "http/1.1", "http/1.0"};
 enum { PROTOCOLS = sizeof protocols / sizeof *protocols };
 
 static bool same(const char *text, const unsigned char *name, size_t len)

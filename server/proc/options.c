@@ -145,9 +145,9 @@ static const struct definition definitions[] = {
     {"max-streams", 0, "N", "concurrent streams of a connection (default 128)", set_positive,
         FIELD(h2.max_streams)},
     {"max-header-bytes", 0, "BYTES", "of a decoded header list, beyond it 431 (default 65536)",
-        set_positive, FIELD(h2.header_bytes)},
+        set_positive, FIELD(http.header_bytes)},
     {"max-header-fields", 0, "N", "in a header list, beyond it 431 (default 128)", set_positive,
-        FIELD(h2.header_fields)},
+        FIELD(http.header_fields)},
     {"max-continuations", 0, "N", "CONTINUATION frames of a header block (default 7)", set_count,
         FIELD(h2.continuations)},
     {"max-resets", 0, "N", "streams that a client resets in a second (default 256)", set_count,
@@ -169,7 +169,7 @@ static const struct definition definitions[] = {
     {"max-queued-frames", 0, "N", "frames of the server's waiting to go out (default 2000)",
         set_positive, FIELD(h2.queued_frames)},
     {"stream-window", 0, "BYTES", "held of a body that is not read (default 65536)", set_positive,
-        FIELD(h2.stream_window)},
+        FIELD(http.stream_window)},
     {"connection-window", 0, "BYTES", "held of all bodies of a connection (default 1048576)",
         set_positive, FIELD(h2.conn_window)},
     {"body-limit", 0, "BYTES", "that ctx:body takes, beyond it 413 (default 1048576)", set_count,
@@ -183,17 +183,17 @@ static const struct definition definitions[] = {
     {"preface-timeout", 0, "SECONDS", "until the client's SETTINGS (default 10)", set_seconds,
         FIELD(h2.preface_timeout)},
     {"header-timeout", 0, "SECONDS", "for a header block (default 30)", set_seconds,
-        FIELD(h2.header_timeout)},
+        FIELD(http.header_timeout)},
     {"idle-timeout", 0, "SECONDS", "without a stream (default 180)", set_seconds,
         FIELD(net.idle_timeout)},
     {"body-timeout", 0, "SECONDS",
         "for the next piece of a request's body that a handler waits for\n"
         "(default 300)",
-        set_seconds, FIELD(h2.body_timeout)},
+        set_seconds, FIELD(http.body_timeout)},
     {"write-timeout", 0, "SECONDS", "in which a client takes nothing of a response (default 60)",
-        set_seconds, FIELD(h2.write_timeout)},
+        set_seconds, FIELD(http.write_timeout)},
     {"request-timeout", 0, "SECONDS", "for a whole request (default 0)", set_seconds,
-        FIELD(h2.request_timeout)},
+        FIELD(http.request_timeout)},
 };
 
 enum { DEFINITIONS = sizeof definitions / sizeof *definitions, FIRST_LONG = 256 };
@@ -298,6 +298,7 @@ enum rc options_parse(int argc, char **argv, struct options *out, char why[OPTIO
         .max_vm_memory = 512,
         .body_limit = 1 << 20,
         .net = net_limits_default,
+        .http = http_limits_default,
         .h2 = h2_limits_default};
     enum rc rc = parse_flags(argc, argv, out, why);
     if (rc)

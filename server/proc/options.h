@@ -8,6 +8,7 @@
 #include "core/log.h"
 #include "core/rc.h"
 #include "h2/session.h"
+#include "http/limits.h"
 #include "net/loop.h"
 #include "net/tls.h"
 
@@ -23,7 +24,8 @@ struct options {
     const char *scripts; /* a file or a folder */
     enum log_level log_level;
     enum log_format log_format;
-    struct net_limits net; /* but for its h2, which is the next */
+    struct net_limits net; /* but for its http and h2, which are the next two */
+    struct http_limits http;
     struct h2_limits h2;
     double max_cpu;         /* seconds */
     uint32_t max_vm_memory; /* MiB */

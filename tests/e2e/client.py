@@ -2,7 +2,7 @@
 import socket
 import ssl
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 import h2.config
@@ -62,6 +62,7 @@ class FrameReader:
 @dataclass
 class Response:
     """What was received so far on one stream."""
+    informs: list = field(default_factory=list)  # the headers of each interim response
     headers: list = None
     body: bytes = b""
     trailers: list = None
@@ -186,6 +187,8 @@ class Client:
             return
         if isinstance(event, h2.events.ResponseReceived):
             response.headers = event.headers
+        elif isinstance(event, h2.events.InformationalResponseReceived):
+            response.informs.append(event.headers)
         elif isinstance(event, h2.events.DataReceived):
             response.body += event.data
             self._give_credit(event.flow_controlled_length, event.stream_id)

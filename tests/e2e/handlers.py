@@ -26,3 +26,60 @@ BIG = """
 
 PARK = """
     return function() require("moontrail").sleep(3600) end"""
+
+# Answers with each name of the API and its kind, by class.
+WALK = """
+    local mt, zlib = require "moontrail", require "moontrail.zlib"
+    local classes
+
+    local function add(class, names)
+        local kinds = {}
+        for name, value in pairs(names) do
+            kinds[name] = type(value) == "function" and "function" or "field"
+            if type(value) == "table" then
+                add(class .. "." .. name, value)
+            end
+        end
+        classes[class] = kinds
+    end
+
+    return function(ctx)
+        classes = {}
+        local task = mt.spawn(function() end)
+        local _, names = debug.getupvalue(getmetatable(ctx).__index, 1)
+        add("moontrail.ctx", names)
+        for name in pairs(package.preload) do
+            if name:find("^moontrail") then
+                add(name, require(name))
+            end
+        end
+        add("moontrail.task", debug.getmetatable(task).__index)
+        add("moontrail.zlib.deflate", debug.getmetatable(zlib.deflate()).__index)
+        add("moontrail.zlib.inflate", debug.getmetatable(zlib.inflate()).__index)
+        ctx:json(classes)
+    end"""
+
+# Runs the Lua code of the request's field "run", with ctx and mt, and answers with what it returns.
+RUN = """
+    local mt = require "moontrail"
+    return function(ctx)
+        local code = assert(load("local ctx, mt = ... " .. ctx.headers.run, "=run"))
+        local results = table.pack(code(ctx, mt))
+        for i = 1, results.n do
+            results[i] = tostring(results[i])
+        end
+        if results.n > 0 then
+            ctx:write(table.concat(results, "|"))
+        end
+    end"""
+
+
+def begin_lua(client, code, method="GET", headers=(), **request):
+    """Begins a request that has RUN, served at /, run the code, and gives its stream."""
+    run = [("run", " ".join(code.split()))]
+    return client.request("/", method, headers=run + list(headers), **request)
+
+
+def run_lua(client, code, method="GET", **request):
+    """The response of a request as begin_lua begins it."""
+    return client.response(begin_lua(client, code, method, **request))

@@ -1,8 +1,7 @@
 """Handlers that loop or hoard: each costs its own request, and its neighbours a moment."""
-import threading
-import time
-
 import pytest
+
+from bystander import Bystander
 
 HELLO = "return function(ctx) ctx:text('hello') end"
 
@@ -19,29 +18,32 @@ LOOPS = {
         return t.x""",
     "close": """local _ <close> = setmetatable({}, {__close = function() while true do end end})
         error('first')""",
+    "closed": """local co = coroutine.create(function()
+            local _ <close> = setmetatable({}, {__close = function() while true do end end})
+            coroutine.yield()
+        end)
+        coroutine.resume(co)
+        coroutine.close(co)""",
+    "closed again and again": """local function new() local co = coroutine.create(function()
+            local _ <close> = setmetatable({}, {__close = function() while true do end end})
+            coroutine.yield() end) coroutine.resume(co) return co end
+        while true do pcall(coroutine.close, new()) end""",
+    "wrapped": """coroutine.wrap(function()
+            local _ <close> = setmetatable({}, {__close = function() while true do end end})
+            error('first')
+        end)()""",
+    "close in a chain": """coroutine.wrap(function()
+            local _ <close> = setmetatable({}, {__close = function()
+                while true do pcall(function() while true do end end) end end})
+            while true do end
+        end)()""",
+    "tostring": """error(setmetatable({}, {__tostring = function()
+            while true do pcall(function() while true do end end) end end}))""",
+    "handler of errors": "xpcall(error, function() while true do end end)",
+    "pcall in xpcall": """while true do xpcall(function()
+            while true do pcall(function() while true do end end) end end, debug.traceback) end""",
     "gsub": "while true do pcall(string.gsub, 'x', 'x', function() while true do end end) end",
 }
-
-
-class Bystander(threading.Thread):
-    """Asks for /hello again and again on a connection of its own; knows its worst wait."""
-
-    def __init__(self, connection):
-        super().__init__(daemon=True)
-        self.connection, self.worst, self.count = connection, 0, 0
-        self._over = threading.Event()
-
-    def run(self):
-        while not self._over.is_set():
-            begin = time.monotonic()
-            assert self.connection.fetch("/hello").text == "hello"
-            self.worst = max(self.worst, time.monotonic() - begin)
-            self.count += 1
-            time.sleep(0.002)
-
-    def stop(self):
-        self._over.set()
-        self.join()
 
 
 @pytest.mark.parametrize("loop", LOOPS.values(), ids=LOOPS)
@@ -103,3 +105,17 @@ def test_task_that_loops_is_ended(start, connect):
         end"""
     server = start({"spawn.lua": script}, "--max-cpu", "0.1")
     assert "ran too long without waiting" in connect(server.https).fetch("/spawn").text
+
+
+def test_loop_in_a_callback_of_a_c_function(start, connect):
+    """A hook that raises leaves its coroutine without hooks; the next request has them."""
+    script = """return function(ctx)
+            local t = {} for i = 1, 50 do t[i] = i end
+            if ctx.query then table.sort(t, function() while true do end end) end
+            while true do end
+        end"""
+    server = start({"loop.lua": script, "hello.lua": HELLO}, "--max-cpu", "0.1")
+    client = connect(server.https)
+    for path in ("/loop?sort", "/loop", "/loop?sort", "/loop"):
+        assert client.fetch(path).status == 500
+    assert client.fetch("/hello").text == "hello"

@@ -1,27 +1,39 @@
 """The examples in the documents: each gives what is printed behind it."""
+import json
 import re
+from operator import itemgetter
 
 import pytest
 from h2.errors import ErrorCodes
 
+from handlers import WALK
 from server import ROOT
 
+SCRIPTS = {"index.lua": WALK}
+
 EXAMPLE = re.compile(r"```lua\n(.*?)```\n```text\n(.*?)```", re.S)
-REQUEST = re.compile(r"-- (\w+) (\S+) ?(.*)")
+REQUEST = re.compile(r"-- (\w+) (\S+) ?(.*)\n((?:-- (?:trailer )?[\w-]+: .*\n)*)")
+FIELD = re.compile(r"-- (trailer )?([\w-]+): (.*)")
 
 
-def examples():
-    text = (ROOT / "docs/api.md").read_text()
-    return [pytest.param(code, wanted, id=str(at))
-            for at, (code, wanted) in enumerate(EXAMPLE.findall(text))]
+API = (ROOT / "docs/api.md").read_text()
+EXAMPLES = EXAMPLE.findall(API)
+
+# How the reference writes what belongs to a class of the runtime.
+OWNERS = {"moontrail.ctx": "ctx:", "moontrail": "mt.", "moontrail.log": "mt.log.",
+          "moontrail.task": "task:", "moontrail.json": "json.", "moontrail.zlib": "zlib.",
+          "moontrail.zlib.deflate": "stream:", "moontrail.zlib.inflate": "stream:"}
 
 
 def transcript(response, wanted):
     """What the client got, in the form of the documents: of the headers, those that they name."""
     lines = []
+    for headers in response.informs:
+        (_, status), *fields = headers
+        lines += [status, *(f"{name}: {value}" for name, value in fields), ""]
     if response.headers:
         lines += [str(response.status)]
-        lines += [f"{name}: {value}" for name, value in sorted(response.headers)
+        lines += [f"{name}: {value}" for name, value in sorted(response.headers, key=itemgetter(0))
                   if f"\n{name}: " in wanted]
     if response.body:
         lines += ["", response.text.rstrip("\n")]
@@ -32,12 +44,23 @@ def transcript(response, wanted):
     return "\n".join(lines)
 
 
-@pytest.mark.parametrize("code, wanted", examples())
+def fetch(client, method, target, body, lines):
+    """Makes the request that an example names in its first lines."""
+    fields = [match.groups() for match in FIELD.finditer(lines)]
+    headers, trailers = ([(name, value) for kind, name, value in fields if bool(kind) == wanted]
+                         for wanted in (False, True))
+    stream = client.request(target, method, headers, body.encode(), end=not trailers)
+    if trailers:
+        client.h2.send_headers(stream, trailers, end_stream=True)
+        client.flush()
+    return client.response(stream)
+
+
+@pytest.mark.parametrize("code, wanted", EXAMPLES, ids=range(len(EXAMPLES)))
 def test_example_gives_what_is_printed(code, wanted, start, connect, tmp_path):
-    method, target, body = REQUEST.match(code).groups()
     script = tmp_path / "example.lua"
     script.write_text(code)
-    response = connect(start(script).https).fetch(target, method, body=body.encode())
+    response = fetch(connect(start(script).https), *REQUEST.match(code).groups())
     assert transcript(response, "\n" + wanted) == wanted.rstrip("\n")
 
 
@@ -47,3 +70,29 @@ def test_readme_handler_sends_its_trailer(start, connect, tmp_path):
     response = connect(start(script).https).fetch("/")
     assert (response.status, response.text) == (200, "Hello world\n")
     assert response.trailers == [("trailername", "TrailerValue")]
+
+
+def functions_served(client):
+    """Each function of the runtime, as the reference writes it."""
+    classes = json.loads(client.fetch("/").text)
+    assert classes.keys() == OWNERS.keys()
+    return {OWNERS[class_] + name for class_, names in classes.items()
+            for name, kind in names.items() if kind == "function"}
+
+
+def test_every_function_has_a_heading_and_no_other(client):
+    assert set(re.findall(r"^### `([\w.:]+)\(.*\)`$", API, re.M)) == functions_served(client)
+
+
+def test_every_field_is_told(client):
+    classes = json.loads(client.fetch("/").text)
+    for name in (name for name, kind in classes["moontrail.ctx"].items() if kind == "field"):
+        assert re.search(rf"^\|.*`ctx\.{name}`", API, re.M), name
+    assert {"### `mt.version`", "### `json.null`"} <= set(API.splitlines())
+
+
+def test_every_function_is_in_an_example(client):
+    code = "".join(code for code, _ in EXAMPLES)
+    for function in functions_served(client):
+        call = re.sub(r"^(task|stream):", r"\\w+:", function)
+        assert re.search(rf"\b{call}\b", code), function

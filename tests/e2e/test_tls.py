@@ -47,16 +47,20 @@ def test_plaintext_has_no_tls(server, connect):
     assert connect(server.http).fetch("/").text == "http nil nil"
 
 
-def test_a_client_without_alpn_gets_a_clean_close(server):
-    with open_socket(server.https, tls_context(alpn=())) as sock:
-        assert sock.recv(1) == b""  # without close_notify it would raise
-        port = sock.getsockname()[1]
-    server.wait_for(f"warn no common protocol .* remote=127.0.0.1:{port} ")
+@pytest.mark.parametrize("alpn", [(), ("http/1.1",), ("spdy/3", "http/1.1"), ("http/1.0",)])
+def test_a_client_that_does_not_ask_for_h2_speaks_http_1(server, alpn):
+    with open_socket(server.https, tls_context(alpn)) as sock:
+        sock.sendall(b"GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n")
+        answer = b""
+        while piece := sock.recv(4096):  # without close_notify it would raise
+            answer += piece
+    assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert b"https TLSv1.3" in answer
 
 
-def test_a_client_of_http_1_only_is_refused(server):
+def test_a_client_of_another_protocol_is_refused(server):
     with pytest.raises(ssl.SSLError, match="alert no application protocol"):
-        open_socket(server.https, tls_context(alpn=["http/1.1"]))
+        open_socket(server.https, tls_context(alpn=["http/0.9", "spdy/3"]))
     server.wait_for('info tls handshake failed .* reason="no application protocol"')
 
 

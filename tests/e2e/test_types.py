@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from handlers import WALK
 from server import ROOT
 
 TYPES = ROOT / "lua/types/moontrail.lua"
@@ -11,38 +12,6 @@ TYPES = ROOT / "lua/types/moontrail.lua"
 # Tables that scripts pass or get, which the runtime has under no name.
 PLAIN = {"moontrail.tls", "moontrail.cookie_options", "moontrail.zlib.deflate_options",
          "moontrail.zlib.inflate_options"}
-
-# Answers with each name of the API and its kind, by class.
-WALK = """
-    local mt, zlib = require "moontrail", require "moontrail.zlib"
-    local classes
-
-    local function add(class, names)
-        local kinds = {}
-        for name, value in pairs(names) do
-            kinds[name] = type(value) == "function" and "function" or "field"
-            if type(value) == "table" then
-                add(class .. "." .. name, value)
-            end
-        end
-        classes[class] = kinds
-    end
-
-    return function(ctx)
-        classes = {}
-        local task = mt.spawn(function() end)
-        local _, names = debug.getupvalue(getmetatable(ctx).__index, 1)
-        add("moontrail.ctx", names)
-        for name in pairs(package.preload) do
-            if name:find("^moontrail") then
-                add(name, require(name))
-            end
-        end
-        add("moontrail.task", debug.getmetatable(task).__index)
-        add("moontrail.zlib.deflate", debug.getmetatable(zlib.deflate()).__index)
-        add("moontrail.zlib.inflate", debug.getmetatable(zlib.inflate()).__index)
-        ctx:json(classes)
-    end"""
 
 SCRIPTS = {"index.lua": WALK}
 
@@ -90,6 +59,9 @@ def test_a_function_tells_what_it_does_and_takes(comment, parameters):
     assert re.match(r"---[^@]", comment)
     told = re.findall(r"^---@param ([\w.]+)", comment, re.M)
     assert told == re.findall(r"[\w.]+", parameters)
+    for parameter in re.findall(r"^---@param (.*)", comment, re.M):
+        words = re.sub(r"table<.*?>|fun\(.*?\)(: \S+)?", "TYPE", parameter).split()
+        assert len(words) > 2, f"what is {parameter}?"
 
 
 def test_every_function_has_a_comment():

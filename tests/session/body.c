@@ -256,9 +256,9 @@ static void EarlyEnd_RequestEndsMeanwhile_NoReset(void **state)
 static void Windows_UnreadBody_NeighbourGoesOn(void **state)
 {
     (void)state;
-    struct h2_limits limits = h2_limits_default;
-    limits.stream_window = 40000;
-    limits.conn_window = 131070;
+    struct wire_limits limits = wire_limits();
+    limits.http.stream_window = 40000;
+    limits.h2.conn_window = 131070;
     struct wire *w = wire_open(&(struct wire_options){
         .handler = "if ctx.path == '/slow' then mt.sleep(0.001) end note(ctx.path, #ctx:body())",
         .limits = &limits});

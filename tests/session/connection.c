@@ -129,8 +129,8 @@ static void HeaderList_TooManyFields_431(void **state)
 static void HeaderList_TooLargeWithBody_431ThenReset(void **state)
 {
     (void)state;
-    struct h2_limits limits = h2_limits_default;
-    limits.header_fields = 4;
+    struct wire_limits limits = wire_limits();
+    limits.http.header_fields = 4;
     struct wire *w = wire_open(&(struct wire_options){.handler = "", .limits = &limits});
     int32_t stream = wire_begin(w, "POST", "/", "x: y");
     wire_send(w, stream, "body", 4);
@@ -141,8 +141,8 @@ static void HeaderList_TooLargeWithBody_431ThenReset(void **state)
 static void RequestTrailers_TooLarge_Reset(void **state)
 {
     (void)state;
-    struct h2_limits limits = h2_limits_default;
-    limits.header_fields = 4;
+    struct wire_limits limits = wire_limits();
+    limits.http.header_fields = 4;
     struct wire *w =
         wire_open(&(struct wire_options){.handler = "note(ctx:body())", .limits = &limits});
     int32_t stream = wire_begin(w, "POST", "/", "");
@@ -218,8 +218,8 @@ static void Request_Malformed_ResetWithProtocolError(void **state)
 static void Streams_TooMany_Refused(void **state)
 {
     (void)state;
-    struct h2_limits limits = h2_limits_default;
-    limits.max_streams = 2;
+    struct wire_limits limits = wire_limits();
+    limits.h2.max_streams = 2;
     struct wire *w = wire_open(&(struct wire_options){
         .handler = "mt.sleep(0) note('ran')", .bare = true, .limits = &limits});
     submit_settings(w);
@@ -239,8 +239,8 @@ static void Streams_TooMany_Refused(void **state)
 static void Data_BeyondStreamWindow_ResetWithFlowControlError(void **state)
 {
     (void)state;
-    struct h2_limits limits = h2_limits_default;
-    limits.stream_window = 10;
+    struct wire_limits limits = wire_limits();
+    limits.http.stream_window = 10;
     struct wire *w = wire_open(
         &(struct wire_options){.handler = "note(pcall(mt.sleep, 1000))", .limits = &limits});
     int32_t stream = wire_begin(w, "POST", "/", "");

@@ -98,8 +98,8 @@ static void Data_Meanwhile_DroppedAndCredited(void **state)
     (void)state;
     char bytes[16384];
     memset(bytes, 'x', sizeof bytes);
-    struct h2_limits limits = h2_limits_default;
-    limits.conn_window = 65536;
+    struct wire_limits limits = wire_limits();
+    limits.h2.conn_window = 65536;
     struct wire *w = wire_open(&(struct wire_options){.handler = "", .limits = &limits});
     begin(w, "");
     expect_now(w, EMPTY_RESPONSE("1"));
@@ -118,8 +118,8 @@ static void Data_AfterTheReset_IgnoredAndCredited(void **state)
     (void)state;
     char bytes[16384];
     memset(bytes, 'x', sizeof bytes);
-    struct h2_limits limits = h2_limits_default;
-    limits.conn_window = 65536;
+    struct wire_limits limits = wire_limits();
+    limits.h2.conn_window = 65536;
     struct wire *w = wire_open(&(struct wire_options){.handler = "", .limits = &limits});
     begin(w, "");
     wire_expect(w, EMPTY_RESPONSE("1") NO_ERROR("1"));
@@ -134,8 +134,8 @@ static void Data_AfterTheReset_IgnoredAndCredited(void **state)
 static void FaultyData_Meanwhile_ItsOwnError(void **state)
 {
     (void)state;
-    struct h2_limits limits = h2_limits_default;
-    limits.stream_window = 10;
+    struct wire_limits limits = wire_limits();
+    limits.http.stream_window = 10;
     struct wire *w = wire_open(&(struct wire_options){.handler = "", .limits = &limits});
     begin(w, "content-length: 5");
     begin(w, "content-length: 5");

@@ -8,6 +8,19 @@
     "content-length=22\n" \
     "DATA stream=" stream " END_STREAM len=22 'Internal Server Error\\n'\n"
 
+/* The log has each of these, one behind the other. */
+static void expect_logged(struct wire *w, const char *const *parts)
+{
+    wire_expect_log(w, parts[0]);
+    const char *at = w->taken.p;
+    for (; *parts; parts++) {
+        const char *found = strstr(at, *parts);
+        if (!found)
+            stage_fail("the log has no\n  %s\nbehind\n%s", *parts, w->taken.p);
+        at = found + strlen(*parts);
+    }
+}
+
 static void Error_BeforeHeaders_500AndLogged(void **state)
 {
     (void)state;
@@ -113,9 +126,20 @@ static void Error_NoString_Described(void **state)
         {"error({})", "error=\"table: 0x"},
         {"error(setmetatable({}, {__tostring = function() return 'said' end}))", "error=said "},
         {"error(setmetatable({}, {__name = 'thing'}))", "error=\"thing: 0x"},
-        {"error(setmetatable({}, {__tostring = error}))", "error=\"one that cannot be described\""},
+        {"error(setmetatable({}, {__tostring = error}))",
+            "error=\"table that cannot be described: table\""},
+        {"error(setmetatable({}, {__tostring = function() error('deeper') end}))",
+            "error=\"table that cannot be described: handler.lua:1: deeper\""},
         {"error(setmetatable({}, {__tostring = function() return {} end}))",
-            "error=\"one that cannot be described\""},
+            "error=\"table that cannot be described: '__tostring' must return a string\""},
+        {"error {message = 'no such user', code = 404}", "error=\"no such user (code 404)\""},
+        {"error {message = 'no such user'}", "error=\"no such user\""},
+        {"error {code = 'E1', message = {}}", "error=\"table (code E1)\""},
+        {"error(setmetatable({}, {__index = error}))", "error=\"table: 0x"},
+        {"local t = {} t.t, t.message = t, t error(t)", "error=\"table: 0x"},
+        {"local t = {} setmetatable(t, {__tostring = function() return tostring(t) end}) error(t)",
+            "error=\"table that cannot be described: "},
+        {"error(coroutine.create(print))", "error=\"thread: 0x"},
         {"local t; t.x = 1", "attempt to index a nil value (local 't')"},
         {"local function f() return f() + 1 end f()", "stack overflow"},
         {"('x'):rep(1 << 62)", "resulting string too large"},
@@ -140,7 +164,9 @@ static void Error_CloseVariables_RunAndMayFail(void **state)
     wire_get(w, "/");
     wire_expect(w, PAGE("1"));
     wire_expect_notes(w, "a second\n");
-    wire_expect_log(w, "error=first");
+    const char *const logged[] = {"error handler failed conn=7 stream=1 error=first ",
+        "error close failed conn=7 stream=1 error=second\n", NULL};
+    expect_logged(w, logged);
 }
 
 static void Error_Caught_NoFault(void **state)

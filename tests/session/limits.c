@@ -14,10 +14,10 @@ static const char head_block[] = {(char)0x82, (char)0x87, (char)0x84, 0x41, 1, '
  * limits. */
 static struct wire *open_limited(const char *handler, enum guard_kind kind)
 {
-    struct h2_limits limits = h2_limits_default;
-    limits.a_second[kind] = 0;
+    struct wire_limits limits = wire_limits();
+    limits.h2.a_second[kind] = 0;
     struct wire *w = wire_open(&(struct wire_options){.handler = handler, .limits = &limits});
-    w->limits.a_second[kind] = LIMIT;
+    w->limits.h2.a_second[kind] = LIMIT;
     return w;
 }
 
@@ -118,8 +118,8 @@ static void Resets_ASecondLater_CountedAnew(void **state)
 static void Limit_Zero_IsNone(void **state)
 {
     (void)state;
-    struct h2_limits limits = h2_limits_default;
-    memset(limits.a_second, 0, sizeof limits.a_second);
+    struct wire_limits limits = wire_limits();
+    memset(limits.h2.a_second, 0, sizeof limits.h2.a_second);
     struct wire *w = wire_open(&(struct wire_options){.handler = "", .limits = &limits});
     for (int i = 0; i < 2000; i++)
         open_and_reset(w);
@@ -161,9 +161,9 @@ static void send_bad_trailers(struct wire *w, int32_t stream)
 static void expect_faults(void (*fault)(struct wire *w, int32_t stream), const char *code)
 {
     struct text expected = {0};
-    struct h2_limits limits = h2_limits_default;
-    limits.stream_window = 10;
-    limits.a_second[GUARD_FAULTS] = LIMIT;
+    struct wire_limits limits = wire_limits();
+    limits.http.stream_window = 10;
+    limits.h2.a_second[GUARD_FAULTS] = LIMIT;
     struct wire *w = wire_open(
         &(struct wire_options){.handler = "note(pcall(mt.sleep, 1000))", .limits = &limits});
     for (int i = 0; i < LIMIT + 2; i++)
@@ -342,11 +342,11 @@ static void ControlFrames_FloodInOneFlight_RestNotRead(void **state)
 static void ControlFrames_ByteByByte_SameFrames(void **state)
 {
     (void)state;
-    struct h2_limits limits = h2_limits_default;
-    limits.a_second[GUARD_CONTROL] = 0;
+    struct wire_limits limits = wire_limits();
+    limits.h2.a_second[GUARD_CONTROL] = 0;
     struct wire *w =
         wire_open(&(struct wire_options){.handler = "", .limits = &limits, .grain = 1});
-    w->limits.a_second[GUARD_CONTROL] = LIMIT;
+    w->limits.h2.a_second[GUARD_CONTROL] = LIMIT;
     for (int i = 0; i < LIMIT + 1; i++)
         send_ping(w);
     expect_breach(w, "PING ACK\nPING ACK\nPING ACK\n" CALM("0"), "max-control-frames");
@@ -399,8 +399,8 @@ static void WindowUpdates_ForData_NotCounted(void **state)
 static void Dribbles_TinyWindow_Goaway(void **state)
 {
     (void)state;
-    struct h2_limits limits = h2_limits_default;
-    limits.a_second[GUARD_DRIBBLES] = LIMIT;
+    struct wire_limits limits = wire_limits();
+    limits.h2.a_second[GUARD_DRIBBLES] = LIMIT;
     struct wire *w = wire_open(&(struct wire_options){
         .handler = "note(pcall(ctx.finish, ctx, 'Hello world'))", .limits = &limits, .window = 1});
     int32_t stream = wire_get(w, "/");
@@ -532,8 +532,8 @@ static void send_block(struct wire *w, int32_t stream, size_t continuations)
 static void Continuations_MoreThanLimit_Goaway(void **state)
 {
     (void)state;
-    struct h2_limits limits = h2_limits_default;
-    limits.continuations = LIMIT;
+    struct wire_limits limits = wire_limits();
+    limits.h2.continuations = LIMIT;
     struct wire *w = wire_open(
         &(struct wire_options){.handler = "note('ran') mt.sleep(1000)", .limits = &limits});
     send_block(w, 1, LIMIT);
@@ -577,8 +577,8 @@ enum { HEADER_BYTES = 300 };
 
 static struct wire *open_with_header_bytes(void)
 {
-    struct h2_limits limits = h2_limits_default;
-    limits.header_bytes = HEADER_BYTES;
+    struct wire_limits limits = wire_limits();
+    limits.http.header_bytes = HEADER_BYTES;
     return wire_open(&(struct wire_options){.handler = "note('ran')", .limits = &limits});
 }
 
@@ -641,8 +641,8 @@ enum { HEADER_FIELDS = 6 };
 
 static struct wire *open_with_header_fields(void)
 {
-    struct h2_limits limits = h2_limits_default;
-    limits.header_fields = HEADER_FIELDS;
+    struct wire_limits limits = wire_limits();
+    limits.http.header_fields = HEADER_FIELDS;
     return wire_open(&(struct wire_options){.handler = "note('ran')", .limits = &limits});
 }
 
@@ -678,8 +678,8 @@ static void HeaderFields_Bomb_Goaway(void **state)
 static void QueuedFrames_ClientReadsNothing_Goaway(void **state)
 {
     (void)state;
-    struct h2_limits limits = h2_limits_default;
-    limits.queued_frames = LIMIT;
+    struct wire_limits limits = wire_limits();
+    limits.h2.queued_frames = LIMIT;
     struct wire *w = wire_open(&(struct wire_options){.handler = "", .limits = &limits});
     w->stuck = true;
     for (int i = 0; i < LIMIT; i++)
@@ -697,8 +697,8 @@ static void QueuedFrames_ClientReadsNothing_Goaway(void **state)
 static void QueuedFrames_ClientReads_NoLimit(void **state)
 {
     (void)state;
-    struct h2_limits limits = h2_limits_default;
-    limits.queued_frames = LIMIT;
+    struct wire_limits limits = wire_limits();
+    limits.h2.queued_frames = LIMIT;
     struct wire *w = wire_open(&(struct wire_options){.handler = "", .limits = &limits});
     for (int i = 0; i < 3; i++) {
         for (int j = 0; j < LIMIT; j++)

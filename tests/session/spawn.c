@@ -1,6 +1,9 @@
 /* Tasks that scripts start, and deadlines. */
 #include "support/wire.h"
 
+#include <ev.h>
+#include <unistd.h>
+
 #define DONE(stream) "HEADERS stream=" stream " END_STREAM :status=200 date=now content-length=0\n"
 
 static void expect_done(struct wire *w, const char *notes)
@@ -80,6 +83,66 @@ static void Read_SecondReader_Raises(void **state)
     struct text notes = stage_take_notes();
     assert_non_null(strstr(text_of(&notes), "another task is reading this request"));
     text_clear(&notes);
+}
+
+/* The piece has woken the reader; the intruder was woken before it, and runs first. */
+static void Read_BetweenWakeAndRun_Raises(void **state)
+{
+    (void)state;
+    struct wire *w = wire_handler("mt.spawn(function() mt.sleep(0)\n"
+                                  "    note(select(2, pcall(ctx.read, ctx))) end)\n"
+                                  "note(ctx:body())");
+    int32_t stream = wire_begin(w, "POST", "/", "");
+    wire_expect_tasks(w, 2, 2);
+    ev_run(w->ev, EVRUN_ONCE);
+    wire_send(w, stream, "piece", 5);
+    wire_end(w, stream);
+    wire_expect_notes(w, "another task is reading this request\npiece\n");
+}
+
+/* The credit wakes the writer at the end of the turn in which the intruder was woken. */
+static void Write_BetweenWakeAndRun_Raises(void **state)
+{
+    (void)state;
+    struct wire *w = wire_open(&(struct wire_options){.window = 1,
+        .handler = "local first = mt.spawn(mt.sleep, 0)\n"
+                   "mt.spawn(function() first:join()\n"
+                   "    note(select(2, pcall(ctx.write, ctx, ('y'):rep(200000)))) end)\n"
+                   "ctx:write(('x'):rep(100000)) note('written')"});
+    int32_t stream = wire_get(w, "/");
+    wire_expect_tasks(w, 3, 3);
+    ev_run(w->ev, EVRUN_ONCE);
+    wire_credit(w, stream, 1 << 20);
+    wire_expect_notes(w, "another task is writing to this request\nwritten\n");
+    wire_expect_body(w, stream, 'x', 100000);
+}
+
+/* The deadline interrupts the writer; before it runs, the deadline is removed and another writes.
+ */
+static void Deadline_RemovedBetweenInterruptAndRun_RaisesAndSlotIsHeld(void **state)
+{
+    (void)state;
+    struct wire *w = wire_open(&(struct wire_options){.window = 1,
+        .handler = "mt.spawn(function() mt.sleep(0.05) ctx:deadline(nil)\n"
+                   "    note(select(2, pcall(ctx.write, ctx, ('y'):rep(200000)))) end)\n"
+                   "ctx:deadline(0.06)\n"
+                   "note(select(2, pcall(ctx.write, ctx, ('x'):rep(100000))))\n"
+                   "ctx:reset()"});
+    wire_get(w, "/");
+    wire_expect_tasks(w, 2, 2);
+    usleep(100000);
+    ev_run(w->ev, EVRUN_ONCE);
+    wire_expect_notes(w, "another task is writing to this request\ndeadline exceeded\n");
+}
+
+static void All_MayNotWait_StartsNothing(void **state)
+{
+    (void)state;
+    expect_done(
+        wire_handler("local function f() note('started') end\n"
+                     "note(pcall(string.gsub, 'x', 'x', function() mt.all(f, f) end) == false)\n"
+                     "mt.sleep(0)"),
+        "true\n");
 }
 
 static void Abort_TaskThatReads_IsReached(void **state)
@@ -193,6 +256,10 @@ int main(void)
         wire_test(Spawn_UsesLiveCtx_WritesToIt),
         wire_test(Spawn_ReadsWhileHandlerWrites_BothGoOn),
         wire_test(Read_SecondReader_Raises),
+        wire_test(Read_BetweenWakeAndRun_Raises),
+        wire_test(Write_BetweenWakeAndRun_Raises),
+        wire_test(Deadline_RemovedBetweenInterruptAndRun_RaisesAndSlotIsHeld),
+        wire_test(All_MayNotWait_StartsNothing),
         wire_test(Abort_TaskThatReads_IsReached),
         wire_test(Cancel_Waiting_RaisesInItAndInJoin),
         wire_test(Cancel_BeforeItBegan_NeverRuns),

@@ -7,7 +7,7 @@
 /* A wait counts from the sweep after it began, and is over once it is longer than its limit. */
 enum { LIMIT = 20 };
 
-static struct wire *open_limited(const char *handler, const struct h2_limits *limits)
+static struct wire *open_limited(const char *handler, const struct wire_limits *limits)
 {
     return wire_open(&(struct wire_options){.handler = handler, .limits = limits});
 }
@@ -46,8 +46,8 @@ static void expect_log_once(struct wire *w, const char *line)
 
 static struct wire *open_ungreeted(double timeout)
 {
-    struct h2_limits limits = h2_limits_default;
-    limits.preface_timeout = timeout;
+    struct wire_limits limits = wire_limits();
+    limits.h2.preface_timeout = timeout;
     return wire_open(
         &(struct wire_options){.handler = "note('ran')", .bare = true, .limits = &limits});
 }
@@ -112,8 +112,8 @@ static const char head_block[] = {(char)0x82, (char)0x87, (char)0x84, 0x41, 1, '
 
 static struct wire *open_for_headers(double timeout)
 {
-    struct h2_limits limits = h2_limits_default;
-    limits.header_timeout = timeout;
+    struct wire_limits limits = wire_limits();
+    limits.http.header_timeout = timeout;
     return open_limited("note('ran') mt.sleep(1000)", &limits);
 }
 
@@ -199,8 +199,8 @@ static void Headers_LimitOfZero_None(void **state)
 
 static struct wire *open_for_body(const char *handler, double timeout)
 {
-    struct h2_limits limits = h2_limits_default;
-    limits.body_timeout = timeout;
+    struct wire_limits limits = wire_limits();
+    limits.http.body_timeout = timeout;
     return open_limited(handler, &limits);
 }
 
@@ -307,8 +307,8 @@ static void Body_NobodyReads_NoTimeout(void **state)
 
 static struct wire *open_for_writes(const char *handler, double timeout)
 {
-    struct h2_limits limits = h2_limits_default;
-    limits.write_timeout = timeout;
+    struct wire_limits limits = wire_limits();
+    limits.http.write_timeout = timeout;
     return wire_open(&(struct wire_options){.handler = handler, .limits = &limits, .window = 5});
 }
 
@@ -353,8 +353,8 @@ static void Write_NoCreditForConnection_ResetWithCancel(void **state)
 {
     (void)state;
     static const nghttp2_settings_entry wide = {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, 1 << 20};
-    struct h2_limits limits = h2_limits_default;
-    limits.write_timeout = LIMIT;
+    struct wire_limits limits = wire_limits();
+    limits.http.write_timeout = LIMIT;
     struct wire *w = wire_open(&(struct wire_options){
         .handler = "ctx:write(('x'):rep(70000))", .limits = &limits, .window = 1, .bare = true});
     assert_int_equal(nghttp2_submit_settings(w->client, NGHTTP2_FLAG_NONE, &wide, 1), 0);
@@ -399,8 +399,8 @@ static void Write_NothingQueued_NoTimeout(void **state)
 
 static struct wire *open_for_requests(const char *handler)
 {
-    struct h2_limits limits = h2_limits_default;
-    limits.request_timeout = LIMIT;
+    struct wire_limits limits = wire_limits();
+    limits.http.request_timeout = LIMIT;
     return open_limited(handler, &limits);
 }
 
@@ -498,8 +498,8 @@ static void Request_AnswerStillQueued_NotTimedOutAgain(void **state)
 static void Streams_LimitsOfZero_None(void **state)
 {
     (void)state;
-    struct h2_limits limits = h2_limits_default;
-    limits.body_timeout = limits.write_timeout = limits.request_timeout = 0;
+    struct wire_limits limits = wire_limits();
+    limits.http.body_timeout = limits.http.write_timeout = limits.http.request_timeout = 0;
     struct wire *w = wire_open(&(struct wire_options){
         .handler = "ctx:write('Hello world') note(ctx:body())", .limits = &limits, .window = 5});
     int32_t stream = wire_begin(w, "POST", "/", "");

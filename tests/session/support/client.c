@@ -117,6 +117,14 @@ void wire_end_with_trailers(struct wire *w, int32_t stream, const char *trailers
     wire_end(w, stream);
 }
 
+void wire_forget(struct wire *w, int32_t stream)
+{
+    struct wire_upload *u = upload_of(w, stream);
+    text_clear(&u->body);
+    text_clear(&u->trailers);
+    *u = (struct wire_upload){0};
+}
+
 void wire_reset(struct wire *w, int32_t stream, uint32_t code)
 {
     assert_int_equal(nghttp2_submit_rst_stream(w->client, NGHTTP2_FLAG_NONE, stream, code), 0);

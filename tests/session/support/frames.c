@@ -27,8 +27,7 @@ struct text *frames_body(struct frames *f, int32_t stream)
     return &f->bodies[stream / 2 % FRAMES_BODIES];
 }
 
-/* Whether a value is the date of this minute or of the one before, in HTTP's form. */
-static bool is_now(const char *value)
+bool frames_is_now(const char *value)
 {
     struct tm tm = {0};
     const char *end = strptime(value, "%a, %d %b %Y %H:%M:%S GMT", &tm);
@@ -135,7 +134,7 @@ static int on_header(nghttp2_session *ng, const nghttp2_frame *frame, const uint
     (void)ng, (void)frame, (void)flags;
     struct frames *f = user;
     bool is_date = name_len == 4 && memcmp(name, "date", 4) == 0;
-    const char *shown = is_date && is_now((const char *)value) ? "now" : (const char *)value;
+    const char *shown = is_date && frames_is_now((const char *)value) ? "now" : (const char *)value;
     const char *quote = strchr(shown, ' ') ? "'" : "";
     text_print(&f->fields, " %.*s=%s", (int)name_len, name, quote);
     text_add_escaped(&f->fields, shown, shown == (const char *)value ? value_len : 3);

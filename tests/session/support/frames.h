@@ -36,6 +36,8 @@ void frames_callbacks(nghttp2_session_callbacks *callbacks);
 void frames_flush(struct frames *f);
 /* All DATA of a stream so far. */
 struct text *frames_body(struct frames *f, int32_t stream);
+/* Whether a value is the date of this minute or of the one before, in HTTP's form. */
+bool frames_is_now(const char *value);
 void frames_clear(struct frames *f);
 
 #endif

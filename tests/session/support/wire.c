@@ -1,6 +1,7 @@
 #include "wire.h"
 
 #include "core/log.h"
+#include "h1/session.h"
 #include "http/exchange.h"
 #include "http/handler.h"
 #include "lua/bridge.h"
@@ -18,7 +19,7 @@ static const struct vm_options vm_options = {.body_limit = 1 << 20, .load_timeou
 static struct wire wire;
 static uint64_t blocks_at_start;
 
-static const struct peer peer = {.remote = "127.0.0.1:51234", .conn = 7, .protocol = "HTTP/2"};
+static const struct peer peer = {.remote = "127.0.0.1:51234", .conn = 7};
 
 /* Turns. */
 
@@ -35,8 +36,8 @@ static void on_alarm(struct session_host *host, double seconds)
 void wire_collect(struct wire *w)
 {
     const uint8_t *bytes;
-    ssize_t n;
-    while ((n = nghttp2_session_mem_send(w->client, &bytes)) > 0)
+    ssize_t n = 0;
+    while (w->client && (n = nghttp2_session_mem_send(w->client, &bytes)) > 0)
         text_add(&w->up, bytes, (size_t)n);
     assert_int_equal(n, 0);
 }
@@ -46,6 +47,8 @@ void wire_collect(struct wire *w)
 bool wire_deliver(struct wire *w)
 {
     wire_collect(w);
+    if (w->session && !w->session->ops->wants_input(w->session))
+        return false;
     size_t n = w->up.n < w->grain ? w->up.n : w->grain;
     if (n == 0)
         return false;
@@ -58,13 +61,21 @@ bool wire_deliver(struct wire *w)
     return true;
 }
 
+static void receive(struct wire *w, const uint8_t *bytes, size_t n)
+{
+    if (w->client)
+        assert_int_equal(nghttp2_session_mem_recv(w->client, bytes, n), n);
+    else
+        text_add(&w->down, bytes, n);
+}
+
 static void send_down(struct wire *w)
 {
     uint8_t bytes[ROOM];
     size_t room = w->grain < ROOM ? w->grain : ROOM, n;
     w->dirty = false;
     while ((n = w->session->ops->fill(w->session, bytes, room)) > 0)
-        assert_int_equal(nghttp2_session_mem_recv(w->client, bytes, n), n);
+        receive(w, bytes, n);
     w->session->ops->reap(w->session);
     if (w->refused || w->session->ops->is_over(w->session))
         wire_drop(w, "connection lost");
@@ -124,7 +135,7 @@ static size_t first_difference(const char *a, const char *b)
     return line;
 }
 
-static void expect_text(const char *what, const char *expected, const struct text *actual)
+void wire_compare(const char *what, const char *expected, const struct text *actual)
 {
     const char *got = text_of(actual);
     if (strcmp(expected, got) == 0)
@@ -138,7 +149,7 @@ void wire_expect(struct wire *w, const char *lines)
 {
     wire_settle(w);
     frames_flush(&w->frames);
-    expect_text("frames", lines, &w->frames.lines);
+    wire_compare("frames", lines, &w->frames.lines);
     text_clear(&w->frames.lines);
 }
 
@@ -153,7 +164,7 @@ void wire_expect_notes(struct wire *w, const char *lines)
 {
     wire_settle(w);
     take(w, stage_take_notes());
-    expect_text("notes", lines, &w->taken);
+    wire_compare("notes", lines, &w->taken);
 }
 
 void wire_expect_log(struct wire *w, const char *part)
@@ -204,6 +215,11 @@ void wire_reload(struct wire *w, const char *script)
 }
 
 /* Opening. */
+
+struct wire_limits wire_limits(void)
+{
+    return (struct wire_limits){http_limits_default, h2_limits_default};
+}
 
 static void load_bridge(struct wire *w, const struct wire_options *o)
 {
@@ -267,8 +283,12 @@ struct wire *wire_open(const struct wire_options *o)
         load_bridge(w, o);
     w->host = (struct session_host){
         .dirty = on_dirty, .alarm = on_alarm, .handler = w->handler, .peer = &peer};
-    w->limits = o->limits ? *o->limits : h2_limits_default;
-    assert_int_equal(h2_session_new(&w->host, &w->limits, &w->session), RC_OK);
+    w->limits = o->limits ? *o->limits : wire_limits();
+    if (o->http_1) {
+        assert_int_equal(h1_session_new(&w->host, &w->limits.http, &w->session), RC_OK);
+        return w;
+    }
+    assert_int_equal(h2_session_new(&w->host, &w->limits.http, &w->limits.h2, &w->session), RC_OK);
     open_client(w, o->window);
     if (!o->bare)
         greet(w, o->window);
@@ -300,6 +320,7 @@ void wire_close(struct wire *w)
         text_clear(&w->uploads[i].trailers);
     }
     text_clear(&w->up);
+    text_clear(&w->down);
     text_clear(&w->taken);
     frames_clear(&w->frames);
     *w = (struct wire){0};

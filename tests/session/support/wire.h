@@ -23,6 +23,7 @@
 #include "core/mem.h"
 #include "h2/session.h"
 #include "http/code.h"
+#include "http/limits.h"
 #include "http/session.h"
 
 #include "frames.h"
@@ -34,6 +35,13 @@ struct handler;
 
 enum { WIRE_UPLOADS = 8 };
 
+struct wire_limits {
+    struct http_limits http;
+    struct h2_limits h2;
+};
+/* The defaults. */
+struct wire_limits wire_limits(void);
+
 /* A request's body on its way. */
 struct wire_upload {
     int32_t stream;
@@ -44,15 +52,16 @@ struct wire_upload {
 
 struct wire {
     struct session_host host;
-    struct h2_limits limits;
+    struct wire_limits limits;
     struct session *session; /* NULL once it is freed: it was over, or dropped */
     enum rc refused;         /* what recv gave last */
     struct handler *handler;
     struct bridge *bridge; /* NULL where the handler is one in C */
     struct ev_loop *ev;
-    nghttp2_session *client;
+    nghttp2_session *client; /* NULL for HTTP/1.x */
     struct frames frames;
     struct text up;    /* bytes from the client that were not delivered yet */
+    struct text down;  /* bytes that a client of HTTP/1.x received, and no test has looked at */
     struct text taken; /* notes or log that were last looked at */
     struct wire_upload uploads[WIRE_UPLOADS];
     size_t grain; /* bytes that a turn delivers up, and that a fill is given room for */
@@ -71,8 +80,9 @@ struct wire_options {
     unsigned max_generations;
     size_t grain;
     int32_t window; /* the client's, of a stream; it gives no credit of its own then */
-    const struct h2_limits *limits; /* copied */
-    bool bare; /* nothing is exchanged yet, and the client's preface not sent */
+    const struct wire_limits *limits; /* copied */
+    bool http_1; /* the client speaks HTTP/1.x, by wire_say and wire_raw alone */
+    bool bare;   /* nothing is exchanged yet, and the client's preface not sent */
 };
 
 /* Loads the script anew, with this text in place of the old; it must load. */
@@ -96,9 +106,13 @@ int32_t wire_begin(struct wire *w, const char *method, const char *path, const c
 void wire_send(struct wire *w, int32_t stream, const char *data, size_t n);
 void wire_end(struct wire *w, int32_t stream);
 void wire_end_with_trailers(struct wire *w, int32_t stream, const char *trailers);
+/* Makes room for another upload, once the stream is over. */
+void wire_forget(struct wire *w, int32_t stream);
 void wire_reset(struct wire *w, int32_t stream, uint32_t code);
 /* Credit for n bytes on a stream, or on the connection (0). */
 void wire_credit(struct wire *w, int32_t stream, int32_t n);
+/* The lines of a client of HTTP/1.x, each "\n" made a CRLF. */
+void wire_say(struct wire *w, const char *lines);
 /* Bytes as they are, behind what is queued. */
 void wire_raw(struct wire *w, const void *bytes, size_t n);
 /* A frame put together by hand. */
@@ -124,6 +138,11 @@ void wire_wait(struct wire *w);
 
 /* The frames that the client received since the last call. */
 void wire_expect(struct wire *w, const char *lines);
+/* What a client of HTTP/1.x received since the last call: "\n" stands for CRLF, any other control
+ * character is escaped, and a date of this minute's is "now". */
+void wire_expect_text(struct wire *w, const char *lines);
+/* The same, and the session is over then. */
+void wire_expect_last(struct wire *w, const char *lines);
 /* What the scripts noted since the last call. */
 void wire_expect_notes(struct wire *w, const char *lines);
 /* The log since the last call has this in it. */
@@ -139,6 +158,9 @@ void wire_expect_unloadable(const char *script, const char *part);
 /* The frame of a response with neither body nor trailers. */
 #define EMPTY_RESPONSE(stream) \
     "HEADERS stream=" stream " END_STREAM :status=200 date=now content-length=0\n"
+
+/* For the files of this folder: fails where the text differs, and shows where. */
+void wire_compare(const char *what, const char *expected, const struct text *actual);
 
 int wire_test_start(void **state);
 int wire_test_end(void **state);

@@ -63,7 +63,7 @@ static const struct handler_ops ops = {.start = on_start,
     .on_writable = on_writable,
     .on_abort = on_abort};
 static struct handler handler = {&ops};
-static const struct peer peer = {.remote = "127.0.0.1:1", .protocol = "HTTP/2"};
+static const struct peer peer = {.remote = "127.0.0.1:1"};
 
 static struct exchange exchange;
 

@@ -1,7 +1,7 @@
 /* The module moontrail.json, from Lua: what it reads, writes and refuses, and want of memory. */
 #include "lua/json.h"
 
-#include "core/mem.h"
+#include "../heap.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,46 +16,11 @@
 #include <lua.h>
 #include <lualib.h>
 
-/* A Lua allocator that can be told to fail, and that counts what is alive. */
-struct heap {
-    size_t bytes;
-    uint64_t requests, fail_at;
-    bool sticky;
-};
-
 struct fixture {
     lua_State *L;
     struct heap heap;
     uint64_t blocks;
 };
-
-static bool told_to_fail(struct heap *h)
-{
-    h->requests++;
-    return h->fail_at && (h->requests == h->fail_at || (h->sticky && h->requests > h->fail_at));
-}
-
-static void *heap_alloc(void *heap, void *block, size_t old, size_t size)
-{
-    struct heap *h = heap;
-    if (!block)
-        old = 0;
-    if (size > old && told_to_fail(h))
-        return NULL;
-    void *moved = NULL;
-    if (size == 0)
-        free(block);
-    else if (!(moved = realloc(block, size)))
-        return NULL;
-    h->bytes += size - old;
-    return moved;
-}
-
-static void fail_lua(struct heap *h, uint64_t n, bool sticky)
-{
-    h->fail_at = n ? h->requests + n : 0;
-    h->sticky = sticky;
-}
 
 /* What the Lua snippets share; the module is the global json. */
 static const char prelude[] =
@@ -83,36 +48,18 @@ static const char prelude[] =
     "  if not same(got, value) then error(('read %s from %s'):format(got, text), 2) end\n"
     "end\n";
 
-static void run(lua_State *L, const char *code)
-{
-    if (luaL_dostring(L, code) != LUA_OK)
-        fail_msg("%s", lua_tostring(L, -1));
-    lua_settop(L, 0);
-}
-
-static lua_State *open_state(struct heap *h)
-{
-    lua_State *L = lua_newstate(heap_alloc, h);
-    assert_non_null(L);
-    luaL_openlibs(L);
-    /* The first large luaL_Buffer makes the metatable of their boxes: a state whose memory runs out
-     * just then is broken for good, by a flaw of lauxlib. */
-    run(L, "return ('x'):rep(5000)");
-    return L;
-}
-
 static void load_json(lua_State *L)
 {
     luaL_requiref(L, "moontrail.json", luaopen_moontrail_json, 0);
     lua_setglobal(L, "json");
-    run(L, prelude);
+    heap_run(L, prelude);
 }
 
 static int setup(void **state)
 {
     struct fixture *f = calloc(1, sizeof *f);
     f->blocks = mem_stats()->blocks;
-    f->L = open_state(&f->heap);
+    f->L = heap_open(&f->heap);
     load_json(f->L);
     *state = f;
     return 0;
@@ -135,41 +82,41 @@ static lua_State *state_of(void **state)
 
 static void Encode_Scalars(void **state)
 {
-    run(state_of(state), "expect('null', nil) expect('null', json.null)\n"
-                         "expect('true', true) expect('false', false)\n"
-                         "expect('0', 0) expect('-1', -1)\n"
-                         "expect('9223372036854775807', math.maxinteger)\n"
-                         "expect('-9223372036854775808', math.mininteger)\n"
-                         "refuses('value expected', json.encode)\n");
+    heap_run(state_of(state), "expect('null', nil) expect('null', json.null)\n"
+                              "expect('true', true) expect('false', false)\n"
+                              "expect('0', 0) expect('-1', -1)\n"
+                              "expect('9223372036854775807', math.maxinteger)\n"
+                              "expect('-9223372036854775808', math.mininteger)\n"
+                              "refuses('value expected', json.encode)\n");
 }
 
 static void Encode_Floats_RoundTripAsFloats(void **state)
 {
-    run(state_of(state), "expect('1.0', 1.0) expect('-0.0', -0.0) expect('0.1', 0.1)\n"
-                         "expect('0.3333333333333333', 1/3) expect('1e+15', 1e15)\n"
-                         "expect('3.141592653589793', math.pi) expect('1e+300', 1e300)\n"
-                         "expect('9007199254740992.0', 2.0^53)\n"
-                         "expect('0.30000000000000004', 0.1 + 0.2)\n"
-                         "for _, v in ipairs{5e-324, 2^63, -2^63, 1e15 - 0.5, 1e15 + 0.5,\n"
-                         "                   2^1023 * (2 - 2^-52), 123456789012345678.0} do\n"
-                         "  reads(json.encode(v), v)\n"
-                         "end\n"
-                         "refuses('cannot encode nan', json.encode, 0/0)\n"
-                         "refuses('cannot encode inf at .a', json.encode, {a = 1/0})\n"
-                         "refuses('cannot encode inf at [1]', json.encode, {-1/0})\n");
+    heap_run(state_of(state), "expect('1.0', 1.0) expect('-0.0', -0.0) expect('0.1', 0.1)\n"
+                              "expect('0.3333333333333333', 1/3) expect('1e+15', 1e15)\n"
+                              "expect('3.141592653589793', math.pi) expect('1e+300', 1e300)\n"
+                              "expect('9007199254740992.0', 2.0^53)\n"
+                              "expect('0.30000000000000004', 0.1 + 0.2)\n"
+                              "for _, v in ipairs{5e-324, 2^63, -2^63, 1e15 - 0.5, 1e15 + 0.5,\n"
+                              "                   2^1023 * (2 - 2^-52), 123456789012345678.0} do\n"
+                              "  reads(json.encode(v), v)\n"
+                              "end\n"
+                              "refuses('cannot encode nan', json.encode, 0/0)\n"
+                              "refuses('cannot encode inf at .a', json.encode, {a = 1/0})\n"
+                              "refuses('cannot encode inf at [1]', json.encode, {-1/0})\n");
 }
 
 static void Encode_Floats_WithoutRegardToLocale(void **state)
 {
-    run(state_of(state), "if os.setlocale('de_DE.UTF-8', 'numeric') then\n"
-                         "  expect('0.5', 0.5) expect('1.0', 1.0) reads('2.5', 2.5)\n"
-                         "  os.setlocale('C', 'numeric')\n"
-                         "end\n");
+    heap_run(state_of(state), "if os.setlocale('de_DE.UTF-8', 'numeric') then\n"
+                              "  expect('0.5', 0.5) expect('1.0', 1.0) reads('2.5', 2.5)\n"
+                              "  os.setlocale('C', 'numeric')\n"
+                              "end\n");
 }
 
 static void Encode_Strings(void **state)
 {
-    run(state_of(state),
+    heap_run(state_of(state),
         "expect('\"\"', '') expect([[\"a\\\"\\\\/\"]], 'a\"\\\\/')\n"
         "expect([[\"\\u0000\\u0001\\u001F\\b\\f\\n\\r\\t\"]], '\\0\\1\\31\\b\\f\\n\\r\\t')\n"
         "expect('\"\\u{7f}\\u{e9}\\u{20ac}\\u{10ffff}\"', '\\u{7f}\\u{e9}\\u{20ac}\\u{10ffff}')\n"
@@ -186,7 +133,7 @@ static void Encode_Strings(void **state)
 
 static void Encode_Tables(void **state)
 {
-    run(state_of(state),
+    heap_run(state_of(state),
         "expect('{}', {}) expect('[]', json.array()) expect('[]', json.array{})\n"
         "expect('[1,[2,{}],{\"a\":[]}]', {1, {2, {}}, {a = json.array{}}})\n"
         "expect('[1,2,3]', {[3] = 3, [2] = 2, [1] = 1})\n"
@@ -201,7 +148,7 @@ static void Encode_Tables(void **state)
 
 static void Encode_RefusesOddTables(void **state)
 {
-    run(state_of(state),
+    heap_run(state_of(state),
         "local odd = {{1, nil, 3}, {1, 2, x = 3}, {[2] = 1}, {[0] = 1}, {[1.5] = 1},\n"
         "  {[true] = 1}, {a = 1, [1] = 2}, {[-1] = 1}, {1, [3] = 3}, {1, [2.5] = 1},\n"
         "  {[1 << 62] = 1}, json.array{a = 1}, json.array{1, nil, 3},\n"
@@ -214,7 +161,7 @@ static void Encode_RefusesOddTables(void **state)
 
 static void Encode_RefusesOtherTypes(void **state)
 {
-    run(state_of(state),
+    heap_run(state_of(state),
         "refuses('json.encode: cannot encode a function', json.encode, print)\n"
         "refuses('cannot encode a function at .a.b[3]', json.encode,\n"
         "        {a = {b = {1, 2, print}}})\n"
@@ -231,39 +178,40 @@ static void Encode_RefusesOtherTypes(void **state)
 
 static void Encode_RefusesCyclesAndDepth(void **state)
 {
-    run(state_of(state), "local function nest(n) return n > 0 and {nest(n - 1)} or nil end\n"
-                         "expect(('['):rep(99) .. '{}' .. (']'):rep(99), nest(100))\n"
-                         "refuses('more than 100 levels at [1][1]', json.encode, nest(101))\n"
-                         "local t = {} t.t = t\n"
-                         "refuses('json.encode: a table contains itself at .t', json.encode, t)\n"
-                         "local a = {} a.b = {{c = a}}\n"
-                         "refuses('a table contains itself at .x.b[1].c', json.encode, {x = a})\n");
+    heap_run(state_of(state),
+        "local function nest(n) return n > 0 and {nest(n - 1)} or nil end\n"
+        "expect(('['):rep(99) .. '{}' .. (']'):rep(99), nest(100))\n"
+        "refuses('more than 100 levels at [1][1]', json.encode, nest(101))\n"
+        "local t = {} t.t = t\n"
+        "refuses('json.encode: a table contains itself at .t', json.encode, t)\n"
+        "local a = {} a.b = {{c = a}}\n"
+        "refuses('a table contains itself at .x.b[1].c', json.encode, {x = a})\n");
 }
 
 static void Encode_BoundsTheDocument(void **state)
 {
-    run(state_of(state), "local t = 'x'\n"
-                         "for i = 1, 60 do t = {t, t} end\n"
-                         "refuses('larger than 64 MiB', json.encode, t)\n"
-                         "expect('[1]', {1})\n");
+    heap_run(state_of(state), "local t = 'x'\n"
+                              "for i = 1, 60 do t = {t, t} end\n"
+                              "refuses('larger than 64 MiB', json.encode, t)\n"
+                              "expect('[1]', {1})\n");
 }
 
 static void Encode_GivesALargeBufferBack(void **state)
 {
     lua_State *L = state_of(state);
-    run(L, "json.encode(('x'):rep(1000000))");
-    run(L, "refuses('function', json.encode, {('x'):rep(1000000), print})");
+    heap_run(L, "json.encode(('x'):rep(1000000))");
+    heap_run(L, "refuses('function', json.encode, {('x'):rep(1000000), print})");
     uint64_t bytes = mem_stats()->bytes;
-    run(L, "json.encode(('x'):rep(60000))");
+    heap_run(L, "json.encode(('x'):rep(60000))");
     assert_true(mem_stats()->bytes < bytes + (64 << 10) + 1024);
-    run(L, "json.encode(('x'):rep(1000000))");
+    heap_run(L, "json.encode(('x'):rep(1000000))");
     assert_true(mem_stats()->bytes <= bytes);
 }
 
 static void Encode_FromC(void **state)
 {
     lua_State *L = state_of(state);
-    run(L, "json = nil");
+    heap_run(L, "json = nil");
     lua_newtable(L);
     lua_pushinteger(L, 7);
     lua_setfield(L, -2, "a");
@@ -279,7 +227,7 @@ static void Encode_FromC_WithoutTheModule(void **state)
     (void)state;
     struct heap heap = {0};
     uint64_t blocks = mem_stats()->blocks;
-    lua_State *L = open_state(&heap);
+    lua_State *L = heap_open(&heap);
     lua_pushboolean(L, 1);
     json_push_encoded(L, 1);
     assert_string_equal(lua_tostring(L, -1), "true");
@@ -289,15 +237,16 @@ static void Encode_FromC_WithoutTheModule(void **state)
 
 static void Decode_Scalars(void **state)
 {
-    run(state_of(state), "reads('null', json.null) reads(' true ', true) reads('false', false)\n"
-                         "reads('\\t\\r\\n1', 1) reads('-0', 0) reads('\"\"', '')\n"
-                         "assert(json.null and type(json.null) == 'userdata')\n"
-                         "refuses('string expected', json.decode, {})\n");
+    heap_run(state_of(state),
+        "reads('null', json.null) reads(' true ', true) reads('false', false)\n"
+        "reads('\\t\\r\\n1', 1) reads('-0', 0) reads('\"\"', '')\n"
+        "assert(json.null and type(json.null) == 'userdata')\n"
+        "refuses('string expected', json.decode, {})\n");
 }
 
 static void Decode_Numbers(void **state)
 {
-    run(state_of(state),
+    heap_run(state_of(state),
         "reads('9223372036854775807', math.maxinteger)\n"
         "reads('-9223372036854775808', math.mininteger)\n"
         "reads('9223372036854775808', 2.0^63) reads('-9223372036854775809', -2.0^63)\n"
@@ -311,7 +260,7 @@ static void Decode_Numbers(void **state)
 
 static void Decode_Strings(void **state)
 {
-    run(state_of(state),
+    heap_run(state_of(state),
         "reads([[\"\\u0041\\u00e9\\u20AC\\ud83d\\uDE00\"]], 'A\\u{e9}\\u{20ac}\\u{1f600}')\n"
         "reads([[\"\\\"\\\\\\/\\b\\f\\n\\r\\t\\u0000x\"]], '\"\\\\/\\b\\f\\n\\r\\t\\0x')\n"
         "reads([[{\"\\u0061\\n\":1}]], {['a\\n'] = 1})\n"
@@ -325,7 +274,7 @@ static void Decode_Strings(void **state)
 
 static void Decode_Tables(void **state)
 {
-    run(state_of(state),
+    heap_run(state_of(state),
         "reads('[]', json.array()) reads('{}', {})\n"
         "reads('{\"a\":[1,{\"b\":null}],\"\":[]}',\n"
         "      {a = json.array{1, {b = json.null}}, [''] = json.array()})\n"
@@ -338,7 +287,7 @@ static void Decode_Tables(void **state)
 
 static void Decode_RefusesDepth(void **state)
 {
-    run(state_of(state),
+    heap_run(state_of(state),
         "local deep = ('['):rep(100) .. (']'):rep(100)\n"
         "expect(deep, json.decode(deep))\n"
         "refuses('more than 100 levels at byte 101', json.decode, '[' .. deep .. ']')\n"
@@ -348,7 +297,7 @@ static void Decode_RefusesDepth(void **state)
 
 static void Decode_RefusesMalformed(void **state)
 {
-    run(state_of(state),
+    heap_run(state_of(state),
         "local bad = {'', ' ', '[', ']', '{', '}', '[1', '[1,', '[1,]', '[,1]', '[1,,2]', '[1 "
         "2]',\n"
         "  '{\"a\"', '{\"a\":', '{\"a\":1', '{\"a\":1,', '{\"a\":1,}', '{\"a\" 1}', '{\"a\",1}',\n"
@@ -380,7 +329,7 @@ static void Decode_RefusesMalformed(void **state)
 
 static void Decode_TruncatedAnywhere(void **state)
 {
-    run(state_of(state),
+    heap_run(state_of(state),
         "local s = "
         "[[{\"a\":[1,-2.5e3,true,null,\"x\\u00e9\\ud83d\\ude00\"],\"\u00e9\":{\"b\":false}}]]\n"
         "json.decode(s)\n"
@@ -390,7 +339,7 @@ static void Decode_TruncatedAnywhere(void **state)
 /* Any byte changed: refused, or read as something that can be written and read again. */
 static void Decode_Damaged(void **state)
 {
-    run(state_of(state),
+    heap_run(state_of(state),
         "math.randomseed(5)\n"
         "local s = "
         "[[{\"a\":[1,-2.5e3,true,null,\"x\\u00e9\\ud83d\\ude00\"],\"\u00e9\":{\"b\":[{}]}}]]\n"
@@ -408,7 +357,7 @@ static void Decode_Damaged(void **state)
 
 static void Random_RoundTrips(void **state)
 {
-    run(state_of(state),
+    heap_run(state_of(state),
         "math.randomseed(7)\n"
         "local function float()\n"
         "  local v = ('d'):unpack(('i8'):pack(math.random(0)))\n"
@@ -443,23 +392,24 @@ static void Random_RoundTrips(void **state)
 
 static void Array_Marks(void **state)
 {
-    run(state_of(state), "local t = {} assert(json.array(t) == t) expect('[]', t)\n"
-                         "assert(json.array(t) == t) expect('[]', json.array(nil))\n"
-                         "refuses('table expected', json.array, 3)\n"
-                         "refuses('metatable already', json.array, setmetatable({}, {}))\n"
-                         "expect('{}', setmetatable(json.array(), nil))\n");
+    heap_run(state_of(state), "local t = {} assert(json.array(t) == t) expect('[]', t)\n"
+                              "assert(json.array(t) == t) expect('[]', json.array(nil))\n"
+                              "refuses('table expected', json.array, 3)\n"
+                              "refuses('metatable already', json.array, setmetatable({}, {}))\n"
+                              "expect('{}', setmetatable(json.array(), nil))\n");
 }
 
 static void Coroutines_ShareTheModule(void **state)
 {
-    run(state_of(state), "for _ = 1, 100 do\n"
-                         "  local co = coroutine.wrap(function(s)\n"
-                         "    while true do s = coroutine.yield(json.encode(json.decode(s))) end\n"
-                         "  end)\n"
-                         "  assert(co('[1]') == '[1]')\n"
-                         "  co = nil collectgarbage()\n"
-                         "  expect('[2]', json.decode('[2]'))\n"
-                         "end\n");
+    heap_run(state_of(state),
+        "for _ = 1, 100 do\n"
+        "  local co = coroutine.wrap(function(s)\n"
+        "    while true do s = coroutine.yield(json.encode(json.decode(s))) end\n"
+        "  end)\n"
+        "  assert(co('[1]') == '[1]')\n"
+        "  co = nil collectgarbage()\n"
+        "  expect('[2]', json.decode('[2]'))\n"
+        "end\n");
 }
 
 /* Finalizers run in the midst of a decode; they may use the module too, while the state closes
@@ -467,7 +417,7 @@ static void Coroutines_ShareTheModule(void **state)
  */
 static void Finalizers_MayUseTheModule(void **state)
 {
-    run(state_of(state),
+    heap_run(state_of(state),
         "local count = 0\n"
         "local meta meta = {__gc = function(self)\n"
         "  count = count + 1\n"
@@ -514,56 +464,18 @@ static int l_everything(lua_State *L)
     return 1;
 }
 
-/* Runs everything, with the i-th request of Lua or of the pool failing; true when it went well all
- * the same. Whatever happened, the state is sound afterwards. */
-static bool survives(uint64_t i, bool of_lua, bool sticky)
-{
-    struct heap heap = {0};
-    uint64_t blocks = mem_stats()->blocks;
-    lua_State *L = open_state(&heap);
-    lua_pushcfunction(L, l_everything);
-    if (of_lua)
-        fail_lua(&heap, i, sticky);
-    else
-        mem_fail_at(i, sticky);
-    bool done = lua_pcall(L, 0, 1, 0) == LUA_OK;
-    bool reached = of_lua ? heap.fail_at <= heap.requests : !done;
-    fail_lua(&heap, 0, false);
-    mem_fail_at(0, 0);
-    if (!done && !strstr(lua_tostring(L, -1), "memory") && !strstr(lua_tostring(L, -1), "stack"))
-        fail_msg("request %lu: %s", (unsigned long)i, lua_tostring(L, -1));
-    lua_settop(L, 0);
-    lua_pushcfunction(L, l_everything);
-    if (lua_pcall(L, 0, 1, 0) != LUA_OK)
-        fail_msg("after request %lu: %s", (unsigned long)i, lua_tostring(L, -1));
-    assert_string_equal(lua_tostring(L, -1), "[1,2.5,\"x\xc3\xa9\",null,{}]");
-    lua_close(L);
-    assert_int_equal(heap.bytes, 0);
-    assert_int_equal(mem_stats()->blocks, blocks);
-    return done && !reached;
-}
+static const struct heap_trial trial = {l_everything, "[1,2.5,\"x\xc3\xa9\",null,{}]"};
 
 static void NoMemory_InLua(void **state)
 {
     (void)state;
-    uint64_t i = 1;
-    while (!survives(i, true, true))
-        i++;
-    assert_true(i > 50);
-    for (i = 1; !survives(i, true, false); i++)
-        continue;
+    heap_fail_each(&trial, 50);
 }
 
 static void NoMemory_InYajl(void **state)
 {
     (void)state;
-    enum { ENOUGH = 200 };
-    int failed = 0;
-    for (uint64_t i = 1; i < ENOUGH; i++) {
-        failed += !survives(i, false, true);
-        survives(i, false, false);
-    }
-    assert_true(failed > 20 && failed < ENOUGH - 1);
+    heap_fail_each_of_pool(&trial, 200);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)

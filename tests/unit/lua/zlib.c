@@ -3,6 +3,7 @@
 #include "lua/zlib.h"
 
 #include "../check.h"
+#include "../heap.h"
 
 #include <lauxlib.h>
 #include <lua.h>
@@ -11,41 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <zlib.h>
-
-/* A Lua allocator that can be told to fail, and that counts what is alive. */
-struct heap {
-    size_t bytes;
-    uint64_t requests, fail_at;
-    bool sticky;
-};
-
-static bool told_to_fail(struct heap *h)
-{
-    h->requests++;
-    return h->fail_at && (h->requests == h->fail_at || (h->sticky && h->requests > h->fail_at));
-}
-
-static void *heap_alloc(void *heap, void *block, size_t old, size_t size)
-{
-    struct heap *h = heap;
-    if (!block)
-        old = 0;
-    if (size > old && told_to_fail(h))
-        return NULL;
-    void *moved = NULL;
-    if (size == 0)
-        free(block);
-    else if (!(moved = realloc(block, size)))
-        return NULL;
-    h->bytes += size - old;
-    return moved;
-}
-
-static void fail_lua(struct heap *h, uint64_t n, bool sticky)
-{
-    h->fail_at = n ? h->requests + n : 0;
-    h->sticky = sticky;
-}
 
 /* their_deflate(data, bits) */
 static int l_their_deflate(lua_State *L)
@@ -108,36 +74,18 @@ static const char prelude[] =
     "math.randomseed(3)\n"
     "texts = {'', 'x', 'hello hello hello', ('moon'):rep(50000), noise(70000)}\n";
 
-static void run(lua_State *L, const char *code)
-{
-    if (luaL_dostring(L, code) != LUA_OK)
-        fail_msg("%s", lua_tostring(L, -1));
-    lua_settop(L, 0);
-}
-
-static lua_State *open_state(struct heap *h)
-{
-    lua_State *L = lua_newstate(heap_alloc, h);
-    assert_non_null(L);
-    luaL_openlibs(L);
-    /* The first large luaL_Buffer makes the metatable of their boxes: a state whose memory runs out
-     * just then is broken for good, by a flaw of lauxlib. */
-    run(L, "return ('x'):rep(5000)");
-    return L;
-}
-
 /* Runs a snippet in a state of its own. */
 static void run_alone(const char *code)
 {
     struct heap heap = {0};
-    lua_State *L = open_state(&heap);
+    lua_State *L = heap_open(&heap);
     luaL_requiref(L, "moontrail.zlib", luaopen_moontrail_zlib, 0);
     lua_setglobal(L, "zlib");
     lua_register(L, "their_deflate", l_their_deflate);
     lua_register(L, "their_inflate", l_their_inflate);
     lua_register(L, "live", l_live);
-    run(L, prelude);
-    run(L, code);
+    heap_run(L, prelude);
+    heap_run(L, code);
     lua_close(L);
     assert_int_equal(heap.bytes, 0);
 }
@@ -462,56 +410,18 @@ static int l_everything(lua_State *L)
     return 1;
 }
 
-/* Runs everything, with the i-th request of Lua or of the pool failing; true when it went well all
- * the same. Whatever happened, the state is sound afterwards. */
-static bool survives(uint64_t i, bool of_lua, bool sticky)
-{
-    struct heap heap = {0};
-    uint64_t blocks = mem_stats()->blocks;
-    lua_State *L = open_state(&heap);
-    lua_pushcfunction(L, l_everything);
-    if (of_lua)
-        fail_lua(&heap, i, sticky);
-    else
-        mem_fail_at(i, sticky);
-    bool done = lua_pcall(L, 0, 1, 0) == LUA_OK;
-    bool reached = of_lua ? heap.fail_at <= heap.requests : !done;
-    fail_lua(&heap, 0, false);
-    mem_fail_at(0, 0);
-    if (!done && !strstr(lua_tostring(L, -1), "memory"))
-        fail_msg("request %lu: %s", (unsigned long)i, lua_tostring(L, -1));
-    lua_settop(L, 0);
-    lua_pushcfunction(L, l_everything);
-    if (lua_pcall(L, 0, 1, 0) != LUA_OK)
-        fail_msg("after request %lu: %s", (unsigned long)i, lua_tostring(L, -1));
-    assert_string_equal(lua_tostring(L, -1), "done");
-    lua_close(L);
-    assert_int_equal(heap.bytes, 0);
-    assert_int_equal(mem_stats()->blocks, blocks);
-    return done && !reached;
-}
+static const struct heap_trial trial = {l_everything, "done"};
 
 static void NoMemory_InLua(void **state)
 {
     (void)state;
-    uint64_t i = 1;
-    while (!survives(i, true, true))
-        i++;
-    assert_true(i > 30);
-    for (i = 1; !survives(i, true, false); i++)
-        continue;
+    heap_fail_each(&trial, 30);
 }
 
 static void NoMemory_InZlib(void **state)
 {
     (void)state;
-    enum { ENOUGH = 120 };
-    int failed = 0;
-    for (uint64_t i = 1; i < ENOUGH; i++) {
-        failed += !survives(i, false, true);
-        survives(i, false, false);
-    }
-    assert_true(failed > 20 && failed < ENOUGH - 1);
+    heap_fail_each_of_pool(&trial, 120);
 }
 
 int main(void)

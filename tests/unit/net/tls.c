@@ -461,6 +461,22 @@ static void alpn_h2_among_others_chosen(void **state)
     assert_string_equal(info().alpn, "h2");
 }
 
+static void alpn_http_1_without_h2_chosen(void **state)
+{
+    (void)state;
+    serve();
+    join(TLS1_3_VERSION);
+    SSL_set_alpn_protos(pair.client, (const unsigned char *)"\10http/1.0\10http/1.1", 18);
+    assert_true(meet());
+    assert_string_equal(info().alpn, "http/1.1");
+    stop();
+    serve();
+    join(TLS1_3_VERSION);
+    SSL_set_alpn_protos(pair.client, (const unsigned char *)"\3h2c\10http/1.0", 13);
+    assert_true(meet());
+    assert_string_equal(info().alpn, "http/1.0");
+}
+
 static void alpn_absent_accepted(void **state)
 {
     (void)state;
@@ -471,13 +487,13 @@ static void alpn_absent_accepted(void **state)
     assert_null(info().alpn);
 }
 
-static void alpn_without_h2_refused(void **state)
+static void alpn_without_http_refused(void **state)
 {
     (void)state;
     for (int version = TLS1_2_VERSION; version <= TLS1_3_VERSION; version++) {
         serve();
         join(version);
-        SSL_set_alpn_protos(pair.client, (const unsigned char *)"\10http/1.1\3h2c", 13);
+        SSL_set_alpn_protos(pair.client, (const unsigned char *)"\10http/0.9\3h2c", 13);
         assert_false(meet());
         assert_int_equal(pair.rc, RC_PROTOCOL);
         assert_string_equal(pair.why, "no application protocol");
@@ -997,7 +1013,8 @@ int main(void)
         TEST(handshake_without_room_fails),
         TEST(alpn_h2_among_others_chosen),
         TEST(alpn_absent_accepted),
-        TEST(alpn_without_h2_refused),
+        TEST(alpn_http_1_without_h2_chosen),
+        TEST(alpn_without_http_refused),
         TEST(sni_picks_the_certificate),
         TEST(sni_unknown_gets_the_first),
         TEST(sni_absent_gets_the_first),

@@ -1,0 +1,156 @@
+#include "h1/start.h"
+
+#include "http/field.h"
+
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+/* "HTTP/1.1" and "HTTP/1.0"; what has the form of a version and is another gets its own fault. */
+static enum h1_fault parse_version(struct str text, int *minor)
+{
+    if (text.n != 8 || !str_starts(text, STR("HTTP/")) || !is_digit(text.p[5]) ||
+        text.p[6] != '.' || !is_digit(text.p[7]))
+        return H1_BAD_START;
+    if (text.p[5] != '1' || text.p[7] > '1')
+        return H1_BAD_VERSION;
+    *minor = text.p[7] - '0';
+    return H1_NO_FAULT;
+}
+
+/* Cuts a text at its first space; false where there is none. */
+static bool cut(struct str *text, struct str *before)
+{
+    const char *space = text->n ? memchr(text->p, ' ', text->n) : NULL;
+    if (!space)
+        return false;
+    *before = (struct str){text->p, (size_t)(space - text->p)};
+    *text = (struct str){space + 1, text->n - before->n - 1};
+    return true;
+}
+
+/* What may stand in a URI, and what clients are known to leave as it is (RFC 3986 asks that it be
+ * encoded): all that is visible in ASCII. A fragment is never sent (RFC 9110 7.1). */
+static bool is_target(struct str target)
+{
+    for (size_t i = 0; i < target.n; i++)
+        if (target.p[i] <= ' ' || target.p[i] > '~' || target.p[i] == '#')
+            return false;
+    return target.n > 0;
+}
+
+enum h1_fault h1_start_request(struct str line, struct h1_start *out)
+{
+    if (!cut(&line, &out->method) || field_name_problem(out->method))
+        return H1_BAD_START;
+    if (!cut(&line, &out->target))
+        return H1_BAD_START;
+    enum h1_fault fault = parse_version(line, &out->minor);
+    if (fault)
+        return fault;
+    return is_target(out->target) ? H1_NO_FAULT : H1_BAD_TARGET;
+}
+
+enum h1_fault h1_start_response(struct str line, struct h1_start *out)
+{
+    struct str version;
+    if (!cut(&line, &version))
+        return H1_BAD_START;
+    enum h1_fault fault = parse_version(version, &out->minor);
+    if (fault)
+        return fault;
+    if (line.n < 3 || (line.n > 3 && line.p[3] != ' '))
+        return H1_BAD_START;
+    out->status = 0;
+    for (int i = 0; i < 3; i++) {
+        if (!is_digit(line.p[i]))
+            return H1_BAD_START;
+        out->status = out->status * 10 + line.p[i] - '0';
+    }
+    size_t code = line.n > 3 ? 4 : 3;
+    out->reason = (struct str){line.p + code, line.n - code};
+    if (field_value_problem(out->reason))
+        return H1_CONTROL;
+    return out->status < 100 ? H1_BAD_START : H1_NO_FAULT;
+}
+
+/* The target. */
+
+static bool is_one_of(char c, const char *set)
+{
+    return c && strchr(set, c);
+}
+
+static bool is_alphanumeric(char c)
+{
+    return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+/* How many bytes at the front belong to an address in brackets, or to a name; a comma is allowed in
+ * a name by RFC 3986, and means two values to who joins fields. */
+static size_t host_length(struct str text)
+{
+    size_t n = 0;
+    if (text.n && text.p[0] == '[') {
+        for (n = 1; n < text.n && (is_alphanumeric(text.p[n]) || is_one_of(text.p[n], ":.")); n++)
+            ;
+        return n > 1 && n < text.n && text.p[n] == ']' ? n + 1 : 0;
+    }
+    while (n < text.n && (is_alphanumeric(text.p[n]) || is_one_of(text.p[n], "-._~%!$&'()*+;=")))
+        n++;
+    return n;
+}
+
+bool h1_is_host(struct str text)
+{
+    size_t host = host_length(text);
+    if (host == text.n)
+        return true;
+    if (host == 0 || text.p[host] != ':' || text.n - host > 6)
+        return false;
+    for (size_t i = host + 1; i < text.n; i++)
+        if (!is_digit(text.p[i]))
+            return false;
+    return true;
+}
+
+/* Takes "http://" or "https://" off the front. */
+static bool cut_scheme(struct str *target, struct str *scheme)
+{
+    static const struct str schemes[] = {{"http", 4}, {"https", 5}};
+    for (size_t i = 0; i < 2; i++) {
+        size_t n = schemes[i].n;
+        if (target->n > n + 3 && field_same_name((struct str){target->p, n}, schemes[i]) &&
+            memcmp(target->p + n, "://", 3) == 0) {
+            *scheme = schemes[i];
+            *target = (struct str){target->p + n + 3, target->n - n - 3};
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum h1_fault parse_absolute(struct str target, struct h1_target *out)
+{
+    if (!cut_scheme(&target, &out->scheme))
+        return H1_BAD_TARGET;
+    size_t n = 0;
+    while (n < target.n && target.p[n] != '/' && target.p[n] != '?')
+        n++;
+    out->authority = (struct str){target.p, n};
+    out->path = (struct str){target.p + n, target.n - n};
+    return n && h1_is_host(out->authority) ? H1_NO_FAULT : H1_BAD_TARGET;
+}
+
+enum h1_fault h1_target_parse(struct str method, struct str target, struct h1_target *out)
+{
+    *out = (struct h1_target){.path = target};
+    if (str_eq(method, STR("CONNECT")))
+        return H1_CONNECT;
+    if (target.p[0] == '/')
+        return H1_NO_FAULT;
+    if (str_eq(target, STR("*")))
+        return str_eq(method, STR("OPTIONS")) ? H1_NO_FAULT : H1_BAD_TARGET;
+    return parse_absolute(target, out);
+}

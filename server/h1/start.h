@@ -1,0 +1,33 @@
+/* The first line of a message (RFC 9112 sections 3 and 4), and the target of a request. */
+#ifndef H1_START_H
+#define H1_START_H
+
+#include "core/str.h"
+#include "h1/fault.h"
+
+/* What borrows from the line. */
+struct h1_start {
+    struct str method; /* of a request */
+    struct str target;
+    int status; /* of a response */
+    struct str reason;
+    int minor; /* 1 for HTTP/1.1, 0 for HTTP/1.0 */
+};
+
+/* One space on each side of the target, and nothing that may not be there. */
+enum h1_fault h1_start_request(struct str line, struct h1_start *out);
+enum h1_fault h1_start_response(struct str line, struct h1_start *out);
+
+/* A request's target, taken apart; p is NULL in what it does not have. */
+struct h1_target {
+    struct str scheme;    /* "http" or "https", of the absolute form */
+    struct str authority; /* likewise */
+    struct str path;      /* with the query: the rest, which may be "" in the absolute form */
+};
+
+/* RFC 9112 3.2: the origin form, the absolute form of a URI of ours, and "*" for OPTIONS. */
+enum h1_fault h1_target_parse(struct str method, struct str target, struct h1_target *out);
+/* Whether a text is a host with or without a port (RFC 9110 7.2), or empty. */
+bool h1_is_host(struct str text);
+
+#endif

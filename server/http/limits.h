@@ -1,0 +1,20 @@
+/* The limits that every version of HTTP shares. Seconds of 0 are no limit. */
+#ifndef HTTP_LIMITS_H
+#define HTTP_LIMITS_H
+
+#include <stdint.h>
+
+struct http_limits {
+    uint32_t header_bytes;  /* of a decoded header list, as RFC 9113 10.5.1 counts them */
+    uint32_t header_fields; /* in a decoded header list */
+    uint32_t stream_window; /* bytes of a request's body held for a handler that does not read */
+    double header_timeout;  /* seconds for a header block, from its first byte to its last */
+    double body_timeout;    /* seconds for the next piece of a body that a handler waits for */
+    double write_timeout;   /* seconds in which a peer lets nothing of a response go */
+    double request_timeout; /* seconds for a whole exchange */
+};
+
+/* The defaults. */
+extern const struct http_limits http_limits_default;
+
+#endif

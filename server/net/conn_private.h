@@ -1,0 +1,49 @@
+/* The inside of a connection; shared by the files that make it up alone. */
+#ifndef NET_CONN_PRIVATE_H
+#define NET_CONN_PRIVATE_H
+
+#include "core/bytes.h"
+#include "http/exchange.h"
+#include "http/session.h"
+#include "net/conn.h"
+#include "net/transport.h"
+
+#include <ev.h>
+
+enum conn_state { CONN_HANDSHAKE, CONN_GREETING, CONN_OPEN, CONN_LINGERING, CONN_DEAD };
+
+struct conn {
+    struct list link, dirty;
+    struct loop *loop;
+    enum conn_state state;
+    int fd;
+    bool has_tls;
+    bool ending;      /* no more input is taken; what is to be sent goes out, and then it lingers */
+    bool input_ended; /* the peer sends nothing more, and what it asked for is still answered */
+    size_t greeted;   /* bytes of HTTP/2's preface that have come, in CONN_GREETING */
+    struct transport transport;
+    struct session *session; /* in CONN_OPEN */
+    struct session_host host;
+    struct peer peer;
+    struct bytes backlog; /* sealed bytes that the socket did not take */
+    double entered;       /* when the state was */
+    double active;        /* when bytes were last received, or taken by the socket */
+    double taken;         /* when bytes were last taken by the socket, or it had taken all */
+    double ended;         /* when the peer's input was */
+    struct census_entry *census;
+    struct timer alarm; /* the session's */
+    ev_io readable, writable;
+};
+
+void conn_set_state(struct conn *c, enum conn_state state);
+void conn_mark_dirty(struct conn *c);
+void conn_free_session(struct conn *c, const char *reason);
+
+/* conn_send.c: sends what the wire holds; a connection that can't is closed. Whether all of it
+ * went. */
+bool conn_flush(struct conn *c);
+/* conn_send.c: sends until the session has nothing more, the socket takes nothing more, or the wire
+ * was full once: then others have their turn. */
+void conn_pump(struct conn *c);
+
+#endif

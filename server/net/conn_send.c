@@ -1,0 +1,108 @@
+/* What a connection sends: session → transport → socket. */
+#include "net/conn_private.h"
+
+#include "core/clock.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+
+/* What the socket takes of n bytes; -1 when the connection is lost. */
+static ssize_t send_some(struct conn *c, const void *data, size_t n)
+{
+    double now = clock_monotonic();
+    if (c->backlog.len == 0)
+        c->taken = now;
+    ssize_t sent = send(c->fd, data, n, MSG_NOSIGNAL);
+    if (sent < 0)
+        return errno == EAGAIN || errno == EINTR ? 0 : -1;
+    c->active = c->taken = now;
+    return sent;
+}
+
+static enum rc send_backlog(struct conn *c)
+{
+    while (c->backlog.len) {
+        size_t n;
+        const char *front = bytes_front(&c->backlog, &n);
+        ssize_t sent = send_some(c, front, n);
+        if (sent < 0)
+            return RC_CLOSED;
+        bytes_drop(&c->backlog, (size_t)sent);
+        if ((size_t)sent < n)
+            return RC_AGAIN;
+    }
+    return RC_OK;
+}
+
+/* Sends what the wire holds; what the socket does not take goes to the backlog. RC_AGAIN when
+ * something waits there, RC_CLOSED, RC_LIMIT, RC_NOMEM. */
+static enum rc flush(struct conn *c)
+{
+    struct wire *w = c->loop->wire;
+    enum rc rc = send_backlog(c);
+    size_t n = w->out_len, sent = 0;
+    w->out_len = 0;
+    if (!rc && n) {
+        ssize_t taken = send_some(c, w->out, n);
+        if (taken < 0)
+            return RC_CLOSED;
+        sent = (size_t)taken;
+        rc = sent < n ? RC_AGAIN : RC_OK;
+    }
+    if (rc != RC_AGAIN)
+        return rc;
+    ev_io_start(c->loop->ev, &c->writable);
+    enum rc kept = bytes_append(&c->backlog, w->out + sent, n - sent);
+    return kept ? kept : RC_AGAIN;
+}
+
+bool conn_flush(struct conn *c)
+{
+    enum rc rc = flush(c);
+    if (rc == RC_OK || rc == RC_AGAIN)
+        return rc == RC_OK;
+    conn_close(c, "connection lost");
+    return false;
+}
+
+/* Gathers sealed bytes in the wire, up to its mark; whether the session may have more. */
+static bool gather(struct conn *c)
+{
+    struct wire *w = c->loop->wire;
+    while (w->out_len < WIRE_MARK) {
+        size_t n = c->session->ops->fill(c->session, w->plain, sizeof w->plain);
+        if (n == 0)
+            return false;
+        if (c->transport.ops->seal(&c->transport, w->plain, n)) {
+            conn_close(c, "connection lost");
+            return false;
+        }
+    }
+    return true;
+}
+
+/* The last bytes of ours, and then the peer's end is awaited. */
+static void linger(struct conn *c)
+{
+    c->ending = true;
+    conn_free_session(c, "connection lost");
+    c->transport.ops->end(&c->transport);
+    if (!conn_flush(c))
+        return;
+    shutdown(c->fd, SHUT_WR);
+    conn_set_state(c, CONN_LINGERING);
+}
+
+void conn_pump(struct conn *c)
+{
+    if (!conn_flush(c))
+        return;
+    ev_io_stop(c->loop->ev, &c->writable);
+    bool more = c->session && gather(c);
+    if (c->state == CONN_DEAD || !conn_flush(c))
+        return;
+    if (more)
+        conn_mark_dirty(c);
+    else if (c->ending || (c->session && c->session->ops->is_over(c->session)))
+        linger(c);
+}

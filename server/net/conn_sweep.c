@@ -1,0 +1,87 @@
+/* Timeouts of a connection, which are counted in sweeps. */
+#include "net/conn_private.h"
+
+#include "core/log.h"
+#include "h2/session.h"
+#include "http/limits.h"
+
+#include <poll.h>
+
+enum {
+    LINGER_SECONDS = 2,
+    HALF_CLOSED_SECONDS = 2, /* for an answer to who has closed its side, and may be gone */
+};
+
+static bool passes(double waited, double limit)
+{
+    return limit > 0 && waited > limit;
+}
+
+/* The option whose limit has passed, or NULL. */
+static const char *timeout_passed(const struct conn *c, double now)
+{
+    const struct net_limits *limits = c->loop->limits;
+    double in_state = now - c->entered;
+    if (c->state == CONN_LINGERING && in_state > LINGER_SECONDS)
+        return "linger";
+    if (c->state == CONN_HANDSHAKE && passes(in_state, limits->handshake_timeout))
+        return "handshake-timeout";
+    if (c->state == CONN_GREETING && c->greeted == 0 && passes(in_state, limits->idle_timeout))
+        return "idle-timeout";
+    if (c->greeted && c->state == CONN_GREETING && passes(in_state, limits->h2->preface_timeout))
+        return "preface-timeout";
+    if (c->backlog.len && passes(now - c->taken, limits->http->write_timeout))
+        return "write-timeout";
+    return NULL;
+}
+
+static bool has_idled(const struct conn *c, double now)
+{
+    return c->session && !c->ending && c->session->ops->is_idle(c->session) &&
+           passes(now - c->active, c->loop->limits->idle_timeout);
+}
+
+/* Both steps of a graceful end at once (RFC 9113 9.1): what crosses them was not processed, and the
+ * peer knows. */
+static void end_idle(struct conn *c, double now)
+{
+    c->active = now;
+    conn_shut_down(c);
+    conn_shut_down(c);
+}
+
+/* Whether the peer is gone, which no event tells while the socket is not read. One that has closed
+ * its side alone looks like one that has gone, until it is sent something: then it takes that, or
+ * resets the connection. */
+static bool is_gone(const struct conn *c, double now)
+{
+    struct pollfd p = {.fd = c->fd};
+    if (ev_is_active(&c->readable))
+        return false;
+    if (poll(&p, 1, 0) == 1 && p.revents & (POLLERR | POLLHUP))
+        return true;
+    return c->input_ended && c->active <= c->ended && now - c->ended > HALF_CLOSED_SECONDS;
+}
+
+static void log_timeout(const struct conn *c, const char *limit)
+{
+    log_event(c->state == CONN_LINGERING ? LOG_DEBUG : LOG_INFO, "connection timed out",
+        log_str("limit", limit), log_int("conn", (int64_t)c->peer.conn),
+        log_str("remote", c->peer.remote));
+}
+
+void conn_sweep(struct conn *c, double now, double seconds)
+{
+    const char *passed = timeout_passed(c, now);
+    if (c->session)
+        c->session->ops->sweep(c->session, seconds);
+    if (c->state == CONN_OPEN && is_gone(c, now)) {
+        conn_close(c, "connection lost");
+    } else if (passed) {
+        log_timeout(c, passed);
+        conn_close(c, "timeout");
+    } else if (has_idled(c, now)) {
+        log_timeout(c, "idle-timeout");
+        end_idle(c, now);
+    }
+}

@@ -1,0 +1,31 @@
+/*
+ * Which version of HTTP a connection speaks: with TLS what ALPN agreed upon, and HTTP/1.x where the
+ * client did not ask; on plaintext HTTP/2 where the client begins with its preface (RFC 9113 3.3
+ * and 3.4), of which no request of HTTP/1.x is a beginning that is valid.
+ */
+#ifndef NET_PROTOCOL_H
+#define NET_PROTOCOL_H
+
+#include "core/rc.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct net_limits;
+struct session;
+struct session_host;
+
+enum protocol { PROTOCOL_UNKNOWN, PROTOCOL_HTTP_1, PROTOCOL_HTTP_2 };
+
+/* name is NULL where nothing was agreed upon. */
+enum protocol protocol_of_alpn(const char *name);
+/* Looks at the first bytes of a plaintext connection, in pieces of any size; *seen, 0 at first, is
+ * how many bytes of the preface have come. */
+enum protocol protocol_of_bytes(size_t *seen, const uint8_t *data, size_t n);
+
+/* A session that speaks the protocol, fed with as many bytes of the preface as were kept from it.
+ * RC_NOMEM. */
+enum rc protocol_open(enum protocol protocol, size_t seen, struct session_host *host,
+    const struct net_limits *limits, struct session **out) MUST_CHECK;
+
+#endif

@@ -1,0 +1,243 @@
+/* Memory runs out inside each function that scripts can call: every allocation of a request fails
+ * in its turn, alone and with all that follow it. The request ends, nothing is lost, and the next
+ * one on the same vm is served. */
+#include "support/wire.h"
+
+#include <ev.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { ALLOCATIONS_MAX = 2000, GROWTH_MAX = 32 << 10 };
+
+static const struct call {
+    const char *name, *handler;
+} calls[] = {
+    {"coroutine.close",
+        "local co = coroutine.create(function() local _ <close> = setmetatable({},\n"
+        "    {__close = function() ctx:write('x') end}) coroutine.yield() end)\n"
+        "coroutine.resume(co) assert(coroutine.close(co))"},
+    {"coroutine.create", "for _ = 1, 3 do coroutine.create(print) end"},
+    {"coroutine.isyieldable", "assert(not coroutine.isyieldable())"},
+    {"coroutine.resume",
+        "local function nest(n) if n == 0 then return mt.sleep(0) end\n"
+        "    assert(coroutine.resume(coroutine.create(nest), n - 1)) end nest(12)"},
+    {"coroutine.running", "ctx.own = coroutine.running()"},
+    {"coroutine.status", "assert(coroutine.status(coroutine.create(print)) == 'suspended')"},
+    {"coroutine.wrap", "local f = coroutine.wrap(function(...) mt.sleep(0) coroutine.yield(...)\n"
+                       "    error('wrapped') end) f(1, 2, 3) pcall(f)"},
+    {"coroutine.yield", "local f = coroutine.wrap(function() for i = 1, 50 do\n"
+                        "    coroutine.yield(table.unpack({}, 1, i)) end end)\n"
+                        "for _ = 1, 50 do f() end"},
+    {"ctx.aborted", "ctx:reset() assert(ctx:aborted())"},
+    {"ctx.add_header", "for i = 1, 9 do ctx:add_header('x-a', i) end"},
+    {"ctx.append_trailer", "for i = 1, 9 do ctx:append_trailer('x-a', i) end ctx:write('x')"},
+    {"ctx.args", "assert(ctx:args().x[2] == '3')"},
+    {"ctx.body", "assert(#ctx:body() == 7)"},
+    {"ctx.cookie", "assert(ctx:cookie('c') == 'd')"},
+    {"ctx.deadline", "ctx:deadline(0.001) pcall(mt.sleep, 60) ctx:deadline(nil) mt.sleep(0)"},
+    {"ctx.declare_trailer", "ctx:declare_trailer('x-a') ctx:declare_trailer('x-b')"},
+    {"ctx.finish", "ctx:write(('x'):rep(20000)) ctx:finish(('y'):rep(20000))"},
+    {"ctx.flush", "ctx:flush() ctx:write('x') ctx:flush()"},
+    {"ctx.form", "assert(ctx:form().a == 'b')"},
+    {"ctx.header", "ctx:header {['x-a'] = '1', ['x-b'] = 2} ctx:header('x-a', nil)\n"
+                   "assert(ctx:header('x-b') == '2')"},
+    {"ctx.html", "ctx:html('<p>x')"},
+    {"ctx.inform", "ctx:inform(103, {link = '</a>', ['x-a'] = '1'})"},
+    {"ctx.json", "ctx:json {list = {1, 2.5, 'x'}, text = ('x'):rep(2000)}"},
+    {"ctx.on_abort", "for _ = 1, 5 do ctx:on_abort(function(why) ctx.own = why .. 'x' end) end\n"
+                     "ctx:reset() ctx:on_abort(error)"},
+    {"ctx.protocol", "assert(ctx:protocol() == 'HTTP/2')"},
+    {"ctx.read", "local n = 0 while true do local piece = ctx:read(3)\n"
+                 "    if not piece then break end n = n + #piece end assert(n == 7)"},
+    {"ctx.redirect", "ctx:redirect('/elsewhere', 303)"},
+    {"ctx.request_trailers", "ctx:body() assert(ctx:request_trailers()['x-t'] == '1')"},
+    {"ctx.reset", "ctx:write('x') ctx:reset('INTERNAL_ERROR')"},
+    {"ctx.set_cookie", "ctx:set_cookie('a', 'b', {path = '/', max_age = 1, expires = 1})"},
+    {"ctx.status", "ctx:status(404) assert(ctx:status() == 404)"},
+    {"ctx.supports_trailers", "assert(ctx:supports_trailers())"},
+    {"ctx.text", "ctx:text(12.5)"},
+    {"ctx.write", "for i = 1, 20 do ctx:write(i, ('x'):rep(3000)) end"},
+    {"json.array", "assert(json.encode(json.array()) == '[]')"},
+    {"json.decode", "assert(json.decode('{\"a\": [1, 2.5, \"x\", null]}').a[2] == 2.5)"},
+    {"json.encode", "json.encode({list = json.array {}, text = ('x'):rep(5000)})"},
+    {"log.debug", "mt.log.debug('event', {a = 1, b = 'x', c = ctx, d = true})"},
+    {"log.error", "mt.log.error('event', {a = 2.5})"},
+    {"log.info", "mt.log.info('event')"},
+    {"log.warn", "mt.log.warn('event', {a = mt})"},
+    {"mt.all", "local a, b, c = mt.all(function() mt.sleep(0) return 1 end,\n"
+               "    function() return 2, 3 end, function() mt.sleep(0) return 3 end)\n"
+               "assert(a + b + c == 6) pcall(mt.all, function() mt.sleep(60) end, error)"},
+    {"mt.load_error", "mt.load_error()"},
+    {"mt.now", "ctx.own = mt.now()"},
+    {"mt.sleep", "mt.sleep(0) mt.sleep(0.0001)"},
+    {"mt.spawn", "mt.spawn(function(...) mt.sleep(0) ctx.own = {...} end, 1, 'x', {})\n"
+                 "mt.spawn(error, 'alone')"},
+    {"mt.watch", "for i = 1, 40 do mt.watch('file' .. i) end"},
+    {"runtime.pcall", "for _ = 1, 5 do pcall(pcall, error, {}) end pcall(ctx.body, ctx, 1)"},
+    {"runtime.print", "print('a', 1, {}, ('x'):rep(3000))"},
+    {"runtime.warn", "warn('a', ('b'):rep(3000))"},
+    {"runtime.xpcall", "xpcall(function() mt.sleep(0) error('x') end, debug.traceback)"},
+    {"task.cancel", "local t = mt.spawn(function() local _ <close> = setmetatable({},\n"
+                    "    {__close = function() error('second') end}) mt.sleep(60) end)\n"
+                    "mt.sleep(0) t:cancel()"},
+    {"task.join", "local t = mt.spawn(function(...) mt.sleep(0) return ... end, 1, 2, 3)\n"
+                  "assert(select('#', t:join()) == 3) pcall(t.join, mt.spawn(error, {}))"},
+    {"zlib.compress", "assert(zlib.decompress(zlib.compress(('x'):rep(9000))) == ('x'):rep(9000))"},
+    {"zlib.decompress", "pcall(zlib.decompress, zlib.compress(('x'):rep(9000)), {limit = 10})"},
+    {"zlib.deflate", "local s <close> = zlib.deflate() s:write('abc') s:flush() s:finish('d')"},
+    {"zlib.inflate", "local s <close> = zlib.inflate() s:write(zlib.compress('abc')) s:finish()"},
+};
+
+enum { CALLS = sizeof calls / sizeof *calls };
+
+/* Each function that the runtime gives to scripts, by its table and name. */
+static const char inventory[] =
+    "local names = {}\n"
+    "local function add(prefix, t) for name, f in pairs(t) do\n"
+    "    if type(f) == 'function' then names[#names + 1] = prefix .. '.' .. name end end end\n"
+    "local _, api = debug.getupvalue(getmetatable(ctx).__index, 1)\n"
+    "add('ctx', api) add('mt', mt) add('log', mt.log) add('coroutine', coroutine)\n"
+    "add('task', getmetatable(mt.spawn(print)).__index)\n"
+    "add('json', require 'moontrail.json') add('zlib', require 'moontrail.zlib')\n"
+    "add('runtime', {pcall = pcall, xpcall = xpcall, print = print, warn = warn})\n"
+    "table.sort(names) note(table.concat(names, '\\n'))";
+
+static void Inventory_EachFunction_HasACase(void **state)
+{
+    (void)state;
+    struct text names = {0};
+    for (size_t i = 0; i < CALLS; i++)
+        text_print(&names, "%s\n", calls[i].name);
+    struct wire *w = wire_handler(inventory);
+    wire_get(w, "/");
+    wire_expect_notes(w, text_of(&names));
+    text_clear(&names);
+}
+
+/* The function is called where there is a query; without one, the handler tells what memory Lua
+ * holds when all garbage is gone. */
+static struct wire *open_wire(const struct call *c)
+{
+    struct text script = {0};
+    text_print(&script,
+        "local json, zlib = require 'moontrail.json', require 'moontrail.zlib'\n"
+        "return function(ctx)\n"
+        "    if ctx.query then %s return end\n"
+        "    collectgarbage() collectgarbage() note(collectgarbage('count') * 1024 // 1)\n"
+        "end\n",
+        c->handler);
+    struct wire *w = wire_script(text_of(&script));
+    text_clear(&script);
+    return w;
+}
+
+/* Turns until nothing moves. The time that a session gives to a client whose request goes on behind
+ * its response is not waited for: here requests end. */
+static void settle(struct wire *w)
+{
+    while (wire_turn(w))
+        continue;
+}
+
+static void finish(struct wire *w)
+{
+    settle(w);
+    while (live.waits) {
+        ev_run(w->ev, EVRUN_ONCE);
+        settle(w);
+    }
+}
+
+/* One request, to its end. */
+static void exchange_once(struct wire *w)
+{
+    int32_t stream = wire_begin(
+        w, "POST", "/path?x=1&x=3", "cookie: c=d\ncontent-type: application/x-www-form-urlencoded");
+    wire_send(w, stream, "a=b&", 4);
+    settle(w);
+    wire_send(w, stream, "c=d", 3);
+    wire_end_with_trailers(w, stream, "x-t: 1\n");
+    finish(w);
+    if (w->session)
+        assert_int_not_equal(nghttp2_session_get_stream_remote_close(w->client, stream), 0);
+    wire_forget(w, stream);
+}
+
+static long memory_of(struct wire *w)
+{
+    text_clear(&w->frames.lines);
+    int32_t stream = wire_get(w, "/");
+    finish(w);
+    char line[64];
+    snprintf(line, sizeof line, "HEADERS stream=%d END_STREAM :status=200", (int)stream);
+    if (!w->session || !strstr(text_of(&w->frames.lines), line))
+        stage_fail("the next request got\n%s", text_of(&w->frames.lines));
+    struct text notes = stage_take_notes();
+    long bytes = atol(text_of(&notes));
+    text_clear(&notes);
+    return bytes;
+}
+
+/* One round on the vm of the last, or on a new one where the connection did not survive that.
+ * Returns how many allocations went well. */
+static uint64_t play(struct wire **w, const struct call *c, uint64_t fail_at, int sticky)
+{
+    if (!(*w)->session) {
+        wire_close(*w);
+        *w = open_wire(c);
+    }
+    uint64_t before = mem_stats()->mallocs;
+    mem_fail_at(fail_at, sticky);
+    exchange_once(*w);
+    mem_fail_at(0, 0);
+    assert_int_equal(live.tasks, 0);
+    assert_int_equal(live.waits, 0);
+    assert_int_equal(live.exchanges, 0);
+    return mem_stats()->mallocs - before;
+}
+
+/* Nothing that a failure leaves behind is kept by the vm. */
+static void expect_no_growth(const struct call *c, struct wire *w, long before)
+{
+    long after = w->session ? memory_of(w) : 0;
+    if (after > before + GROWTH_MAX)
+        stage_fail("%s: %ld bytes more", c->name, after - before);
+}
+
+static void fail_each(const struct call *c)
+{
+    struct wire *w = open_wire(c);
+    play(&w, c, 0, 0);
+    play(&w, c, 0, 0);
+    long before = memory_of(w);
+    uint64_t count = 0;
+    while (count < ALLOCATIONS_MAX && play(&w, c, count + 1, 0) > count) {
+        count++;
+        if (w->session)
+            memory_of(w);
+    }
+    assert_in_range(count, 3, ALLOCATIONS_MAX - 1);
+    for (uint64_t n = 1; n <= count; n++)
+        play(&w, c, n, 1);
+    expect_no_growth(c, w, before);
+    wire_close(w);
+    struct text log = stage_take_log();
+    text_clear(&log);
+}
+
+static void EachFunction_EachAllocationFails_NextRequestWorks(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < CALLS; i++)
+        fail_each(&calls[i]);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        wire_test(Inventory_EachFunction_HasACase),
+        wire_test(EachFunction_EachAllocationFails_NextRequestWorks),
+    };
+    return cmocka_run_group_tests_name("session/exhaustion", tests, NULL, NULL);
+}
