@@ -147,6 +147,7 @@ const char *exchange_peek(const struct exchange *x, size_t *n)
 void exchange_consume(struct exchange *x, size_t n)
 {
     bytes_drop(&x->request.body, n);
+    x->request.taken += n;
     x->host->consumed(x, n);
 }
 
