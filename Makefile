@@ -43,7 +43,8 @@ UNIT_TESTS      = $(patsubst %.c,build/%,$(UNITS))
 FUZZERS         = $(patsubst tests/fuzz/%.c,build/fuzz/bin/%,$(wildcard tests/fuzz/*.c))
 SESSION_TESTS   = $(patsubst %.c,build/%,$(SESSIONS))
 
-.PHONY: all run test unit session e2e fuzz fuzzbrief bench lint format install uninstall clean deps help
+.PHONY: all run test unit session e2e fuzz fuzzbrief bench lint format docs install uninstall clean \
+        deps help
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -100,7 +101,7 @@ unit: $(UNIT_TESTS) ## test pure modules
 session: $(SESSION_TESTS) ## test sessions, frame by frame over memory
 	@for t in $^; do $$t || exit 1; done
 
-e2e: build/test/moontrail build/moontrail build/deps-test ## test with real clients over real sockets
+e2e: build/test/moontrail build/moontrail build/tests/docs/manual build/deps-test ## test with real clients over real sockets
 	/usr/bin/python3 -m pytest -q -p no:cacheprovider tests/e2e
 
 fuzz: $(FUZZERS) ## fuzz each target for FUZZ_SECONDS (default 60), from its seeds
@@ -127,13 +128,18 @@ lint: build/deps-lint ## check format, layers and what a linter finds
 format: build/deps-lint ## format the C files
 	clang-format -i $(C_FILES)
 
+docs: build/tests/docs/manual ## write the options into docs/configuration.md and docs/moontrail.1
+	@for f in markdown:docs/configuration.md man:docs/moontrail.1; do \
+	    $< $${f%%:*} <$${f#*:} >build/manual && cp build/manual $${f#*:} || exit 1; done
+
 install: build/moontrail ## install under PREFIX (default /usr/local), inside DESTDIR
 	install -D -m 755 build/moontrail $(DESTDIR)$(PREFIX)/bin/moontrail
+	install -D -m 644 docs/moontrail.1 $(DESTDIR)$(PREFIX)/share/man/man1/moontrail.1
 	@for f in $(TYPES); do \
 	    install -D -m 644 lua/types/$$f $(DESTDIR)$(PREFIX)/share/moontrail/types/$$f || exit 1; done
 
 uninstall: ## undo install
-	rm -f $(DESTDIR)$(PREFIX)/bin/moontrail
+	rm -f $(DESTDIR)$(PREFIX)/bin/moontrail $(DESTDIR)$(PREFIX)/share/man/man1/moontrail.1
 	rm -rf $(DESTDIR)$(PREFIX)/share/moontrail/types
 
 clean: ## remove build/

@@ -5,9 +5,12 @@
 #include "core/mem.h"
 #include "core/version.h"
 #include "lua/bridge.h"
+#include "lua/config.h"
+#include "net/access_log.h"
 #include "net/address.h"
 #include "net/tls.h"
 #include "proc/options.h"
+#include "proc/options_help.h"
 #include "proc/worker.h"
 
 #include <stdio.h>
@@ -18,6 +21,7 @@ enum { EXIT_FAILED = 1, EXIT_USAGE = 2 };
 struct server {
     struct options options;
     struct tls *tls;
+    struct access_log *access_log;
     int sockets[OPTIONS_MANY];
     bool secure[OPTIONS_MANY];
     int socket_count;
@@ -55,8 +59,8 @@ static int open_socket(struct server *s, const char *url)
 static int open_sockets(struct server *s)
 {
     int status = 0;
-    for (int i = 0; !status && i < s->options.listen_count; i++)
-        status = open_socket(s, s->options.listen[i]);
+    for (int i = 0; !status && i < s->options.listen.count; i++)
+        status = open_socket(s, s->options.listen.items[i]);
     return status;
 }
 
@@ -70,6 +74,18 @@ static int make_tls(struct server *s)
             return complain(why, EXIT_FAILED);
         return 0;
     }
+    return 0;
+}
+
+static int open_access_log(struct server *s)
+{
+    const struct options *o = &s->options;
+    char why[ACCESS_LOG_WHY];
+    if (!o->access_log)
+        return 0;
+    if (access_log_open(o->access_log, o->access_log_format, &s->access_log, why))
+        return complain(why, EXIT_FAILED);
+    worker_log_access(&s->worker, s->access_log);
     return 0;
 }
 
@@ -94,9 +110,9 @@ static int load_scripts(struct server *s)
     char why[SCRIPT_WHY];
     const struct vm_options options = {.dev = s->options.dev,
         .max_cpu = s->options.max_cpu,
-        .load_timeout = 10,
+        .load_timeout = s->options.load_timeout,
         .max_memory = (size_t)s->options.max_vm_memory << 20,
-        .max_generations = 8,
+        .max_generations = s->options.max_generations,
         .body_limit = s->options.body_limit};
     if (bridge_new(s->worker.ev, s->options.scripts, &options, &s->bridge, why))
         return complain(why, EXIT_FAILED);
@@ -108,6 +124,8 @@ static int serve(struct server *s)
     int status = open_sockets(s);
     if (!status)
         status = make_tls(s);
+    if (!status)
+        status = open_access_log(s);
     if (status)
         return status;
     for (int i = 0; i < s->socket_count; i++)
@@ -138,8 +156,11 @@ static void free_parts(struct server *s)
         bridge_free(s->bridge);
     if (s->tls)
         tls_free(s->tls);
+    if (s->access_log)
+        access_log_close(s->access_log);
     for (int i = 0; i < s->socket_count; i++)
         close(s->sockets[i]);
+    options_fini(&s->options);
     mem_trim();
 }
 
@@ -162,8 +183,9 @@ int main(int argc, char **argv)
 {
     static struct server server;
     char why[OPTIONS_WHY];
-    if (options_parse(argc, argv, &server.options, why))
-        return complain(why, EXIT_USAGE);
+    enum rc rc = options_parse(argc, argv, config_read, &server.options, why);
+    if (rc)
+        return complain(why, rc == RC_INVALID ? EXIT_USAGE : EXIT_FAILED);
     if (server.options.help) {
         options_help();
         return 0;

@@ -20,25 +20,47 @@ double clock_wall(void)
     return seconds(CLOCK_REALTIME);
 }
 
-/* strftime would speak the locale's language; HTTP does not. */
-static void format(char *out, size_t size, time_t now)
+/* strftime would speak the locale's language; HTTP and logs do not. */
+static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+
+static void format_http(char *out, size_t size, const struct tm *t)
 {
     static const char days[] = "SunMonTueWedThuFriSat";
-    static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
-    struct tm t;
-    gmtime_r(&now, &t);
-    snprintf(out, size, "%.3s, %02d %.3s %04d %02d:%02d:%02d GMT", days + 3 * t.tm_wday, t.tm_mday,
-        months + 3 * t.tm_mon, t.tm_year + 1900, t.tm_hour, t.tm_min, t.tm_sec);
+    snprintf(out, size, "%.3s, %02d %.3s %04d %02d:%02d:%02d GMT", days + 3 * t->tm_wday,
+        t->tm_mday, months + 3 * t->tm_mon, t->tm_year + 1900, t->tm_hour, t->tm_min, t->tm_sec);
+}
+
+static void format_log(char *out, size_t size, const struct tm *t)
+{
+    snprintf(out, size, "%02d/%.3s/%04d:%02d:%02d:%02d +0000", t->tm_mday, months + 3 * t->tm_mon,
+        t->tm_year + 1900, t->tm_hour, t->tm_min, t->tm_sec);
+}
+
+struct date {
+    char text[64];
+    time_t made;
+};
+
+static const char *current(struct date *d, void (*format)(char *, size_t, const struct tm *))
+{
+    time_t now = time(NULL);
+    if (now != d->made) {
+        struct tm t;
+        gmtime_r(&now, &t);
+        format(d->text, sizeof d->text, &t);
+        d->made = now;
+    }
+    return d->text;
 }
 
 const char *clock_http_date(void)
 {
-    static char date[64];
-    static time_t made;
-    time_t now = time(NULL);
-    if (now != made) {
-        format(date, sizeof date, now);
-        made = now;
-    }
-    return date;
+    static struct date date;
+    return current(&date, format_http);
+}
+
+const char *clock_log_date(void)
+{
+    static struct date date;
+    return current(&date, format_log);
 }

@@ -14,5 +14,7 @@ enum { CLOCK_DATE_LEN = 29 };
 /* The current date in that form, made once a second; static storage, NUL-terminated, overwritten by
  * a later call in another second. */
 const char *clock_http_date(void);
+/* Likewise, as access logs have it: "06/Nov/1994:08:49:37 +0000". */
+const char *clock_log_date(void);
 
 #endif

@@ -1,5 +1,6 @@
 #include "http/exchange.h"
 
+#include "core/clock.h"
 #include "core/live.h"
 #include "http/code.h"
 #include "http/handler.h"
@@ -16,6 +17,8 @@ void exchange_init(struct exchange *x, const struct exchange_host *host, const s
     x->wants_body = false;
     x->reset_wanted = false;
     x->reset_code = 0;
+    x->began = 0;
+    x->cut_by = NULL;
     x->request = (struct request){.ended = false};
     arena_init(&x->arena, x->first, sizeof x->first, EXCHANGE_ARENA_MAX);
     bytes_init(&x->request.body, body_max);
@@ -23,22 +26,39 @@ void exchange_init(struct exchange *x, const struct exchange_host *host, const s
     live.exchanges++;
 }
 
+/* For an observer, as what note_cut notes: without one neither costs more than the question. */
+static void note_beginning(struct exchange *x)
+{
+    if (x->peer->observer && !x->began)
+        x->began = clock_monotonic();
+}
+
+/* The first cause counts; those that follow come of it. */
+static void note_cut(struct exchange *x, const char *cause)
+{
+    if (x->peer->observer && !x->cut_by)
+        x->cut_by = arena_copy(&x->arena, cause, strlen(cause));
+}
+
 void exchange_fini(struct exchange *x)
 {
+    if (x->began)
+        x->peer->observer->ended(x->peer->observer, x);
     bytes_fini(&x->request.body);
     response_fini(&x->response);
     arena_fini(&x->arena);
     live.exchanges--;
 }
 
-static void note_method(struct exchange *x)
+static void note_request(struct exchange *x)
 {
+    note_beginning(x);
     x->response.answers_head = str_eq(x->request.method, STR("HEAD"));
 }
 
 void exchange_start(struct exchange *x)
 {
-    note_method(x);
+    note_request(x);
     x->handler->ops->start(x->handler, x);
 }
 
@@ -102,6 +122,8 @@ static void detach_with(struct exchange *x, const char *reason)
 
 void exchange_abort(struct exchange *x, const char *reason)
 {
+    if (!x->request.ended || x->response.state != RESPONSE_SENT)
+        note_cut(x, reason);
     response_abort(&x->response);
     detach_with(x, reason);
 }
@@ -109,6 +131,7 @@ void exchange_abort(struct exchange *x, const char *reason)
 void exchange_refuse(struct exchange *x, const char *reason, int status)
 {
     char text[STATUS_TEXT_SIZE];
+    note_cut(x, reason);
     detach_with(x, reason);
     if (status && !x->response.head_taken)
         exchange_respond(x, status, status_text(status, text), NULL);
@@ -180,7 +203,7 @@ static enum rc respond(struct response *r, int status, struct str text, const st
 
 void exchange_respond(struct exchange *x, int status, struct str text, const struct fields *more)
 {
-    note_method(x);
+    note_request(x);
     if (respond(&x->response, status, text, more))
         exchange_reset(x, ERROR_INTERNAL_ERROR);
     else
@@ -189,7 +212,9 @@ void exchange_respond(struct exchange *x, int status, struct str text, const str
 
 void exchange_reset(struct exchange *x, uint32_t code)
 {
+    char name[CODE_NAME_SIZE];
     if (!x->reset_wanted) {
+        note_cut(x, code_name(code, name));
         x->reset_wanted = true;
         x->reset_code = code;
         response_abort(&x->response);

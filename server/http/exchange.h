@@ -24,7 +24,14 @@ struct peer {
     uint64_t conn;           /* the connection's number in this process */
     const char *tls_version; /* "TLSv1.3"; NULL on plaintext, and so the next two */
     const char *tls_cipher;
-    const char *tls_sni; /* NULL where the client sent none */
+    const char *tls_sni;                /* NULL where the client sent none */
+    struct exchange_observer *observer; /* told of each exchange; NULL for nobody */
+};
+
+/* Who is told of exchanges that are over, such as an access log. */
+struct exchange_observer {
+    /* Called once for each that began; x can be read until this returns. */
+    void (*ended)(struct exchange_observer *o, const struct exchange *x);
 };
 
 /* What an exchange asks of the session that owns it. All record, none sends. */
@@ -60,6 +67,9 @@ struct exchange {
     bool wants_body;   /* the handler waits for the request's body */
     bool reset_wanted; /* a reset with reset_code is to go out */
     uint32_t reset_code;
+    /* For the peer's observer; 0 and NULL where there is none. */
+    double began;       /* of clock_monotonic, when its head was complete; 0 before that */
+    const char *cut_by; /* what cut it short: a code's name, "timeout"…; NULL for nothing */
     struct arena arena;
     char first[EXCHANGE_ARENA_FIRST];
 };

@@ -240,8 +240,10 @@ enum rc response_restart(struct response *r)
 
 void response_abort(struct response *r)
 {
+    r->written = response_sent(r);
     bytes_fini(&r->body);
-    r->trailers.count = 0;
+    if (r->state != RESPONSE_SENT)
+        r->trailers.count = 0;
     r->informs = NULL;
     r->state = RESPONSE_ABORTED;
 }
@@ -319,4 +321,9 @@ enum rc response_take_head(struct response *r)
 bool response_over(const struct response *r)
 {
     return r->state >= RESPONSE_SENT;
+}
+
+uint64_t response_sent(const struct response *r)
+{
+    return has_content(r) ? r->written - r->body.len : 0;
 }

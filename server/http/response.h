@@ -117,6 +117,7 @@ enum rc response_write(struct response *r, const char *data, size_t n, size_t *t
 enum rc response_finish(struct response *r) MUST_CHECK;
 /* Back to an empty OPEN response, for an error page. RC_STATE once a session took the head. */
 enum rc response_restart(struct response *r) MUST_CHECK;
+/* Drops what has not gone out. */
 void response_abort(struct response *r);
 
 /* For sessions. */
@@ -127,5 +128,8 @@ enum response_step response_next(const struct response *r);
 enum rc response_take_head(struct response *r) MUST_CHECK;
 /* Whether the whole message has been handed over, or never will be. */
 bool response_over(const struct response *r);
+
+/* Bytes of the body that a session has taken. */
+uint64_t response_sent(const struct response *r);
 
 #endif

@@ -4,6 +4,8 @@
 #include "core/live.h"
 #include "core/log.h"
 #include "core/mem.h"
+#include "http/exchange.h"
+#include "net/access_log.h"
 #include "net/address.h"
 #include "net/protocol.h"
 #include "net/tls.h"
@@ -281,6 +283,7 @@ enum rc conn_open(struct loop *l, int fd, struct tls *tls, const struct sockaddr
         goto fail;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
     c->peer.conn = ++l->opened;
+    c->peer.observer = access_log_observer(l->access_log);
     address_format(sa, len, c->peer.remote);
     c->host = (struct session_host){.dirty = on_session_dirty,
         .alarm = on_session_alarm,

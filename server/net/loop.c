@@ -5,6 +5,7 @@
 #include "h2/session.h"
 #include "http/handler.h"
 #include "http/limits.h"
+#include "net/access_log.h"
 #include "net/conn.h"
 
 /* Seconds between the two GOAWAYs: longer than a round trip, so that requests sent before the first
@@ -55,6 +56,8 @@ static void on_round(struct ev_loop *ev, ev_prepare *w, int events)
     (void)events;
     struct loop *l = container_of(w, struct loop, round);
     loop_turn(l);
+    if (l->access_log)
+        access_log_flush(l->access_log);
     if (l->going && list_empty(&l->conns))
         ev_break(ev, EVBREAK_ALL);
 }

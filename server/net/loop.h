@@ -9,7 +9,7 @@
  * A turn follows each connection's input, while what it brought is still in the processor's caches,
  * and each round of the libev loop, for timers and what was left over.
  *
- * It owns its connections; the handler, the limits and the libev loop are borrowed.
+ * It owns its connections; the handler, the limits, the access log and the libev loop are borrowed.
  */
 #ifndef NET_LOOP_H
 #define NET_LOOP_H
@@ -23,6 +23,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct access_log;
 struct h2_limits;
 struct handler;
 struct http_limits;
@@ -44,6 +45,7 @@ struct loop {
     struct ev_loop *ev;
     struct handler *handler;
     const struct net_limits *limits;
+    struct access_log *access_log; /* borrowed; NULL for none */
     struct wire *wire;
     struct list conns; /* all, by conn.link */
     struct list dirty; /* those with something to send or free, by conn.dirty */

@@ -55,6 +55,11 @@ void worker_listen(struct worker *w, int fd, struct tls *tls)
     ls->readable.fd = fd;
 }
 
+void worker_log_access(struct worker *w, struct access_log *log)
+{
+    w->access_log = log;
+}
+
 static void stop_listening(struct worker *w)
 {
     for (int i = 0; i < w->listener_count; i++)
@@ -112,6 +117,7 @@ enum rc worker_start(
     enum rc rc = loop_init(&w->loop, w->ev, handler, limits);
     if (rc)
         return rc;
+    w->loop.access_log = w->access_log;
     w->grace = grace;
     raise_descriptors();
     signal(SIGPIPE, SIG_IGN);

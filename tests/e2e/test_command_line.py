@@ -50,7 +50,7 @@ def test_version():
     (["-l"], ['"-l"', "lacks its argument"]),
     (["--cert", "a.pem"], ["pairs"]),
     (["--log-level", "loud"], ["--log-level", "debug, info, warn, error", '"loud"']),
-    (["--log-format", "xml"], ["--log-format", "text or json", '"xml"']),
+    (["--log-format", "xml"], ["--log-format", "one of text, json", '"xml"']),
     (["--grace", "-1"], ["--grace", '"-1"']),
     (["--grace", "soon"], ["--grace", '"soon"']),
     (["one", "two"], ['"two"'])])

@@ -55,6 +55,17 @@ static void HttpDate_NextSecond_Differs(void **state)
     assert_string_not_equal(clock_http_date(), first);
 }
 
+static void LogDate_Now_HasFixedForm(void **state)
+{
+    (void)state;
+    struct tm t = {.tm_sec = 0};
+    const char *end = strptime(clock_log_date(), "%d/%b/%Y:%H:%M:%S +0000", &t);
+    assert_non_null(end);
+    assert_string_equal(end, "");
+    double difference = (double)timegm(&t) - (double)time(NULL);
+    assert_true(difference >= -1 && difference <= 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -63,6 +74,7 @@ int main(void)
         check(Wall_Now_IsTheTime),
         check(HttpDate_Now_HasFixedForm),
         check(HttpDate_NextSecond_Differs),
+        check(LogDate_Now_HasFixedForm),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

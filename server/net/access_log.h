@@ -1,0 +1,33 @@
+/*
+ * The access log: a line for each exchange that is over, combined or JSON; docs/configuration.md
+ * describes both. Lines gather in a buffer, which is flushed once each round of the loop.
+ *
+ * Only whole lines are written, appended, so that several processes may write one file. When
+ * writing fails, lines are dropped, which the log tells once, and once more when writing works
+ * again; nothing ever waits for the file.
+ */
+#ifndef NET_ACCESS_LOG_H
+#define NET_ACCESS_LOG_H
+
+#include "core/rc.h"
+
+struct access_log;
+struct exchange_observer;
+
+enum access_log_format { ACCESS_LOG_COMBINED, ACCESS_LOG_JSON };
+enum { ACCESS_LOG_WHY = 512 };
+
+/* path is borrowed; "-" is stdout. RC_SYSTEM, RC_NOMEM; why then holds one line. */
+enum rc access_log_open(const char *path, enum access_log_format format, struct access_log **out,
+    char why[ACCESS_LOG_WHY]) MUST_CHECK;
+/* Writes what is left, and frees the log. */
+void access_log_close(struct access_log *a);
+/* Opens the path anew, after what is there was renamed; where that fails, the file that is open
+ * stays in use. */
+void access_log_reopen(struct access_log *a);
+/* Writes the lines that wait. */
+void access_log_flush(struct access_log *a);
+/* What a peer names for its exchanges to be logged; NULL for NULL. */
+struct exchange_observer *access_log_observer(struct access_log *a);
+
+#endif
