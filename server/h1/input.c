@@ -16,7 +16,7 @@ static void refuse(struct h1_session *s, enum h1_fault fault)
     s->deaf = s->closing = true;
     if (!s->x && !h1_exchange_new(s))
         return;
-    if (!response_over(&s->x->exchange.response))
+    if (!outgoing_over(&s->x->exchange.response.message))
         exchange_refuse(&s->x->exchange, code_name(ERROR_PROTOCOL_ERROR, name), status);
 }
 
@@ -81,7 +81,7 @@ static void begin(struct h1_session *s)
     struct response *r = &hx->exchange.response;
     hx->is_1_0 = s->parser.minor == 0;
     hx->exchange.request.protocol = s->parser.minor ? "HTTP/1.1" : "HTTP/1.0";
-    r->framing = s->parser.minor ? FRAMING_CHUNKS : FRAMING_CLOSE;
+    r->message.framing = s->parser.minor ? FRAMING_CHUNKS : FRAMING_CLOSE;
     enum h1_fault fault = store_target(s, &hx->exchange);
     if (fault)
         refuse(s, fault);
@@ -161,7 +161,8 @@ static void end_head(struct h1_session *s)
     hx->started = true;
     hx->asks_close = p->close || (p->minor == 0 && !p->keep_alive);
     r->ended = !p->chunked && p->left == 0;
-    x->response.trailers_accepted = p->minor == 1 && says(&r->fields, STR("te"), STR("trailers"));
+    x->response.message.trailers_accepted =
+        p->minor == 1 && says(&r->fields, STR("te"), STR("trailers"));
     r->expects_continue =
         p->minor == 1 && !r->ended && says(&r->fields, STR("expect"), STR("100-continue"));
     if (p->minor == 1 && expects_more(&r->fields)) {

@@ -87,7 +87,7 @@ static bool send_inform(struct h1_session *s)
     r->informs_submitted++;
     r->informs_handed++;
     /* RFC 9110 15.2: a client of HTTP/1.0 knows none. */
-    if (r->framing == FRAMING_CLOSE)
+    if (r->message.framing == FRAMING_CLOSE)
         return true;
     return make_head(s, inform->status, &inform->fields, STR(""));
 }
@@ -96,7 +96,8 @@ static bool send_inform(struct h1_session *s)
  * yet. */
 static bool owes_continue(const struct exchange *x)
 {
-    return x->request.expects_continue && x->wants_body && x->response.state == RESPONSE_OPEN;
+    return x->request.expects_continue && x->wants_body &&
+           x->response.message.state == OUTGOING_OPEN;
 }
 
 /* The response. */
@@ -116,14 +117,14 @@ static bool keeps(const struct h1_session *s)
 {
     bool is_last = s->input_ended && s->queue.len == 0;
     return !s->closing && !s->going && !is_last && !s->x->asks_close &&
-           s->x->exchange.response.framing != FRAMING_CLOSE && !leaves_too_much(s);
+           s->x->exchange.response.message.framing != FRAMING_CLOSE && !leaves_too_much(s);
 }
 
 /* The fields of the head that are the connection's. */
 static struct str connection_fields(const struct h1_session *s)
 {
     const struct exchange *x = &s->x->exchange;
-    bool chunked = x->response.framing == FRAMING_CHUNKS;
+    bool chunked = x->response.message.framing == FRAMING_CHUNKS;
     if (s->closing)
         return chunked ? STR("transfer-encoding: chunked\r\nconnection: close\r\n")
                        : STR("connection: close\r\n");
@@ -138,16 +139,16 @@ static bool send_head(struct h1_session *s)
     if (response_take_head(r))
         return false;
     s->closing = !keeps(s);
-    r->head_handed = true;
-    return make_head(s, r->status, &r->head, connection_fields(s));
+    r->message.head_handed = true;
+    return make_head(s, r->status, &r->message.head, connection_fields(s));
 }
 
 /* All that is queued of the body, in one piece. */
 static void send_body(struct h1_session *s)
 {
     struct response *r = &s->x->exchange.response;
-    s->piece = r->body.len;
-    s->piece_ends_chunk = r->framing == FRAMING_CHUNKS;
+    s->piece = r->message.body.len;
+    s->piece_ends_chunk = r->message.framing == FRAMING_CHUNKS;
     if (s->piece_ends_chunk) {
         int n = snprintf(s->chunk_line, sizeof s->chunk_line, "%zx\r\n", s->piece);
         set_rest(s, (struct str){s->chunk_line, (size_t)n});
@@ -156,12 +157,12 @@ static void send_body(struct h1_session *s)
 
 static void mark_sent(struct h1_session *s)
 {
-    s->x->exchange.response.state = RESPONSE_SENT;
+    s->x->exchange.response.message.state = OUTGOING_SENT;
 }
 
 static bool send_trailers(struct h1_session *s)
 {
-    struct section trailers = {STR("0\r\n"), &s->x->exchange.response.trailers, STR("")};
+    struct section trailers = {STR("0\r\n"), &s->x->exchange.response.message.trailers, STR("")};
     if (!make(s, &trailers))
         return false;
     mark_sent(s);
@@ -170,7 +171,7 @@ static bool send_trailers(struct h1_session *s)
 
 static void send_end(struct h1_session *s)
 {
-    if (s->x->exchange.response.framing == FRAMING_CHUNKS)
+    if (s->x->exchange.response.message.framing == FRAMING_CHUNKS)
         set_rest(s, STR("0\r\n\r\n"));
     mark_sent(s);
 }
@@ -180,23 +181,23 @@ static void send_end(struct h1_session *s)
 static bool send_step(struct h1_session *s)
 {
     bool made = true;
-    enum response_step step = response_next(&s->x->exchange.response);
+    enum outgoing_step step = outgoing_next(&s->x->exchange.response.message);
     switch (step) {
-    case RESPONSE_NOTHING:
+    case OUTGOING_NOTHING:
         return false;
-    case RESPONSE_HEAD:
-    case RESPONSE_HEAD_END:
+    case OUTGOING_HEAD:
+    case OUTGOING_HEAD_END:
         made = send_head(s);
-        if (made && step == RESPONSE_HEAD_END)
+        if (made && step == OUTGOING_HEAD_END)
             mark_sent(s);
         break;
-    case RESPONSE_BODY:
+    case OUTGOING_BODY:
         send_body(s);
         break;
-    case RESPONSE_TRAILERS:
+    case OUTGOING_TRAILERS:
         made = send_trailers(s);
         break;
-    case RESPONSE_END:
+    case OUTGOING_END:
         send_end(s);
         break;
     }
@@ -207,7 +208,7 @@ static bool send_step(struct h1_session *s)
 static bool prepare(struct h1_session *s)
 {
     struct exchange *x = &s->x->exchange;
-    if (x->reset_wanted || x->response.state == RESPONSE_ABORTED) {
+    if (x->reset_wanted || x->response.message.state == OUTGOING_ABORTED) {
         s->broken = true;
         return false;
     }
@@ -238,7 +239,7 @@ static size_t copy_rest(struct h1_session *s, char *out, size_t room)
 static size_t copy_piece(struct h1_session *s, char *out, size_t room)
 {
     size_t n = s->piece < room ? s->piece : room;
-    n = bytes_take(&s->x->exchange.response.body, out, n);
+    n = bytes_take(&s->x->exchange.response.message.body, out, n);
     s->piece = n ? s->piece - n : 0;
     if (s->piece == 0 && s->piece_ends_chunk && n) {
         s->piece_ends_chunk = false;

@@ -79,7 +79,7 @@ bool h1_in_head(const struct h1_session *s)
 static bool is_answered(const struct h1_session *s)
 {
     const struct exchange *x = &s->x->exchange;
-    return response_over(&x->response) && !x->instance && s->rest_len == 0;
+    return outgoing_over(&x->response.message) && !x->instance && s->rest_len == 0;
 }
 
 /* Receiving. */
@@ -247,7 +247,7 @@ enum rc h1_session_new(
     struct h1_session *s = mem_get_zeroed(sizeof *s);
     if (!s)
         return RC_NOMEM;
-    s->base = (struct session){&session_ops, host};
+    s->base = (struct session){.ops = &session_ops, .host = host};
     s->limits = limits;
     s->head_seconds = NOT_WAITED;
     bytes_init(&s->queue, H1_QUEUE_MAX);

@@ -277,7 +277,8 @@ static int on_frame_recv(nghttp2_session *ng, const nghttp2_frame *frame, void *
         on_headers(st, frame);
     if (st && frame->hd.type == NGHTTP2_DATA)
         on_data_frame(st, frame);
-    if (st && frame->hd.type == NGHTTP2_RST_STREAM && !response_over(&st->exchange.response))
+    if (st && frame->hd.type == NGHTTP2_RST_STREAM &&
+        !outgoing_over(&st->exchange.response.message))
         h2_count(s, GUARD_RESETS);
     /* After a verdict too nghttp2 is to close a stream that was reset: its handler never runs. */
     return 0;
@@ -314,7 +315,7 @@ static int on_data(
 
 static bool is_complete(const struct exchange *x)
 {
-    return x->request.ended && x->response.state == RESPONSE_SENT;
+    return x->request.ended && x->response.message.state == OUTGOING_SENT;
 }
 
 static int on_stream_close(nghttp2_session *ng, int32_t id, uint32_t code, void *user)

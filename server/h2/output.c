@@ -19,7 +19,7 @@ static void put_fields(nghttp2_nv *out, const struct fields *f)
 
 static int submit_trailers(struct h2_stream *st)
 {
-    const struct fields *trailers = &st->exchange.response.trailers;
+    const struct fields *trailers = &st->exchange.response.message.trailers;
     nghttp2_nv *nva = arena_alloc(&st->exchange.arena, trailers->count * sizeof *nva);
     if (!nva)
         return NGHTTP2_ERR_NOMEM;
@@ -35,14 +35,14 @@ static ssize_t read_body(nghttp2_session *ng, int32_t id, uint8_t *out, size_t r
     (void)ng, (void)id, (void)user;
     struct h2_stream *st = source->ptr;
     struct response *r = &st->exchange.response;
-    size_t n = bytes_take(&r->body, out, room);
-    switch (response_next(r)) {
-    case RESPONSE_TRAILERS:
+    size_t n = bytes_take(&r->message.body, out, room);
+    switch (outgoing_next(&r->message)) {
+    case OUTGOING_TRAILERS:
         *flags |= NGHTTP2_DATA_FLAG_EOF | NGHTTP2_DATA_FLAG_NO_END_STREAM;
         if (submit_trailers(st))
             return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
         break;
-    case RESPONSE_END:
+    case OUTGOING_END:
         *flags |= NGHTTP2_DATA_FLAG_EOF;
         break;
     default:
@@ -82,7 +82,7 @@ static int submit_head(struct h2_stream *st, bool ends)
     struct response *r = &st->exchange.response;
     nghttp2_nv *nva;
     size_t count;
-    if (response_take_head(r) || make_head(st, r->status, &r->head, &nva, &count))
+    if (response_take_head(r) || make_head(st, r->status, &r->message.head, &nva, &count))
         return NGHTTP2_ERR_NOMEM;
     nghttp2_data_provider body = {.source.ptr = st, .read_callback = read_body};
     return nghttp2_submit_response(
@@ -111,7 +111,7 @@ static const double ending_seconds = 0.2;
 /* Whether the response is out, the handler gone, and the client still sending. */
 static bool ends_early(const struct exchange *x)
 {
-    return x->response.state == RESPONSE_SENT && !x->request.ended && !x->instance;
+    return x->response.message.state == OUTGOING_SENT && !x->request.ended && !x->instance;
 }
 
 static void await_end(struct h2_stream *st)
@@ -160,10 +160,10 @@ static int submit_informs(struct h2_stream *st)
 /* Submits the next step of the final response. */
 static int submit_response(struct h2_stream *st)
 {
-    enum response_step step = response_next(&st->exchange.response);
-    if (step == RESPONSE_HEAD || step == RESPONSE_HEAD_END)
-        return submit_head(st, step == RESPONSE_HEAD_END);
-    if (step == RESPONSE_NOTHING || !st->deferred)
+    enum outgoing_step step = outgoing_next(&st->exchange.response.message);
+    if (step == OUTGOING_HEAD || step == OUTGOING_HEAD_END)
+        return submit_head(st, step == OUTGOING_HEAD_END);
+    if (step == OUTGOING_NOTHING || !st->deferred)
         return 0;
     st->deferred = false;
     return nghttp2_session_resume_data(st->session->ng, h2_stream_id(st));
@@ -208,7 +208,7 @@ static void weigh_data(struct h2_stream *st, const nghttp2_frame_hd *hd)
 {
     struct h2_session *s = st->session;
     st->sent = true;
-    if (hd->length < DRIBBLE && st->exchange.response.body.len)
+    if (hd->length < DRIBBLE && st->exchange.response.message.body.len)
         h2_count(s, GUARD_DRIBBLES);
     else if (s->window_credit < CREDIT_MAX)
         s->window_credit += CREDIT_PER_DATA;
@@ -218,14 +218,14 @@ static void weigh_data(struct h2_stream *st, const nghttp2_frame_hd *hd)
 static void note_handed(struct h2_stream *st, const nghttp2_frame_hd *hd)
 {
     struct response *r = &st->exchange.response;
-    if (response_over(r))
+    if (outgoing_over(&r->message))
         return;
     if (hd->type == NGHTTP2_HEADERS && r->informs_handed < r->informs_submitted)
         r->informs_handed++;
     else
-        r->head_handed = true;
+        r->message.head_handed = true;
     if (hd->flags & NGHTTP2_FLAG_END_STREAM) {
-        r->state = RESPONSE_SENT;
+        r->message.state = OUTGOING_SENT;
         if (ends_early(&st->exchange))
             h2_stream_dirty(st);
     }

@@ -365,7 +365,7 @@ enum rc h2_session_new(struct session_host *host, const struct http_limits *comm
     struct h2_session *s = mem_get_zeroed(sizeof *s);
     if (!s)
         return RC_NOMEM;
-    s->base = (struct session){&session_ops, host};
+    s->base = (struct session){.ops = &session_ops, .host = host};
     s->common = common;
     s->limits = limits;
     list_init(&s->streams);

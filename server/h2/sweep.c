@@ -19,14 +19,14 @@ static void sweep_stream(struct h2_stream *st, const struct http_limits *limits,
     struct exchange *x = &st->exchange;
     if (st->received || !x->wants_body)
         st->starved_seconds = NOT_WAITED;
-    if (st->sent || x->response.body.len == 0)
+    if (st->sent || x->response.message.body.len == 0)
         st->stuck_seconds = NOT_WAITED;
     st->received = st->sent = false;
     if (waited_past(&st->age, seconds, limits->request_timeout))
         expire(st, 504, "request-timeout");
     else if (x->wants_body && waited_past(&st->starved_seconds, seconds, limits->body_timeout))
         expire(st, 408, "body-timeout");
-    else if (x->response.body.len &&
+    else if (x->response.message.body.len &&
              waited_past(&st->stuck_seconds, seconds, limits->write_timeout))
         expire(st, 0, "write-timeout");
 }
