@@ -129,7 +129,7 @@ enum rc rules_request(struct exchange *x, const struct fields *set, struct field
     if (!rc)
         rc = trace_add(x, out);
     /* To say so is to promise that they are not thrown away (RFC 9110 10.1.4). */
-    if (!rc && response_supports_trailers(&x->response))
+    if (!rc && outgoing_supports_trailers(&x->response.message))
         rc = fields_add(out, &x->arena, STR("te"), STR("trailers"));
     return rc ? rc : replace(x, set, out);
 }
@@ -139,7 +139,7 @@ enum rc rules_request(struct exchange *x, const struct fields *set, struct field
 /* With HTTP/1.1 trailers take chunks (RFC 9112 7.1.2), and a length would be in their way. */
 static bool makes_room(const struct exchange *x, const struct fields *fields)
 {
-    return x->response.message.framing == FRAMING_CHUNKS && response_supports_trailers(&x->response) &&
+    return x->response.message.framing == FRAMING_CHUNKS && outgoing_supports_trailers(&x->response.message) &&
            fields_find(fields, STR("trailer"));
 }
 
@@ -156,7 +156,7 @@ enum rc rules_response(
             continue;
         if (own.count && !str_eq(f->name, STR("set-cookie")) && fields_find(&own, f->name))
             continue;
-        rc = response_add_header(r, f->name, f->value);
+        rc = outgoing_add_header(&r->message, f->name, f->value);
     }
     return rc;
 }
@@ -176,12 +176,12 @@ enum rc rules_interim(struct exchange *x, const struct fields *fields, struct fi
 enum rc rules_trailers(struct exchange *x, const struct fields *trailers)
 {
     enum rc rc = RC_OK;
-    if (!response_supports_trailers(&x->response))
+    if (!outgoing_supports_trailers(&x->response.message))
         return RC_OK;
     for (size_t i = 0; !rc && i < trailers->count; i++) {
         const struct field *f = &trailers->list[i];
         if (!field_trailer_problem(f->name) && !field_value_problem(f->value))
-            rc = response_append_trailer(&x->response, f->name, f->value);
+            rc = outgoing_append_trailer(&x->response.message, f->name, f->value);
     }
     return rc;
 }
