@@ -11,7 +11,7 @@ SHOW = $(if $(V),,@echo '  $(1)  $@';)
 BUILD_PACKAGES = gcc libc6-dev libnghttp2-dev libssl-dev libev-dev liblua5.4-dev libyajl-dev \
                  zlib1g-dev libc-ares-dev
 TEST_PACKAGES  = $(BUILD_PACKAGES) libcmocka-dev curl nghttp2-client openssl python3 python3-h2 \
-                 python3-pytest lua-cjson lua-lpeg
+                 python3-pytest lua-cjson lua-lpeg nodejs chromium
 FUZZ_PACKAGES  = $(BUILD_PACKAGES) clang libclang-rt-14-dev
 LINT_PACKAGES  = $(BUILD_PACKAGES) clang-format cppcheck lua-check
 
@@ -135,11 +135,14 @@ docs: build/tests/docs/manual ## write the options into docs/configuration.md an
 install: build/moontrail ## install under PREFIX (default /usr/local), inside DESTDIR
 	install -D -m 755 build/moontrail $(DESTDIR)$(PREFIX)/bin/moontrail
 	install -D -m 644 docs/moontrail.1 $(DESTDIR)$(PREFIX)/share/man/man1/moontrail.1
+	sed 's,/usr/local,$(PREFIX),' docs/moontrail.service | \
+	    install -D -m 644 /dev/stdin $(DESTDIR)$(PREFIX)/lib/systemd/system/moontrail.service
 	@for f in $(TYPES); do \
 	    install -D -m 644 lua/types/$$f $(DESTDIR)$(PREFIX)/share/moontrail/types/$$f || exit 1; done
 
 uninstall: ## undo install
 	rm -f $(DESTDIR)$(PREFIX)/bin/moontrail $(DESTDIR)$(PREFIX)/share/man/man1/moontrail.1
+	rm -f $(DESTDIR)$(PREFIX)/lib/systemd/system/moontrail.service
 	rm -rf $(DESTDIR)$(PREFIX)/share/moontrail/types
 
 clean: ## remove build/

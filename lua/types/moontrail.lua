@@ -67,8 +67,8 @@ local ctx = {}
 ---@return string protocol `"HTTP/2"`, `"HTTP/1.1"` or `"HTTP/1.0"`
 function ctx:protocol() end
 
----Whether trailers may be appended: true on HTTP/2; on HTTP/1.1 where the request says `TE: trailers`
----and no `content-length` is set.
+---Whether trailers may be appended: true on HTTP/2; on HTTP/1.1 where the request says
+---`TE: trailers` and no `content-length` is set.
 ---@return boolean
 function ctx:supports_trailers() end
 
@@ -242,7 +242,7 @@ function moontrail.now() end
 function moontrail.load_error() end
 
 ---Loads the scripts anew when this file changes too: a template, say.
----@param path string
+---@param path string the file, which need not exist
 function moontrail.watch(path) end
 
 ---Runs `fn(...)` as a task of its own, beside the handler, and returns the task.

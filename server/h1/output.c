@@ -157,6 +157,7 @@ static void send_body(struct h1_session *s)
 
 static void mark_sent(struct h1_session *s)
 {
+    s->x->sent = true;
     s->x->exchange.response.message.state = OUTGOING_SENT;
 }
 
@@ -174,6 +175,14 @@ static void send_end(struct h1_session *s)
     if (s->x->exchange.response.message.framing == FRAMING_CHUNKS)
         set_rest(s, STR("0\r\n\r\n"));
     mark_sent(s);
+}
+
+/* The response goes no further: what has gone out of it, if anything, is not whole. */
+static bool cut_short(struct h1_session *s)
+{
+    s->broken = true;
+    s->base.cut = !s->x->sent;
+    return false;
 }
 
 /* Makes the next step of the response to be sent; false where there is none, and when memory ran
@@ -201,21 +210,16 @@ static bool send_step(struct h1_session *s)
         send_end(s);
         break;
     }
-    s->broken = !made;
-    return made;
+    return made || cut_short(s);
 }
 
 static bool prepare(struct h1_session *s)
 {
     struct exchange *x = &s->x->exchange;
-    if (x->reset_wanted || x->response.message.state == OUTGOING_ABORTED) {
-        s->broken = true;
-        return false;
-    }
-    if (x->response.informs) {
-        s->broken = !send_inform(s);
-        return !s->broken;
-    }
+    if (x->reset_wanted || x->response.message.state == OUTGOING_ABORTED)
+        return cut_short(s);
+    if (x->response.informs)
+        return send_inform(s) || cut_short(s);
     if (owes_continue(x)) {
         x->request.expects_continue = false;
         set_rest(s, STR("HTTP/1.1 100 Continue\r\n\r\n"));

@@ -17,6 +17,8 @@
 
 enum { BACKLOG_MAX = WIRE_OUT + 65536 }; /* bytes that a slow peer has not taken yet */
 
+static const double silent_seconds = 0.2;
+
 struct conn *conn_of_link(struct list *link)
 {
     return container_of(link, struct conn, link);
@@ -129,13 +131,20 @@ static void fill_peer(struct conn *c)
     c->peer.tls_sni = info.sni;
 }
 
+/* The server is on its way out, and takes what this client had sent before it knew. */
+static void leave_at_once(struct conn *c)
+{
+    conn_shut_down(c);
+    loop_notice(c->loop);
+}
+
 static void open_session(struct conn *c, enum protocol protocol)
 {
     conn_set_state(c, CONN_OPEN);
     if (protocol_open(protocol, c->greeted, &c->host, c->loop->limits, &c->session))
         conn_close(c, "connection lost");
     else if (c->loop->going)
-        conn_shut_down(c);
+        leave_at_once(c);
 }
 
 static void shake_hands(struct conn *c)
@@ -310,10 +319,22 @@ fail:
     return rc;
 }
 
+/* Whether nothing was received in a time in which a client that wants something says so. */
+static bool is_silent(const struct conn *c)
+{
+    return c->active == c->entered && clock_monotonic() - c->entered > silent_seconds;
+}
+
 void conn_shut_down(struct conn *c)
 {
     if (c->session)
         c->session->ops->shut_down(c->session);
-    else if (c->active == c->entered && c->greeted == 0) /* nothing was received */
+    else if (c->state <= CONN_GREETING && c->greeted == 0 && is_silent(c))
+        conn_close(c, "shutdown");
+}
+
+void conn_cut_handshake(struct conn *c)
+{
+    if (c->state == CONN_HANDSHAKE)
         conn_close(c, "shutdown");
 }

@@ -22,8 +22,9 @@
 #include <stdbool.h>
 
 enum {
-    OPTIONS_MANY = 16, /* listeners, and certificates, at the most */
-    OPTIONS_MAX = 96,  /* entries of the table, at the most */
+    OPTIONS_MANY = 16,     /* listeners, and certificates, at the most */
+    OPTIONS_MAX = 96,      /* entries of the table, at the most */
+    OPTIONS_WORKERS = 256, /* at the most */
     OPTIONS_WHY = SETTING_WHY,
 };
 
@@ -59,7 +60,12 @@ struct options {
     uint32_t max_generations;
     uint32_t body_limit; /* bytes */
     double grace;        /* seconds */
-    bool dev, check, version, help;
+    int workers;
+    const char *user;         /* that workers run as; NULL for the master's own */
+    const char *pid_file;     /* NULL for none */
+    double heartbeat_timeout; /* seconds; 0 is none */
+    double ticket_rotation;   /* seconds; 0 is none */
+    bool dev, watch, check, version, help;
     enum options_source source;        /* who sets now */
     unsigned char set_by[OPTIONS_MAX]; /* an enum options_source, by place in the table */
     struct arena strings;              /* those that came from a file */

@@ -32,9 +32,17 @@ const struct definition options_table[] = {
         NULL},
     {OPTIONS_SERVER, "key", 0, OPTIONS_TEXTS, FIELD(key), "FILE",
         "private key, PEM, of the cert in the same place", NULL},
+    {OPTIONS_SERVER, "workers", 'w', OPTIONS_NUMBER, FIELD(workers), "N",
+        "processes that serve; auto is one for each core, and 1 with dev", NULL},
+    {OPTIONS_SERVER, "user", 0, OPTIONS_TEXT, FIELD(user), "NAME",
+        "user that workers run as, where the start is privileged", NULL},
+    {OPTIONS_SERVER, "pid-file", 0, OPTIONS_TEXT, FIELD(pid_file), "FILE",
+        "holds the process id of the master, which takes the signals", NULL},
+    {OPTIONS_SERVER, "watch", 0, OPTIONS_SWITCH, FIELD(watch), NULL,
+        "load the scripts anew when a file of theirs changes", NULL},
     {OPTIONS_SERVER, "dev", 0, OPTIONS_SWITCH, FIELD(dev), NULL,
-        "for development: tracebacks in error pages, debug log, and the certificate made in memory "
-        "on any address",
+        "for development: watch, tracebacks in error pages, debug log, and the certificate made in "
+        "memory on any address",
         NULL},
     {OPTIONS_SERVER, "log-level", 0, OPTIONS_CHOICE, FIELD(log_level), "LEVEL",
         "debug, info, warn or error; with dev it is debug unless given", log_levels},
@@ -46,6 +54,12 @@ const struct definition options_table[] = {
         "combined or json", access_log_formats},
     {OPTIONS_SERVER, "grace", 0, OPTIONS_SECONDS, FIELD(grace), "SECONDS",
         "how long requests may take to finish at shutdown", NULL},
+    {OPTIONS_SERVER, "heartbeat-timeout", 0, OPTIONS_SECONDS, FIELD(heartbeat_timeout), "SECONDS",
+        "after which a worker that is stuck is replaced; 0 is never", NULL},
+    {OPTIONS_SERVER, "ticket-rotation", 0, OPTIONS_SECONDS, FIELD(ticket_rotation), "SECONDS",
+        "after which new TLS session tickets have a new key; the one before still opens its own; 0 "
+        "is never",
+        NULL},
 
     {OPTIONS_UPSTREAMS, "upstream", 'u', OPTIONS_TEXTS, FIELD(upstream), "[PREFIX=]URL",
         "requests whose path begins with the prefix, or all, go to this server: http://HOST:PORT, "
@@ -80,9 +94,9 @@ const struct definition options_table[] = {
         "SECONDS", "for which one is kept without a request", NULL},
 
     {OPTIONS_LIMITS, "max-connections", 0, OPTIONS_COUNT, FIELD(net.max_conns), "N",
-        "connections in all", NULL},
+        "connections of a worker", NULL},
     {OPTIONS_LIMITS, "max-connections-each", 0, OPTIONS_COUNT, FIELD(net.max_conns_each), "N",
-        "connections from one IPv4 address or IPv6 /64", NULL},
+        "those from one IPv4 address or IPv6 /64", NULL},
     {OPTIONS_LIMITS, "max-streams", 0, OPTIONS_POSITIVE, FIELD(h2.max_streams), "N",
         "concurrent streams of a connection", NULL},
     {OPTIONS_LIMITS, "max-header-bytes", 0, OPTIONS_POSITIVE, FIELD(http.header_bytes), "BYTES",

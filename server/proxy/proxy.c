@@ -7,9 +7,9 @@
 #include "http/handler.h"
 #include "proxy/forward.h"
 #include "proxy/routes.h"
+#include "proxy/rules.h"
 
 #include <assert.h>
-#include <stdio.h>
 
 struct proxy {
     struct handler base;
@@ -20,10 +20,10 @@ struct proxy {
     struct forward_shared shared;
 };
 
-const struct proxy_options proxy_options_default = {.call = {.connect_timeout = 10,
-                                                        .response_timeout = 60,
-                                                        .idle_timeout = 300},
-    .upstreams = {.max_failures = 3, .recovery = 10}};
+const struct proxy_options proxy_options_default = {
+    .call = {.connect_timeout = 10, .response_timeout = 60, .idle_timeout = 300},
+    .upstreams = {.max_failures = 3, .recovery = 10},
+};
 
 static struct proxy *of_handler(struct handler *h)
 {
@@ -136,6 +136,8 @@ static enum rc begin(struct forwarder *f, struct exchange *x, const struct forwa
     if (rc)
         return rc;
     rc = order_target(x, order, only.base, &aim.target);
+    if (!rc && !rules_allow(x->request.method, aim.target, STR("")))
+        rc = RC_INVALID;
     if (!rc)
         rc = forward_new(&p->shared, x, &aim);
     if (rc)
@@ -200,6 +202,16 @@ void proxy_set_next(struct proxy *p, struct handler *next)
 void proxy_set_pool(struct proxy *p, struct pool *pool)
 {
     p->shared.pool = pool;
+}
+
+void proxy_print_routes(const struct proxy *p, FILE *out)
+{
+    for (const struct route *route = p->routes.first; route; route = route->next) {
+        for (size_t i = 0; i < route->upstreams.count; i++) {
+            const struct upstream *u = &route->upstreams.list[i];
+            fprintf(out, "%.*s*  %s\n", (int)route->prefix.n, route->prefix.p, u->url.p);
+        }
+    }
 }
 
 struct handler *proxy_handler(struct proxy *p)

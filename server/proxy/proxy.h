@@ -14,6 +14,7 @@
 #include "proxy/upstreams.h"
 
 #include <stdbool.h>
+#include <stdio.h>
 
 struct ev_loop;
 struct forwarder;
@@ -26,7 +27,7 @@ struct proxy_options {
     struct upstreams_rules upstreams;
     bool pass_host; /* the client's Host goes on, in place of the upstream's own */
 };
-/* Those of its parts; the upstream's own Host. */
+/* 10 s, 60 s and 300 s; out for 10 s after 3 failures; the upstream's own Host. */
 extern const struct proxy_options proxy_options_default;
 
 /* The options are copied, but for their strings. RC_NOMEM. */
@@ -43,6 +44,8 @@ bool proxy_takes_all(const struct proxy *p);
 void proxy_set_next(struct proxy *p, struct handler *next);
 /* To be called before the first request. */
 void proxy_set_pool(struct proxy *p, struct pool *pool);
+/* A line for each upstream, with the paths that it takes. */
+void proxy_print_routes(const struct proxy *p, FILE *out);
 struct handler *proxy_handler(struct proxy *p);
 struct forwarder *proxy_forwarder(struct proxy *p);
 

@@ -2,8 +2,6 @@
 
 #include <stdio.h>
 
-const struct upstreams_rules upstreams_rules_default = {.max_failures = 3, .recovery = 10};
-
 static enum rc refuse(struct str url, const char *problem, enum rc rc, char why[ORIGIN_WHY])
 {
     snprintf(why, ORIGIN_WHY, "upstream \"%.*s\" %s", url.n < 100 ? (int)url.n : 100, url.p,
@@ -16,7 +14,7 @@ enum rc upstreams_add(struct upstreams *u, struct str url, char why[ORIGIN_WHY])
     if (u->count == UPSTREAMS_MAX)
         return refuse(url, "is one too many for its path: at most 16 take turns", RC_LIMIT, why);
     struct upstream *made = &u->list[u->count];
-    *made = (struct upstream){.failures = 0};
+    *made = (struct upstream){.url = url};
     enum rc rc = origin_parse(url, &made->origin, &made->base, why);
     if (rc)
         return rc;

@@ -16,9 +16,10 @@ enum { UPSTREAMS_MAX = 16 };
 
 struct upstream {
     struct origin origin;
-    struct str base;    /* the path that its URL had: goes in front; "" for none; borrowed */
-    uint32_t failures;  /* in a row */
-    double out_until;   /* of clock_monotonic */
+    struct str url;    /* as it was given, and borrowed; as is the next */
+    struct str base;   /* the path in it: goes in front; "" for none */
+    uint32_t failures; /* in a row */
+    double out_until;  /* of clock_monotonic */
 };
 
 struct upstreams {
@@ -31,9 +32,6 @@ struct upstreams_rules {
     uint32_t max_failures; /* in a row, until one is left out; 0 is never */
     double recovery;       /* seconds that it is left out */
 };
-/* 3, and 10 s. */
-extern const struct upstreams_rules upstreams_rules_default;
-
 /* Adds the server of a URL, which is borrowed. RC_INVALID, why then says what is wrong with it;
  * RC_LIMIT, and why, for one too many. */
 enum rc upstreams_add(struct upstreams *u, struct str url, char why[ORIGIN_WHY]) MUST_CHECK;

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from client import Client
+from http1 import Http1
 from server import ROOT, Server, write_scripts
 
 
@@ -46,6 +47,13 @@ def connect():
     """Opens connections, closed at the test's end."""
     with ExitStack() as stack:
         yield lambda url, **more: stack.enter_context(Client(url, **more))
+
+
+@pytest.fixture
+def http1():
+    """Opens connections of HTTP/1.x, closed at the test's end."""
+    with ExitStack() as stack:
+        yield lambda url, **more: stack.enter_context(Http1(url, **more))
 
 
 @pytest.fixture

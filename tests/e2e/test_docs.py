@@ -28,9 +28,8 @@ OWNERS = {"moontrail.ctx": "ctx:", "moontrail": "mt.", "moontrail.log": "mt.log.
 def transcript(response, wanted):
     """What the client got, in the form of the documents: of the headers, those that they name."""
     lines = []
-    for headers in response.informs:
-        (_, status), *fields = headers
-        lines += [status, *(f"{name}: {value}" for name, value in fields), ""]
+    for status, fields in response.informs:
+        lines += [str(status), *(f"{name}: {value}" for name, value in fields), ""]
     if response.headers:
         lines += [str(response.status)]
         lines += [f"{name}: {value}" for name, value in sorted(response.headers, key=itemgetter(0))

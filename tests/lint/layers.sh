@@ -31,7 +31,7 @@ only 'openssl/' 'server/net/'
 only 'ares' 'server/proxy/'
 only 'lua\.h|lauxlib\.h|lualib\.h' 'lua/'
 only 'yajl/' 'lua/'
-only 'ev\.h' 'server/(net|proc)/'
+only 'ev\.h' 'server/((net|proc)/|main\.c)'
 only 'sys/inotify\.h|signal\.h|sys/wait\.h' 'server/proc/'
 
 # What a log line is worth is for those who know the peer or the script to say.
