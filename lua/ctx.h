@@ -38,7 +38,7 @@ struct ctx {
      * lest another task step in between its being woken or interrupted and that. */
     struct task *reader, *writer;
     struct lender lender; /* of x, while another server answers */
-    int callbacks; /* the registry's reference to the table of on_abort functions */
+    int callbacks;        /* the registry's reference to the table of on_abort functions */
     bool aborted;
     double aborted_at;  /* on clock_monotonic */
     int abort_errors;   /* raised since */

@@ -39,8 +39,10 @@ static bool open_proxy(
     for (int i = 0; !rc && i < o->upstream.count; i++)
         rc = proxy_add(*out, o->upstream.items[i], why);
     if (!rc && proxy_takes_all(*out) && options_is_set(o, "scripts")) {
-        snprintf(why, SERVICE_WHY, "the scripts in %.500s would get no request: an upstream takes "
-                                   "them all; give it a prefix, or no scripts", o->scripts);
+        snprintf(why, SERVICE_WHY,
+            "the scripts in %.500s would get no request: an upstream takes "
+            "them all; give it a prefix, or no scripts",
+            o->scripts);
         rc = RC_INVALID;
     }
     if (rc)

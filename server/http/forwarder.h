@@ -22,10 +22,11 @@ enum { FORWARDER_WHY = 256 }; /* room for any message in *why below */
 /* What is to go where; all of it is borrowed for the call of begin, but fields, and the path, which
  * live in the exchange's arena. */
 struct forward_order {
-    struct str url;       /* of the other server; a path in it goes in front of the request's */
-    struct str target;    /* path and query in place of the request's own; p is NULL for those */
-    struct fields fields; /* replace those of their names; one whose value's p is NULL is left out */
-    double timeout;       /* seconds to wait for the other server; 0: as configured */
+    struct str url;    /* of the other server; a path in it goes in front of the request's */
+    struct str target; /* path and query in place of the request's own; p is NULL for those */
+    struct fields
+        fields;     /* replace those of their names; one whose value's p is NULL is left out */
+    double timeout; /* seconds to wait for the other server; 0: as configured */
 };
 
 /* Who lends an exchange. The owner embeds one, and sets returned. */

@@ -35,15 +35,15 @@ struct forward {
     struct fields head; /* of the request as it goes up, in the exchange's arena */
     double timeout;
     struct call call;
-    struct bytes kept;   /* what went up of the body */
-    bool keeps;          /* all of it is in kept */
-    bool begun;          /* the call has been made */
-    bool sent;           /* all of the request is with the call */
-    bool expects;        /* the body is held back until the other server wants it */
-    bool retried;        /* the call was made a second time */
-    bool answering;      /* the response's head has been passed on */
-    bool over;           /* the call is, with end and why */
-    unsigned informs;    /* interim responses so far */
+    struct bytes kept; /* what went up of the body */
+    bool keeps;        /* all of it is in kept */
+    bool begun;        /* the call has been made */
+    bool sent;         /* all of the request is with the call */
+    bool expects;      /* the body is held back until the other server wants it */
+    bool retried;      /* the call was made a second time */
+    bool answering;    /* the response's head has been passed on */
+    bool over;         /* the call is, with end and why */
+    unsigned informs;  /* interim responses so far */
     enum call_end end;
     char why[64];
     struct timer patience; /* runs while expects */
@@ -245,8 +245,8 @@ static void note(struct forward *f, bool failed)
  * frames, or would say that a response that has begun was not, does not. */
 static uint32_t code_passed_on(uint32_t code)
 {
-    bool is_own = code == ERROR_CANCEL || code == ERROR_ENHANCE_YOUR_CALM ||
-                  code > ERROR_HTTP_1_1_REQUIRED;
+    bool is_own =
+        code == ERROR_CANCEL || code == ERROR_ENHANCE_YOUR_CALM || code > ERROR_HTTP_1_1_REQUIRED;
     return is_own ? code : ERROR_INTERNAL_ERROR;
 }
 
@@ -287,8 +287,8 @@ static enum rc set_up(struct forward *f)
     if (!rc && !rules_allow(r->method, target, authority))
         rc = RC_INVALID;
     if (!rc)
-        rc = call_aim(&f->call, r->method, origin_http_scheme(&f->upstream->origin), authority,
-            target);
+        rc = call_aim(
+            &f->call, r->method, origin_http_scheme(&f->upstream->origin), authority, target);
     return rc ? rc : set_head(f);
 }
 
@@ -524,8 +524,8 @@ enum rc forward_new(
     if (!f)
         return RC_NOMEM;
     memset(f, 0, offsetof(struct forward, call));
-    memset((char *)f + offsetof(struct forward, kept), 0,
-        sizeof *f - offsetof(struct forward, kept));
+    memset(
+        (char *)f + offsetof(struct forward, kept), 0, sizeof *f - offsetof(struct forward, kept));
     list_init(&f->queue);
     f->shared = shared;
     f->upstreams = aim->upstreams;

@@ -128,10 +128,8 @@ static enum rc begin(struct forwarder *f, struct exchange *x, const struct forwa
 {
     struct proxy *p = container_of(f, struct proxy, forwarder);
     struct upstream only = {.failures = 0};
-    struct forward_aim aim = {.only = &only,
-        .replace = &order->fields,
-        .timeout = order->timeout,
-        .lender = l};
+    struct forward_aim aim = {
+        .only = &only, .replace = &order->fields, .timeout = order->timeout, .lender = l};
     enum rc rc = origin_parse(order->url, &only.origin, &only.base, why);
     if (rc)
         return rc;

@@ -142,8 +142,8 @@ static enum rc join(
     return RC_OK;
 }
 
-enum rc routes_target(const struct request *r, struct str prefix, struct str base, struct arena *a,
-    struct str *out)
+enum rc routes_target(
+    const struct request *r, struct str prefix, struct str base, struct arena *a, struct str *out)
 {
     size_t cut = prefix.n > 1 ? match(prefix, r->path) : 0;
     if (cut == 0 && base.n == 0) {

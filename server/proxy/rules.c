@@ -16,9 +16,9 @@ static bool is_visible(struct str text)
 
 bool rules_allow(struct str method, struct str target, struct str authority)
 {
-    bool has_form = is_visible(target) && (target.p[0] == '/' ||
-                                              (str_eq(target, STR("*")) &&
-                                                  str_eq(method, STR("OPTIONS"))));
+    bool has_form =
+        is_visible(target) &&
+        (target.p[0] == '/' || (str_eq(target, STR("*")) && str_eq(method, STR("OPTIONS"))));
     return has_form && !field_name_problem(method) && !str_eq(method, STR("CONNECT")) &&
            h1_is_host(authority);
 }
@@ -34,14 +34,14 @@ static bool is_of_connection(struct str name, struct str connection)
     static const struct str names[] = {{"proxy-authenticate", 18}, {"proxy-authorization", 19},
         {"proxy-authentication-info", 25}, {"http2-settings", 14}};
     if (field_header_problem(name))
-        return true;
+        return !field_name_problem(name);
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (str_eq(name, names[i]))
             return true;
     return connection.p && field_list_has(connection, name);
 }
 
-/* A list of one's own that names what delimits the message would change where it ends. */
+/* What delimits the message: one that named it in Connection would change where it ends. */
 static bool is_framing(struct str name)
 {
     return str_eq(name, STR("content-length"));
@@ -139,8 +139,8 @@ enum rc rules_request(struct exchange *x, const struct fields *set, struct field
 /* With HTTP/1.1 trailers take chunks (RFC 9112 7.1.2), and a length would be in their way. */
 static bool makes_room(const struct exchange *x, const struct fields *fields)
 {
-    return x->response.message.framing == FRAMING_CHUNKS && outgoing_supports_trailers(&x->response.message) &&
-           fields_find(fields, STR("trailer"));
+    return x->response.message.framing == FRAMING_CHUNKS &&
+           outgoing_supports_trailers(&x->response.message) && fields_find(fields, STR("trailer"));
 }
 
 enum rc rules_response(

@@ -26,16 +26,15 @@ bool rules_allow(struct str method, struct str target, struct str authority);
  * those of their names; one whose value's p is NULL is left out. RC_INVALID for a field that may
  * not be sent, RC_NOMEM.
  */
-enum rc rules_request(
-    struct exchange *x, const struct fields *set, struct fields *out) MUST_CHECK;
+enum rc rules_request(struct exchange *x, const struct fields *set, struct fields *out) MUST_CHECK;
 
 /*
  * The head of the response of x, from another server's status and fields; connection is what its
  * Connection fields name, p NULL for nothing. Fields that the response has already stay, and
  * replace those of their names. RC_INVALID for a status or field that may not be sent, RC_NOMEM.
  */
-enum rc rules_response(struct exchange *x, int status, const struct fields *fields,
-    struct str connection) MUST_CHECK;
+enum rc rules_response(
+    struct exchange *x, int status, const struct fields *fields, struct str connection) MUST_CHECK;
 
 /* The fields of an interim response that may go on, in the arena of x. RC_NOMEM. */
 enum rc rules_interim(

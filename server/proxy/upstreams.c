@@ -4,8 +4,8 @@
 
 static enum rc refuse(struct str url, const char *problem, enum rc rc, char why[ORIGIN_WHY])
 {
-    snprintf(why, ORIGIN_WHY, "upstream \"%.*s\" %s", url.n < 100 ? (int)url.n : 100, url.p,
-        problem);
+    snprintf(
+        why, ORIGIN_WHY, "upstream \"%.*s\" %s", url.n < 100 ? (int)url.n : 100, url.p, problem);
     return rc;
 }
 
@@ -30,12 +30,12 @@ static bool is_better(const struct upstream *a, const struct upstream *b, double
     return b->out_until > now && a->out_until < b->out_until;
 }
 
-struct upstream *upstreams_pick(struct upstreams *u, const struct upstream *not, double now)
+struct upstream *upstreams_pick(struct upstreams *u, const struct upstream * not, double now)
 {
     struct upstream *best = NULL;
     for (size_t i = 0; i < u->count; i++) {
         struct upstream *one = &u->list[(u->next + i) % u->count];
-        if (one == not && u->count > 1)
+        if (one == not &&u->count > 1)
             continue;
         if (!best || is_better(one, best, now))
             best = one;

@@ -36,7 +36,7 @@ struct upstreams_rules {
  * RC_LIMIT, and why, for one too many. */
 enum rc upstreams_add(struct upstreams *u, struct str url, char why[ORIGIN_WHY]) MUST_CHECK;
 /* Whose turn it is at the time given; another than not, which may be NULL, where there is one. */
-struct upstream *upstreams_pick(struct upstreams *u, const struct upstream *not, double now);
+struct upstream *upstreams_pick(struct upstreams *u, const struct upstream * not, double now);
 /* How the one asked has done. Whether it is left out from now on, and was not before. */
 bool upstream_note(
     struct upstream *u, const struct upstreams_rules *rules, bool failed, double now);
