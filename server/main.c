@@ -145,8 +145,9 @@ static int serve(struct server *s)
 static void log_stopped(void)
 {
     log_event(LOG_INFO, "stopped", log_int("conns", live.conns),
-        log_int("exchanges", live.exchanges), log_int("tasks", live.tasks),
-        log_int("waits", live.waits), log_int("blocks", (int64_t)mem_stats()->blocks));
+        log_int("exchanges", live.exchanges), log_int("calls", live.calls),
+        log_int("tasks", live.tasks), log_int("waits", live.waits),
+        log_int("blocks", (int64_t)mem_stats()->blocks));
 }
 
 static void free_parts(struct server *s)

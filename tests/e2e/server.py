@@ -13,7 +13,7 @@ ANY_PORT = ("https://127.0.0.1:0", "http://127.0.0.1:0")
 PATIENCE = 30  # seconds; what takes longer hangs
 
 READY = re.compile(r'\bready"?[ ,]"?listen"?[=:]"?([^ "]+)')
-LIVE = re.compile(r'\b(conns|exchanges|tasks|waits|blocks)"?[=:](\d+)')
+LIVE = re.compile(r'\b(conns|exchanges|calls|tasks|waits|blocks)"?[=:](\d+)')
 FAULT = re.compile(r"Sanitizer|runtime error:")
 
 
