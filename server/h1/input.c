@@ -29,14 +29,6 @@ static enum rc copy(struct arena *a, struct str text, struct str *out)
     return p ? RC_OK : RC_NOMEM;
 }
 
-static enum rc store_field(struct arena *a, struct fields *list, struct str name, struct str value)
-{
-    enum rc rc = field_lower(a, name, &name);
-    if (!rc)
-        rc = copy(a, value, &value);
-    return rc ? rc : fields_add(list, a, name, value);
-}
-
 /* The absolute form with no path (RFC 9112 3.2.1 and 3.2.4). */
 static enum rc complete_path(struct arena *a, struct str method, struct str *path)
 {
@@ -90,7 +82,7 @@ static void begin(struct h1_session *s)
 static void take_field(struct h1_session *s, struct fields *list, bool allowed)
 {
     struct arena *a = &s->x->exchange.arena;
-    if (allowed && store_field(a, list, s->parser.name, s->parser.value))
+    if (allowed && fields_copy(list, a, s->parser.name, s->parser.value))
         refuse(s, H1_NO_MEMORY);
 }
 

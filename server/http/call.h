@@ -63,7 +63,7 @@ struct call_options {
 /* No version forced, verified, 10 s, 60 s, 60 s. */
 extern const struct call_options call_options_default;
 
-/* What a call asks of whoever holds it, agent or session. All record, none sends. */
+/* What a call asks of the session that holds it. All record, none sends. */
 struct call_host {
     void (*dirty)(struct call *c);                    /* there may be something to send */
     void (*consumed)(struct call *c, size_t n);       /* the owner read n bytes of the response */
@@ -91,7 +91,7 @@ struct call_agent {
     /* A session lets go of a call that it took, unless its owner cancelled. Returns true to hold
      * the call on, so that another session may take it; false: the owner is to be told. */
     bool (*on_done)(struct call *c, enum call_end end, const char *why);
-    /* The owner cancelled a call that a session took. */
+    /* The owner cancelled; a session has let go of it. */
     void (*on_cancel)(struct call *c);
 };
 
@@ -119,8 +119,8 @@ struct call {
     uint32_t reset_code; /* with CALL_RESET */
 
     /* Whoever holds it. */
-    const struct call_host *host;   /* NULL while nobody does */
-    void *held;                     /* the host's own */
+    const struct call_host *host;   /* the session; NULL without one */
+    void *held;                     /* the session's own */
     const struct call_agent *agent; /* NULL without one */
     void *ticket;                   /* the agent's own */
     double progressed;              /* when bytes last moved, of clock_monotonic */
@@ -160,8 +160,9 @@ void call_consume(struct call *c, size_t n);
  * messages have been moved whole. No effect on a call that is not held. */
 void call_cancel(struct call *c, uint32_t code);
 
-/* A call that is DONE back to IDLE, to be made again, perhaps of another origin, with all that its
- * owner said of the request. RC_STATE where bytes of its body are gone, or the response had begun.
+/* A call that no session has, back to what it was before one took it, with all that its owner said
+ * of the request: one that is DONE is IDLE then, and may be made again, perhaps of another origin.
+ * RC_STATE where bytes of its body are gone, or the response had begun.
  */
 enum rc call_rewind(struct call *c) MUST_CHECK;
 /* Whether a request may be sent twice by those who can't know whether it was processed (RFC 9110
@@ -170,22 +171,21 @@ bool call_is_idempotent(const struct call *c);
 
 /* For agents. */
 
-/* Takes an idle call, or takes over from another holder. */
-void call_hold(struct call *c, const struct call_host *host, void *held);
-/* The call is over before a session took it. */
+/* Takes an idle call. */
+void call_engage(struct call *c, const struct call_agent *agent, void *ticket);
+/* The call is over, and no session has it. */
 void call_fail(struct call *c, enum call_end end, const char *why);
 /* Whether time that passes now is time that the other server takes. */
 bool call_waits(const struct call *c);
 
 /* For sessions. */
 
+/* Takes a call from its agent, or an idle one. body_max bounds what is queued of the response. */
+void call_hold(struct call *c, const struct call_host *host, void *held, size_t body_max);
 /* Completes and takes the request's head: as outgoing_take_head. */
 enum rc call_take_head(struct call *c) MUST_CHECK;
-/* A field of a head (interim, too) or of the trailers, copied; the session checks and counts it.
- * RC_NOMEM. */
-enum rc call_receive_field(
-    struct call *c, struct fields *list, struct str name, struct str value) MUST_CHECK;
-/* A head is complete: c->fields are its fields. An interim one leaves none of them behind. */
+/* A head is complete, and c->fields are its fields, which the session has checked, counted and
+ * copied to the arena. An interim one leaves none of them behind. */
 void call_receive_head(struct call *c, const char *protocol, int status);
 /* A piece of the body has arrived. RC_LIMIT past the queue's bound, RC_NOMEM. */
 enum rc call_receive(struct call *c, const void *data, size_t n) MUST_CHECK;

@@ -42,20 +42,6 @@ static bool parse_length(struct str value, uint64_t *out)
     return true;
 }
 
-/* Copies a checked name and value and appends them to a list. */
-enum rc outgoing_copy_field(
-    struct outgoing *o, struct fields *list, struct str name, struct str value)
-{
-    enum rc rc = field_lower(o->arena, name, &name);
-    if (rc)
-        return rc;
-    value = field_trim(value);
-    const char *copy = arena_copy(o->arena, value.p, value.n);
-    if (!copy)
-        return RC_NOMEM;
-    return fields_add(list, o->arena, name, (struct str){copy, value.n});
-}
-
 static enum rc check_header(const struct outgoing *o, struct str name, struct str value)
 {
     if (field_header_problem(name) || field_value_problem(value))
@@ -73,7 +59,7 @@ enum rc outgoing_set_header(struct outgoing *o, struct str name, struct str valu
     if (!rc)
         rc = outgoing_remove_header(o, name);
     if (!rc)
-        rc = outgoing_copy_field(o, &o->head, name, value);
+        rc = fields_copy(&o->head, o->arena, name, value);
     if (!rc && is_length) {
         o->length_set = true;
         o->length = length;
@@ -86,7 +72,7 @@ enum rc outgoing_add_header(struct outgoing *o, struct str name, struct str valu
     if (field_same_name(name, STR("content-length")))
         return outgoing_set_header(o, name, value);
     enum rc rc = check_header(o, name, value);
-    return rc ? rc : outgoing_copy_field(o, &o->head, name, value);
+    return rc ? rc : fields_copy(&o->head, o->arena, name, value);
 }
 
 enum rc outgoing_remove_header(struct outgoing *o, struct str name)
@@ -129,7 +115,7 @@ enum rc outgoing_append_trailer(struct outgoing *o, struct str name, struct str 
         return RC_INVALID;
     if (has_ended(o) || !outgoing_supports_trailers(o))
         return RC_STATE;
-    return outgoing_copy_field(o, &o->trailers, name, value);
+    return fields_copy(&o->trailers, o->arena, name, value);
 }
 
 enum rc outgoing_start(struct outgoing *o)
@@ -177,6 +163,19 @@ void outgoing_abort(struct outgoing *o)
     if (o->state != OUTGOING_SENT)
         o->trailers.count = 0;
     o->state = OUTGOING_ABORTED;
+}
+
+enum rc outgoing_rewind(struct outgoing *o)
+{
+    if (o->state == OUTGOING_ABORTED || outgoing_sent(o))
+        return RC_STATE;
+    if (!o->length_set)
+        fields_remove(&o->head, STR("content-length"));
+    if (o->state == OUTGOING_SENT)
+        o->state = OUTGOING_FINISHED;
+    o->head_taken = o->head_handed = false;
+    o->framing = FRAMING_OWN;
+    return RC_OK;
 }
 
 /* What follows the head once the queue is empty. */

@@ -92,10 +92,6 @@ bool outgoing_supports_trailers(const struct outgoing *o);
  * RC_INVALID, RC_NOMEM. */
 enum rc outgoing_append_trailer(struct outgoing *o, struct str name, struct str value) MUST_CHECK;
 
-/* Appends a copy of a checked field to a list in the same arena. RC_NOMEM. */
-enum rc outgoing_copy_field(
-    struct outgoing *o, struct fields *list, struct str name, struct str value) MUST_CHECK;
-
 /* Fixes the head. RC_STATE once the message has ended. */
 enum rc outgoing_start(struct outgoing *o) MUST_CHECK;
 /* Starts the message and queues as many of n bytes as there is room for; *taken says how many.
@@ -106,6 +102,10 @@ enum rc outgoing_write(struct outgoing *o, const char *data, size_t n, size_t *t
 enum rc outgoing_finish(struct outgoing *o) MUST_CHECK;
 /* Drops what has not gone out. */
 void outgoing_abort(struct outgoing *o);
+
+/* Back to what it was before a session took it, for another one. RC_STATE where bytes of the body
+ * are gone. */
+enum rc outgoing_rewind(struct outgoing *o) MUST_CHECK;
 
 /* For sessions. */
 

@@ -67,8 +67,8 @@ enum rc response_inform(struct response *r, int status, const struct fields *fie
         return RC_NOMEM;
     *inform = (struct inform){.status = status};
     for (size_t i = 0; !rc && i < fields->count; i++)
-        rc = outgoing_copy_field(
-            &r->message, &inform->fields, fields->list[i].name, fields->list[i].value);
+        rc = fields_copy(
+            &inform->fields, r->message.arena, fields->list[i].name, fields->list[i].value);
     if (rc)
         return rc;
     struct inform **end = &r->informs;

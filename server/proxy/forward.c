@@ -284,8 +284,6 @@ static enum rc set_up(struct forward *f)
     enum rc rc = RC_OK;
     if (!target.p)
         rc = routes_target(r, f->prefix, f->upstream->base, &f->x->arena, &target);
-    if (!rc && !rules_allow(r->method, target, authority))
-        rc = RC_INVALID;
     if (!rc)
         rc = call_aim(
             &f->call, r->method, origin_http_scheme(&f->upstream->origin), authority, target);
@@ -417,7 +415,7 @@ static void conclude(struct forward *f)
 static bool pass_head(struct forward *f)
 {
     struct call *c = &f->call;
-    if (rules_response(f->x, c->status, &c->fields, (struct str){NULL, 0})) {
+    if (rules_response(f->x, c->status, &c->fields)) {
         note(f, true);
         fail_logged(f, "its response has a head that can't be passed on", 502, 0);
         return false;

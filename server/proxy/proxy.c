@@ -5,9 +5,9 @@
 #include "http/exchange.h"
 #include "http/forwarder.h"
 #include "http/handler.h"
+#include "http/uri.h"
 #include "proxy/forward.h"
 #include "proxy/routes.h"
-#include "proxy/rules.h"
 
 #include <assert.h>
 
@@ -134,7 +134,7 @@ static enum rc begin(struct forwarder *f, struct exchange *x, const struct forwa
     if (rc)
         return rc;
     rc = order_target(x, order, only.base, &aim.target);
-    if (!rc && !rules_allow(x->request.method, aim.target, STR("")))
+    if (!rc && !uri_is_target(aim.target))
         rc = RC_INVALID;
     if (!rc)
         rc = forward_new(&p->shared, x, &aim);

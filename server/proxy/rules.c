@@ -1,27 +1,9 @@
 #include "proxy/rules.h"
 
-#include "h1/start.h"
 #include "http/exchange.h"
 #include "proxy/trace.h"
 
 /* What may be sent at all. */
-
-static bool is_visible(struct str text)
-{
-    for (size_t i = 0; i < text.n; i++)
-        if (text.p[i] <= ' ' || text.p[i] > '~' || text.p[i] == '#')
-            return false;
-    return text.n > 0;
-}
-
-bool rules_allow(struct str method, struct str target, struct str authority)
-{
-    bool has_form =
-        is_visible(target) &&
-        (target.p[0] == '/' || (str_eq(target, STR("*")) && str_eq(method, STR("OPTIONS"))));
-    return has_form && !field_name_problem(method) && !str_eq(method, STR("CONNECT")) &&
-           h1_is_host(authority);
-}
 
 static bool is_sound(const struct field *f)
 {
@@ -134,7 +116,9 @@ enum rc rules_request(struct exchange *x, const struct fields *set, struct field
     return rc ? rc : replace(x, set, out);
 }
 
-/* Responses. */
+/* Responses, from which their session has left out what Connection named. */
+
+static const struct str none = {NULL, 0};
 
 /* With HTTP/1.1 trailers take chunks (RFC 9112 7.1.2), and a length would be in their way. */
 static bool makes_room(const struct exchange *x, const struct fields *fields)
@@ -143,8 +127,7 @@ static bool makes_room(const struct exchange *x, const struct fields *fields)
            outgoing_supports_trailers(&x->response.message) && fields_find(fields, STR("trailer"));
 }
 
-enum rc rules_response(
-    struct exchange *x, int status, const struct fields *fields, struct str connection)
+enum rc rules_response(struct exchange *x, int status, const struct fields *fields)
 {
     struct response *r = &x->response;
     const struct fields own = r->message.head;
@@ -152,7 +135,7 @@ enum rc rules_response(
     enum rc rc = response_set_status(r, status);
     for (size_t i = 0; !rc && i < fields->count; i++) {
         const struct field *f = &fields->list[i];
-        if (is_dropped(f->name, connection) || (without_length && is_framing(f->name)))
+        if (is_dropped(f->name, none) || (without_length && is_framing(f->name)))
             continue;
         if (own.count && !str_eq(f->name, STR("set-cookie")) && fields_find(&own, f->name))
             continue;
@@ -166,8 +149,7 @@ enum rc rules_interim(struct exchange *x, const struct fields *fields, struct fi
     enum rc rc = RC_OK;
     for (size_t i = 0; !rc && i < fields->count; i++) {
         const struct field *f = &fields->list[i];
-        if (!is_framing(f->name) && !is_of_connection(f->name, (struct str){NULL, 0}) &&
-            is_sound(f))
+        if (!is_framing(f->name) && !is_of_connection(f->name, none) && is_sound(f))
             rc = fields_add(out, &x->arena, f->name, f->value);
     }
     return rc;

@@ -1,9 +1,9 @@
 /*
  * Which fields go on to the next hop, and what this one adds (RFC 9110 section 7.6, RFC 7239).
  *
- * Nothing that arrived is trusted to be fit for HTTP/1.x, whatever it came by: names, values, the
- * method and the target are checked again, since what HTTP/2 delimits by length HTTP/1.x delimits
- * by bytes.
+ * Nothing that arrived is trusted to be fit for HTTP/1.x, whatever it came by: names and values are
+ * checked again, as the method, the target and the authority are by call_aim, since what HTTP/2
+ * delimits by length HTTP/1.x delimits by bytes.
  */
 #ifndef PROXY_RULES_H
 #define PROXY_RULES_H
@@ -16,10 +16,6 @@
 
 struct exchange;
 
-/* Whether a request may go on at all: its method is a token, its target visible ASCII without a
- * fragment, its authority a host. */
-bool rules_allow(struct str method, struct str target, struct str authority);
-
 /*
  * The fields with which the request of x goes on, in its arena: without those of the connection, in
  * lower case, cookies joined, with Forwarded, X-Forwarded-* and Via. set holds fields that replace
@@ -28,13 +24,10 @@ bool rules_allow(struct str method, struct str target, struct str authority);
  */
 enum rc rules_request(struct exchange *x, const struct fields *set, struct fields *out) MUST_CHECK;
 
-/*
- * The head of the response of x, from another server's status and fields; connection is what its
- * Connection fields name, p NULL for nothing. Fields that the response has already stay, and
- * replace those of their names. RC_INVALID for a status or field that may not be sent, RC_NOMEM.
- */
-enum rc rules_response(
-    struct exchange *x, int status, const struct fields *fields, struct str connection) MUST_CHECK;
+/* The head of the response of x, from another server's status and fields. Fields that the response
+ * has already stay, and replace those of their names. RC_INVALID for a status or field that may not
+ * be sent, RC_NOMEM. */
+enum rc rules_response(struct exchange *x, int status, const struct fields *fields) MUST_CHECK;
 
 /* The fields of an interim response that may go on, in the arena of x. RC_NOMEM. */
 enum rc rules_interim(
