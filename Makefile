@@ -11,7 +11,7 @@ SHOW = $(if $(V),,@echo '  $(1)  $@';)
 BUILD_PACKAGES = gcc libc6-dev libnghttp2-dev libssl-dev libev-dev liblua5.4-dev libyajl-dev \
                  zlib1g-dev libc-ares-dev
 TEST_PACKAGES  = $(BUILD_PACKAGES) libcmocka-dev curl nghttp2-client openssl python3 python3-h2 \
-                 python3-pytest lua-cjson lua-lpeg nodejs chromium
+                 python3-pytest lua-cjson lua-lpeg nginx-light python3-grpcio nodejs chromium
 FUZZ_PACKAGES  = $(BUILD_PACKAGES) clang libclang-rt-14-dev
 LINT_PACKAGES  = $(BUILD_PACKAGES) clang-format cppcheck lua-check
 
@@ -159,7 +159,7 @@ define install_missing
 	    sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
 	    echo "installing" $$missing "with $$sudo apt-get"; \
 	    $$sudo apt-get update -qq && \
-	    $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $$missing \
+	    $$sudo env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get install -qq -y --no-install-recommends $$missing \
 	        >build/apt.log 2>&1 || { tail -n 20 build/apt.log >&2; exit 1; }; \
 	fi
 	@touch $@
