@@ -126,7 +126,7 @@ void call_cancel(struct call *c, uint32_t code)
 
 enum rc call_rewind(struct call *c)
 {
-    if (c->host || c->status || c->body.len || outgoing_rewind(&c->request))
+    if (c->host || c->began || outgoing_rewind(&c->request))
         return RC_STATE;
     if (c->state == CALL_DONE)
         c->state = CALL_IDLE;
@@ -172,6 +172,7 @@ void call_hold(struct call *c, const struct call_host *host, void *held, size_t 
     c->host = host;
     c->held = held;
     c->body.max = body_max;
+    c->wants_room = true;
     c->progressed = clock_monotonic();
 }
 
@@ -184,6 +185,7 @@ static bool anticipates_content(struct str method)
 
 enum rc call_take_head(struct call *c)
 {
+    fields_remove(&c->request.head, STR("host"));
     return outgoing_take_head(&c->request, c->request.written || anticipates_content(c->method));
 }
 
@@ -233,6 +235,8 @@ bool call_is_complete(const struct call *c)
 void call_end(struct call *c, enum call_end end, const char *why)
 {
     c->host = NULL;
+    if (c->ended)
+        end = CALL_WHOLE;
     if (c->agent && c->agent->on_done(c, end, why))
         return;
     finish(c, end, why);
