@@ -2,6 +2,7 @@
 
 #include "core/clock.h"
 #include "core/live.h"
+#include "http/code.h"
 #include "http/uri.h"
 
 const struct call_options call_options_default = {
@@ -153,6 +154,10 @@ void call_engage(struct call *c, const struct call_agent *agent, void *ticket)
 
 void call_fail(struct call *c, enum call_end end, const char *why)
 {
+    const struct call_host *host = c->host;
+    c->host = NULL;
+    if (host)
+        host->cancelled(c, ERROR_CANCEL);
     finish(c, end, why);
 }
 
@@ -235,8 +240,10 @@ bool call_is_complete(const struct call *c)
 void call_end(struct call *c, enum call_end end, const char *why)
 {
     c->host = NULL;
-    if (c->ended)
+    if (c->ended) {
         end = CALL_WHOLE;
+        why = "";
+    }
     if (c->agent && c->agent->on_done(c, end, why))
         return;
     finish(c, end, why);

@@ -175,7 +175,7 @@ bool call_is_idempotent(const struct call *c);
 
 /* Takes an idle call. */
 void call_engage(struct call *c, const struct call_agent *agent, void *ticket);
-/* The call is over, and no session has it. */
+/* The agent ends the call; a session that has it lets go of it. */
 void call_fail(struct call *c, enum call_end end, const char *why);
 /* Whether time that passes now is time that the other server takes. */
 bool call_waits(const struct call *c);
