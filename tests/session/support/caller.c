@@ -238,6 +238,17 @@ void caller_frame(
     text_clear(&t);
 }
 
+void caller_settings(struct caller *c, const nghttp2_settings_entry *entries, size_t count)
+{
+    const uint8_t *bytes;
+    ssize_t n;
+    assert_int_equal(nghttp2_submit_settings(c->peer, NGHTTP2_FLAG_NONE, entries, count), 0);
+    while ((n = nghttp2_session_mem_send(c->peer, &bytes)) > 0)
+        caller_raw(c, bytes, (size_t)n);
+    assert_int_equal(n, 0);
+    caller_settle(c);
+}
+
 /* A literal without indexing, of up to 126 bytes each (RFC 7541 6.2.2). */
 static void add_field(struct text *block, const char *name, size_t n, const char *value, size_t v)
 {
@@ -337,8 +348,7 @@ struct caller *caller_open_2(size_t grain)
     frames_callbacks(callbacks);
     assert_int_equal(nghttp2_session_server_new(&c->peer, callbacks, &c->frames), 0);
     nghttp2_session_callbacks_del(callbacks);
-    caller_frame(c, NGHTTP2_SETTINGS, 0, 0, "", 0);
-    caller_settle(c);
+    caller_settings(c, NULL, 0);
     text_clear(&c->frames.lines);
     return c;
 }

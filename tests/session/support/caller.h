@@ -65,6 +65,8 @@ void caller_say(struct caller *c, const char *lines);
 void caller_raw(struct caller *c, const void *bytes, size_t n);
 void caller_frame(
     struct caller *c, uint8_t type, uint8_t flags, int32_t stream, const void *payload, size_t n);
+/* The server's SETTINGS, and what else of nghttp2's own is due. */
+void caller_settings(struct caller *c, const nghttp2_settings_entry *entries, size_t count);
 /* HEADERS with a block of "name: value\n" lines, none of them compressed. */
 void caller_headers(struct caller *c, int32_t stream, uint8_t flags, const char *fields);
 void caller_data(struct caller *c, int32_t stream, uint8_t flags, const char *body);
