@@ -299,6 +299,7 @@ static void Malformed_OfAStream_ResetAndLost(void **state)
         "x: y\n",
         ":status: 20\n",
         ":status: abc\n",
+        ":status: 051\n",
         ":status: 101\n",
         ":status: 200\n:status: 200\n",
         "x: y\n:status: 200\n",
