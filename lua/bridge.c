@@ -54,6 +54,7 @@ static enum rc complete(struct ctx *c)
 static void finish_request(struct task *t, int status)
 {
     struct ctx *c = t->ctx;
+    ctx_take_back(c);
     if (status != LUA_OK)
         failure_handle(t, status);
     else if (complete(c))
@@ -162,7 +163,7 @@ static bool run_old(struct bridge *b)
         if (generation_wind_up(g)) {
             generation_free(g);
             b->live--;
-            log_event(LOG_INFO, "generation closed", log_int("live", b->live));
+            log_event(LOG_DEBUG, "generation closed", log_int("live", b->live));
         } else {
             more |= !list_empty(&g->vm->ready);
         }
@@ -195,7 +196,7 @@ static enum rc renew(struct bridge *b, char why[SCRIPT_WHY])
     b->loaded++;
     bound_generations(b);
     log_event(
-        LOG_INFO, "scripts loaded", log_int("generation", b->loaded), log_int("live", b->live));
+        LOG_DEBUG, "generation loaded", log_int("number", b->loaded), log_int("live", b->live));
     return RC_OK;
 }
 

@@ -10,7 +10,7 @@ enum { LOAD_INSTRUCTIONS = 100000 }; /* of Lua between two looks at the clock */
 
 bool budget_is_spent(const struct budget *b)
 {
-    return b->limit && b->seen == b->resumes && b->ticks >= b->limit;
+    return b->limit && b->seen == b->resumes && b->ticks >= b->allowed;
 }
 
 static const char too_long[] = "ran too long without waiting (--max-cpu)";
@@ -36,7 +36,7 @@ static void forgive_once(struct task *t)
 {
     t->overran = true;
     t->killed = too_long;
-    t->vm->budget.resumes++;
+    budget_begin_closing(&t->vm->budget);
 }
 
 /* A hook may be left over from a resume that ended as it was set: it then does nothing. Lua turns

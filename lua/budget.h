@@ -21,8 +21,27 @@ struct budget {
     unsigned seen;                 /* resumes at the last tick */
     unsigned ticks;                /* since then */
     unsigned limit;                /* ticks; 0 is none */
+    volatile unsigned allowed;     /* ticks that this resume may take */
     double load_until;             /* on clock_monotonic; 0 while no script loads */
 };
+
+/* What a task that is over may take for each thing that it closes: little, so that a loop there too
+ * does not hold up others for long. */
+enum { BUDGET_CLOSING = 2 };
+
+/* A task is resumed. */
+static inline void budget_begin(struct budget *b)
+{
+    b->allowed = b->limit;
+    b->resumes++;
+}
+
+/* What a task has left to close is closed. */
+static inline void budget_begin_closing(struct budget *b)
+{
+    b->allowed = b->limit < BUDGET_CLOSING ? b->limit : BUDGET_CLOSING;
+    b->resumes++;
+}
 
 /* One tick. Safe in a signal handler. */
 void budget_tick(struct budget *b);

@@ -143,7 +143,7 @@ void task_close(struct task *t, void (*on_error)(lua_State *L, struct task *t))
     lua_State *L = t->vm->L;
     int status = lua_status(t->co);
     t->state = TASK_CLOSING;
-    t->vm->budget.resumes++;
+    budget_begin_closing(&t->vm->budget);
     lua_pushnil(L);
     while (t->depth)
         close_after(t, t->chain[--t->depth], on_error);
@@ -194,7 +194,7 @@ void task_run(struct task *t)
         args = 1;
     }
     vm_set_mark(t->co, VM_WAITING, false);
-    vm->budget.resumes++;
+    budget_begin(&vm->budget);
     vm->budget.innermost = t->co;
     int status = lua_resume(t->co, vm->L, args, &results);
     vm->budget.innermost = vm->L;
@@ -258,7 +258,7 @@ int task_kill(lua_State *L, const char *why)
     if (t->state != TASK_RUNNING)
         return luaL_error(L, "%s", why);
     if (!t->killed)
-        t->vm->budget.resumes++; /* what is to be closed on the way has a budget of its own */
+        budget_begin_closing(&t->vm->budget); /* for what is closed on the way */
     t->killed = why;
     if (!task_can_wait(t) || L != task_innermost(t) || has_handler(t))
         return luaL_error(L, "%s", why);

@@ -1,32 +1,131 @@
-/* The only file that knows every part: it reads the command line, makes the parts, and joins them.
+/* The only file that knows every part: it provides what the server serves with, and lets the master
+ * serve it.
  */
-#include "core/live.h"
 #include "core/log.h"
-#include "core/mem.h"
 #include "core/version.h"
 #include "lua/bridge.h"
 #include "lua/config.h"
-#include "net/access_log.h"
-#include "net/address.h"
-#include "net/tls.h"
-#include "proc/options.h"
+#include "proc/master.h"
 #include "proc/options_help.h"
-#include "proc/worker.h"
+#include "proc/service.h"
+#include "proxy/pool.h"
+#include "proxy/proxy.h"
 
 #include <stdio.h>
-#include <unistd.h>
 
-enum { EXIT_FAILED = 1, EXIT_USAGE = 2 };
+/* A worker's. The bridge is NULL where upstreams take every request. */
+static struct proxy *proxy;
+static struct bridge *bridge;
+static struct pool *pool;
 
-struct server {
-    struct options options;
-    struct tls *tls;
-    struct access_log *access_log;
-    int sockets[OPTIONS_MANY];
-    bool secure[OPTIONS_MANY];
-    int socket_count;
-    struct worker worker;
-    struct bridge *bridge;
+static struct vm_options vm_options_of(const struct options *o)
+{
+    return (struct vm_options){.dev = o->dev,
+        .max_cpu = o->max_cpu,
+        .load_timeout = o->load_timeout,
+        .max_memory = (size_t)o->max_vm_memory << 20,
+        .max_generations = (unsigned)o->max_generations,
+        .body_limit = o->body_limit,
+        .proto_path = o->proto_path.items,
+        .proto_path_count = o->proto_path.count};
+}
+
+/* A proxy with the routes that the options give it. */
+static bool open_proxy(
+    const struct options *o, struct ev_loop *loop, struct proxy **out, char why[SERVICE_WHY])
+{
+    enum rc rc = proxy_new(loop, &o->proxy, out);
+    snprintf(why, SERVICE_WHY, "%s", rc_text(rc));
+    if (rc)
+        return false;
+    for (int i = 0; !rc && i < o->upstream.count; i++)
+        rc = proxy_add(*out, o->upstream.items[i], why);
+    if (!rc && proxy_takes_all(*out) && options_is_set(o, "scripts")) {
+        snprintf(why, SERVICE_WHY,
+            "the scripts in %.500s would get no request: an upstream takes "
+            "them all; give it a prefix, or no scripts",
+            o->scripts);
+        rc = RC_INVALID;
+    }
+    if (rc)
+        proxy_free(*out);
+    return !rc;
+}
+
+static bool open_bridge(const struct options *o, struct ev_loop *loop, char why[SERVICE_WHY])
+{
+    struct vm_options options = vm_options_of(o);
+    options.forwarder = proxy_forwarder(proxy);
+    bridge = NULL;
+    if (proxy_takes_all(proxy))
+        return true;
+    if (bridge_new(loop, o->scripts, &options, &bridge, why))
+        return false;
+    proxy_set_next(proxy, bridge_handler(bridge));
+    return true;
+}
+
+static bool open_handler(
+    const struct options *o, struct ev_loop *loop, struct handler **out, char why[SERVICE_WHY])
+{
+    if (!open_proxy(o, loop, &proxy, why))
+        return false;
+    if (!open_bridge(o, loop, why)) {
+        proxy_free(proxy);
+        return false;
+    }
+    *out = proxy_handler(proxy);
+    return true;
+}
+
+static enum rc join(const struct options *o, struct loop *loop)
+{
+    enum rc rc = pool_new(loop, &o->pool, &pool);
+    if (!rc)
+        proxy_set_pool(proxy, pool);
+    return rc;
+}
+
+static void stop_handler(struct handler *h)
+{
+    (void)h;
+    if (bridge)
+        bridge_stop(bridge);
+}
+
+static void close_handler(struct handler *h)
+{
+    (void)h;
+    if (bridge)
+        bridge_free(bridge);
+    proxy_free(proxy);
+    if (pool)
+        pool_free(pool);
+}
+
+static void write_line(void *file, const char *text)
+{
+    fprintf(file, "%s\n", text);
+}
+
+static bool prove(const struct options *o, FILE *files, char why[SERVICE_WHY])
+{
+    const struct vm_options options = vm_options_of(o);
+    struct proxy *proved;
+    if (!open_proxy(o, NULL, &proved, why))
+        return false;
+    bool alone = proxy_takes_all(proved);
+    proxy_free(proved);
+    return alone || bridge_prove(o->scripts, &options, write_line, files, why) == RC_OK;
+}
+
+static const struct service service = {
+    .read_config = config_read,
+    .prove = prove,
+    .open = open_handler,
+    .join = join,
+    .stop = stop_handler,
+    .close = close_handler,
 };
 
 /* One line on stderr that names the thing and the cure. */
@@ -36,165 +135,37 @@ static int complain(const char *why, int status)
     return status;
 }
 
-static int open_socket(struct server *s, const char *url)
+static int check(const struct options *o)
 {
-    struct address address;
-    char why[ADDRESS_WHY];
-    int *fd = &s->sockets[s->socket_count];
-    if (address_parse(url, &address, why))
-        return complain(why, EXIT_USAGE);
-    if (address_listen(&address, fd, why))
+    char why[SERVICE_WHY];
+    struct handler *handler;
+    if (!open_handler(o, NULL, &handler, why))
         return complain(why, EXIT_FAILED);
-    s->secure[s->socket_count++] = address.tls;
-    if (address.tls && s->options.cert_count == 0 && !s->options.dev && !address_is_loopback(*fd)) {
-        snprintf(why, sizeof why,
-            "%s is not a loopback address, and there is no certificate for it: give --cert and "
-            "--key, or --dev for one made in memory",
-            url);
-        return complain(why, EXIT_FAILED);
-    }
+    proxy_print_routes(proxy, stdout);
+    if (bridge)
+        bridge_print_routes(bridge, stdout);
+    close_handler(handler);
     return 0;
-}
-
-static int open_sockets(struct server *s)
-{
-    int status = 0;
-    for (int i = 0; !status && i < s->options.listen.count; i++)
-        status = open_socket(s, s->options.listen.items[i]);
-    return status;
-}
-
-static int make_tls(struct server *s)
-{
-    char why[TLS_WHY];
-    for (int i = 0; i < s->socket_count; i++) {
-        if (!s->secure[i])
-            continue;
-        if (tls_new(s->options.certs, (size_t)s->options.cert_count, &s->tls, why))
-            return complain(why, EXIT_FAILED);
-        return 0;
-    }
-    return 0;
-}
-
-static int open_access_log(struct server *s)
-{
-    const struct options *o = &s->options;
-    char why[ACCESS_LOG_WHY];
-    if (!o->access_log)
-        return 0;
-    if (access_log_open(o->access_log, o->access_log_format, &s->access_log, why))
-        return complain(why, EXIT_FAILED);
-    worker_log_access(&s->worker, s->access_log);
-    return 0;
-}
-
-/* One line with every address that is really bound. */
-static void log_ready(const struct server *s)
-{
-    char list[OPTIONS_MANY * (ADDRESS_TEXT + 16)];
-    size_t len = 0;
-    list[0] = '\0';
-    for (int i = 0; i < s->socket_count; i++) {
-        char text[ADDRESS_TEXT];
-        address_of_socket(s->sockets[i], text);
-        len += (size_t)snprintf(list + len, sizeof list - len, "%s%s://%s", i ? "," : "",
-            s->secure[i] ? "https" : "http", text);
-    }
-    log_event(LOG_INFO, "ready", log_str("listen", list), log_str("scripts", s->options.scripts),
-        log_int("pid", getpid()));
-}
-
-static int load_scripts(struct server *s)
-{
-    char why[SCRIPT_WHY];
-    const struct vm_options options = {.dev = s->options.dev,
-        .max_cpu = s->options.max_cpu,
-        .load_timeout = s->options.load_timeout,
-        .max_memory = (size_t)s->options.max_vm_memory << 20,
-        .max_generations = s->options.max_generations,
-        .body_limit = s->options.body_limit};
-    if (bridge_new(s->worker.ev, s->options.scripts, &options, &s->bridge, why))
-        return complain(why, EXIT_FAILED);
-    return 0;
-}
-
-static int serve(struct server *s)
-{
-    int status = open_sockets(s);
-    if (!status)
-        status = make_tls(s);
-    if (!status)
-        status = open_access_log(s);
-    if (status)
-        return status;
-    for (int i = 0; i < s->socket_count; i++)
-        worker_listen(&s->worker, s->sockets[i], s->secure[i] ? s->tls : NULL);
-    s->options.net.http = &s->options.http;
-    s->options.net.h2 = &s->options.h2;
-    if (worker_start(&s->worker, bridge_handler(s->bridge), &s->options.net, s->options.grace))
-        return complain(rc_text(RC_NOMEM), EXIT_FAILED);
-    log_ready(s);
-    s->socket_count = 0; /* the worker has them */
-    worker_run(&s->worker);
-    bridge_stop(s->bridge);
-    return 0;
-}
-
-/* What is still alive here was lost: tests look for zeros. */
-static void log_stopped(void)
-{
-    log_event(LOG_INFO, "stopped", log_int("conns", live.conns),
-        log_int("exchanges", live.exchanges), log_int("calls", live.calls),
-        log_int("tasks", live.tasks), log_int("waits", live.waits),
-        log_int("blocks", (int64_t)mem_stats()->blocks));
-}
-
-static void free_parts(struct server *s)
-{
-    worker_fini(&s->worker);
-    if (s->bridge)
-        bridge_free(s->bridge);
-    if (s->tls)
-        tls_free(s->tls);
-    if (s->access_log)
-        access_log_close(s->access_log);
-    for (int i = 0; i < s->socket_count; i++)
-        close(s->sockets[i]);
-    options_fini(&s->options);
-    mem_trim();
-}
-
-static int run(struct server *s)
-{
-    if (worker_init(&s->worker))
-        return complain("no event loop: the system has no way to wait for events", EXIT_FAILED);
-    int status = load_scripts(s);
-    if (!status && s->options.check)
-        bridge_print_routes(s->bridge, stdout);
-    else if (!status)
-        status = serve(s);
-    free_parts(s);
-    if (!status && !s->options.check)
-        log_stopped();
-    return status;
 }
 
 int main(int argc, char **argv)
 {
-    static struct server server;
+    struct options options;
     char why[OPTIONS_WHY];
-    enum rc rc = options_parse(argc, argv, config_read, &server.options, why);
+    enum rc rc = options_parse(argc, argv, config_read, &options, why);
     if (rc)
         return complain(why, rc == RC_INVALID ? EXIT_USAGE : EXIT_FAILED);
-    if (server.options.help) {
+    if (options.help) {
         options_help();
         return 0;
     }
-    if (server.options.version) {
+    if (options.version) {
         printf("moontrail %s\n", MOONTRAIL_VERSION);
         return 0;
     }
-    log_configure(server.options.log_level, server.options.log_format);
-    return run(&server);
+    log_configure(options.log_level, options.log_format);
+    int status = options.check ? check(&options) : 0;
+    bool serves = !options.check;
+    options_fini(&options);
+    return serves ? master_run(&service, argc, argv) : status;
 }

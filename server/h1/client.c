@@ -304,7 +304,7 @@ enum rc h1_client_new(
     struct h1_client *s = mem_get_zeroed(sizeof *s);
     if (!s)
         return RC_NOMEM;
-    s->base = (struct session){&session_ops, &client_ops, host};
+    s->base = (struct session){.ops = &session_ops, .client = &client_ops, .host = host};
     s->limits = limits;
     bytes_init(&s->queue, QUEUE_MAX);
     h1_parser_init(&s->parser, H1_CLIENT, limits->header_bytes, limits->header_fields);

@@ -79,12 +79,39 @@ static void begin(struct h1_session *s)
         refuse(s, fault);
 }
 
-/* Fields of the connection are the session's own: a handler sees what it would over HTTP/2. */
 static void take_field(struct h1_session *s, struct fields *list, bool allowed)
 {
     struct arena *a = &s->x->exchange.arena;
     if (allowed && fields_copy(list, a, s->parser.name, s->parser.value))
         refuse(s, H1_NO_MEMORY);
+}
+
+/* What is named there goes no further than this connection (RFC 9110 7.6.1). */
+static enum rc note_connection(struct request *r, struct arena *a, struct str more)
+{
+    struct str had = r->connection;
+    char *list = arena_bytes(a, had.n + more.n + 1);
+    if (!list)
+        return RC_NOMEM;
+    if (had.n)
+        memcpy(list, had.p, had.n);
+    list[had.n] = ',';
+    memcpy(list + had.n + 1, more.p, more.n);
+    r->connection = (struct str){list, had.n + 1 + more.n};
+    return RC_OK;
+}
+
+/* Fields of the connection are the session's own: a handler sees what it would over HTTP/2. */
+static void take_header(struct h1_session *s)
+{
+    struct exchange *x = &s->x->exchange;
+    struct str name = s->parser.name;
+    if (field_same_name(name, STR("connection"))) {
+        if (note_connection(&x->request, &x->arena, s->parser.value))
+            refuse(s, H1_NO_MEMORY);
+        return;
+    }
+    take_field(s, &x->request.fields, !field_header_problem(name));
 }
 
 /* Whether a field of the name, in any of its lines, has the member in its list. */
@@ -172,7 +199,7 @@ static void take_event(struct h1_session *s, enum h1_event event)
         begin(s);
         break;
     case H1_ON_FIELD:
-        take_field(s, &s->x->exchange.request.fields, !field_header_problem(s->parser.name));
+        take_header(s);
         break;
     case H1_ON_HEAD:
         end_head(s);

@@ -89,6 +89,14 @@ static bool send_head(struct h1_session *s, bool ends)
     return true;
 }
 
+/* The response goes no further: what has gone out of it, if anything, is not whole. */
+static bool cut_short(struct h1_session *s)
+{
+    s->broken = true;
+    s->base.cut = !s->x->sent;
+    return false;
+}
+
 /* Makes the next step of the response to be sent; false where there is none, and when memory ran
  * out: then the session is broken. */
 static bool send_step(struct h1_session *s)
@@ -102,21 +110,18 @@ static bool send_step(struct h1_session *s)
         made = send_head(s, step == OUTGOING_HEAD_END);
     else
         made = h1_write_step(&s->out, o, step);
-    s->broken = !made;
-    return made;
+    if (o->state == OUTGOING_SENT)
+        s->x->sent = true;
+    return made || cut_short(s);
 }
 
 static bool prepare(struct h1_session *s)
 {
     struct exchange *x = &s->x->exchange;
-    if (x->reset_wanted || x->response.message.state == OUTGOING_ABORTED) {
-        s->broken = true;
-        return false;
-    }
-    if (x->response.informs) {
-        s->broken = !send_inform(s);
-        return !s->broken;
-    }
+    if (x->reset_wanted || x->response.message.state == OUTGOING_ABORTED)
+        return cut_short(s);
+    if (x->response.informs)
+        return send_inform(s) || cut_short(s);
     if (owes_continue(x)) {
         x->request.expects_continue = false;
         h1_write_text(&s->out, STR("HTTP/1.1 100 Continue\r\n\r\n"));

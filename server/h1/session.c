@@ -57,7 +57,7 @@ struct h1_exchange *h1_exchange_new(struct h1_session *s)
         s->limits->stream_window);
     hx->exchange.stream = ++s->requests;
     hx->session = s;
-    hx->started = hx->is_1_0 = hx->asks_close = hx->received = false;
+    hx->started = hx->sent = hx->is_1_0 = hx->asks_close = hx->received = false;
     hx->drained = 0;
     hx->age = hx->starved_seconds = NOT_WAITED;
     return s->x = hx;
@@ -200,6 +200,7 @@ static void on_alarm(struct session *base)
 static void reap(struct session *base)
 {
     struct h1_session *s = h1_of(base);
+    bool was_over = is_over(base);
     if (s->x && is_answered(s) && !s->closing) {
         if (s->x->exchange.request.ended) {
             free_exchange(s);
@@ -211,7 +212,8 @@ static void reap(struct session *base)
     }
     receive_queued(s);
     give_up_input(s);
-    if (is_over(base))
+    /* Once is enough: a connection whose peer does not read would be asked again and again. */
+    if (!was_over && is_over(base))
         mark_dirty(s);
 }
 

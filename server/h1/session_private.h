@@ -28,6 +28,7 @@ struct h1_exchange {
     struct exchange exchange;
     struct h1_session *session;
     bool started;    /* the head is complete, and was taken */
+    bool sent;       /* the end of the response was handed to the connection */
     bool is_1_0;     /* the request is of HTTP/1.0 */
     bool asks_close; /* the connection is to end with this exchange: it is asked to, or its body may
                         never come */

@@ -121,18 +121,6 @@ static void output_dirty(struct h2_session *s)
         s->role->output(node);
 }
 
-/* Copies what there is of a frame; the rest waits for the next fill. */
-static size_t copy_rest(struct h2_session *s, uint8_t *out, size_t room)
-{
-    size_t n = s->rest_len < room ? s->rest_len : room;
-    if (n) {
-        memcpy(out, s->rest, n);
-        s->rest += n;
-        s->rest_len -= n;
-    }
-    return n;
-}
-
 /* The last GOAWAY. It is made as it goes out: a request that came before it is among the processed.
  */
 static void take_leave(struct h2_session *s)
@@ -148,17 +136,18 @@ static void take_leave(struct h2_session *s)
 static size_t fill(struct session *base, uint8_t *out, size_t room)
 {
     struct h2_session *s = h2_of(base);
-    size_t filled = copy_rest(s, out, room);
+    size_t filled = str_move(&s->rest, out, room);
     output_dirty(s);
     take_leave(s);
     while (filled < room && !s->broken) {
-        ssize_t n = nghttp2_session_mem_send(s->ng, &s->rest);
+        const uint8_t *frame;
+        ssize_t n = nghttp2_session_mem_send(s->ng, &frame);
         if (n < 0)
             s->broken = true;
         if (n <= 0)
             break;
-        s->rest_len = (size_t)n;
-        filled += copy_rest(s, out + filled, room - filled);
+        s->rest = (struct str){(const char *)frame, (size_t)n};
+        filled += str_move(&s->rest, out + filled, room - filled);
     }
     return filled;
 }
@@ -168,7 +157,7 @@ static bool is_over(const struct session *base)
     const struct h2_session *s = h2_of(base);
     if (s->broken)
         return true;
-    if (s->rest_len || nghttp2_session_want_write(s->ng))
+    if (s->rest.n || nghttp2_session_want_write(s->ng))
         return false;
     return s->failed || (list_empty(&s->streams) && !nghttp2_session_want_read(s->ng));
 }

@@ -42,8 +42,7 @@ struct h2_session {
     struct list dirty;   /* those that may have something to send, by their dirty, as the next */
     struct list dead;    /* those to be freed by reap */
     struct list ending;  /* those that wait for the client's end, by h2_stream.dirty */
-    const uint8_t *rest; /* of the frame that fill could not take whole; nghttp2 owns it */
-    size_t rest_len;
+    struct str rest;     /* of the frame that fill could not take whole; nghttp2 owns it */
     struct guard guard;
     struct frames frames;
     struct gaps gaps;

@@ -68,6 +68,7 @@ struct session {
     const struct session_ops *ops;
     const struct session_client_ops *client; /* NULL in the server role */
     struct session_host *host;
+    bool cut; /* what was sent last is not whole: the peer is not to be told of an orderly end */
 };
 
 #endif

@@ -35,6 +35,27 @@ static bool is_port(const char *text)
     return text[0] >= '0' && text[0] <= '9' && *end == '\0' && port <= 65535;
 }
 
+/* Reads "HOST:PORT" and perhaps a slash. Returns what is wrong with it, or NULL. */
+static const char *split(const char *host, struct address *out)
+{
+    size_t len = strlen(host);
+    if (len && host[len - 1] == '/')
+        len--;
+    const char *colon = memrchr(host, ':', len);
+    if (!colon)
+        return "has no port";
+    size_t host_len = (size_t)(colon - host);
+    if (!copy_part(out->port, sizeof out->port, colon + 1, len - host_len - 1) ||
+        !is_port(out->port))
+        return "has a port that is no number up to 65535";
+    bool bracketed = host_len > 2 && host[0] == '[' && colon[-1] == ']';
+    if (!bracketed && memchr(host, ':', host_len))
+        return "has an IPv6 address without brackets";
+    if (!copy_part(out->host, sizeof out->host, host + bracketed, host_len - 2 * bracketed))
+        return "has no host";
+    return NULL;
+}
+
 enum rc address_parse(const char *url, struct address *out, char why[ADDRESS_WHY])
 {
     struct str s = str_of(url);
@@ -44,26 +65,31 @@ enum rc address_parse(const char *url, struct address *out, char why[ADDRESS_WHY
         out->tls = false;
     else
         return refuse(url, "has no scheme", why);
-    const char *host = strstr(url, "//") + 2;
-    size_t len = strlen(host);
-    if (len && host[len - 1] == '/')
-        len--;
-    const char *colon = memrchr(host, ':', len);
-    if (!colon)
-        return refuse(url, "has no port", why);
-    size_t host_len = (size_t)(colon - host);
-    if (!copy_part(out->port, sizeof out->port, colon + 1, len - host_len - 1) ||
-        !is_port(out->port))
-        return refuse(url, "has a port that is no number up to 65535", why);
-    bool bracketed = host_len > 2 && host[0] == '[' && colon[-1] == ']';
-    if (!bracketed && memchr(host, ':', host_len))
-        return refuse(url, "has an IPv6 address without brackets", why);
-    if (!copy_part(out->host, sizeof out->host, host + bracketed, host_len - 2 * bracketed))
-        return refuse(url, "has no host", why);
-    return RC_OK;
+    const char *problem = split(strstr(url, "//") + 2, out);
+    return problem ? refuse(url, problem, why) : RC_OK;
 }
 
-static int open_socket(const struct addrinfo *ai)
+void address_url(const struct address *a, char out[ADDRESS_URL])
+{
+    bool is_v6 = strchr(a->host, ':');
+    snprintf(out, ADDRESS_URL, is_v6 ? "%s://[%s]:%s" : "%s://%s:%s", a->tls ? "https" : "http",
+        a->host, a->port);
+}
+
+enum rc address_split(const char *text, struct address *out)
+{
+    return split(text, out) ? RC_INVALID : RC_OK;
+}
+
+static void close_keeping_errno(int fd)
+{
+    int saved = errno;
+    close(fd);
+    errno = saved;
+}
+
+/* A bound socket. Others may share its address where reuse says so. */
+static int bind_socket(const struct addrinfo *ai, bool reuse)
 {
     int fd = socket(ai->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
@@ -71,10 +97,23 @@ static int open_socket(const struct addrinfo *ai)
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int));
     if (ai->ai_family == AF_INET6)
         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &(int){1}, sizeof(int));
-    if (bind(fd, ai->ai_addr, ai->ai_addrlen) || listen(fd, SOMAXCONN)) {
-        int saved = errno;
-        close(fd);
-        errno = saved;
+    setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &(int){reuse}, sizeof(int));
+    if (bind(fd, ai->ai_addr, ai->ai_addrlen)) {
+        close_keeping_errno(fd);
+        return -1;
+    }
+    return fd;
+}
+
+/* To bind without SO_REUSEPORT fails where another listens, though it were this very program; set
+ * afterwards, it lets our own next ones in. */
+static int listen_first(const struct addrinfo *ai)
+{
+    int fd = bind_socket(ai, false);
+    if (fd < 0)
+        return -1;
+    if (setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &(int){1}, sizeof(int)) || listen(fd, SOMAXCONN)) {
+        close_keeping_errno(fd);
         return -1;
     }
     return fd;
@@ -94,17 +133,22 @@ static const char *cure(int error)
     }
 }
 
-enum rc address_listen(const struct address *a, int *fd, char why[ADDRESS_WHY])
+static int look_up(const struct address *a, struct addrinfo **list)
 {
     const struct addrinfo hints = {.ai_flags = AI_PASSIVE, .ai_socktype = SOCK_STREAM};
+    return getaddrinfo(a->host, a->port, &hints, list);
+}
+
+enum rc address_listen(const struct address *a, int *fd, char why[ADDRESS_WHY])
+{
     struct addrinfo *list;
-    int error = getaddrinfo(a->host, a->port, &hints, &list);
+    int error = look_up(a, &list);
     if (error) {
         snprintf(
             why, ADDRESS_WHY, "cannot listen on %s:%s: %s", a->host, a->port, gai_strerror(error));
         return RC_SYSTEM;
     }
-    *fd = open_socket(list);
+    *fd = listen_first(list);
     error = errno;
     freeaddrinfo(list);
     if (*fd >= 0)
@@ -112,6 +156,32 @@ enum rc address_listen(const struct address *a, int *fd, char why[ADDRESS_WHY])
     snprintf(why, ADDRESS_WHY, "cannot listen on %s:%s: %s%s", a->host, a->port, strerror(error),
         cure(error));
     return RC_SYSTEM;
+}
+
+enum rc address_bind_again(int listening, int *fd, char why[ADDRESS_WHY])
+{
+    char text[ADDRESS_TEXT];
+    struct sockaddr_storage ss = {.ss_family = AF_UNSPEC};
+    struct addrinfo at = {.ai_addr = (struct sockaddr *)&ss, .ai_addrlen = sizeof ss};
+    getsockname(listening, at.ai_addr, &at.ai_addrlen);
+    at.ai_family = ss.ss_family;
+    *fd = bind_socket(&at, true);
+    if (*fd >= 0)
+        return RC_OK;
+    int error = errno;
+    address_of_socket(listening, text);
+    snprintf(why, ADDRESS_WHY, "cannot bind one more socket to %s: %s", text, strerror(error));
+    return RC_SYSTEM;
+}
+
+enum rc address_resolve(const struct address *a, char out[ADDRESS_TEXT])
+{
+    struct addrinfo *list;
+    if (look_up(a, &list))
+        return RC_SYSTEM;
+    address_format(list->ai_addr, list->ai_addrlen, out);
+    freeaddrinfo(list);
+    return RC_OK;
 }
 
 void address_format(const struct sockaddr *sa, socklen_t len, char out[ADDRESS_TEXT])

@@ -10,7 +10,8 @@
 enum {
     ADDRESS_TEXT = 64,  /* room for "[v6]:port" with a scope */
     ADDRESS_HOST = 256, /* room for a host name */
-    ADDRESS_WHY = 512,  /* room for any message in *why below */
+    ADDRESS_URL = ADDRESS_HOST + 24,
+    ADDRESS_WHY = 512, /* room for any message in *why below */
 };
 
 struct address {
@@ -22,8 +23,18 @@ struct address {
 /* Reads "https://HOST:PORT" or "http://HOST:PORT". RC_INVALID; why then says what is wrong with it.
  */
 enum rc address_parse(const char *url, struct address *out, char why[ADDRESS_WHY]) MUST_CHECK;
-/* A listening, non-blocking socket. RC_SYSTEM; why then names the address, the error, the cure. */
+/* The same, written. */
+void address_url(const struct address *a, char out[ADDRESS_URL]);
+/* Reads "HOST:PORT". RC_INVALID. */
+enum rc address_split(const char *text, struct address *out) MUST_CHECK;
+/* A listening, non-blocking socket, at an address where no other listens; the process may bind more
+ * to it afterwards. RC_SYSTEM; why then names the address, the error, the cure. */
 enum rc address_listen(const struct address *a, int *fd, char why[ADDRESS_WHY]) MUST_CHECK;
+/* One more socket at the address of a listening one. It gets connections, which the system spreads
+ * over all of them, once listen is called. RC_SYSTEM, as above. */
+enum rc address_bind_again(int listening, int *fd, char why[ADDRESS_WHY]) MUST_CHECK;
+/* An address in numbers, as address_of_socket gives it. RC_SYSTEM: its name is unknown. */
+enum rc address_resolve(const struct address *a, char out[ADDRESS_TEXT]) MUST_CHECK;
 /* "host:port" or "[host]:port" in numbers. */
 void address_format(const struct sockaddr *sa, socklen_t len, char out[ADDRESS_TEXT]);
 /* The address a socket is bound to, in the same form. */

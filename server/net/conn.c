@@ -18,6 +18,8 @@
 
 enum { BACKLOG_MAX = WIRE_OUT + 65536 }; /* bytes that a slow peer has not taken yet */
 
+static const double silent_seconds = 0.2;
+
 struct conn *conn_of_link(struct list *link)
 {
     return container_of(link, struct conn, link);
@@ -248,10 +250,22 @@ enum rc conn_open_out(
     return RC_OK;
 }
 
+/* Whether nothing was received in a time in which a client that wants something says so. */
+static bool is_silent(const struct conn *c)
+{
+    return c->active == c->entered && clock_monotonic() - c->entered > silent_seconds;
+}
+
 void conn_shut_down(struct conn *c)
 {
     if (c->session)
         c->session->ops->shut_down(c->session);
-    else if (c->active == c->entered && c->greeted == 0) /* nothing was received */
+    else if (c->state <= CONN_GREETING && c->greeted == 0 && is_silent(c))
+        conn_close(c, "shutdown");
+}
+
+void conn_cut_handshake(struct conn *c)
+{
+    if (c->state == CONN_HANDSHAKE)
         conn_close(c, "shutdown");
 }

@@ -45,6 +45,8 @@ void conn_disown(struct conn *c, const char *reason);
 void conn_free(struct conn *c);
 /* One step of a graceful end; see session_ops.shut_down. */
 void conn_shut_down(struct conn *c);
+/* Closes a connection whose handshake is not over. */
+void conn_cut_handshake(struct conn *c);
 /* Looks for timeouts that have passed: now, of clock_monotonic, and the seconds since the last
  * sweep. */
 void conn_sweep(struct conn *c, double now, double seconds);

@@ -19,6 +19,13 @@ static void fill_peer(struct conn *c)
     c->peer.tls_sni = info.sni;
 }
 
+/* The server is on its way out, and takes what this client had sent before it knew. */
+static void leave_at_once(struct conn *c)
+{
+    conn_shut_down(c);
+    loop_notice(c->loop);
+}
+
 static void open_client_session(struct conn *c, enum protocol protocol)
 {
     if (protocol_open_client(protocol, &c->host, c->loop->limits, &c->session))
@@ -35,7 +42,7 @@ void conn_open_session(struct conn *c, enum protocol protocol)
     else if (protocol_open(protocol, c->greeted, &c->host, c->loop->limits, &c->session))
         conn_close(c, "connection lost");
     else if (c->loop->going)
-        conn_shut_down(c);
+        leave_at_once(c);
 }
 
 /* The server is told of the alert that there may be. */

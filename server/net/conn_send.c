@@ -84,9 +84,11 @@ static bool gather(struct conn *c)
 /* The last bytes of ours, and then the peer's end is awaited. */
 static void linger(struct conn *c)
 {
+    bool orderly = !c->session || !c->session->cut;
     c->ending = true;
     conn_free_session(c, "connection lost");
-    c->transport.ops->end(&c->transport);
+    if (orderly)
+        c->transport.ops->end(&c->transport);
     if (!conn_flush(c))
         return;
     shutdown(c->fd, SHUT_WR);

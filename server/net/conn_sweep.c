@@ -60,7 +60,8 @@ static bool is_gone(const struct conn *c, double now)
         return false;
     if (poll(&p, 1, 0) == 1 && p.revents & (POLLERR | POLLHUP))
         return true;
-    return c->input_ended && c->active <= c->ended && now - c->ended > HALF_CLOSED_SECONDS;
+    return c->input_ended && c->backlog.len == 0 && c->active <= c->ended &&
+           now - c->ended > HALF_CLOSED_SECONDS;
 }
 
 static void log_timeout(const struct conn *c, const char *limit)

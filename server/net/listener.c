@@ -86,6 +86,12 @@ void listener_start(struct listener *ls, struct loop *loop, int fd, struct tls *
     ev_io_start(loop->ev, &ls->readable);
 }
 
+void listener_take_queue(struct listener *ls)
+{
+    for (int i = 0; i < SOMAXCONN && accept_one(ls); i++)
+        ;
+}
+
 void listener_stop(struct listener *ls)
 {
     timer_stop(&ls->pause);

@@ -16,6 +16,8 @@ struct listener {
 };
 
 void listener_start(struct listener *ls, struct loop *loop, int fd, struct tls *tls);
+/* Takes the connections that wait in the socket's queue: closing it would reset them. */
+void listener_take_queue(struct listener *ls);
 /* Closes the socket, so that who connects from now on is refused and need not wait in vain. */
 void listener_stop(struct listener *ls);
 

@@ -11,6 +11,7 @@
 /* Seconds between the two GOAWAYs: longer than a round trip, so that requests sent before the first
  * one arrived are still taken. */
 static const double notice_seconds = 0.25;
+static const double late_seconds = 1;
 static const double sweep_seconds = 1;
 
 const struct net_limits net_limits_default = {
@@ -121,11 +122,26 @@ static void on_notice(struct timer *t)
     shut_down_conns(container_of(t, struct loop, notice));
 }
 
+static void on_late(struct timer *t)
+{
+    struct loop *l = container_of(t, struct loop, late);
+    for (struct list *node = l->conns.next, *next; node != &l->conns; node = next) {
+        next = node->next;
+        conn_cut_handshake(conn_of_link(node));
+    }
+}
+
+void loop_notice(struct loop *l)
+{
+    timer_start(&l->notice, notice_seconds);
+}
+
 void loop_shut_down(struct loop *l)
 {
     l->going = true;
     shut_down_conns(l);
-    timer_start(&l->notice, notice_seconds);
+    loop_notice(l);
+    timer_start(&l->late, late_seconds);
 }
 
 enum rc loop_init(
@@ -144,6 +160,7 @@ enum rc loop_init(
     ev_idle_init(&l->more, on_more);
     timer_init(&l->sweep, ev, on_sweep);
     timer_init(&l->notice, ev, on_notice);
+    timer_init(&l->late, ev, on_late);
     l->swept = clock_monotonic();
     ev_prepare_start(ev, &l->round);
     timer_start(&l->sweep, sweep_seconds);
@@ -167,5 +184,6 @@ void loop_fini(struct loop *l)
     ev_idle_stop(l->ev, &l->more);
     timer_stop(&l->sweep);
     timer_stop(&l->notice);
+    timer_stop(&l->late);
     mem_put(l->wire, sizeof *l->wire);
 }

@@ -68,6 +68,7 @@ struct loop {
     double swept;        /* when it last did */
     double refused;      /* when a connection too many was last logged */
     struct timer notice; /* between the two steps of a graceful end */
+    struct timer late;   /* from a graceful end's start to that of handshakes under way */
 };
 
 /* RC_NOMEM. */
@@ -84,5 +85,7 @@ void loop_again(struct loop *l);
 /* Starts a graceful end of all connections that were accepted (RFC 9113 6.8): two GOAWAYs, and
  * exchanges finish. The loop ends by itself (ev_break) when the last of them has closed. */
 void loop_shut_down(struct loop *l);
+/* For a connection that took its first step only now: the second follows. */
+void loop_notice(struct loop *l);
 
 #endif

@@ -3,6 +3,7 @@
 #include "proc/options_kind.h"
 
 #include <getopt.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -15,11 +16,15 @@ void options_init(struct options *o)
         .log_level = LOG_INFO,
         .log_format = LOG_TEXT,
         .grace = 30,
-        .max_cpu = 0.15,
+        .heartbeat_timeout = 10,
+        .ticket_rotation = 3600,
+        .max_cpu = 0.1,
         .load_timeout = 10,
         .max_vm_memory = 512,
         .max_generations = 8,
         .body_limit = 1 << 20,
+        .proxy = proxy_options_default,
+        .pool = pool_limits_default,
         .net = net_limits_default,
         .http = http_limits_default,
         .h2 = h2_limits_default};
@@ -223,6 +228,26 @@ static enum rc read_all(
     return rc ? rc : read_flags(o, argc, argv, why);
 }
 
+/* One for each core that this process may run on. */
+static int count_cores(void)
+{
+    cpu_set_t cores;
+    int count = sched_getaffinity(0, sizeof cores, &cores) ? 1 : CPU_COUNT(&cores);
+    return count < OPTIONS_WORKERS ? count : OPTIONS_WORKERS;
+}
+
+/* What follows from other options, where it was not said. */
+static void conclude(struct options *o)
+{
+    if (o->dev && !options_is_set(o, "log-level"))
+        o->log_level = LOG_DEBUG;
+    if (o->dev && !options_is_set(o, "workers"))
+        o->workers = 1;
+    if (o->workers == OPTIONS_AUTO)
+        o->workers = count_cores();
+    o->watch |= o->dev;
+}
+
 enum rc options_parse(
     int argc, char **argv, setting_reader *read, struct options *out, char why[OPTIONS_WHY])
 {
@@ -232,7 +257,7 @@ enum rc options_parse(
         rc = pair_certs(out, why);
     if (rc)
         options_fini(out);
-    else if (out->dev && !options_is_set(out, "log-level"))
-        out->log_level = LOG_DEBUG;
+    else
+        conclude(out);
     return rc;
 }

@@ -16,12 +16,15 @@
 #include "net/access_log.h"
 #include "net/loop.h"
 #include "net/tls.h"
+#include "proxy/pool.h"
+#include "proxy/proxy.h"
 
 #include <stdbool.h>
 
 enum {
-    OPTIONS_MANY = 16, /* listeners, and certificates, at the most */
-    OPTIONS_MAX = 96,  /* entries of the table, at the most */
+    OPTIONS_MANY = 16,     /* listeners, and certificates, at the most */
+    OPTIONS_MAX = 96,      /* entries of the table, at the most */
+    OPTIONS_WORKERS = 256, /* at the most */
     OPTIONS_WHY = SETTING_WHY,
 };
 
@@ -39,12 +42,16 @@ struct options {
     struct options_list cert, key;        /* PEM files, in pairs */
     struct tls_files certs[OPTIONS_MANY]; /* those pairs */
     int cert_count;
-    const char *scripts; /* a file or a folder */
-    const char *config;  /* a file; NULL for none */
+    const char *scripts;            /* a file or a folder */
+    const char *config;             /* a file; NULL for none */
+    struct options_list proto_path; /* folders */
     enum log_level log_level;
     enum log_format log_format;
     const char *access_log; /* a file, or "-"; NULL for none */
     enum access_log_format access_log_format;
+    struct options_list upstream; /* "[PREFIX=]URL" */
+    struct proxy_options proxy;
+    struct pool_limits pool;
     struct net_limits net; /* but for its http and h2, which are the next */
     struct http_limits http;
     struct h2_limits h2;
@@ -54,7 +61,12 @@ struct options {
     uint32_t max_generations;
     uint32_t body_limit; /* bytes */
     double grace;        /* seconds */
-    bool dev, check, version, help;
+    int workers;
+    const char *user;         /* that workers run as; NULL for the master's own */
+    const char *pid_file;     /* NULL for none */
+    double heartbeat_timeout; /* seconds; 0 is none */
+    double ticket_rotation;   /* seconds; 0 is none */
+    bool dev, watch, check, version, help;
     enum options_source source;        /* who sets now */
     unsigned char set_by[OPTIONS_MAX]; /* an enum options_source, by place in the table */
     struct arena strings;              /* those that came from a file */

@@ -49,6 +49,7 @@ void options_help(void)
     static const char *const heads[OPTIONS_SECTIONS] = {
         [OPTIONS_COMMAND] = "\nOn the command line alone:\n\n",
         [OPTIONS_SERVER] = "\nHere, or in the file that --config names:\n\n",
+        [OPTIONS_UPSTREAMS] = "\nOther servers that answer, likewise:\n\n",
         [OPTIONS_LIMITS] =
             "\nLimits, likewise, which end one stream or one connection when they are passed (0 is "
             "none,\nwhere that makes sense):\n\n",
@@ -56,8 +57,8 @@ void options_help(void)
     struct options defaults;
     options_init(&defaults);
     printf("Usage: moontrail [options] [FILE.lua | DIR]\n\n"
-           "Serves Lua handlers over HTTP/2: one script for every request, or a folder of\n"
-           "scripts routed by their paths (%s/ when neither is given).\n",
+           "Serves Lua handlers over HTTP/2 and HTTP/1.1: one script for every request, or a\n"
+           "folder of scripts routed by their paths (%s/ when neither is given).\n",
         defaults.scripts);
     for (int section = OPTIONS_COMMAND; section < OPTIONS_SECTIONS; section++) {
         fputs(heads[section], stdout);

@@ -42,6 +42,17 @@ static const char *set_positive(const struct target *t, const struct setting *s)
     return set_count(t, s);
 }
 
+static const char *set_number(const struct target *t, const struct setting *s)
+{
+    bool is_auto = s->kind == SETTING_TEXT && strcmp(s->text, "auto") == 0;
+    bool is_number = s->kind == SETTING_NUMBER && s->number >= 1 && s->number <= OPTIONS_WORKERS &&
+                     s->number == floor(s->number);
+    if (!is_auto && !is_number)
+        return "is auto or a number from 1 to 256";
+    *(int *)t->field = is_auto ? OPTIONS_AUTO : (int)s->number;
+    return NULL;
+}
+
 static const char *set_seconds(const struct target *t, const struct setting *s)
 {
     if (s->kind != SETTING_NUMBER || !isfinite(s->number) || s->number < 0)
@@ -121,6 +132,7 @@ const char *options_kind_set(
         [OPTIONS_SWITCH] = set_switch,
         [OPTIONS_COUNT] = set_count,
         [OPTIONS_POSITIVE] = set_positive,
+        [OPTIONS_NUMBER] = set_number,
         [OPTIONS_SECONDS] = set_seconds,
         [OPTIONS_TEXT] = set_text,
         [OPTIONS_TEXTS] = set_texts,
@@ -142,8 +154,7 @@ static bool is_number(const char *arg)
 
 struct setting options_kind_read(const struct definition *d, const char *arg)
 {
-    bool is_numeric =
-        d->kind == OPTIONS_COUNT || d->kind == OPTIONS_POSITIVE || d->kind == OPTIONS_SECONDS;
+    bool is_numeric = d->kind >= OPTIONS_COUNT && d->kind <= OPTIONS_SECONDS;
     if (d->kind == OPTIONS_SWITCH)
         return (struct setting){.name = d->name, .kind = SETTING_SWITCH, .on = true};
     if (is_numeric && is_number(arg))
@@ -166,6 +177,11 @@ const char *options_kind_show(
     out[0] = '\0';
     switch (d->kind) {
     case OPTIONS_SWITCH:
+        break;
+    case OPTIONS_NUMBER:
+        if (*(const int *)field == OPTIONS_AUTO)
+            return "auto";
+        snprintf(out, OPTIONS_SHOWN, "%d", *(const int *)field);
         break;
     case OPTIONS_COUNT:
     case OPTIONS_POSITIVE:

@@ -2,12 +2,35 @@
 
 #include "core/list.h"
 #include "core/log.h"
+#include "core/mem.h"
 #include "http/handler.h"
+#include "net/access_log.h"
+#include "net/listener.h"
+#include "net/loop.h"
+#include "net/tls_tickets.h"
+#include "proc/board.h"
+#include "proc/channel.h"
+#include "proc/service.h"
+#include "proc/sockets.h"
+#include "proc/user.h"
 
-#include <errno.h>
 #include <signal.h>
-#include <sys/resource.h>
 #include <sys/time.h>
+#include <unistd.h>
+
+struct worker {
+    const struct worker_job *job;
+    struct ev_loop *ev;
+    struct handler *handler;
+    struct net_limits limits;
+    struct loop loop;
+    struct listener *listeners;
+    int listener_count;
+    bool draining;
+    struct channel channel;
+    struct timer cut;  /* runs through the grace */
+    struct timer beat; /* the heart */
+};
 
 /* Ticks, for the handler, by the CPU time that the process takes: one that idles has none. */
 
@@ -36,121 +59,224 @@ static void start_ticks(struct handler *handler)
     set_ticks(HANDLER_TICK_MS);
 }
 
-enum rc worker_init(struct worker *w)
-{
-    *w = (struct worker){.ev = ev_loop_new(EVFLAG_AUTO)};
-    return w->ev ? RC_OK : RC_SYSTEM;
-}
-
-void worker_fini(struct worker *w)
-{
-    set_ticks(0);
-    ev_loop_destroy(w->ev);
-}
-
-void worker_listen(struct worker *w, int fd, struct tls *tls)
-{
-    struct listener *ls = &w->listeners[w->listener_count++];
-    ls->tls = tls;
-    ls->readable.fd = fd;
-}
-
-void worker_log_access(struct worker *w, struct access_log *log)
-{
-    w->access_log = log;
-}
+/* Life's end. */
 
 static void stop_listening(struct worker *w)
 {
     for (int i = 0; i < w->listener_count; i++)
         listener_stop(&w->listeners[i]);
+    mem_put(w->listeners, (size_t)w->listener_count * sizeof *w->listeners);
+    w->listeners = NULL;
     w->listener_count = 0;
 }
 
 static void on_cut(struct timer *t)
 {
     struct worker *w = container_of(t, struct worker, cut);
-    log_event(LOG_WARN, "grace over", log_num("seconds", w->grace));
+    log_event(LOG_WARN, "grace over", log_num("seconds", w->job->options->grace),
+        log_int("pid", getpid()));
     ev_break(w->ev, EVBREAK_ALL);
 }
 
-static void stop(struct worker *w, const char *signal_name)
+static void drain(struct worker *w)
 {
-    bool again = w->loop.going;
-    log_event(LOG_INFO, again ? "stopping now" : "stopping", log_str("signal", signal_name),
-        log_num("grace", again ? 0 : w->grace));
-    if (again) {
-        ev_break(w->ev, EVBREAK_ALL);
+    if (w->draining)
         return;
-    }
+    w->draining = true;
+    for (int i = 0; i < w->listener_count; i++)
+        listener_take_queue(&w->listeners[i]);
     stop_listening(w);
     loop_shut_down(&w->loop);
-    timer_start(&w->cut, w->grace);
+    timer_start(&w->cut, w->job->options->grace);
 }
 
-static void on_term(struct ev_loop *ev, ev_signal *s, int events)
+/* Orders. */
+
+static void reply(struct worker *w, enum message kind, const char *text)
 {
-    (void)ev, (void)events;
-    stop(container_of(s, struct worker, term), "TERM");
+    if (channel_send(&w->channel, kind, text, strlen(text)))
+        drain(w);
 }
 
-static void on_interrupt(struct ev_loop *ev, ev_signal *s, int events)
+static void reload(struct worker *w)
 {
-    (void)ev, (void)events;
-    stop(container_of(s, struct worker, interrupt), "INT");
+    char why[SERVICE_WHY] = "";
+    struct handler *h = w->handler;
+    if (!h->ops->reload || h->ops->reload(h, why, sizeof why))
+        reply(w, REPLY_RELOADED, "");
+    else
+        reply(w, REPLY_FAILED, why);
 }
 
-/* As many descriptors as the system lets us have: each connection needs one. */
-static void raise_descriptors(void)
+static void take_tickets(struct worker *w, const char *data, size_t n)
 {
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit))
-        return;
-    limit.rlim_cur = limit.rlim_max;
-    if (setrlimit(RLIMIT_NOFILE, &limit))
-        log_event(LOG_WARN, "descriptors not raised", log_str("reason", strerror(errno)));
+    if (n == sizeof *w->job->tickets)
+        memcpy(w->job->tickets, data, n);
 }
 
-enum rc worker_start(
-    struct worker *w, struct handler *handler, const struct net_limits *limits, double grace)
+static void on_order(struct channel *ch, enum message kind, const char *text, size_t n)
 {
-    enum rc rc = loop_init(&w->loop, w->ev, handler, limits);
-    if (rc)
-        return rc;
-    w->loop.access_log = w->access_log;
-    w->grace = grace;
-    raise_descriptors();
-    signal(SIGPIPE, SIG_IGN);
-    ev_signal_init(&w->term, on_term, SIGTERM);
-    ev_signal_init(&w->interrupt, on_interrupt, SIGINT);
-    ev_signal_start(w->ev, &w->term);
-    ev_signal_start(w->ev, &w->interrupt);
-    timer_init(&w->cut, w->ev, on_cut);
-    for (int i = 0; i < w->listener_count; i++) {
-        struct listener *ls = &w->listeners[i];
-        listener_start(ls, &w->loop, ls->readable.fd, ls->tls);
+    struct worker *w = container_of(ch, struct worker, channel);
+    struct handler *h = w->handler;
+    switch (kind) {
+    case ORDER_DRAIN:
+        drain(w);
+        break;
+    case ORDER_STOP:
+        ev_break(w->ev, EVBREAK_ALL);
+        break;
+    case ORDER_RELOAD:
+        reload(w);
+        break;
+    case ORDER_REOPEN:
+        if (w->job->access_log)
+            access_log_reopen(w->job->access_log);
+        break;
+    case ORDER_FAULT:
+        if (h->ops->set_fault)
+            h->ops->set_fault(h, n ? text : NULL);
+        break;
+    case ORDER_TICKETS:
+        take_tickets(w, text, n);
+        break;
+    default:
+        break;
     }
-    start_ticks(handler);
+}
+
+static void on_master_lost(struct channel *ch)
+{
+    struct worker *w = container_of(ch, struct worker, channel);
+    ev_io_stop(w->ev, &ch->readable);
+    log_event(LOG_ERROR, "master lost", log_int("pid", getpid()));
+    drain(w);
+}
+
+static void on_beat(struct timer *t)
+{
+    struct worker *w = container_of(t, struct worker, beat);
+    board_beat(w->job->board, w->job->heart);
+    timer_start(t, board_pace(w->job->options->heartbeat_timeout));
+}
+
+/* Life's start. */
+
+static void on_signal(int number)
+{
+    (void)number;
+}
+
+/* Signals to the whole group, such as a terminal's Ctrl-C, are the master's to answer. They are
+ * caught and not ignored, since programs that scripts start would inherit that. */
+static void leave_signals_to_master(void)
+{
+    static const int numbers[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2};
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        sigaction(numbers[i], &action, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+static void count_socket(void *data, int fd, bool tls)
+{
+    (void)fd, (void)tls;
+    ++*(int *)data;
+}
+
+static void serve_socket(void *data, int fd, bool tls)
+{
+    struct worker *w = data;
+    struct listener *ls = &w->listeners[w->listener_count++];
+    listen(fd, SOMAXCONN); /* where it is the first to serve it */
+    listener_start(ls, &w->loop, fd, tls ? w->job->tls : NULL);
+}
+
+static enum rc start_listening(struct worker *w)
+{
+    const struct worker_job *job = w->job;
+    int count = 0;
+    sockets_of_worker(job->sockets, job->index, job->options->workers, count_socket, &count);
+    w->listeners = mem_get_zeroed((size_t)count * sizeof *w->listeners);
+    if (!w->listeners)
+        return RC_NOMEM;
+    sockets_of_worker(job->sockets, job->index, job->options->workers, serve_socket, w);
     return RC_OK;
 }
 
-/* From here on another signal must not turn the end into a failure. */
-static void block_signals(void)
+static enum rc start_loop(struct worker *w, char why[SERVICE_WHY])
 {
-    sigset_t both;
-    sigemptyset(&both);
-    sigaddset(&both, SIGTERM);
-    sigaddset(&both, SIGINT);
-    sigprocmask(SIG_BLOCK, &both, NULL);
+    const struct options *o = w->job->options;
+    w->limits = o->net;
+    w->limits.http = &o->http;
+    w->limits.h2 = &o->h2;
+    enum rc rc = loop_init(&w->loop, w->ev, w->handler, &w->limits);
+    w->loop.access_log = w->job->access_log;
+    if (rc)
+        goto fail;
+    rc = w->job->service->join(o, &w->loop);
+    if (!rc)
+        rc = start_listening(w);
+    if (!rc)
+        return RC_OK;
+    loop_fini(&w->loop);
+fail:
+    snprintf(why, SERVICE_WHY, "%s", rc_text(rc));
+    return rc;
 }
 
-void worker_run(struct worker *w)
+/* Reports itself ready, and serves until it is ordered to end. */
+static void serve(struct worker *w)
 {
+    start_ticks(w->handler);
+    if (w->job->options->heartbeat_timeout > 0)
+        on_beat(&w->beat);
+    reply(w, REPLY_READY, "");
     ev_run(w->ev, 0);
     stop_listening(w);
     timer_stop(&w->cut);
-    block_signals();
-    ev_signal_stop(w->ev, &w->term);
-    ev_signal_stop(w->ev, &w->interrupt);
+    timer_stop(&w->beat);
     loop_fini(&w->loop);
+    w->job->service->stop(w->handler);
+    set_ticks(0);
+}
+
+static enum rc start(struct worker *w, char why[SERVICE_WHY])
+{
+    const struct worker_job *job = w->job;
+    if (job->options->user && user_become(job->options->user, why))
+        return RC_SYSTEM;
+    if (!job->service->open(job->options, w->ev, &w->handler, why))
+        return RC_SYSTEM;
+    enum rc rc = start_loop(w, why);
+    if (rc)
+        job->service->close(w->handler);
+    return rc;
+}
+
+int worker_main(const struct worker_job *job)
+{
+    static struct worker w;
+    char why[SERVICE_WHY] = "";
+    w = (struct worker){.job = job, .ev = ev_loop_new(EVFLAG_AUTO)};
+    if (!w.ev)
+        return 1;
+    leave_signals_to_master();
+    timer_init(&w.cut, w.ev, on_cut);
+    timer_init(&w.beat, w.ev, on_beat);
+    w.channel.on_message = on_order;
+    w.channel.on_end = on_master_lost;
+    channel_start(&w.channel, w.ev, job->channel);
+    enum rc rc = start(&w, why);
+    if (!rc) {
+        serve(&w);
+        job->service->close(w.handler);
+    } else if (channel_send(&w.channel, REPLY_FAILED, why, strlen(why))) {
+        log_event(LOG_ERROR, "worker not started", log_str("reason", why));
+    }
+    channel_stop(&w.channel);
+    ev_loop_destroy(w.ev);
+    return rc ? 1 : 0;
 }

@@ -1,41 +1,37 @@
 /*
- * A worker: a loop, its listeners, and the signals that end it. It owns the loop and the sockets;
- * TLS contexts, the access log and the handler are borrowed, so that whoever holds them can outlive
- * it.
+ * A worker: a process with a loop, its listeners and a handler. It takes its orders from the
+ * master, over a channel, and none by signal. Where the master is gone it drains and ends.
+ *
+ *     STARTING ──all loaded──▶ SERVING ──ORDER_DRAIN──▶ DRAINING ──no connection left──▶ over
+ *
+ * ORDER_STOP, and in DRAINING the end of the grace, lead to the end at once.
  */
 #ifndef PROC_WORKER_H
 #define PROC_WORKER_H
 
-#include "core/rc.h"
-#include "net/listener.h"
-#include "net/loop.h"
+struct access_log;
+struct board;
+struct options;
+struct service;
+struct sockets;
+struct tls;
+struct tls_tickets;
 
-enum { WORKER_LISTENERS = 16 };
-
-struct worker {
-    struct ev_loop *ev;
-    struct loop loop;
-    struct listener listeners[WORKER_LISTENERS];
-    int listener_count;
-    struct access_log *access_log; /* borrowed; NULL for none */
-    double grace;                  /* seconds that exchanges have to finish in */
-    ev_signal term, interrupt;
-    struct timer cut; /* runs through the grace */
+/* All borrowed, but the channel. */
+struct worker_job {
+    const struct service *service;
+    const struct options *options;
+    struct tls *tls; /* NULL where no address has TLS */
+    struct tls_tickets *tickets;
+    struct access_log *access_log; /* NULL where there is none */
+    const struct sockets *sockets;
+    int index; /* among the workers */
+    int channel;
+    struct board *board;
+    int heart;
 };
 
-/* Makes the event loop, on which a handler may then put its timers. RC_SYSTEM. */
-enum rc worker_init(struct worker *w) MUST_CHECK;
-/* Takes a socket over, with TLS where tls is not NULL; serves it from worker_start on. */
-struct tls;
-void worker_listen(struct worker *w, int fd, struct tls *tls);
-/* Has each exchange written to the access log; called before worker_start. */
-void worker_log_access(struct worker *w, struct access_log *log);
-/* From here on a signal is no longer the end of the process. RC_NOMEM. */
-enum rc worker_start(struct worker *w, struct handler *handler, const struct net_limits *limits,
-    double grace) MUST_CHECK;
-/* Serves until SIGTERM or SIGINT, then lets exchanges finish within the grace; a second signal
- * stops at once. When it returns, no connection is left. */
-void worker_run(struct worker *w);
-void worker_fini(struct worker *w);
+/* Serves, and returns the exit status. The process has just been forked; the caller ends it. */
+int worker_main(const struct worker_job *job);
 
 #endif

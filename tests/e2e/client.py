@@ -62,12 +62,12 @@ class FrameReader:
 @dataclass
 class Response:
     """What was received so far on one stream."""
-    informs: list = field(default_factory=list)  # the headers of each interim response
     headers: list = None
     body: bytes = b""
     trailers: list = None
     ended: bool = False
     reset: int = None  # the code of RST_STREAM
+    informs: list = field(default_factory=list)  # interim ones: each its status and fields
 
     @property
     def status(self):
@@ -86,8 +86,10 @@ class Response:
 
 
 def tls_context(alpn=("h2",)):
-    """For a server whose certificate nobody has signed."""
+    """For a server whose certificate nobody has signed. That a connection ends without close_notify
+    is an error."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.options &= ~ssl.OP_IGNORE_UNEXPECTED_EOF
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     if alpn:
@@ -162,6 +164,11 @@ class Client:
             self.h2.end_stream(stream)
             self.flush()
 
+    def send_trailers(self, stream, fields):
+        """Ends a request."""
+        self.h2.send_headers(stream, fields, end_stream=True)
+        self.flush()
+
     def reset(self, stream, code=8):
         self.h2.reset_stream(stream, code)
         self.flush()
@@ -188,7 +195,8 @@ class Client:
         if isinstance(event, h2.events.ResponseReceived):
             response.headers = event.headers
         elif isinstance(event, h2.events.InformationalResponseReceived):
-            response.informs.append(event.headers)
+            (_, status), *fields = event.headers
+            response.informs.append((int(status), fields))
         elif isinstance(event, h2.events.DataReceived):
             response.body += event.data
             self._give_credit(event.flow_controlled_length, event.stream_id)

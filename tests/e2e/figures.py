@@ -43,7 +43,7 @@ class Cost:
     """What a server spends from here on."""
 
     def __init__(self, server):
-        self.pid = server.process.pid
+        self.pid, = server.workers
         reset_peak(self.pid)
         self._memory = status_kib(self.pid, "VmRSS")
         self._cpu = cpu_ms(self.pid)

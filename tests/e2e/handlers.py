@@ -24,38 +24,137 @@ BIG = """
         for _ = 1, tonumber(ctx.query) do ctx:write(piece) end
     end"""
 
+UPPER = """
+    return function(ctx)
+        ctx:flush()
+        local piece = ctx:read()
+        while piece do
+            ctx:write(piece:upper())
+            piece = ctx:read()
+        end
+    end"""
+
+PIECES = """
+    return function(ctx)
+        local sizes, piece = {}, ctx:read(3)
+        while piece do
+            sizes[#sizes + 1] = #piece
+            piece = ctx:read(3)
+        end
+        ctx:text(table.concat(sizes, " "))
+    end"""
+
+HEADERS = """
+    return function(ctx)
+        ctx:header { ["X-Set"] = "twice", ["x-number"] = 7 }
+        ctx:header("x-set", "once")
+        ctx:add_header("X-Added", "a")
+        ctx:add_header("x-added", "b")
+        ctx:header("x-gone", "soon")
+        ctx:header("x-gone", nil)
+        ctx:text((ctx.headers["x-two"] or "") .. "|" .. (ctx.headers.cookie or ""))
+    end"""
+
+STATUS = """
+    return function(ctx)
+        ctx:status(math.tointeger(ctx.params.code))
+        ctx:header("x-method", ctx.method)
+        ctx:text("some text")
+    end"""
+
+STREAM = """
+    return function(ctx)
+        for i = 1, 3 do
+            ctx:write("piece ", i, "\\n")
+            ctx:flush()
+        end
+    end"""
+
+INFORM = """
+    return function(ctx)
+        ctx:inform(103, { link = "</style.css>; rel=preload" })
+        ctx:inform(103, { link = "</code.js>; rel=preload" })
+        ctx:body()
+        ctx:text("page")
+    end"""
+
+PROTOCOL = """
+    return function(ctx)
+        ctx:text(ctx:protocol() .. " " .. tostring(ctx:supports_trailers()))
+    end"""
+
+FAIL = """
+    return function(ctx)
+        ctx:header("x-never", "sent")
+        ctx:write("never sent")
+        error("broke early")
+    end"""
+
+FAIL_LATE = """
+    return function(ctx)
+        ctx:write("sent")
+        ctx:flush()
+        local nothing
+        return nothing.field
+    end"""
+
+DRIP = """
+    return function(ctx)
+        ctx:write("drop")
+        ctx:flush()
+        require("moontrail").sleep(3600)
+    end"""
+
 PARK = """
     return function() require("moontrail").sleep(3600) end"""
 
 # Answers with each name of the API and its kind, by class.
 WALK = """
-    local mt, zlib = require "moontrail", require "moontrail.zlib"
+    local mt, zlib, pb = require "moontrail", require "moontrail.zlib", require "moontrail.protobuf"
+    local schema = pb.parse('syntax = "proto3"; message A {}', "a.proto")
     local classes
 
     local function add(class, names)
         local kinds = {}
         for name, value in pairs(names) do
             kinds[name] = type(value) == "function" and "function" or "field"
-            if type(value) == "table" then
+            if type(value) == "table" and value ~= mt.ctx then
                 add(class .. "." .. name, value)
             end
         end
         classes[class] = kinds
     end
 
+    -- The metatable of a call has a function as its __index, which looks into its methods.
+    local function call_names()
+        local metatable = getmetatable(require("moontrail.grpc.call").new())
+        local names = { ctx = true, metadata = true, compressed = true }
+        for i = 1, 9 do
+            local name, value = debug.getupvalue(metatable.__index, i)
+            for key, method in pairs(name == "methods" and value or {}) do
+                names[key] = method
+            end
+        end
+        return names
+    end
+
     return function(ctx)
         classes = {}
         local task = mt.spawn(function() end)
-        local _, names = debug.getupvalue(getmetatable(ctx).__index, 1)
-        add("moontrail.ctx", names)
         for name in pairs(package.preload) do
-            if name:find("^moontrail") then
+            if name:find("^moontrail") and not name:find("^moontrail%.grpc%.") then
                 add(name, require(name))
             end
         end
+        local _, names = debug.getupvalue(getmetatable(ctx).__index, 1)
+        add("moontrail.ctx", names)
+        add("moontrail.grpc.call", call_names())
         add("moontrail.task", debug.getmetatable(task).__index)
         add("moontrail.zlib.deflate", debug.getmetatable(zlib.deflate()).__index)
         add("moontrail.zlib.inflate", debug.getmetatable(zlib.inflate()).__index)
+        add("moontrail.protobuf", pb)
+        add("moontrail.protobuf.schema", debug.getmetatable(schema).__index)
+        add("moontrail.protobuf.message", debug.getmetatable(schema:message("A")).__index)
         ctx:json(classes)
     end"""
 
@@ -83,3 +182,14 @@ def begin_lua(client, code, method="GET", headers=(), **request):
 def run_lua(client, code, method="GET", **request):
     """The response of a request as begin_lua begins it."""
     return client.response(begin_lua(client, code, method, **request))
+HELLO = "return function(ctx) ctx:text('hello') end"
+
+# Which worker answers.
+WHO = "return function(ctx) ctx:text(ctx.id:match('%d+')) end"
+
+# Begins, and goes on with the request's body.
+WAIT = """
+    return function(ctx)
+        ctx:write("begun")
+        ctx:write(ctx:body())
+    end"""

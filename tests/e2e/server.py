@@ -13,6 +13,9 @@ ANY_PORT = ("https://127.0.0.1:0", "http://127.0.0.1:0")
 PATIENCE = 30  # seconds; what takes longer hangs
 
 READY = re.compile(r'\bready"?[ ,]"?listen"?[=:]"?([^ "]+)')
+STARTED = re.compile(r'worker started"?[ ,].*\bpid"?[=:](\d+)')
+LOST = re.compile(r'worker (?:died|stuck|does not end)"?[ ,].*\bpid"?[=:](\d+)')
+STOPPED = re.compile(r'\bstopped"?[ ,]"?pid"?[=:](\d+)')
 LIVE = re.compile(r'\b(conns|exchanges|calls|tasks|waits|blocks)"?[=:](\d+)')
 FAULT = re.compile(r"Sanitizer|runtime error:")
 
@@ -33,17 +36,21 @@ def write_scripts(folder, scripts):
 
 
 class Server:
-    """Serves scripts on free ports until stop(), which checks that nothing was left alive."""
+    """Serves scripts, or none where it has upstreams for all, on free ports until stop(), which
+    checks that nothing was left alive."""
 
-    def __init__(self, scripts, *options, listen=ANY_PORT, program=PROGRAM):
+    def __init__(self, scripts, *options, listen=ANY_PORT, program=PROGRAM, through=(),
+                 **process):
         urls = [word for url in listen for word in ("--listen", url)]
         if "--log-level" not in options:
             options += ("--log-level", "debug")
+        if not {"--workers", "-w"} & set(options):
+            options += ("--workers", "1")
         self.log = []
         self._grown = threading.Condition()
         self.process = subprocess.Popen(
-            [program, *urls, *map(str, options), str(scripts)], stdin=subprocess.DEVNULL,
-            stderr=subprocess.PIPE, encoding="utf-8")
+            [*through, program, *urls, *map(str, options), *([str(scripts)] if scripts else [])],
+            stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, encoding="utf-8", **process)
         self._reader = threading.Thread(target=self._read_log, daemon=True)
         self._reader.start()
         try:
@@ -68,16 +75,28 @@ class Server:
         with self._grown:
             self._grown.notify_all()
 
-    def find(self, pattern):
-        """The first line of the log that matches, as a match, or None."""
-        found = (re.search(pattern, line) for line in list(self.log))
+    def find(self, pattern, since=0):
+        """The first line of the log that matches, as a match, or None. since is the number of lines
+        to pass over."""
+        found = (re.search(pattern, line) for line in self.log[since:])
         return next((match for match in found if match), None)
 
-    def wait_for(self, pattern, timeout=PATIENCE):
+    def lines(self, pattern):
+        """The lines of the log that match."""
+        return [line for line in list(self.log) if re.search(pattern, line)]
+
+    def wait_until(self, condition):
+        """Waits until a condition holds, which may be one on the log."""
+        end = time.monotonic() + PATIENCE
+        while not condition():
+            assert time.monotonic() < end, "\n".join(self.log)
+            time.sleep(0.01)
+
+    def wait_for(self, pattern, timeout=PATIENCE, since=0):
         """Waits for a line of the log that matches."""
         end = time.monotonic() + timeout
         with self._grown:
-            while not (match := self.find(pattern)):
+            while not (match := self.find(pattern, since)):
                 left = end - time.monotonic()
                 assert left > 0 and self._reader.is_alive(), self._without(pattern)
                 self._grown.wait(min(left, 1))
@@ -85,6 +104,16 @@ class Server:
 
     def _without(self, pattern):
         return f"no line matches {pattern!r} in the log:\n" + "\n".join(self.log)
+
+    def _all(self, pattern):
+        """All that a pattern with one group finds in the log."""
+        return {match[1] for line in list(self.log) if (match := pattern.search(line))}
+
+    @property
+    def workers(self):
+        """The process ids of the workers, the eldest first."""
+        pid = self.process.pid
+        return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
     def signal(self, number):
         self.process.send_signal(number)
@@ -112,5 +141,9 @@ class Server:
         log = "\n".join(self.log)
         assert not FAULT.search(log), log
         assert status == 0, f"exit status {status}:\n{log}"
-        live = LIVE.findall(self.log[-1]) if "stopped" in self.log[-1] else []
-        assert len(live) == 5 and all(count == "0" for _, count in live), log
+        stopped = [line for line in self.log if STOPPED.search(line)]
+        for line in stopped:
+            live = LIVE.findall(line)
+            assert len(live) == 6 and all(count == "0" for _, count in live), log
+        expected = self._all(STARTED) - self._all(LOST) | {str(self.process.pid)}
+        assert expected <= self._all(STOPPED), log

@@ -1,6 +1,8 @@
 """Requests that end before their handler does, and handlers that fail."""
 import pytest
 
+from handlers import FAIL, FAIL_LATE
+
 # Waits in one way or another; what it notices goes to the log, behind the request's path.
 WAITER = """
     local mt = require "moontrail"
@@ -23,19 +25,8 @@ SCRIPTS = {
     "body/[id].lua": WAITER % "ctx:body()",
     "write/[id].lua": WAITER % "while true do ctx:write(('x'):rep(10000)) end",
     "flush/[id].lua": WAITER % "ctx:write(('x'):rep(1e6)); ctx:flush()",
-    "fail.lua": """
-        return function(ctx)
-            ctx:header("x-never", "sent")
-            ctx:write("never sent")
-            error("broke early")
-        end""",
-    "fail_late.lua": """
-        return function(ctx)
-            ctx:write("sent")
-            ctx:flush()
-            local nothing
-            return nothing.field
-        end""",
+    "fail.lua": FAIL,
+    "fail_late.lua": FAIL_LATE,
     "fail_odd.lua": """
         return function() error({}) end""",
     "keep.lua": """

@@ -1,6 +1,8 @@
 """Bodies of requests and responses."""
 import pytest
 
+from handlers import HEADERS, PIECES, STATUS
+
 SCRIPTS = {
     "echo.lua": """
         return function(ctx)
@@ -10,24 +12,7 @@ SCRIPTS = {
         return function(ctx)
             ctx:text(ctx:body(10))
         end""",
-    "pieces.lua": """
-        return function(ctx)
-            local sizes, piece = {}, ctx:read(3)
-            while piece do
-                sizes[#sizes + 1] = #piece
-                piece = ctx:read(3)
-            end
-            ctx:text(table.concat(sizes, " "))
-        end""",
-    "upper.lua": """
-        return function(ctx)
-            ctx:flush()
-            local piece = ctx:read()
-            while piece do
-                ctx:write(piece:upper())
-                piece = ctx:read()
-            end
-        end""",
+    "pieces.lua": PIECES,
     "large.lua": """
         local line = ("0123456789abcdef"):rep(625)
         return function(ctx)
@@ -41,12 +26,7 @@ SCRIPTS = {
             ctx:flush()
             mt.sleep(3600)
         end""",
-    "status/[code].lua": """
-        return function(ctx)
-            ctx:status(tonumber(ctx.params.code))
-            ctx:header("x-method", ctx.method)
-            ctx:text("some text")
-        end""",
+    "status/[code].lua": STATUS,
     "empty.lua": "return function() end",
     "json.lua": """
         return { POST = function(ctx)
@@ -58,16 +38,7 @@ SCRIPTS = {
             ctx:header("content-length", 10)
             ctx:write("short")
         end""",
-    "headers.lua": """
-        return function(ctx)
-            ctx:header { ["X-Set"] = "twice", ["x-number"] = 7 }
-            ctx:header("x-set", "once")
-            ctx:add_header("X-Added", "a")
-            ctx:add_header("x-added", "b")
-            ctx:header("x-gone", "soon")
-            ctx:header("x-gone", nil)
-            ctx:text(ctx.headers["x-two"] .. "|" .. ctx.headers.cookie)
-        end""",
+    "headers.lua": HEADERS,
 }
 
 SIZES = [0, 1, 16384, 65535, 65536, 1 << 20]
@@ -92,16 +63,6 @@ def test_a_body_at_the_handlers_limit(client, size, status):
 
 def test_read_takes_at_most_what_is_asked(client):
     assert client.fetch("/pieces", "POST", body=b"x" * 8).text == "3 3 2"
-
-
-def test_both_directions_flow_at_once(client):
-    stream = client.request("/upper", "POST", end=False)
-    client.wait(lambda: client.so_far(stream).headers)
-    for expected, piece in ((b"ONE", b"one"), (b"ONETWO", b"two"), (b"ONETWOTHREE", b"three")):
-        client.send(stream, piece)
-        client.wait(lambda: client.so_far(stream).body == expected)
-    client.send(stream, end=True)
-    assert client.response(stream).body == b"ONETWOTHREE"
 
 
 def test_a_large_response_waits_for_a_slow_reader(client):

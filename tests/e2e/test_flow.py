@@ -5,7 +5,7 @@ import time
 import pytest
 
 from attacker import Attacker, block, headers, request, upload_all
-from handlers import ECHO, PARK, SIZE
+from handlers import DRIP, ECHO, INFORM, PARK, SIZE
 from rawframes import (CANCEL, INITIAL_WINDOW_SIZE, NO_ERROR, data, error_code, frame,
                        read_settings, reset, window_update)
 
@@ -15,13 +15,7 @@ MANY = 2 ** 31 - 1
 SCRIPTS = {
     "hello.lua": """
         return function(ctx) ctx:text("hello\\n") end""",
-    "inform.lua": """
-        return function(ctx)
-            ctx:inform(103, { link = "</style.css>; rel=preload" })
-            ctx:inform(103, { link = "</code.js>; rel=preload" })
-            ctx:body()
-            ctx:text("page")
-        end""",
+    "inform.lua": INFORM,
     "trailers.lua": """
         return function(ctx)
             local body = ctx:body()
@@ -38,12 +32,7 @@ SCRIPTS = {
     "early.lua": """
         return function(ctx) ctx:text("enough") end""",
     "park.lua": PARK,
-    "drip.lua": """
-        return function(ctx)
-            ctx:write("drop")
-            ctx:flush()
-            require("moontrail").sleep(3600)
-        end""",
+    "drip.lua": DRIP,
     "big.lua": """
         local piece = ("x"):rep(16384)
         return function(ctx)

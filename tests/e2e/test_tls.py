@@ -1,7 +1,9 @@
 """TLS: versions, ALPN, certificates, resumption."""
+import signal
 import socket
 import ssl
 import subprocess
+import time
 import warnings
 
 import pytest
@@ -88,6 +90,36 @@ def test_a_session_is_resumed(server, connect, version):
                     session=first.socket.session)
     assert again.fetch("/").text.endswith(" localhost")
     assert again.socket.session_reused
+
+
+def test_any_worker_resumes_what_another_began(start, connect):
+    server = start({"who.lua": "return function(ctx) ctx:text(ctx.id:match('%d+')) end"}, "-w", "4")
+    context, served = tls_context(), set()
+    first = connect(server.https, context=context)
+    assert first.fetch("/who").status == 200
+    before = set(server.workers)
+    for _ in range(2):
+        served.clear()
+        while len(served) < 3:
+            again = connect(server.https, context=context, session=first.socket.session)
+            served.add(int(again.fetch("/who").text))
+            assert again.socket.session_reused
+            again.close()
+        server.signal(signal.SIGHUP)  # and so do the workers that follow
+        server.wait_until(lambda: not before & set(server.workers))
+    assert not before & served
+
+
+def test_ticket_keys_rotate(start, connect):
+    server = start({"index.lua": "return function() end"}, "--ticket-rotation", "1", "-w", "2")
+    context = tls_context()
+    first = connect(server.https, context=context)
+    assert first.fetch("/").status == 200
+    for seconds, resumed in ((0, True), (4, False)):
+        time.sleep(seconds)
+        again = connect(server.https, context=context, session=first.socket.session)
+        assert again.fetch("/").status == 200
+        assert again.socket.session_reused == resumed
 
 
 def test_openssl_resumes_too(server):

@@ -255,6 +255,22 @@ static void ShutDown_Busy_LastResponseSaysSo(void **state)
     wire_expect_last(w, EMPTY_LAST);
 }
 
+/* Else a connection whose client does not read would never rest. */
+static void Over_ReapedAgain_AsksForNothing(void **state)
+{
+    (void)state;
+    uint8_t out[1000];
+    struct wire *w = open_1("");
+    wire_say(w, "GET / HTTP/1.1\nhost: a\nconnection: close\n\n");
+    w->stuck = true;
+    wire_settle(w);
+    assert_true(w->session->ops->fill(w->session, out, sizeof out) > 0);
+    assert_true(w->session->ops->is_over(w->session));
+    w->dirty = false;
+    w->session->ops->reap(w->session);
+    assert_false(w->dirty);
+}
+
 static void Head_Slow_TimedOut(void **state)
 {
     (void)state;
@@ -380,6 +396,7 @@ int main(void)
         wire_test(Client_EndsItsSideInABody_IsLost),
         wire_test(ShutDown_Idle_OverAtOnce),
         wire_test(ShutDown_Busy_LastResponseSaysSo),
+        wire_test(Over_ReapedAgain_AsksForNothing),
         wire_test(Head_Slow_TimedOut),
         wire_test(Idle_Swept_Stays),
         wire_test(Body_Slow_TimedOut),

@@ -230,6 +230,7 @@ static void Error_AfterTheHead_CutsTheChunks(void **state)
     struct wire *w = open_1("ctx:write('x') ctx:flush() error('broken')");
     wire_say(w, GET GET);
     wire_expect_last(w, "HTTP/1.1 200 OK\ndate: now\ntransfer-encoding: chunked\n\n1\nx\n");
+    assert_true(w->cut);
     wire_expect_log(w, "handler failed");
 }
 
@@ -248,6 +249,7 @@ static void Reset_AfterFinish_FollowsTheEnd(void **state)
     struct wire *w = open_1("ctx:finish('x') ctx:reset()");
     wire_say(w, GET);
     wire_expect_last(w, "HTTP/1.1 200 OK\ndate: now\ncontent-length: 1\n\nx");
+    assert_false(w->cut);
 }
 
 static void Write_SlowClient_Waits(void **state)

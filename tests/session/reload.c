@@ -50,7 +50,7 @@ static void Reload_FiftyTimes_LongStreamGoesOn(void **state)
         wire_settle(w);
         assert_int_equal(live.tasks, 1);
     }
-    wire_expect_log(w, "scripts loaded generation=51 live=3");
+    wire_expect_log(w, "generation loaded number=51 live=3");
     wire_end(w, stream);
     wire_expect_notes(w, "50\n");
 }

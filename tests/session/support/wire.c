@@ -119,6 +119,7 @@ void wire_wait(struct wire *w)
 
 void wire_drop(struct wire *w, const char *reason)
 {
+    w->cut = w->session->cut;
     w->session->ops->free(w->session, reason);
     w->session = NULL;
 }

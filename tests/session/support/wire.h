@@ -66,6 +66,7 @@ struct wire {
     struct wire_upload uploads[WIRE_UPLOADS];
     size_t grain; /* bytes that a turn delivers up, and that a fill is given room for */
     bool stuck;   /* the client takes nothing: the session isn't asked for bytes */
+    bool cut;     /* the session that was freed has left something cut short */
     bool dirty;   /* the session wants fill and reap */
     double alarm; /* seconds until the session wants on_alarm; 0 for none */
 };

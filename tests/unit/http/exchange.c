@@ -12,6 +12,7 @@ static struct {
     int dirty, detached, started, readable, writable, aborted;
     size_t consumed;
     const char *reason;
+    enum outgoing_state state; /* when it was aborted */
 } told;
 
 static void on_dirty(struct exchange *x)
@@ -52,7 +53,7 @@ static void on_writable(struct exchange *x)
 
 static void on_abort(struct exchange *x, const char *reason)
 {
-    assert_int_equal(x->response.message.state, OUTGOING_ABORTED);
+    told.state = x->response.message.state;
     told.aborted++;
     told.reason = reason;
 }
@@ -277,12 +278,67 @@ static void Progress_NothingWantedOrDetached_NotTold(void **state)
     end(x);
 }
 
+static void Progress_HandlerWoken_AnotherTurn(void **state)
+{
+    (void)state;
+    struct exchange *x = begin_started();
+    assert_int_equal(exchange_flush(x), RC_OK);
+    take_body(x);
+    x->want = WANT_HANDED;
+    int before = told.dirty;
+    exchange_progress(x);
+    assert_int_equal(told.writable, 1);
+    assert_int_equal(told.dirty, before + 1);
+    end(x);
+}
+
+static void WantBody_ClientWaitsForWord_HostIsTold(void **state)
+{
+    (void)state;
+    struct exchange *x = begin_started();
+    exchange_want_body(x);
+    assert_true(x->wants_body);
+    assert_int_equal(told.dirty, 0);
+    x->request.expects_continue = true;
+    exchange_want_body(x);
+    assert_int_equal(told.dirty, 1);
+    end(x);
+}
+
+static void Refuse_BeforeHead_HandlerToldAndStatusSent(void **state)
+{
+    (void)state;
+    struct exchange *x = begin_started();
+    exchange_refuse(x, "PROTOCOL_ERROR", 400);
+    assert_string_equal(told.reason, "PROTOCOL_ERROR");
+    assert_null(x->instance);
+    assert_int_equal(x->response.status, 400);
+    assert_int_equal(x->response.message.state, OUTGOING_FINISHED);
+    end(x);
+}
+
+static void Refuse_HeadTakenOrNoStatus_Reset(void **state)
+{
+    (void)state;
+    for (int status = 0; status <= 400; status += 400) {
+        struct exchange *x = begin_started();
+        assert_int_equal(exchange_flush(x), RC_OK);
+        if (status)
+            take_body(x);
+        exchange_refuse(x, "timeout", status);
+        assert_true(x->reset_wanted);
+        assert_int_equal(x->reset_code, ERROR_CANCEL);
+        end(x);
+    }
+}
+
 static void Abort_Attached_ToldOnceWithReason(void **state)
 {
     (void)state;
     struct exchange *x = begin_started();
     fill_queue(x);
     exchange_abort(x, "connection lost");
+    assert_int_equal(told.state, OUTGOING_ABORTED);
     assert_int_equal(told.aborted, 1);
     assert_string_equal(told.reason, "connection lost");
     assert_null(x->instance);
@@ -445,6 +501,10 @@ int main(void)
         check(Want_Handed_MetWithHeadAndBodyGone),
         check(Want_Sent_MetAtTheEndAlone),
         check(Progress_NothingWantedOrDetached_NotTold),
+        check(Progress_HandlerWoken_AnotherTurn),
+        check(WantBody_ClientWaitsForWord_HostIsTold),
+        check(Refuse_BeforeHead_HandlerToldAndStatusSent),
+        check(Refuse_HeadTakenOrNoStatus_Reset),
         check(Abort_Attached_ToldOnceWithReason),
         check(Abort_NeverStarted_NobodyTold),
         check(Respond_BeforeHead_ReplacesAll),

@@ -144,6 +144,30 @@ static void Trim_WhiteSpace_OnlyAtEnds(void **state)
     assert_str(field_trim(STR("\na\r")), "\na\r");
 }
 
+static void Members_Divided_TrimmedAndPerhapsEmpty(void **state)
+{
+    (void)state;
+    struct str list = STR("one, two\t,, three ,"), member;
+    const char *const expected[] = {"one", "two", "", "three", ""};
+    for (size_t i = 0; i < count_of(expected); i++) {
+        assert_true(field_list_next(&list, &member));
+        assert_str(member, expected[i]);
+    }
+    assert_false(field_list_next(&list, &member));
+    list = STR("");
+    assert_true(field_list_next(&list, &member));
+    assert_str(member, "");
+    assert_false(field_list_next(&list, &member));
+}
+
+static void Members_Has_InAnyCaseAndWhole(void **state)
+{
+    (void)state;
+    assert_true(field_list_has(STR("a, Close"), STR("close")));
+    assert_false(field_list_has(STR("closer, xclose"), STR("close")));
+    assert_false(field_list_has(STR(""), STR("close")));
+}
+
 static void List_Add_KeepsOrderAndGrows(void **state)
 {
     (void)state;
@@ -221,6 +245,8 @@ int main(void)
         check(Names_AnyCase_Same),
         check(Lower_MixedCase_LowerCopy),
         check(Trim_WhiteSpace_OnlyAtEnds),
+        check(Members_Divided_TrimmedAndPerhapsEmpty),
+        check(Members_Has_InAnyCaseAndWhole),
         check(List_Add_KeepsOrderAndGrows),
         check(List_AddWithoutMemory_AsItWas),
         check(List_Find_FirstInAnyCase),

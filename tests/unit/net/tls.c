@@ -1,6 +1,7 @@
 /* The server's TLS against a client of OpenSSL: bytes go between the client's memory BIOs and the
  * wire, and no socket is there. */
 #include "net/tls.h"
+#include "net/tls_tickets.h"
 
 #include "core/mem.h"
 
@@ -738,6 +739,17 @@ static void resumption_under_any_name(void **state)
     }
 }
 
+/* Whether the server resumes a session, which the caller keeps. */
+static bool resumes(int version, SSL_SESSION *session)
+{
+    join(version);
+    SSL_set_session(pair.client, session);
+    assert_true(meet());
+    bool resumed = SSL_session_reused(pair.client);
+    leave();
+    return resumed;
+}
+
 static void resumption_with_another_server_starts_anew(void **state)
 {
     (void)state;
@@ -745,11 +757,45 @@ static void resumption_with_another_server_starts_anew(void **state)
     SSL_SESSION *session = visit(TLS1_3_VERSION, NULL, NULL);
     stop();
     serve();
-    join(TLS1_3_VERSION);
-    SSL_set_session(pair.client, session);
-    assert_true(meet());
-    assert_false(SSL_session_reused(pair.client));
+    assert_false(resumes(TLS1_3_VERSION, session));
     SSL_SESSION_free(session);
+}
+
+static void resumption_by_another_with_the_same_keys(void **state)
+{
+    struct tls_tickets keys;
+    (void)state;
+    assert_int_equal(tls_tickets_init(&keys), RC_OK);
+    for (int version = TLS1_2_VERSION; version <= TLS1_3_VERSION; version++) {
+        serve();
+        tls_tickets_use(pair.tls, &keys);
+        SSL_SESSION *session = visit(version, NULL, NULL);
+        stop();
+        const struct tls_tickets copy = keys;
+        serve();
+        tls_tickets_use(pair.tls, &copy);
+        assert_true(resumes(version, session));
+        SSL_SESSION_free(session);
+        stop();
+    }
+}
+
+static void resumption_under_keys_that_rotate(void **state)
+{
+    struct tls_tickets keys;
+    (void)state;
+    assert_int_equal(tls_tickets_init(&keys), RC_OK);
+    serve();
+    tls_tickets_use(pair.tls, &keys);
+    SSL_SESSION *old = visit(TLS1_2_VERSION, NULL, NULL);
+    assert_int_equal(tls_tickets_rotate(&keys), RC_OK);
+    assert_true(resumes(TLS1_2_VERSION, old));
+    SSL_SESSION *renewed = visit(TLS1_2_VERSION, NULL, SSL_SESSION_dup(old));
+    assert_int_equal(tls_tickets_rotate(&keys), RC_OK);
+    assert_false(resumes(TLS1_2_VERSION, old));
+    assert_true(resumes(TLS1_2_VERSION, renewed));
+    SSL_SESSION_free(old);
+    SSL_SESSION_free(renewed);
 }
 
 static void renegotiation_refused(void **state)
@@ -1030,6 +1076,8 @@ int main(void)
         TEST(selfsigned_serial_random),
         TEST(resumption_under_any_name),
         TEST(resumption_with_another_server_starts_anew),
+        TEST(resumption_by_another_with_the_same_keys),
+        TEST(resumption_under_keys_that_rotate),
         TEST(renegotiation_refused),
         TEST(key_update_passes_unseen),
         TEST(data_both_ways),

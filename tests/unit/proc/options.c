@@ -127,7 +127,7 @@ static void Show_Defaults_AreThoseOfTheStruct(void **state)
     assert_string_equal(shown("scripts"), "scripts");
     assert_string_equal(shown("listen"), "https://127.0.0.1:8443 and http://127.0.0.1:8080");
     assert_string_equal(shown("max-streams"), "128");
-    assert_string_equal(shown("max-cpu"), "0.15");
+    assert_string_equal(shown("max-cpu"), "0.1");
     assert_string_equal(shown("log-level"), "info");
     assert_string_equal(shown("dev"), "");
     assert_string_equal(shown("config"), "");

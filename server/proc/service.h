@@ -1,0 +1,36 @@
+/*
+ * What a server serves with, as master and worker see it. Whoever joins the parts provides it.
+ */
+#ifndef PROC_SERVICE_H
+#define PROC_SERVICE_H
+
+#include "core/rc.h"
+#include "core/setting.h"
+#include "proc/options.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+
+struct ev_loop;
+struct loop;
+struct handler;
+
+enum { SERVICE_WHY = 2048 }; /* room for any reason; one line each */
+
+struct service {
+    /* Reads a configuration file. */
+    setting_reader *read_config;
+    /* Loads, for nothing but to see whether it loads, and writes the files that were read, a line
+     * each. Called in a process of its own. */
+    bool (*prove)(const struct options *o, FILE *files, char why[SERVICE_WHY]);
+    /* In a worker: the handler, on its loop. */
+    bool (*open)(
+        const struct options *o, struct ev_loop *loop, struct handler **out, char why[SERVICE_WHY]);
+    /* In a worker: its loop is there, and connections to other servers can be opened on it. */
+    enum rc (*join)(const struct options *o, struct loop *loop) MUST_CHECK;
+    /* No connection is left; ticks still come. */
+    void (*stop)(struct handler *h);
+    void (*close)(struct handler *h);
+};
+
+#endif

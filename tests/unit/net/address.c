@@ -1,0 +1,130 @@
+/* Listen addresses: their text, and sockets that share one. */
+#include "net/address.h"
+#include "../check.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static struct address parse(const char *url)
+{
+    struct address a;
+    char why[ADDRESS_WHY];
+    assert_int_equal(address_parse(url, &a, why), RC_OK);
+    return a;
+}
+
+static void urls_are_read_and_written(void **state)
+{
+    static const char *const urls[] = {"https://127.0.0.1:8443", "http://localhost:80",
+        "https://[::1]:0", "http://[fe80::1%lo]:1"};
+    (void)state;
+    for (size_t i = 0; i < count_of(urls); i++) {
+        char text[ADDRESS_URL];
+        struct address a = parse(urls[i]);
+        address_url(&a, text);
+        assert_string_equal(text, urls[i]);
+    }
+}
+
+static void a_text_without_a_scheme_is_split(void **state)
+{
+    struct address a;
+    (void)state;
+    assert_int_equal(address_split("[::1]:443", &a), RC_OK);
+    assert_string_equal(a.host, "::1");
+    assert_string_equal(a.port, "443");
+    assert_int_equal(address_split("unknown", &a), RC_INVALID);
+}
+
+static void names_are_resolved(void **state)
+{
+    char text[ADDRESS_TEXT];
+    struct address a = parse("http://127.0.0.1:80");
+    (void)state;
+    assert_int_equal(address_resolve(&a, text), RC_OK);
+    assert_string_equal(text, "127.0.0.1:80");
+    a = parse("http://name.invalid:80");
+    assert_int_equal(address_resolve(&a, text), RC_SYSTEM);
+}
+
+static int listen_at(struct address *a)
+{
+    int fd;
+    char why[ADDRESS_WHY];
+    assert_int_equal(address_listen(a, &fd, why), RC_OK);
+    return fd;
+}
+
+static void an_address_is_listened_on_once(void **state)
+{
+    struct address a = parse("http://127.0.0.1:0");
+    char text[ADDRESS_TEXT], why[ADDRESS_WHY];
+    int second, first = listen_at(&a);
+    (void)state;
+    address_of_socket(first, text);
+    assert_int_equal(address_split(text, &a), RC_OK);
+    assert_int_equal(address_listen(&a, &second, why), RC_SYSTEM);
+    assert_non_null(strstr(why, "Address already in use"));
+    close(first);
+}
+
+static int connect_to(const char *text)
+{
+    struct address a;
+    assert_int_equal(address_split(text, &a), RC_OK);
+    struct sockaddr_in in = {.sin_family = AF_INET,
+        .sin_port = htons((uint16_t)atoi(a.port)),
+        .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(connect(fd, (struct sockaddr *)&in, sizeof in), 0);
+    return fd;
+}
+
+static int accept_all(int fd)
+{
+    int count = 0, taken;
+    while ((taken = accept(fd, NULL, NULL)) >= 0) {
+        close(taken);
+        count++;
+    }
+    return count;
+}
+
+/* Nothing is lost in the queue of a socket that nobody serves yet. */
+static void one_more_socket_takes_its_share_once_it_listens(void **state)
+{
+    enum { CONNECTIONS = 60 };
+    struct address a = parse("http://127.0.0.1:0");
+    char text[ADDRESS_TEXT], why[ADDRESS_WHY];
+    int conns[CONNECTIONS], second, first = listen_at(&a);
+    (void)state;
+    address_of_socket(first, text);
+    assert_int_equal(address_bind_again(first, &second, why), RC_OK);
+    for (int i = 0; i < CONNECTIONS; i++)
+        close(connect_to(text));
+    assert_int_equal(accept_all(first), CONNECTIONS);
+    assert_int_equal(listen(second, SOMAXCONN), 0);
+    for (int i = 0; i < CONNECTIONS; i++)
+        conns[i] = connect_to(text);
+    int share = accept_all(second);
+    assert_in_range(share, 1, CONNECTIONS - 1);
+    assert_int_equal(accept_all(first), CONNECTIONS - share);
+    for (int i = 0; i < CONNECTIONS; i++)
+        close(conns[i]);
+    close(first);
+    close(second);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        check(urls_are_read_and_written),
+        check(a_text_without_a_scheme_is_split),
+        check(names_are_resolved),
+        check(an_address_is_listened_on_once),
+        check(one_more_socket_takes_its_share_once_it_listens),
+    };
+    return cmocka_run_group_tests_name("net/address", tests, NULL, NULL);
+}
