@@ -176,7 +176,9 @@ def test_waiting_line_is_bounded(start, connect, inner):
     edge = start(None, "--upstream", inner.http, "--upstream-max-connections", "2",
                  "--upstream-max-waiting", "3")
     client = connect(edge.https)
-    streams = [client.request("/sleep") for _ in range(8)]
+    streams = [client.request("/sleep") for _ in range(2)]
+    time.sleep(0.3)
+    streams += [client.request("/sleep") for _ in range(6)]
     statuses = sorted(client.response(stream).status for stream in streams)
     assert statuses == [200] * 5 + [503] * 3
 
