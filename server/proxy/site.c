@@ -1,7 +1,6 @@
 #include "proxy/site.h"
 
 #include "core/clock.h"
-#include "core/log.h"
 #include "core/mem.h"
 #include "http/session.h"
 #include "net/tls.h"
@@ -87,8 +86,6 @@ static void on_changed(struct dial *d)
  * chance. */
 static void fail_opening(struct site *s, const char *why)
 {
-    log_event(LOG_WARN, "upstream unreachable", log_str("upstream", s->origin.authority),
-        log_str("reason", why));
     if (s->conns == 0)
         fail_all(s, why);
     else if (s->waits)
@@ -160,11 +157,8 @@ static void on_found(struct lookup *l, const char *why)
 {
     struct site *s = container_of(l, struct site, lookup);
     s->looked_up = clock_monotonic();
-    if (l->count == 0) {
-        log_event(LOG_WARN, "upstream unreachable", log_str("upstream", s->origin.authority),
-            log_str("reason", why));
+    if (l->count == 0)
         fail_all(s, why);
-    }
     site_dirty(s);
 }
 
