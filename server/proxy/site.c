@@ -73,7 +73,7 @@ static void on_opened(struct dial *d)
     pc->open = true;
     s->opening--;
     s->shares = d->session->client->room(d->session) > 1;
-    pc->idle_since = clock_monotonic();
+    pc->idle_since = clock_recent();
     settle(pc);
 }
 
@@ -156,7 +156,7 @@ static bool open_conn(struct site *s, char why[SITE_WHY])
 static void on_found(struct lookup *l, const char *why)
 {
     struct site *s = container_of(l, struct site, lookup);
-    s->looked_up = clock_monotonic();
+    s->looked_up = clock_recent();
     if (l->count == 0)
         fail_all(s, why);
     site_dirty(s);
@@ -174,7 +174,7 @@ static void set_path(struct site *s)
 /* Whether there are addresses to dial; where they are asked for, on_found tells. */
 static bool has_addresses(struct site *s)
 {
-    double age = clock_monotonic() - s->looked_up;
+    double age = clock_recent() - s->looked_up;
     if (s->origin.scheme == ORIGIN_UNIX) {
         set_path(s);
         return true;

@@ -366,6 +366,37 @@ static void Response_InChunksNobodyReads_HeldUpAndWhole(void **state)
     caller_expect_room(c, 1);
 }
 
+/* The owner may free a call as it is told of the end, whatever that is. */
+static void Done_CallFreedAtOnce_NotLookedAt(void **state)
+{
+    (void)state;
+    static const char *const responses[] = {
+        "HTTP/1.1 200 OK\ncontent-length: 5\n\nHello",
+        "HTTP/1.1 200 OK\ntransfer-encoding: chunked\n\n1\na\n0\na: b\n\n",
+        "HTTP/1.1 200 OK\ncontent-length: 5\n\nHello and more",
+        "HTTP/1.1 200 OK\nconnection: close\ncontent-length: 0\n\n",
+        "HTTP/1.1 200 OK\n\nHel",
+        "HTTP/1.1 200 OK\na b\n\n",
+        "HTTP/1.1 100 Continue\n\n",
+        "",
+    };
+    for (size_t i = 0; i < sizeof responses / sizeof *responses; i++)
+        for (int way = 0; way < 6; way++) {
+            struct caller *c = caller_open_1(way % 2);
+            c->frees = true;
+            caller_aim(c, 0, "POST", "/");
+            caller_write(c, 0, "body");
+            if (way < 4)
+                caller_finish(c, 0);
+            caller_begin(c, 0);
+            caller_settle(c);
+            caller_say(c, responses[i]);
+            if (way > 1 && c->session)
+                caller_end_input(c);
+            caller_close(c);
+        }
+}
+
 /* Responses that are none. */
 
 static const struct {
@@ -538,6 +569,7 @@ int main(void)
         caller_test(Cancel_UnderWay_ConnectionEnds),
         caller_test(Response_OwnerDoesNotRead_HeldUp),
         caller_test(Response_InChunksNobodyReads_HeldUpAndWhole),
+        caller_test(Done_CallFreedAtOnce_NotLookedAt),
         caller_test(Malformed_Each_CallLostAndConnectionEnds),
         caller_test(CutShort_AtEachByte_CallLost),
         caller_test(TooLarge_HeadAndEndlessInterims_CallLost),
