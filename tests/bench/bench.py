@@ -151,18 +151,11 @@ class Bench:
                 for name, costs in rounds.items()}
 
 
-def available(plan):
-    """The peers of the plan; the product as a proxy only where it is one."""
-    help_text = subprocess.run([PRODUCT, "--help"], capture_output=True, text=True).stdout
-    peers = {name: PEERS[name] for name in plan.peers}
-    return {**peers, **(proxying(help_text) if "proxy" in plan.cases else {})}
-
-
 def run(plan):
     load_before = os.getloadavg()[0]
     with contextlib.ExitStack() as stack:
         bench = Bench(plan, stack)
-        peers = available(plan)
+        peers = {name: PEERS[name] for name in plan.peers}
         bench.start(peers)
         idle = bench.idle(peers) if plan.connections else {}
         targets = bench.choose(bench.targets(peers))

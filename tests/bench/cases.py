@@ -71,7 +71,7 @@ CASES = {
     "grpc": Case("gRPC unary", "/bench.Greeter/SayHello", ("grpc", "grpc-go"),
                  text_is(grpc_message(b"Hello world")), {"grpc-status": "0"}, GRPC_FIELDS,
                  grpc_message(b"world")),
-    "proxy": Case("reverse proxy to HTTP/1.1", "/proxied", ("proxy", "nginx")),
+    "proxy": Case("reverse proxy, to HTTP/1.1 where no other is named", "/proxied", ("proxy", "nginx")),
     "http1": Case("hello over HTTP/1.1 (TLS)", "/hello", ("http1", "nginx + Lua"), http1=True, streams=1),
     "crowd10": crowd(10),
     "crowd100": crowd(100),

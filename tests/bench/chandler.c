@@ -35,7 +35,8 @@ static const char hello[] = "Hello world\n";
 
 static enum rc set_text(struct exchange *x)
 {
-    return response_set_header(&x->response, STR("content-type"), STR("text/plain; charset=utf-8"));
+    struct str type = STR("text/plain; charset=utf-8");
+    return outgoing_set_header(&x->response.message, STR("content-type"), type);
 }
 
 /* Writes a text for which an empty queue has room. */
@@ -61,16 +62,16 @@ static enum rc serve_hello(struct exchange *x, bool *waits)
 static enum rc serve_trailer(struct exchange *x, bool *waits)
 {
     (void)waits;
-    struct response *r = &x->response;
-    enum rc rc = response_declare_trailer(r, STR("trailername"));
+    struct outgoing *o = &x->response.message;
+    enum rc rc = outgoing_declare_trailer(o, STR("trailername"));
     rc = rc ? rc : set_text(x);
     rc = rc ? rc : write_whole(x, hello, sizeof hello - 1);
-    rc = rc ? rc : response_append_trailer(r, STR("trailername"), STR("trailervalue"));
+    rc = rc ? rc : outgoing_append_trailer(o, STR("trailername"), STR("trailervalue"));
     return rc ? rc : exchange_finish(x);
 }
 
 /* Appends as much as there is room for, and a comma. */
-static size_t join(char *out, size_t at, struct str s)
+static size_t append_joined(char *out, size_t at, struct str s)
 {
     size_t room = FIELDS_ROOM - 1 - at;
     size_t n = s.n < room ? s.n : room;
@@ -90,9 +91,9 @@ static enum rc serve_fields(struct exchange *x, bool *waits)
     size_t n = 0;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         const struct field *f = fields_find(&x->request.fields, str_of(names[i]));
-        n = join(text, n, f ? f->value : STR(""));
+        n = append_joined(text, n, f ? f->value : STR(""));
     }
-    n = join(text, n, x->request.query);
+    n = append_joined(text, n, x->request.query);
     text[n - 1] = '\n';
     return respond(x, text, n);
 }
@@ -127,8 +128,8 @@ static enum rc serve_download(struct exchange *x, bool *waits)
 {
     static const char piece[PIECE_SIZE];
     size_t taken;
-    while (x->response.written < DOWNLOAD_SIZE) {
-        size_t left = DOWNLOAD_SIZE - x->response.written;
+    while (x->response.message.written < DOWNLOAD_SIZE) {
+        size_t left = DOWNLOAD_SIZE - x->response.message.written;
         size_t n = left < PIECE_SIZE ? left : PIECE_SIZE;
         enum rc rc = exchange_write(x, piece, n, &taken);
         if (rc)
@@ -146,6 +147,7 @@ static serve_function *route(struct str path)
         serve_function *serve;
     } routes[] = {
         {"/hello", serve_hello},
+        {"/proxied", serve_hello},
         {"/trailer", serve_trailer},
         {"/fields", serve_fields},
         {"/echo", serve_echo},
@@ -233,6 +235,12 @@ static bool open_router(
     return true;
 }
 
+static enum rc join(const struct options *o, struct loop *loop)
+{
+    (void)o, (void)loop;
+    return RC_OK;
+}
+
 static void do_nothing(struct handler *h)
 {
     (void)h;
@@ -251,6 +259,7 @@ int main(int argc, char **argv)
     static const struct service service = {.read_config = refuse_config,
         .prove = prove,
         .open = open_router,
+        .join = join,
         .stop = do_nothing,
         .close = do_nothing};
     struct options options;

@@ -50,16 +50,13 @@ def product(workers):
 
 
 def many_workers(workers):
-    note = f", {workers} worker" + "s" * (workers > 1)
-    return Peer(product(workers), [Row("workers", note)], pinned=False, opened=False)
+    return Peer(product(workers), rows("workers"), pinned=False, opened=False)
 
 
-def proxying(help_text):
-    """moontrail as a reverse proxy, where it is one."""
-    if "--upstream" not in help_text:
-        return {}
-    argv = [PRODUCT, *listening("-w", "1", "--upstream", "http://127.0.0.1:@origin@")]
-    return {"moontrail, proxy": Peer(argv, rows("proxy"), opened=False)}
+def proxying(scheme):
+    """moontrail as a reverse proxy, to the same server by HTTP/1.1 or by HTTP/2."""
+    argv = [PRODUCT, *listening("-w", "1", "--upstream", f"{scheme}://127.0.0.1:@origin@")]
+    return Peer(argv, rows("proxy"), opened=False)
 
 
 TLS_FILES = ["@cert@", "@key@"]
@@ -98,6 +95,8 @@ PEERS = {
         ["node", str(HERE / "peers" / "greeter.js"), ADDRESS, *TLS_FILES,
          str(HERE / "scripts" / "greeter.proto")], rows("grpc"),
         environment={"NODE_PATH": str(ROOT / "build" / "grpcjs" / "node_modules")}, opened=False),
+    "moontrail, proxy": proxying("http"),
+    "moontrail, proxy to h2c": proxying("h2c"),
     "moontrail, 1 worker": many_workers(1),
     "moontrail, 2 workers": many_workers(2),
 }
