@@ -5,10 +5,7 @@ import socket
 import ssl
 import time
 
-import h2.config
-import h2.connection
-import h2.events
-
+from h2client import Client
 from servers import BenchError, cpu_spent, cpu_times, memory
 
 HANDSHAKES, IDLE = 200, 1000
@@ -34,17 +31,7 @@ def connect(server, context, session=None):
 
 def get_hello(secure):
     """One request and its whole reply; the session tickets of TLS 1.3 come along with it."""
-    http = h2.connection.H2Connection(h2.config.H2Configuration(header_encoding="utf-8"))
-    http.initiate_connection()
-    http.send_headers(1, [(":method", "GET"), (":scheme", "https"), (":path", "/hello"),
-                          (":authority", "127.0.0.1")], end_stream=True)
-    secure.sendall(http.data_to_send())
-    while received := secure.recv(65536):
-        events = http.receive_data(received)
-        secure.sendall(http.data_to_send())
-        if any(isinstance(event, h2.events.StreamEnded) for event in events):
-            return
-    raise BenchError("the connection ended before the reply did")
+    Client(secure).ask("/hello")
 
 
 def handshakes(server, resumed):
