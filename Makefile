@@ -218,11 +218,11 @@ fuzzbrief: $(FUZZERS)
 	    $$t -seed=1 -runs=20000 -verbosity=0 $$new tests/fuzz/seeds/$${t##*/} 2>build/fuzz.log \
 	        || { tail -n 40 build/fuzz.log; exit 1; }; rm -r $$new; done
 
-bench: all build/bench/bare build/deps-test $(if $(QUICK),,build/deps-bench) ## measure beside the peers, under 6 minutes; QUICK=1: without them
-	@$(if $(QUICK),,$(MAKE) --no-print-directory -k build/bench/chandler $(PEERS) build/grpcjs/ready || true)
+bench: all build/bench/bare build/deps-test $(if $(QUICK),,build/deps-bench) ## measure CPU a request beside the peers; QUICK=1: without most
+	@$(if $(QUICK),,$(MAKE) -s -k build/bench/chandler $(PEERS) build/grpcjs/ready || true)
 	@/usr/bin/python3 tests/bench/bench.py $(if $(QUICK),--quick) $(if $(RECORD),--record)
 
-instructions: all build/deps-instructions ## count instructions a request, held under bounds; RECORD=1: makes them the bounds
+instructions: all build/deps-instructions ## count instructions a request; RECORD=1 makes them the bounds
 	@/usr/bin/python3 tests/bench/instructions.py $(if $(RECORD),--record)
 
 lint: build/deps-lint ## check format, layers and what a linter finds

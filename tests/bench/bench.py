@@ -48,7 +48,7 @@ class Plan:
 def plan_of(quick):
     if quick:
         return Plan(["hello", "trailer"], list(REQUIRED), 1.0, 20, 3, False)
-    return Plan(list(CASES), list(PEERS), 0.5, 165, 3, True)
+    return Plan(list(CASES), list(PEERS), 0.3, 140, 3, True)
 
 
 class Bench:
@@ -67,7 +67,8 @@ class Bench:
 
     def prepare(self):
         """What the servers share: a certificate, files, and a server to be proxied to."""
-        folder = pathlib.Path(self.stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
+        temp = self.stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-"))
+        folder = pathlib.Path(temp)
         folder.chmod(0o755)
         cert, key, pem, www = (folder / name for name in ("cert", "key", "pem", "www"))
         subprocess.run(

@@ -10,7 +10,7 @@ import re
 import subprocess
 from dataclasses import dataclass
 
-from servers import Server, stop, wait_ready
+from servers import DIES_WITH_US, Server, stop, wait_ready
 
 ALLOCATORS = {"malloc", "calloc", "realloc", "memalign", "aligned_alloc", "posix_memalign"}
 # Libraries choose their instructions by what the processor has: here by what all have.
@@ -30,8 +30,9 @@ class Part:
 @contextlib.contextmanager
 def counted(argv, ports, folder):
     """Runs the server with its counts in the folder."""
-    command = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={folder}/parts.%p",
-               "--compress-strings=no", "--dump-before=accept4", *argv]
+    command = [*DIES_WITH_US, "valgrind", "--tool=callgrind",
+               f"--callgrind-out-file={folder}/parts.%p", "--compress-strings=no",
+               "--dump-before=accept4", *argv]
     log = folder / "log"
     with log.open("wb") as out:
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=out,

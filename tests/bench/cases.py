@@ -54,30 +54,32 @@ class Case:
 
 def crowd(connections):
     """Hello on many connections, one stream each; without TLS, whose handshakes would drown it."""
-    return Case(f"{connections:,} connections (h2c, one stream each)", "/hello", ("crowd10", "moontrail"),
-                tls=False, connections=connections, streams=1)
+    return Case(f"{connections:,} connections (h2c, one stream each)", "/hello",
+                ("crowd10", "moontrail"), tls=False, connections=connections, streams=1)
 
 
 CASES = {
-    "hello": Case("hello", "/hello", BARE),
-    "trailer": Case("hello with a declared and an appended trailer", "/trailer", BARE,
+    "hello": Case("Hello", "/hello", BARE),
+    "trailer": Case("Hello with a declared and an appended trailer", "/trailer", BARE,
                     trailers={"trailername": "trailervalue"}),
-    "fields": Case("five header fields and the query", f"/fields?{QUERY}", BARE,
+    "fields": Case("Five header fields and the query", f"/fields?{QUERY}", BARE,
                    text_is(",".join([*FIELDS.values(), QUERY]).encode() + b"\n"), fields=FIELDS),
     "json": Case("JSON of 4 KB", "/json", BARE, json_is({"items": ITEMS})),
-    "echo": Case("echo of 16 KB", "/echo", ("echo", "C handler"), text_is(b"e" * 16384), data=b"e" * 16384),
-    "download": Case("download of 1 MiB", "/download", ("download", "nghttpd"), text_is(bytes(1 << 20)),
-                     connections=10, streams=2),
+    "echo": Case("Echo of 16 KB", "/echo", ("echo", "C handler"), text_is(b"e" * 16384),
+                 data=b"e" * 16384),
+    "download": Case("Download of 1 MiB", "/download", ("download", "nghttpd"),
+                     text_is(bytes(1 << 20)), connections=10, streams=2),
     "grpc": Case("gRPC unary", "/bench.Greeter/SayHello", ("grpc", "grpc-go"),
                  text_is(grpc_message(b"Hello world")), {"grpc-status": "0"}, GRPC_FIELDS,
                  grpc_message(b"world")),
-    "proxy": Case("reverse proxy, to HTTP/1.1 where no other is named", "/proxied", ("proxy", "nginx")),
-    "http1": Case("hello over HTTP/1.1 (TLS)", "/hello", ("http1", "nginx + Lua"), http1=True, streams=1),
+    "proxy": Case("Reverse proxy, to HTTP/1.1 where no other is named", "/proxied",
+                  ("proxy", "nginx")),
+    "http1": Case("Hello over HTTP/1.1 (TLS)", "/hello", ("http1", "nginx + Lua"), http1=True,
+                  streams=1),
     "crowd10": crowd(10),
     "crowd100": crowd(100),
     "crowd1000": crowd(1000),
     "crowd5000": crowd(5000),
-    "workers": Case("workers, not pinned to one core", "/hello",
-                    ("workers", "moontrail, 1 worker"),
+    "workers": Case("Workers, not pinned to one core", "/hello", ("workers", "moontrail, 1 worker"),
                     client_threads=2),
 }

@@ -19,7 +19,8 @@ def request_bars(results, case):
 
 
 def idle_bars(results):
-    return [(name, found["idle_bytes"] / 1024, "") for name, found in results["connections"].items()]
+    return [(name, found["idle_bytes"] / 1024, "")
+            for name, found in results["connections"].items()]
 
 
 def panel(title, bars, top):

@@ -144,12 +144,12 @@ def over(found, recorded):
             continue
         most = bound["instructions"] * (1 + count.slack)
         if counts["instructions"] > most:
-            yield f"{name} takes {counts['instructions']:,} instructions; at most {most:,.0f} are due"
+            yield f"{name} takes {counts['instructions']:,} instructions, over {most:,.0f}"
         mallocs = bound["mallocs"] + SLACK_MALLOCS
         if count.case == "hello":
             mallocs = min(mallocs, MALLOCS_OF_HELLO)
         if counts["mallocs"] >= mallocs:
-            yield f"{name} calls malloc {counts['mallocs']} times; less than {mallocs} is due"
+            yield f"{name} calls malloc {counts['mallocs']} times, not less than {mallocs}"
 
 
 def show(found, recorded):

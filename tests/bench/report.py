@@ -3,6 +3,7 @@
 REQUEST_HEADS = ["server", "CPU us/request", "requests/s", "core busy", "ratio"]
 CONNECTION_HEADS = ["server", "full, CPU us", "full/s", "resumed, CPU us", "resumed/s",
                     "idle, KiB"]
+BUSY = 0.5  # a load average beyond this is other work
 
 
 def spread(summary, digits=2):
@@ -51,8 +52,7 @@ def sections(results):
     for rows in cases.values():
         case, label = rows[0]["reference"]
         where = label if case == rows[0]["case"] else f"{label}, {case}"
-        title = rows[0]["title"]
-        yield f"{title[0].upper()}{title[1:]}. The ratio is to {where}", request_table(rows)
+        yield f"{rows[0]['title']}. The ratio is to {where}", request_table(rows)
     if results["connections"]:
         yield ("TLS connections: handshakes, and the memory of an idle one",
                connection_table(results["connections"]))
@@ -60,9 +60,10 @@ def sections(results):
 
 def conditions(results):
     """One paragraph: where, when, and how."""
+    busy = results["load_before"] > BUSY
     words = [
         f"{results['time']}, Linux {results['kernel']}, {results['cpu']},"
-        f" {results['cores']} cores; load average before: {results['load_before']:.1f}.",
+        f" {results['cores']} cores{', busy with other work' if busy else ''}.",
         f"{results['rounds']} rounds; median (quartiles).",
     ]
     words += [f"Left out: {name} ({why})." for name, why in results["left_out"].items()]

@@ -1,4 +1,5 @@
-"""Servers: started on ports and a core of their own, accounted for, and ended with all they began."""
+"""Servers: started on ports and a core of their own, accounted for, and ended with all they
+began."""
 import contextlib
 import os
 import pathlib
@@ -12,6 +13,7 @@ import time
 from dataclasses import dataclass
 
 READY_SECONDS, STOP_SECONDS = 15, 5
+DIES_WITH_US = ["setpriv", "--pdeathsig", "TERM"]
 
 
 class BenchError(Exception):
@@ -94,8 +96,9 @@ def started(name, peer, cores, common):
         log = folder / "log"
         with log.open("wb") as out:
             process = subprocess.Popen(
-                ["taskset", "-c", cores, *argv], stdin=subprocess.DEVNULL, stdout=out, stderr=out,
-                env={**os.environ, **peer.environment}, start_new_session=True)
+                [*DIES_WITH_US, "taskset", "-c", cores, *argv], stdin=subprocess.DEVNULL,
+                stdout=out, stderr=out, env={**os.environ, **peer.environment},
+                start_new_session=True)
         try:
             server = Server(name, process, ports, log)
             wait_ready(server)
