@@ -19,7 +19,9 @@ WARNINGS = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wwri
 CPPFLAGS += -D_GNU_SOURCE -Iserver -I. -I/usr/include/lua5.4
 LDLIBS   = -lnghttp2 -lssl -lcrypto -lev -llua5.4 -lyajl -lz -lcares -lm
 
-SOURCES   = $(wildcard server/*/*.c lua/*.c)
+# Modules in Lua, whose texts are in the program.
+BUNDLED   = $(wildcard lua/moontrail/*.lua lua/moontrail/*/*.lua)
+SOURCES   = $(wildcard server/*/*.c lua/*.c) build/bundled.c
 UNITS     = $(wildcard tests/unit/*/*.c)
 SESSIONS  = $(wildcard tests/session/*.c)
 SUPPORT   = $(wildcard tests/session/support/*.c)
@@ -66,6 +68,10 @@ build/moontrail: $(call release_objects,$(SOURCES) server/main.c)
 
 build/test/moontrail: $(call test_objects,$(SOURCES) server/main.c)
 	$(call SHOW,LD)$(CC) $(TEST_FLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+build/bundled.c: lua/bundle.sh $(BUNDLED)
+	@mkdir -p $(@D)
+	$(call SHOW,GEN)lua/bundle.sh $(BUNDLED) >$@
 
 build/release/%.o: %.c | build/deps-build
 	@mkdir -p $(@D)

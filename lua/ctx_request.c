@@ -4,6 +4,8 @@
 #include "lua/ctx.h"
 #include "lua/ctx_args.h"
 #include "lua/ctx_functions.h"
+#include "lua/field_table.h"
+#include "lua/pieces.h"
 #include "lua/task.h"
 #include "lua/vm.h"
 
@@ -11,45 +13,37 @@
 
 /* Fields. */
 
-static void push_str(lua_State *L, struct str s)
-{
-    if (s.p)
-        lua_pushlstring(L, s.p, s.n);
-    else
-        lua_pushnil(L);
-}
-
 static void push_method(lua_State *L, const struct ctx *c)
 {
-    push_str(L, c->x->request.method);
+    field_table_push_str(L, c->x->request.method);
 }
 
 static void push_path(lua_State *L, const struct ctx *c)
 {
-    push_str(L, c->x->request.path);
+    field_table_push_str(L, c->x->request.path);
 }
 
 static void push_query(lua_State *L, const struct ctx *c)
 {
-    push_str(L, c->x->request.query);
+    field_table_push_str(L, c->x->request.query);
 }
 
 static void push_scheme(lua_State *L, const struct ctx *c)
 {
-    push_str(L, c->x->request.scheme);
+    field_table_push_str(L, c->x->request.scheme);
 }
 
 static void push_authority(lua_State *L, const struct ctx *c)
 {
-    push_str(L, c->x->request.authority);
+    field_table_push_str(L, c->x->request.authority);
 }
 
 static void push_params(lua_State *L, const struct ctx *c)
 {
     lua_createtable(L, 0, (int)c->match.count);
     for (size_t i = 0; i < c->match.count; i++) {
-        push_str(L, c->match.params[i].name);
-        push_str(L, c->match.params[i].value);
+        field_table_push_str(L, c->match.params[i].name);
+        field_table_push_str(L, c->match.params[i].value);
         lua_rawset(L, -3);
     }
 }
@@ -64,32 +58,9 @@ static void push_id(lua_State *L, const struct ctx *c)
     lua_pushfstring(L, "%d-%I-%d", (int)getpid(), (LUAI_UACINT)c->conn, (int)c->stream);
 }
 
-/* Adds a value to the one that the table on top has for the name. */
-static void join_field(lua_State *L, const struct field *f)
-{
-    push_str(L, f->name);
-    lua_pushvalue(L, -1);
-    if (lua_rawget(L, -3) == LUA_TNIL) {
-        lua_pop(L, 1);
-        push_str(L, f->value);
-    } else {
-        lua_pushstring(L, str_eq(f->name, STR("cookie")) ? "; " : ", ");
-        push_str(L, f->value);
-        lua_concat(L, 3);
-    }
-    lua_rawset(L, -3);
-}
-
-static void push_fields(lua_State *L, const struct fields *fields)
-{
-    lua_createtable(L, 0, (int)fields->count);
-    for (size_t i = 0; i < fields->count; i++)
-        join_field(L, &fields->list[i]);
-}
-
 static void push_headers(lua_State *L, const struct ctx *c)
 {
-    push_fields(L, &c->x->request.fields);
+    field_table_push(L, &c->x->request.fields);
 }
 
 static void push_tls(lua_State *L, const struct ctx *c)
@@ -209,19 +180,6 @@ static int refuse_body(lua_State *L, struct ctx *c)
     return luaL_error(L, "the request's body is larger than %I bytes", (LUAI_UACINT)c->body_limit);
 }
 
-/* Joins the pieces in the table at index 1. */
-static void push_joined(lua_State *L)
-{
-    luaL_Buffer b;
-    luaL_buffinit(L, &b);
-    lua_Integer count = (lua_Integer)lua_rawlen(L, 1);
-    for (lua_Integer i = 1; i <= count; i++) {
-        lua_rawgeti(L, 1, i);
-        luaL_addvalue(&b);
-    }
-    luaL_pushresult(&b);
-}
-
 void ctx_start_body(lua_State *L, struct ctx *c)
 {
     lua_Integer limit = ctx_opt_integer(L, 1, (lua_Integer)c->vm->options.body_limit);
@@ -238,13 +196,13 @@ bool ctx_push_body(lua_State *L, struct ctx *c)
     lua_settop(L, 1);
     while (push_piece(L, c, SIZE_MAX)) {
         if (lua_isnil(L, -1)) {
-            push_joined(L);
+            pieces_push_joined(L, 1);
             return true;
         }
         c->body_size += lua_rawlen(L, -1);
         if (c->body_size > c->body_limit)
             refuse_body(L, c);
-        lua_rawseti(L, 1, (lua_Integer)lua_rawlen(L, 1) + 1);
+        pieces_add(L, 1);
     }
     return false;
 }
@@ -277,7 +235,7 @@ static int l_request_trailers(lua_State *L)
     if (!r->ended || r->body.len)
         return luaL_error(
             L, "the request's trailers come after its body, which is not read to its end");
-    push_fields(L, &r->trailers);
+    field_table_push(L, &r->trailers);
     return 1;
 }
 

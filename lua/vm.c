@@ -2,6 +2,7 @@
 
 #include "core/mem.h"
 #include "http/handler.h"
+#include "lua/bundle.h"
 #include "lua/ctx.h"
 #include "lua/json.h"
 #include "lua/lib.h"
@@ -45,6 +46,7 @@ static int l_open(lua_State *L)
     luaL_openlibs(L);
     lib_open(L, folder);
     ctx_open(L);
+    bundle_open(L);
     luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
     lua_pushcfunction(L, luaopen_moontrail);
     lua_setfield(L, -2, "moontrail");

@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 struct ev_loop;
+struct caller;
 struct forwarder;
 struct task;
 
@@ -27,6 +28,7 @@ struct vm_options {
     size_t max_memory;        /* bytes; 0 is no limit */
     size_t body_limit;        /* bytes that ctx:body takes unless told otherwise */
     struct forwarder *forwarder; /* for ctx:proxy; borrowed. NULL where no request comes */
+    struct caller *caller;       /* for mt.http; as the forwarder */
     unsigned max_generations; /* alive at once, beyond which the oldest is aborted; 0 is no limit */
 };
 

@@ -9,6 +9,7 @@
 #include "proc/options_help.h"
 #include "proc/service.h"
 #include "proxy/pool.h"
+#include "proxy/pool_caller.h"
 #include "proxy/proxy.h"
 
 #include <stdio.h>
@@ -17,6 +18,7 @@
 static struct proxy *proxy;
 static struct bridge *bridge;
 static struct pool *pool;
+static struct pool_caller caller;
 
 static struct vm_options vm_options_of(const struct options *o)
 {
@@ -54,6 +56,8 @@ static bool open_bridge(const struct options *o, struct ev_loop *loop, char why[
 {
     struct vm_options options = vm_options_of(o);
     options.forwarder = proxy_forwarder(proxy);
+    pool_caller_init(&caller);
+    options.caller = &caller.base;
     bridge = NULL;
     if (proxy_takes_all(proxy))
         return true;
@@ -79,9 +83,11 @@ static bool open_handler(
 static enum rc join(const struct options *o, struct loop *loop)
 {
     enum rc rc = pool_new(loop, &o->pool, &pool);
-    if (!rc)
-        proxy_set_pool(proxy, pool);
-    return rc;
+    if (rc)
+        return rc;
+    proxy_set_pool(proxy, pool);
+    caller.pool = pool;
+    return RC_OK;
 }
 
 static void stop_handler(struct handler *h)

@@ -1,0 +1,47 @@
+#include "lua/field_table.h"
+
+#include "http/field.h"
+
+void field_table_push_str(lua_State *L, struct str s)
+{
+    if (s.p)
+        lua_pushlstring(L, s.p, s.n);
+    else
+        lua_pushnil(L);
+}
+
+/* Adds a value to the one that the table on top has for the name. */
+static void join_field(lua_State *L, const struct field *f)
+{
+    field_table_push_str(L, f->name);
+    lua_pushvalue(L, -1);
+    if (lua_rawget(L, -3) == LUA_TNIL) {
+        lua_pop(L, 1);
+        field_table_push_str(L, f->value);
+    } else {
+        lua_pushstring(L, str_eq(f->name, STR("cookie")) ? "; " : ", ");
+        field_table_push_str(L, f->value);
+        lua_concat(L, 3);
+    }
+    lua_rawset(L, -3);
+}
+
+void field_table_push(lua_State *L, const struct fields *fields)
+{
+    lua_createtable(L, 0, (int)fields->count);
+    for (size_t i = 0; i < fields->count; i++)
+        join_field(L, &fields->list[i]);
+}
+
+void field_table_push_list(lua_State *L, const struct fields *fields)
+{
+    lua_createtable(L, (int)fields->count, 0);
+    for (size_t i = 0; i < fields->count; i++) {
+        lua_createtable(L, 2, 0);
+        field_table_push_str(L, fields->list[i].name);
+        lua_rawseti(L, -2, 1);
+        field_table_push_str(L, fields->list[i].value);
+        lua_rawseti(L, -2, 2);
+        lua_rawseti(L, -2, (lua_Integer)i + 1);
+    }
+}
