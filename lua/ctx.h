@@ -61,6 +61,8 @@ void ctx_open(lua_State *L);
 enum rc ctx_new(struct vm *vm, struct exchange *x, struct ctx **out) MUST_CHECK;
 /* Its handler has returned: kept handles give nothing from now on. */
 void ctx_free(struct ctx *c);
+/* Pushes a new table of the functions that a ctx has. [-0, +1, may longjmp] */
+void ctx_push_functions(lua_State *L);
 /* Pushes the new table of c. [-0, +1, may longjmp] */
 void ctx_push(lua_State *L, struct ctx *c);
 /* Ends what another server does for it: the exchange is the handler's again. */

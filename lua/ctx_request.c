@@ -1,11 +1,11 @@
 /* What a handler reads: the request's fields and its body. */
 #include "lua/ctx_request.h"
 #include "http/exchange.h"
+#include "lua/body.h"
 #include "lua/ctx.h"
 #include "lua/ctx_args.h"
 #include "lua/ctx_functions.h"
 #include "lua/field_table.h"
-#include "lua/pieces.h"
 #include "lua/task.h"
 #include "lua/vm.h"
 
@@ -63,6 +63,11 @@ static void push_headers(lua_State *L, const struct ctx *c)
     field_table_push(L, &c->x->request.fields);
 }
 
+static void push_field_list(lua_State *L, const struct ctx *c)
+{
+    field_table_push_list(L, &c->x->request.fields);
+}
+
 static void push_tls(lua_State *L, const struct ctx *c)
 {
     const struct peer *peer = c->x->peer;
@@ -89,9 +94,22 @@ const struct ctx_field ctx_fields[] = {
     {"remote", push_remote},
     {"id", push_id},
     {"headers", push_headers},
+    {"fields", push_field_list},
     {"tls", push_tls},
     {NULL, NULL},
 };
+
+/* request_header(name, ...): the value of each. */
+static int l_request_header(lua_State *L)
+{
+    const struct ctx *c = ctx_live(L);
+    int count = lua_gettop(L);
+    luaL_checkstack(L, count + 3, "too many names");
+    ctx_check_str(L, 1);
+    for (int i = 1; i <= count; i++)
+        field_table_push_values(L, &c->x->request.fields, ctx_check_str(L, i));
+    return count;
+}
 
 /* The body. */
 
@@ -117,21 +135,15 @@ int ctx_wait_body(lua_State *L, struct ctx *c, lua_KFunction k)
     return task_wait(L, t, cancel_read, c, (lua_KContext)c->handle, k);
 }
 
-/* Pushes the next piece of at most max bytes, or nil at the end; false where it is still to come.
- */
-static bool push_piece(lua_State *L, struct ctx *c, size_t max)
+static void consume(void *exchange, size_t n)
 {
-    size_t n;
-    const char *piece = exchange_peek(c->x, &n);
-    if (n == 0) {
-        lua_pushnil(L);
-        return c->x->request.ended;
-    }
-    if (n > max)
-        n = max;
-    lua_pushlstring(L, piece, n);
-    exchange_consume(c->x, n);
-    return true;
+    exchange_consume(exchange, n);
+}
+
+static struct body_source source_of(const struct ctx *c)
+{
+    return (struct body_source){
+        &c->x->request.body, c->x->request.ended, consume, c->x};
 }
 
 static int read_on(lua_State *L, struct ctx *c);
@@ -146,7 +158,8 @@ static int k_read(lua_State *L, int status, lua_KContext handle)
 static int read_on(lua_State *L, struct ctx *c)
 {
     lua_settop(L, 1);
-    if (push_piece(L, c, (size_t)lua_tointeger(L, 1)))
+    const struct body_source source = source_of(c);
+    if (body_push_piece(L, &source, (size_t)lua_tointeger(L, 1)))
         return 1;
     return ctx_wait_body(L, c, k_read);
 }
@@ -193,16 +206,17 @@ void ctx_start_body(lua_State *L, struct ctx *c)
 
 bool ctx_push_body(lua_State *L, struct ctx *c)
 {
+    const struct body_source source = source_of(c);
     lua_settop(L, 1);
-    while (push_piece(L, c, SIZE_MAX)) {
+    while (body_push_piece(L, &source, SIZE_MAX)) {
         if (lua_isnil(L, -1)) {
-            pieces_push_joined(L, 1);
+            body_push_joined(L, 1);
             return true;
         }
         c->body_size += lua_rawlen(L, -1);
         if (c->body_size > c->body_limit)
             refuse_body(L, c);
-        pieces_add(L, 1);
+        body_keep_piece(L, 1);
     }
     return false;
 }
@@ -227,6 +241,32 @@ static int l_body(lua_State *L)
     return body_on(L, c);
 }
 
+static int exactly_on(lua_State *L, struct ctx *c);
+
+static int k_exactly(lua_State *L, int status, lua_KContext handle)
+{
+    (void)status;
+    return exactly_on(L, ctx_resumed(L, handle));
+}
+
+static int exactly_on(lua_State *L, struct ctx *c)
+{
+    const struct body_source source = source_of(c);
+    lua_settop(L, 2);
+    return body_push_exactly(L, &source, 1) ? 1 : ctx_wait_body(L, c, k_exactly);
+}
+
+/* read_exactly(n) */
+static int l_read_exactly(lua_State *L)
+{
+    struct ctx *c = ctx_live(L);
+    ctx_check_that(L, ctx_check_integer(L, 1) > 0, 1, "not above 0");
+    claim_reader(L, c);
+    lua_settop(L, 1);
+    lua_pushnil(L);
+    return exactly_on(L, c);
+}
+
 /* request_trailers() */
 static int l_request_trailers(lua_State *L)
 {
@@ -241,7 +281,9 @@ static int l_request_trailers(lua_State *L)
 
 const luaL_Reg ctx_request_functions[] = {
     {"read", l_read},
+    {"read_exactly", l_read_exactly},
     {"body", l_body},
+    {"request_header", l_request_header},
     {"request_trailers", l_request_trailers},
     {NULL, NULL},
 };

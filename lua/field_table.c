@@ -10,6 +10,11 @@ void field_table_push_str(lua_State *L, struct str s)
         lua_pushnil(L);
 }
 
+static const char *separator_of(struct str name)
+{
+    return field_same_name(name, STR("cookie")) ? "; " : ", ";
+}
+
 /* Adds a value to the one that the table on top has for the name. */
 static void join_field(lua_State *L, const struct field *f)
 {
@@ -19,7 +24,7 @@ static void join_field(lua_State *L, const struct field *f)
         lua_pop(L, 1);
         field_table_push_str(L, f->value);
     } else {
-        lua_pushstring(L, str_eq(f->name, STR("cookie")) ? "; " : ", ");
+        lua_pushstring(L, separator_of(f->name));
         field_table_push_str(L, f->value);
         lua_concat(L, 3);
     }
@@ -43,5 +48,20 @@ void field_table_push_list(lua_State *L, const struct fields *fields)
         field_table_push_str(L, fields->list[i].value);
         lua_rawseti(L, -2, 2);
         lua_rawseti(L, -2, (lua_Integer)i + 1);
+    }
+}
+
+void field_table_push_values(lua_State *L, const struct fields *fields, struct str name)
+{
+    const struct field *first = fields_find(fields, name);
+    field_table_push_str(L, first ? first->value : (struct str){NULL, 0});
+    if (!first)
+        return;
+    for (const struct field *f = first + 1; f < fields->list + fields->count; f++) {
+        if (!field_same_name(f->name, name))
+            continue;
+        lua_pushstring(L, separator_of(name));
+        field_table_push_str(L, f->value);
+        lua_concat(L, 3);
     }
 }

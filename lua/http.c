@@ -9,13 +9,13 @@
 
 /* Sending. */
 
-/* fail(call, problem), for the upload. */
+/* fail(call, problem), for the upload: whether somebody will hear of it. */
 static int l_fail(lua_State *L)
 {
     struct http_call *h = http_call_arg(L);
     lua_settop(L, 2);
-    http_call_fail(L, 1, h);
-    return 0;
+    lua_pushboolean(L, http_call_fail(L, h));
+    return 1;
 }
 
 /* Starts the task that writes the body at index 2, of the userdata at index 1. */
@@ -132,10 +132,9 @@ static int answer_on(lua_State *L, struct http_call *h)
 {
     if (h->call.status)
         return 1;
-    if (!h->failure)
-        return http_call_wait_response(L, h, cancel_call, k_answer);
-    http_call_close(h);
-    return http_call_raise(L, h);
+    if (h->failure)
+        http_call_close(h);
+    return http_call_wait_response(L, h, cancel_call, k_answer);
 }
 
 /* The functions. */

@@ -153,16 +153,19 @@ void http_call_close(struct http_call *h)
     wake(h->writer);
 }
 
-void http_call_fail(lua_State *L, int index, struct http_call *h)
+bool http_call_fail(lua_State *L, struct http_call *h)
 {
-    lua_setiuservalue(L, index, HTTP_CALL_PROBLEM);
     if (!h->open || h->failure)
-        return;
+        return true;
+    if (h->call.ended)
+        return false;
+    lua_setiuservalue(L, 1, HTTP_CALL_PROBLEM);
     h->failure = "upload";
     timer_stop(&h->alarm);
     call_cancel(&h->call, ERROR_CANCEL);
     wake(h->reader);
     wake(h->writer);
+    return true;
 }
 
 /* From the script's value to the call. */
@@ -227,6 +230,8 @@ int http_call_wait_response(
 {
     struct task *t = task_waiter(L);
     http_call_claim_reader(L, h);
+    if (h->failure)
+        return http_call_raise(L, h);
     h->reader = t;
     return task_wait(L, t, cancel ? cancel : cancel_nothing, h, 0, k);
 }

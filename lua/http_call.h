@@ -64,9 +64,10 @@ void http_call_begin(
     lua_State *L, int index, struct http_call *h, const struct caller_order *order, double seconds);
 /* Lets go of the call, and of what uploads. */
 void http_call_close(struct http_call *h);
-/* The upload has failed with the error on top, which is what reading raises from now on. [-1, +0]
+/* The upload of the userdata at index 1 has failed with the error on top: that is what reading
+ * raises from now on. False where nobody would hear of it, since the response is whole. [-0|1, +0]
  */
-void http_call_fail(lua_State *L, int index, struct http_call *h);
+bool http_call_fail(lua_State *L, struct http_call *h);
 
 /* The userdata at index 1; the second raises where it is closed. [-0, +0, may longjmp] */
 struct http_call *http_call_arg(lua_State *L);
@@ -75,7 +76,8 @@ struct http_call *http_call_live(lua_State *L);
 int http_call_raise(lua_State *L, struct http_call *h);
 
 /* All with the userdata at index 1. Waits for something of the response, or for room to write; to
- * be called last, as task_wait. cancel may be NULL. */
+ * be called last, as task_wait, where nothing of the response is left to be read. Raises where the
+ * call has failed. cancel may be NULL. */
 int http_call_wait_response(
     lua_State *L, struct http_call *h, void (*cancel)(struct task *t), lua_KFunction k);
 int http_call_wait_room(lua_State *L, struct http_call *h, lua_KFunction k);

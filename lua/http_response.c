@@ -1,8 +1,8 @@
 /* What a script reads of another server's response. */
+#include "lua/body.h"
 #include "lua/field_table.h"
 #include "lua/http_call.h"
 #include "lua/http_functions.h"
-#include "lua/pieces.h"
 
 enum { BODY_LIMIT = 16 << 20 }; /* bytes that res:body takes unless told otherwise */
 
@@ -71,8 +71,6 @@ static int answer_on(lua_State *L, struct http_call *h)
     lua_settop(L, 1);
     if (h->call.status)
         return 1;
-    if (h->failure)
-        return http_call_raise(L, h);
     return http_call_wait_response(L, h, NULL, k_answer);
 }
 
@@ -84,23 +82,14 @@ static int l_response(lua_State *L)
 
 /* The body. */
 
-/* Pushes the next piece of at most max bytes, or nil at the end; false where it is still to come.
- */
-static bool push_piece(lua_State *L, struct http_call *h, size_t max)
+static void consume(void *call, size_t n)
 {
-    size_t n;
-    const char *piece = call_peek(&h->call, &n);
-    if (n == 0) {
-        if (h->failure)
-            http_call_raise(L, h);
-        lua_pushnil(L);
-        return h->call.ended;
-    }
-    if (n > max)
-        n = max;
-    lua_pushlstring(L, piece, n);
-    call_consume(&h->call, n);
-    return true;
+    call_consume(call, n);
+}
+
+static struct body_source source_of(struct http_call *h)
+{
+    return (struct body_source){&h->call.body, h->call.ended, consume, &h->call};
 }
 
 static int read_on(lua_State *L, struct http_call *h);
@@ -115,7 +104,8 @@ static int k_read(lua_State *L, int status, lua_KContext unused)
 static int read_on(lua_State *L, struct http_call *h)
 {
     lua_settop(L, 2);
-    if (push_piece(L, h, (size_t)lua_tointeger(L, 2)))
+    const struct body_source source = source_of(h);
+    if (body_push_piece(L, &source, (size_t)lua_tointeger(L, 2)))
         return 1;
     return http_call_wait_response(L, h, NULL, k_read);
 }
@@ -151,16 +141,17 @@ static int k_body(lua_State *L, int status, lua_KContext unused)
 /* With a table of the pieces at index 2. */
 static int body_on(lua_State *L, struct http_call *h)
 {
+    const struct body_source source = source_of(h);
     lua_settop(L, 2);
-    while (push_piece(L, h, SIZE_MAX)) {
+    while (body_push_piece(L, &source, SIZE_MAX)) {
         if (lua_isnil(L, -1)) {
-            pieces_push_joined(L, 2);
+            body_push_joined(L, 2);
             return 1;
         }
         h->body_size += lua_rawlen(L, -1);
         if (h->body_size > h->body_limit)
             return refuse_body(L, h);
-        pieces_add(L, 2);
+        body_keep_piece(L, 2);
     }
     return http_call_wait_response(L, h, NULL, k_body);
 }
@@ -177,6 +168,33 @@ static int l_body(lua_State *L)
     lua_settop(L, 1);
     lua_newtable(L);
     return body_on(L, h);
+}
+
+static int exactly_on(lua_State *L, struct http_call *h);
+
+static int k_exactly(lua_State *L, int status, lua_KContext unused)
+{
+    (void)status, (void)unused;
+    return exactly_on(L, http_call_resumed(L));
+}
+
+static int exactly_on(lua_State *L, struct http_call *h)
+{
+    const struct body_source source = source_of(h);
+    lua_settop(L, 3);
+    return body_push_exactly(L, &source, 2) ? 1 : http_call_wait_response(L, h, NULL, k_exactly);
+}
+
+/* read_exactly(n) */
+static int l_read_exactly(lua_State *L)
+{
+    struct http_call *h = http_call_live(L);
+    luaL_argcheck(L, luaL_checkinteger(L, 2) > 0, 2, "not above 0");
+    http_call_claim_reader(L, h);
+    lua_settop(L, 2);
+    lua_pushinteger(L, lua_tointeger(L, 2));
+    lua_replace(L, 2);
+    return exactly_on(L, h);
 }
 
 /* trailers() */
@@ -199,6 +217,7 @@ static int l_close(lua_State *L)
 const luaL_Reg http_response_functions[] = {
     {"response", l_response},
     {"read", l_read},
+    {"read_exactly", l_read_exactly},
     {"body", l_body},
     {"trailers", l_trailers},
     {"close", l_close},

@@ -48,12 +48,14 @@ static int l_open(lua_State *L)
     ctx_open(L);
     bundle_open(L);
     luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
-    lua_pushcfunction(L, luaopen_moontrail);
+    lua_pushstring(L, folder);
+    lua_pushcclosure(L, luaopen_moontrail, 1);
     lua_setfield(L, -2, "moontrail");
     lua_pushcfunction(L, luaopen_moontrail_json);
     lua_setfield(L, -2, "moontrail.json");
     lua_pushcfunction(L, luaopen_moontrail_zlib);
     lua_setfield(L, -2, "moontrail.zlib");
+    bundle_open(L);
     return 0;
 }
 

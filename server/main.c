@@ -27,7 +27,9 @@ static struct vm_options vm_options_of(const struct options *o)
         .load_timeout = o->load_timeout,
         .max_memory = (size_t)o->max_vm_memory << 20,
         .max_generations = (unsigned)o->max_generations,
-        .body_limit = o->body_limit};
+        .body_limit = o->body_limit,
+        .proto_path = o->proto_path.items,
+        .proto_path_count = o->proto_path.count};
 }
 
 /* A proxy with the routes that the options give it. */
@@ -168,7 +170,8 @@ int main(int argc, char **argv)
         return 0;
     }
     log_configure(options.log_level, options.log_format);
-    int status = options.check ? check(&options) : master_run(&service, argc, argv);
+    int status = options.check ? check(&options) : 0;
+    bool serves = !options.check;
     options_fini(&options);
-    return status;
+    return serves ? master_run(&service, argc, argv) : status;
 }

@@ -31,14 +31,20 @@ static void sweep_stream(struct h2_stream *st, const struct http_limits *limits,
         expire(st, 0, "write-timeout");
 }
 
+void h2_sweep_stream(struct list *link, double seconds)
+{
+    struct h2_stream *st = container_of(link, struct h2_stream, link);
+    if (!st->closed && !st->reset && !st->exchange.reset_wanted)
+        sweep_stream(st, st->session->common, seconds);
+}
+
 void h2_sweep(struct session *base, double seconds)
 {
     struct h2_session *s = container_of(base, struct h2_session, base);
     for (struct list *node = s->streams.next, *next; node != &s->streams; node = next) {
-        struct h2_stream *st = container_of(node, struct h2_stream, link);
         next = node->next;
-        if (!st->closed && !st->reset && !st->exchange.reset_wanted)
-            sweep_stream(st, s->common, seconds);
+        if (s->role->sweep)
+            s->role->sweep(node, seconds);
     }
     if (!s->greeted && waited_past(&s->preface_seconds, seconds, s->limits->preface_timeout))
         h2_judge(

@@ -2,6 +2,7 @@
 
 #include "core/clock.h"
 #include "core/live.h"
+#include "http/code.h"
 #include "http/uri.h"
 
 const struct call_options call_options_default = {
@@ -126,7 +127,7 @@ void call_cancel(struct call *c, uint32_t code)
 
 enum rc call_rewind(struct call *c)
 {
-    if (c->host || c->status || c->body.len || outgoing_rewind(&c->request))
+    if (c->host || c->began || outgoing_rewind(&c->request))
         return RC_STATE;
     if (c->state == CALL_DONE)
         c->state = CALL_IDLE;
@@ -153,6 +154,10 @@ void call_engage(struct call *c, const struct call_agent *agent, void *ticket)
 
 void call_fail(struct call *c, enum call_end end, const char *why)
 {
+    const struct call_host *host = c->host;
+    c->host = NULL;
+    if (host)
+        host->cancelled(c, ERROR_CANCEL);
     finish(c, end, why);
 }
 
@@ -172,6 +177,7 @@ void call_hold(struct call *c, const struct call_host *host, void *held, size_t 
     c->host = host;
     c->held = held;
     c->body.max = body_max;
+    c->wants_room = true;
     c->progressed = clock_monotonic();
 }
 
@@ -184,6 +190,7 @@ static bool anticipates_content(struct str method)
 
 enum rc call_take_head(struct call *c)
 {
+    fields_remove(&c->request.head, STR("host"));
     return outgoing_take_head(&c->request, c->request.written || anticipates_content(c->method));
 }
 
@@ -233,6 +240,10 @@ bool call_is_complete(const struct call *c)
 void call_end(struct call *c, enum call_end end, const char *why)
 {
     c->host = NULL;
+    if (c->ended) {
+        end = CALL_WHOLE;
+        why = "";
+    }
     if (c->agent && c->agent->on_done(c, end, why))
         return;
     finish(c, end, why);

@@ -78,7 +78,8 @@ struct call_ops {
     void (*on_head)(struct call *c);
     /* More of the body has arrived, or its end: then c->ended, and c->trailers are there. */
     void (*on_readable)(struct call *c);
-    /* There is room again, after a call_write that took less than it was given. */
+    /* There is room again, after a call_write that took less than it was given; or a session has
+     * taken the call and begun to send it. */
     void (*on_writable)(struct call *c);
     /* The last: the call is DONE, and may be freed from here on, even by this function. The
      * connection stays out of it: nothing is sent and no memory of the call is looked at any more.
@@ -106,8 +107,8 @@ struct call {
 
     /* The request. It is set up by call_aim and the functions of outgoing.h on c->request. */
     struct str method, scheme, authority, target; /* target: path and query, or "*" */
-    struct outgoing request;
-    bool wants_room; /* on_writable is to come */
+    struct outgoing request; /* fields named host in it are dropped: authority says it */
+    bool wants_room;         /* on_writable is to come */
 
     /* The response. */
     const char *protocol; /* "HTTP/2", "HTTP/1.1" or "HTTP/1.0"; static; NULL before the head */
@@ -115,6 +116,7 @@ struct call {
     struct fields fields; /* lower case; content-length is among them where it came */
     struct fields trailers;
     struct bytes body;   /* received, and not consumed */
+    bool began;          /* something of the response has come */
     bool ended;          /* all of the body, and the trailers, have arrived */
     uint32_t reset_code; /* with CALL_RESET */
 
@@ -173,7 +175,7 @@ bool call_is_idempotent(const struct call *c);
 
 /* Takes an idle call. */
 void call_engage(struct call *c, const struct call_agent *agent, void *ticket);
-/* The call is over, and no session has it. */
+/* The agent ends the call; a session that has it lets go of it. */
 void call_fail(struct call *c, enum call_end end, const char *why);
 /* Whether time that passes now is time that the other server takes. */
 bool call_waits(const struct call *c);
@@ -195,7 +197,8 @@ void call_receive_end(struct call *c);
 void call_progress(struct call *c);
 /* Whether both messages have been moved whole. */
 bool call_is_complete(const struct call *c);
-/* The session lets go of the call, and must not look at it again. */
+/* The session lets go of the call, and must not look at it again. Where the response has ended, the
+ * call is whole, whatever ended it. */
 void call_end(struct call *c, enum call_end end, const char *why);
 
 #endif

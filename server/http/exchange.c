@@ -3,6 +3,7 @@
 #include "core/clock.h"
 #include "core/live.h"
 #include "http/code.h"
+#include "http/grpc.h"
 #include "http/handler.h"
 
 void exchange_init(struct exchange *x, const struct exchange_host *host, const struct peer *peer,
@@ -185,10 +186,13 @@ enum rc exchange_finish(struct exchange *x)
     return tell_dirty(x, outgoing_finish(&x->response.message));
 }
 
-static enum rc respond(struct response *r, int status, struct str text, const struct fields *more)
+static enum rc respond(struct exchange *x, int status, struct str text, const struct fields *more)
 {
     size_t taken;
+    struct response *r = &x->response;
     enum rc rc = response_restart(r);
+    if (!rc && grpc_is_call(&x->request))
+        return grpc_respond(r, status, text);
     if (!rc)
         rc = response_set_status(r, status);
     if (!rc && text.n)
@@ -206,7 +210,7 @@ static enum rc respond(struct response *r, int status, struct str text, const st
 void exchange_respond(struct exchange *x, int status, struct str text, const struct fields *more)
 {
     note_request(x);
-    if (respond(&x->response, status, text, more))
+    if (respond(x, status, text, more))
         exchange_reset(x, ERROR_INTERNAL_ERROR);
     else
         x->host->dirty(x);

@@ -221,3 +221,10 @@ size_t fields_remove(struct fields *f, struct str name)
     f->count = kept;
     return removed;
 }
+
+void fields_remove_listed(struct fields *f, struct str list)
+{
+    struct str name;
+    while (field_list_next(&list, &name))
+        fields_remove(f, name);
+}

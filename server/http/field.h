@@ -54,5 +54,7 @@ enum rc fields_copy(
 struct field *fields_find(const struct fields *f, struct str name);
 /* Removes all fields of that name; returns how many there were. */
 size_t fields_remove(struct fields *f, struct str name);
+/* Removes all fields whose names a list divided by commas has. */
+void fields_remove_listed(struct fields *f, struct str list);
 
 #endif

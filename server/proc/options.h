@@ -42,8 +42,9 @@ struct options {
     struct options_list cert, key;        /* PEM files, in pairs */
     struct tls_files certs[OPTIONS_MANY]; /* those pairs */
     int cert_count;
-    const char *scripts; /* a file or a folder */
-    const char *config;  /* a file; NULL for none */
+    const char *scripts;            /* a file or a folder */
+    const char *config;             /* a file; NULL for none */
+    struct options_list proto_path; /* folders */
     enum log_level log_level;
     enum log_format log_format;
     const char *access_log; /* a file, or "-"; NULL for none */

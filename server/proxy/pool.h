@@ -4,7 +4,7 @@
  * after the other. Where there is none, a new one is opened, up to a limit for each origin; past
  * that calls wait, in order, up to a limit as well.
  *
- * A call that a session lost is made once more, on another connection, where it provably was not
+ * A call that a session lost is made once more where it provably was not
  * processed (REFUSED_STREAM, GOAWAY below its stream); or where it was lost before anything of the
  * response came, on a connection that had carried calls before, which the other server may have
  * closed meanwhile, and the request is idempotent (RFC 9110 9.2.2). In either case only while all
@@ -41,16 +41,17 @@ struct pool_stats {
     uint64_t retried; /* calls made once more */
 };
 
-/* One for each worker; the limits are borrowed for its life. Names are resolved by the system's
- * name servers. RC_NOMEM, RC_SYSTEM. */
+/* One for each worker; the loop, which must have been initialized, and the limits are borrowed for
+ * its life. RC_NOMEM. */
 enum rc pool_new(struct loop *loop, const struct pool_limits *limits, struct pool **out) MUST_CHECK;
-/* After loop_fini, which closes the connections and so ends the calls on them. Calls that still
- * wait then end with CALL_UNREACHABLE. */
+/* Before loop_fini or after it, and before the libev loop is destroyed. Calls that the pool holds
+ * end: those that wait with CALL_UNREACHABLE, those under way with CALL_LOST. */
 void pool_free(struct pool *p);
 
-/* Makes a call of an origin; both origin and options are copied. The request's head is fixed by
- * now. From here on the pool holds the call until on_done or call_cancel; on_done never comes from
- * within. RC_LIMIT where too many wait for this origin, RC_NOMEM: the call is as it was then. */
+/* Makes a call of an origin; both origin and options are copied. Nothing goes out while the request
+ * is OPEN, though the call takes its place on a connection. From here on the pool holds the call
+ * until on_done or call_cancel; on_done never comes from within. RC_LIMIT where too many wait for
+ * this origin, RC_NOMEM: the call is as it was then. */
 enum rc pool_call(struct pool *p, const struct origin *origin, const struct call_options *options,
     struct call *c) MUST_CHECK;
 

@@ -36,7 +36,8 @@ def write_scripts(folder, scripts):
 
 
 class Server:
-    """Serves scripts on free ports until stop(), which checks that nothing was left alive."""
+    """Serves scripts, or none where it has upstreams for all, on free ports until stop(), which
+    checks that nothing was left alive."""
 
     def __init__(self, scripts, *options, listen=ANY_PORT, program=PROGRAM, through=(),
                  **process):
@@ -48,8 +49,8 @@ class Server:
         self.log = []
         self._grown = threading.Condition()
         self.process = subprocess.Popen(
-            [*through, program, *urls, *map(str, options), str(scripts)], stdin=subprocess.DEVNULL,
-            stderr=subprocess.PIPE, encoding="utf-8", **process)
+            [*through, program, *urls, *map(str, options), *([str(scripts)] if scripts else [])],
+            stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, encoding="utf-8", **process)
         self._reader = threading.Thread(target=self._read_log, daemon=True)
         self._reader.start()
         try:

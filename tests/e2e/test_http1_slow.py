@@ -9,7 +9,7 @@ from attacker import connect as open_small
 from attacker import vanish
 from client import open_socket, tls_context
 from handlers import DRIP, ECHO, PARK, SIZE
-from http1 import CUT, Http1, fill, head
+from http1 import CUT, Http1, fill, get
 from rawframes import PREFACE
 from server import ROOT
 
@@ -59,10 +59,6 @@ SCRIPTS = {
             ctx:text(size)
         end""",
 }
-
-
-def get(path, *fields, method="GET"):
-    return head(method, path, "HTTP/1.1", [("host", "a.test"), *fields])
 
 
 # Timeouts.

@@ -14,10 +14,11 @@ local function write_all(call, body)
     call:finish()
 end
 
--- fail(call, problem) ends the call: whoever reads the response is told of the problem.
+-- fail(call, problem) ends the call, and whoever reads the response is told of the problem; false
+-- where that is whole, and nobody would hear of it.
 return function(call, body, fail)
     local ok, problem = pcall(write_all, call, body)
-    if not ok then
-        fail(call, problem)
+    if not ok and not fail(call, problem) then
+        error(problem, 0)
     end
 end

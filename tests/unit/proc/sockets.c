@@ -11,9 +11,15 @@ static struct sockets none;
 
 static struct options wants(int workers, int count, const char *const *urls)
 {
-    struct options o = {.workers = workers, .listen_given = count};
-    for (int i = 0; i < count; i++)
-        o.listen[o.listen_count++] = urls[i];
+    char why[SETTING_WHY];
+    struct options o;
+    options_init(&o);
+    o.workers = workers;
+    o.source = OPTIONS_FLAG;
+    for (int i = 0; i < count; i++) {
+        const struct setting s = {.name = "listen", .kind = SETTING_TEXT, .text = urls[i]};
+        assert_int_equal(options_set(&o, &s, why), RC_OK);
+    }
     return o;
 }
 
