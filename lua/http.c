@@ -80,7 +80,8 @@ static void set_name(lua_State *L, int index, const struct caller_order *order)
     lua_pushlstring(L, order->method.p, order->method.n);
     lua_pushliteral(L, " ");
     lua_pushlstring(L, order->url.p, order->url.n);
-    lua_concat(L, 3);
+    lua_pushlstring(L, order->target.p ? order->target.p : "", order->target.n);
+    lua_concat(L, 4);
     lua_setiuservalue(L, index, HTTP_CALL_NAME);
 }
 

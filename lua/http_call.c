@@ -53,6 +53,8 @@ static void set_failure(struct http_call *h, enum call_end end, const char *why)
         [CALL_TIMED_OUT] = {"timeout", "timed out"},
     };
     char name[CODE_NAME_SIZE];
+    if (end == CALL_TIMED_OUT && strcmp(why, "connect-timeout") == 0)
+        end = CALL_UNREACHABLE;
     if (end == CALL_RESET)
         why = code_name(h->call.reset_code, name);
     h->failure = kinds[end].failure;
@@ -161,6 +163,7 @@ bool http_call_fail(lua_State *L, struct http_call *h)
         return false;
     lua_setiuservalue(L, 1, HTTP_CALL_PROBLEM);
     h->failure = "upload";
+    snprintf(h->why, sizeof h->why, "its body failed");
     timer_stop(&h->alarm);
     call_cancel(&h->call, ERROR_CANCEL);
     wake(h->reader);

@@ -1,4 +1,5 @@
 /* What a script reads of another server's response. */
+#include "http/code.h"
 #include "lua/body.h"
 #include "lua/field_table.h"
 #include "lua/http_call.h"
@@ -23,6 +24,13 @@ static void push_protocol(lua_State *L, struct http_call *h)
 static void push_failure(lua_State *L, struct http_call *h)
 {
     lua_pushstring(L, h->failure);
+}
+
+static void push_reset_code(lua_State *L, struct http_call *h)
+{
+    char name[CODE_NAME_SIZE];
+    bool is_reset = h->failure && strcmp(h->failure, "reset") == 0;
+    lua_pushstring(L, is_reset ? code_name(h->call.reset_code, name) : NULL);
 }
 
 /* A table of the response's fields, made when it is first looked at. */
@@ -51,6 +59,7 @@ const struct http_call_field http_response_fields[] = {
     {"status", push_status},
     {"protocol", push_protocol},
     {"failure", push_failure},
+    {"reset_code", push_reset_code},
     {"headers", push_headers},
     {"fields", push_fields},
     {NULL, NULL},
@@ -197,7 +206,7 @@ static int l_read_exactly(lua_State *L)
     return exactly_on(L, h);
 }
 
-/* trailers() */
+/* trailers(): as res.headers, and as res.fields. */
 static int l_trailers(lua_State *L)
 {
     const struct http_call *h = http_call_live(L);
@@ -205,7 +214,8 @@ static int l_trailers(lua_State *L)
         return luaL_error(
             L, "the response's trailers come after its body, which is not read to its end");
     field_table_push(L, &h->call.trailers);
-    return 1;
+    field_table_push_list(L, &h->call.trailers);
+    return 2;
 }
 
 static int l_close(lua_State *L)

@@ -27,12 +27,6 @@ end
 
 -- The head of the request.
 
--- Whether a content-type is gRPC's; application/grpc-web is another protocol's.
-local function is_grpc(kind)
-    kind = (kind or ""):lower()
-    return kind == "application/grpc" or kind:find("^application/grpc[+;]") ~= nil
-end
-
 local function refuse(ctx, code, text)
     ctx:status(code)
     ctx:text(text)
@@ -218,7 +212,7 @@ function serve.route(method)
     return function(ctx)
         local kind, timeout, encoding =
             request_header(ctx, "content-type", "grpc-timeout", "grpc-encoding")
-        if kind ~= "application/grpc" and not is_grpc(kind) then
+        if kind ~= "application/grpc" and not message.is_grpc(kind) then
             return refuse(ctx, 415, "application/grpc is served here\n")
         end
         if not supports_trailers(ctx) then

@@ -108,8 +108,11 @@ local function encode_detail(detail, schema)
     return field(1, url) .. field(2, value)
 end
 
--- The bytes of grpc-status-details-bin.
+-- The bytes of grpc-status-details-bin; of a status that another server gave, as they came.
 function status.encode_details(self, schema)
+    if self.encoded then
+        return self.encoded
+    end
     if type(self.details) == "string" then
         return self.details
     end
@@ -118,6 +121,13 @@ function status.encode_details(self, schema)
         parts[#parts + 1] = field(3, encode_detail(detail, schema))
     end
     return table.concat(parts)
+end
+
+-- A message as it was before status.encode_message.
+function status.decode_message(text)
+    return (text:gsub("%%(%x%x)", function(digits)
+        return string.char(tonumber(digits, 16))
+    end))
 end
 
 return status
