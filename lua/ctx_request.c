@@ -142,8 +142,7 @@ static void consume(void *exchange, size_t n)
 
 static struct body_source source_of(const struct ctx *c)
 {
-    return (struct body_source){
-        &c->x->request.body, c->x->request.ended, consume, c->x};
+    return (struct body_source){&c->x->request.body, c->x->request.ended, consume, c->x};
 }
 
 static int read_on(lua_State *L, struct ctx *c);

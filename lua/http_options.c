@@ -50,8 +50,8 @@ static void add_header(lua_State *L, struct http_options *o, struct str name)
 {
     struct str value;
     if (!lua_isstring(L, -1))
-        luaL_error(L, "header \"%s\" has a %s as its value, not a string", name.p,
-            luaL_typename(L, -1));
+        luaL_error(
+            L, "header \"%s\" has a %s as its value, not a string", name.p, luaL_typename(L, -1));
     bool is_host = field_same_name(name, STR("host"));
     if (is_host && lua_type(L, -1) != LUA_TSTRING)
         luaL_error(L, "header \"host\" is a string");

@@ -25,8 +25,8 @@ struct caller_order {
 struct caller_ops {
     /* Aims an idle call, whose fields are set, and has it made: from here on it is held (call.h).
      * RC_INVALID, RC_LIMIT, RC_STATE, RC_NOMEM: it is idle still, and why says what is wrong. */
-    enum rc (*begin)(struct caller *k, struct call *c, const struct caller_order *order,
-        char why[CALLER_WHY]);
+    enum rc (*begin)(
+        struct caller *k, struct call *c, const struct caller_order *order, char why[CALLER_WHY]);
 };
 
 struct caller {

@@ -123,14 +123,6 @@ function call.start(self, method, given)
     }, Call)
 end
 
--- Begins a call whose requests are no stream.
-function call.start_with(self, method, request, given)
-    local head, payload = encode(method, request, self.options.compression)
-    local made = call.start(self, method, given)
-    made.http:finish(head, payload)
-    return made
-end
-
 -- The end.
 
 -- Keeps the status that the call has ended with; there is nothing to read any more.
@@ -229,6 +221,14 @@ local function write(self, by, ...)
         return false
     end
     return (attempt(self, by, ...))
+end
+
+-- Begins a call whose requests are no stream.
+function call.start_with(self, method, request, given)
+    local head, payload = encode(method, request, self.options.compression)
+    local made = call.start(self, method, given)
+    write(made, made.http.finish, head, payload)
+    return made
 end
 
 -- The one reply of a call whose replies are no stream.
