@@ -74,7 +74,7 @@ static void on_interim(struct call *c, int status, const struct fields *fields)
     f->expects = false;
     enqueue(f);
     /* 100 is for this hop: where the client waits for one, its session says it. */
-    if (status == 100 || f->informs++ == INFORMS_MAX)
+    if (status == 100 || f->informs++ >= INFORMS_MAX)
         return;
     if (rules_interim(f->x, fields, &list) || exchange_inform(f->x, status, &list))
         log_event(LOG_DEBUG, "interim response dropped", log_int("status", status),
@@ -367,6 +367,8 @@ static enum rc begin(struct forward *f)
         rc = send_kept(f);
     if (!rc && !holds_back(f))
         rc = send_up(f);
+    if (!rc && f->call.request.state == OUTGOING_OPEN)
+        rc = call_flush(&f->call); /* the other server may answer before there is a body */
     return rc ? rc : pool_call(f->shared->pool, &f->upstream->origin, &options, &f->call);
 }
 
@@ -470,6 +472,20 @@ static bool answer(struct forward *f)
     return false;
 }
 
+/* What has come of a response that will not be whole goes out before its end does, which would
+ * overtake it. */
+static bool is_handed(struct forward *f)
+{
+    struct exchange *x = f->x;
+    if (f->call.body.len)
+        return false;
+    x->want = WANT_HANDED;
+    if (!exchange_want_met(x))
+        return false;
+    x->want = WANT_NOTHING;
+    return true;
+}
+
 void forward_run(struct forward *f)
 {
     enum rc rc = RC_OK;
@@ -482,7 +498,8 @@ void forward_run(struct forward *f)
     if (f->answering && !answer(f))
         return;
     if (f->over && !f->call.ended) {
-        conclude(f);
+        if (!f->answering || is_handed(f))
+            conclude(f);
         return;
     }
     if (!f->over && !f->sent && !holds_back(f))

@@ -3,6 +3,7 @@ import json
 import re
 import socket
 import threading
+import time
 
 import pytest
 
@@ -19,13 +20,15 @@ INNER = {
             ctx:json { method = ctx.method, path = ctx.path, query = ctx.query,
                        scheme = ctx.scheme, authority = ctx.authority, headers = ctx.headers }
         end""",
-    "[...rest].lua": "return function(ctx) ctx:text(ctx.path, '?', ctx.query or '') end",
+    "[...rest].lua": "return function(ctx) ctx:text(ctx.path .. '?' .. (ctx.query or '')) end",
     "trailers.lua": """
         return function(ctx)
             ctx:body()
             ctx:declare_trailer("x-sum")
             ctx:text("body")
-            ctx:append_trailer("x-sum", ctx:request_trailers()["x-given"] or "none")
+            if ctx:supports_trailers() then
+                ctx:append_trailer("x-sum", ctx:request_trailers()["x-given"] or "none")
+            end
         end""",
     "only.lua": 'return function(ctx) ctx:append_trailer("grpc-status", "5") end',
     "status.lua": """
@@ -173,7 +176,7 @@ def test_length_of_a_head(client):
 
 def test_interim_responses(client):
     response = client.fetch("/inform")
-    assert [dict(h)["link"] for h in response.informs] == ["</a.css>", "</b.css>"]
+    assert response.informs == [(103, [("link", "</a.css>")]), (103, [("link", "</b.css>")])]
     assert response.text == "page"
 
 
@@ -223,7 +226,7 @@ def test_connections_are_reused(edge, inner, connect):
 def test_request_as_bytes(serve):
     client = serve(response(b"ok"))
     client.fetch("/a?b", "POST", body=b"body", headers=[("content-length", "4")])
-    client.fetch("/c", headers=[("te", "gzip, trailers"), ("proxy-authorization", "Basic x")])
+    client.fetch("/c", headers=[("te", "trailers"), ("proxy-authorization", "Basic x")])
     first, second = client.requests
     assert first.line == "POST /a?b HTTP/1.1" and first.body == b"body"
     assert first.values("content-length") == ["4"] and not first.values("transfer-encoding")
@@ -236,6 +239,7 @@ def test_body_of_unknown_length_goes_in_chunks(serve):
     client = serve(response(b"ok"))
     stream = client.request("/a", "POST", end=False)
     client.send(stream, b"one")
+    time.sleep(0.3)
     client.send(stream, b"two", end=True)
     assert client.response(stream).text == "ok"
     assert client.requests[0].values("transfer-encoding") == ["chunked"]

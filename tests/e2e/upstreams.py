@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import h2.config
 import h2.connection
 import h2.events
+import h2.exceptions
 
 from attacker import vanish
 from server import PATIENCE
@@ -188,13 +189,20 @@ class Http2Upstream(Upstream):
         self._on_event = on_event
         super().__init__(self._speak, **more)
 
+    @staticmethod
+    def _take(speaker, data):
+        try:
+            return speaker.receive_data(data)
+        except h2.exceptions.ProtocolError:  # what comes after it has said GOAWAY
+            return []
+
     def _speak(self, connection):
         speaker = h2.connection.H2Connection(h2.config.H2Configuration(
             client_side=False, header_encoding="utf-8"))
         speaker.initiate_connection()
         connection.write(speaker.data_to_send())
         while data := connection.socket.recv(65536):
-            for event in speaker.receive_data(data):
+            for event in self._take(speaker, data):
                 if isinstance(event, h2.events.StreamReset):
                     self.resets.append((event.stream_id, int(event.error_code)))
                 if isinstance(event, h2.events.DataReceived):
