@@ -17,6 +17,7 @@ static struct other {
 } others[OTHER_CALLS];
 
 static int count;
+static bool serves; /* calls are answered in other_turn, and their places used again */
 static const char *refusal;
 
 /* The seam. */
@@ -41,14 +42,31 @@ static void on_cancelled(struct call *c, uint32_t code)
 
 static const struct call_host host = {on_dirty, on_consumed, on_cancelled};
 
+/* The place for a call; NULL where there is none. */
+static struct other *find_place(void)
+{
+    if (!serves)
+        return count < OTHER_CALLS ? &others[count++] : NULL;
+    for (int i = 0; i < OTHER_CALLS; i++)
+        if (!others[i].call)
+            return &others[i];
+    return NULL;
+}
+
+static enum rc refuse(enum rc rc, char why[CALLER_WHY])
+{
+    snprintf(why, CALLER_WHY, "%s", rc_text(rc));
+    return rc;
+}
+
 static enum rc begin(
     struct caller *k, struct call *c, const struct caller_order *order, char why[CALLER_WHY])
 {
     struct origin origin;
     struct str target;
     (void)k;
-    if (refusal || count == OTHER_CALLS) {
-        snprintf(why, CALLER_WHY, "%s", refusal ? refusal : "too many calls");
+    if (refusal) {
+        snprintf(why, CALLER_WHY, "%s", refusal);
         return RC_LIMIT;
     }
     if (origin_parse(order->url, &origin, &target, why))
@@ -56,26 +74,41 @@ static enum rc begin(
     struct str authority = order->authority.p ? order->authority : str_of(origin.authority);
     if (order->target.p)
         target = order->target;
-    if (call_aim(
-            c, order->method, origin_http_scheme(&origin), authority, target.n ? target : STR("/")))
-        return RC_NOMEM;
-    others[count].call = c;
-    others[count].options = order->options;
-    call_hold(c, &host, &others[count++], BODY_MAX);
+    else if (!target.n)
+        target = STR("/");
+    enum rc rc = call_aim(c, order->method, origin_http_scheme(&origin), authority, target);
+    struct other *o = rc ? NULL : find_place();
+    if (!o)
+        return refuse(rc ? rc : RC_LIMIT, why);
+    o->call = c;
+    o->options = order->options;
+    call_hold(c, &host, o, BODY_MAX);
     return RC_OK;
 }
 
 static const struct caller_ops ops = {begin};
 static struct caller caller = {&ops};
 
-struct wire *other_open(const char *handler)
+static void start(bool serve)
 {
     for (int i = 0; i < OTHER_CALLS; i++)
         text_clear(&others[i].seen);
     memset(others, 0, sizeof others);
     count = 0;
+    serves = serve;
     refusal = NULL;
+}
+
+struct wire *other_open(const char *handler)
+{
+    start(false);
     return wire_open(&(struct wire_options){.handler = handler, .caller = &caller});
+}
+
+struct wire *other_open_served(const char *script)
+{
+    start(true);
+    return wire_open(&(struct wire_options){.script = script, .caller = &caller});
 }
 
 void other_refuse(const char *why)
@@ -90,35 +123,6 @@ const struct call_options *other_options(int call)
 
 /* The request. */
 
-static void print_fields(struct text *t, const struct fields *fields)
-{
-    for (size_t i = 0; i < fields->count; i++) {
-        const struct field *f = &fields->list[i];
-        if (str_eq(f->name, STR("user-agent")) || str_eq(f->name, STR("te")))
-            continue;
-        text_print(t, "%.*s: %.*s\n", (int)f->name.n, f->name.p, (int)f->value.n, f->value.p);
-    }
-}
-
-static void take_head(struct other *o)
-{
-    struct call *c = o->call;
-    assert_int_equal(call_take_head(c), RC_OK);
-    text_print(&o->seen, "%.*s %.*s://%.*s%.*s\n", (int)c->method.n, c->method.p, (int)c->scheme.n,
-        c->scheme.p, (int)c->authority.n, c->authority.p, (int)c->target.n, c->target.p);
-    print_fields(&o->seen, &c->request.head);
-    text_print(&o->seen, "\n");
-}
-
-static void take_body(struct other *o)
-{
-    size_t n;
-    const char *piece = bytes_front(&o->call->request.body, &n);
-    text_add(&o->seen, piece, n);
-    bytes_drop(&o->call->request.body, n);
-    call_progress(o->call);
-}
-
 static void end(struct other *o, enum call_end how, const char *why)
 {
     struct call *c = o->call;
@@ -130,6 +134,45 @@ static void end_if_complete(struct other *o)
 {
     if (call_is_complete(o->call))
         end(o, CALL_WHOLE, "");
+}
+
+static void print_fields(struct text *t, const struct fields *fields)
+{
+    for (size_t i = 0; i < fields->count; i++) {
+        const struct field *f = &fields->list[i];
+        if (str_eq(f->name, STR("user-agent")) || str_eq(f->name, STR("te")))
+            continue;
+        text_print(t, "%.*s: %.*s\n", (int)f->name.n, f->name.p, (int)f->value.n, f->value.p);
+    }
+}
+
+static void print_head(struct other *o)
+{
+    const struct call *c = o->call;
+    text_print(&o->seen, "%.*s %.*s://%.*s%.*s\n", (int)c->method.n, c->method.p, (int)c->scheme.n,
+        c->scheme.p, (int)c->authority.n, c->authority.p, (int)c->target.n, c->target.p);
+    print_fields(&o->seen, &c->request.head);
+    text_print(&o->seen, "\n");
+}
+
+/* Whether there was memory for it. */
+static bool take_head(struct other *o)
+{
+    if (call_take_head(o->call)) {
+        end(o, CALL_LOST, "not enough memory");
+        return false;
+    }
+    print_head(o);
+    return true;
+}
+
+static void take_body(struct other *o)
+{
+    size_t n;
+    const char *piece = bytes_front(&o->call->request.body, &n);
+    text_add(&o->seen, piece, n);
+    bytes_drop(&o->call->request.body, n);
+    call_progress(o->call);
 }
 
 static void take_end(struct other *o)
@@ -149,11 +192,10 @@ static bool take_step(struct other *o)
     case OUTGOING_NOTHING:
         return false;
     case OUTGOING_HEAD:
-        take_head(o);
-        return true;
+        return take_head(o);
     case OUTGOING_HEAD_END:
-        take_head(o);
-        take_end(o);
+        if (take_head(o))
+            take_end(o);
         return true;
     case OUTGOING_BODY:
         take_body(o);
@@ -265,4 +307,38 @@ void other_answer(struct wire *w, int call, int status, const char *body)
     assert_int_equal(call_receive(c, body, strlen(body)), RC_OK);
     call_receive_end(c);
     end_if_complete(&others[call]);
+}
+
+/* The whole answer, where there is memory for it. */
+static void serve(struct other *o)
+{
+    struct call *c = o->call;
+    enum rc rc = fields_copy(&c->fields, &c->arena, STR("x-a"), STR("1"));
+    if (!rc)
+        rc = fields_copy(&c->trailers, &c->arena, STR("x-t"), STR("2"));
+    if (!rc) {
+        call_receive_head(c, "HTTP/2", 200);
+        rc = call_receive(c, "hello", 5);
+    }
+    if (rc) {
+        end(o, CALL_LOST, "not enough memory");
+        return;
+    }
+    call_receive_end(c);
+    end_if_complete(o);
+}
+
+bool other_turn(void)
+{
+    bool moved = false;
+    for (int i = 0; i < OTHER_CALLS; i++) {
+        while (take_step(&others[i]))
+            moved = true;
+        text_clear(&others[i].seen);
+        if (others[i].call && outgoing_over(&others[i].call->request)) {
+            serve(&others[i]);
+            moved = true;
+        }
+    }
+    return moved;
 }

@@ -13,6 +13,10 @@ enum { OTHER_CALLS = 8 };
 
 /* A connection whose handler, the body of a Lua function of ctx, reaches them. */
 struct wire *other_open(const char *handler);
+/* The same of a whole script. Each call is answered by itself, in other_turn. */
+struct wire *other_open_served(const char *script);
+/* One turn of servers that answer by themselves; whether something moved. */
+bool other_turn(void);
 /* Calls that are made from now on are refused, with this. */
 void other_refuse(const char *why);
 /* How a call was made. */
