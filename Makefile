@@ -219,10 +219,10 @@ clean: ## remove build/
 
 deps: build/deps-build build/deps-test build/deps-lint ## install what building, tests and lint need
 
-# Installs the Debian packages of a purpose that are missing, saying which.
+# Installs the Debian packages of a purpose that are missing, saying which; one purpose at a time.
 define install_missing
 	@mkdir -p build
-	@missing=$$(for p in $(1); do \
+	@exec 9>build/apt.lock && flock 9; missing=$$(for p in $(1); do \
 	    dpkg-query -W -f='$${db:Status-Status}' $$p 2>/dev/null | grep -qx installed || echo $$p; done); \
 	if [ -n "$$missing" ]; then \
 	    sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \

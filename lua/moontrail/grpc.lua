@@ -32,7 +32,7 @@ local function import_folders()
 end
 
 -- What the schemas come from is watched, where the server loads anew what has changed.
-local watch = mt.watch or function() end
+local watch = mt.watch
 
 -- Where a file may lie, so that one that comes into being is seen as well.
 local function watch_places(file, folders)

@@ -95,14 +95,14 @@ function ctx:reset(code) end
 function ctx:read(max) end
 
 ---The value of each header, as `ctx.headers` has it, or nil, without the cost of the whole table.
----@param name string
----@param ... string
+---@param name string the field's name, in any case
+---@param ... string more of them
 ---@return string? value
 ---@return string? ...
 function ctx:request_header(name, ...) end
 
 ---The next bytes of the body: as many as asked for, or what is left; nil at its end.
----@param n integer
+---@param n integer how many bytes
 ---@return string? piece
 function ctx:read_exactly(n) end
 
@@ -384,15 +384,15 @@ local protobuf = {}
 ---A schema from a .proto file and what it imports. Raises a line for each fault in them.
 ---@param file string a name that is searched in the folders, or a path
 ---@param folders? string[] where imports are searched, in that order
----@param bounds? moontrail.protobuf.bounds
+---@param bounds? moontrail.protobuf.bounds on what is read
 ---@return moontrail.protobuf.schema schema
 function protobuf.load(file, folders, bounds) end
 
 ---A schema from a text.
----@param text string
+---@param text string the text of a .proto file
 ---@param name string the name of the file that the text would be
 ---@param folders? string[] where imports are searched, in that order
----@param bounds? moontrail.protobuf.bounds
+---@param bounds? moontrail.protobuf.bounds on what is read
 ---@return moontrail.protobuf.schema schema
 function protobuf.parse(text, name, folders, bounds) end
 
@@ -405,12 +405,12 @@ local schema = {}
 function schema:files() end
 
 ---The message type of that full name.
----@param name string
+---@param name string the type's full name
 ---@return moontrail.protobuf.message? type
 function schema:message(name) end
 
 ---The service of that full name.
----@param name string
+---@param name string the service's full name
 ---@return moontrail.protobuf.service? service
 function schema:service(name) end
 
@@ -419,18 +419,18 @@ function schema:service(name) end
 function schema:services() end
 
 ---The bytes of a file's FileDescriptorProto.
----@param name string
+---@param name string the file's name, as imports have it
 ---@return string? bytes
 function schema:descriptor_of_file(name) end
 
 ---The same, of the file that has a message, enum, field, service or method.
----@param name string
+---@param name string the full name of any of them
 ---@return string? bytes
 function schema:descriptor_of_symbol(name) end
 
 ---The same, of the file that extends a message by that number.
 ---@param type string the message's full name
----@param number integer
+---@param number integer the number of the extension
 ---@return string? bytes
 function schema:descriptor_of_extension(type, number) end
 
@@ -440,7 +440,7 @@ function schema:descriptor_of_extension(type, number) end
 function schema:extension_numbers(type) end
 
 ---The names of the files that a file imports.
----@param file string
+---@param file string the file's name, as imports have it
 ---@return string[]? names
 function schema:dependencies(file) end
 
@@ -466,24 +466,24 @@ function schema:dependencies(file) end
 local message = {}
 
 ---The bytes of a message. Raises for a wrong type or an unknown field, naming it.
----@param value table
+---@param value table its fields by name
 ---@return string bytes
 function message:encode(value) end
 
 ---The message in the bytes, or in a part of them. Raises for malformed ones.
----@param bytes string
----@param first? integer
----@param last? integer
+---@param bytes string what holds the message
+---@param first? integer the place of its first byte; 1 when left out
+---@param last? integer the place of its last byte; the last of all when left out
 ---@return table value
 function message:decode(bytes, first, last) end
 
 ---The JSON text of a message, given as a table or as bytes.
----@param value table|string
+---@param value table|string the message, or its bytes
 ---@return string text
 function message:to_json(value) end
 
 ---The message that a JSON text describes.
----@param text string
+---@param text string the JSON text
 ---@return table value
 function message:from_json(text) end
 
@@ -549,13 +549,13 @@ local grpc = {}
 ---A service, for its functions to be set and the script to return.
 ---@param file string the .proto, relative to the script's folder, the scripts' or `grpc.path`
 ---@param name string the service's full name
----@param options? moontrail.grpc.options
+---@param options? moontrail.grpc.options those of this service
 ---@return table<string, function> service
 function grpc.service(file, name, options) end
 
 ---Raises a status, which ends the call.
----@param code moontrail.grpc.code
----@param text? string
+---@param code moontrail.grpc.code its name or its number
+---@param text? string what the client is told
 ---@param details? moontrail.grpc.detail[]|string the bytes of a google.rpc.Status, as a string
 function grpc.error(code, text, details) end
 
@@ -564,8 +564,8 @@ function grpc.error(code, text, details) end
 local health = {}
 
 ---Sets the status of a service, or with `""` of the whole server.
----@param service string
----@param status "SERVING"|"NOT_SERVING"|"UNKNOWN"
+---@param service string the service's full name
+---@param status "SERVING"|"NOT_SERVING"|"UNKNOWN" what it is to be
 function health.set(service, status) end
 
 ---A call, as its handler sees it.
@@ -584,17 +584,17 @@ function call:recv() end
 function call:messages() end
 
 ---Sends a message of a stream of replies, and waits while the client is slower.
----@param reply table
+---@param reply table its fields by name
 function call:send(reply) end
 
 ---Adds metadata that goes before the first reply. Raises once that is sent.
 ---@param name string where it ends in `-bin`, values may have any bytes
----@param value string|number|(string|number)[]
+---@param value string|number|(string|number)[] one value, or several
 function call:header(name, value) end
 
 ---Adds metadata that goes with the status.
 ---@param name string where it ends in `-bin`, values may have any bytes
----@param value string|number|(string|number)[]
+---@param value string|number|(string|number)[] one value, or several
 function call:trailer(name, value) end
 
 ---The seconds that the client still waits, or nil where it has set no deadline.
@@ -606,7 +606,7 @@ function call:deadline() end
 function call:cancelled() end
 
 ---Whether replies are compressed from here on, where the client takes that.
----@param on boolean
+---@param on boolean whether they are
 function call:compress(on) end
 
 return moontrail

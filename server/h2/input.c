@@ -95,6 +95,12 @@ static bool weigh(struct h2_session *s, const struct frame_head *frame, struct o
             return accuse(
                 out, ERROR_PROTOCOL_ERROR, "priority refused", log_int("stream", frame->stream));
         break;
+    case NGHTTP2_PUSH_PROMISE:
+        /* nghttp2 takes it until our SETTINGS, which forbid it, are acknowledged. */
+        if (s->base.client)
+            return accuse(
+                out, ERROR_PROTOCOL_ERROR, "push refused", log_int("stream", frame->stream));
+        break;
     case NGHTTP2_RST_STREAM:
         if (frame->stream % 2)
             ended_add(&s->ended, frame->stream);

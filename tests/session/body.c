@@ -283,8 +283,8 @@ static void Windows_UnreadBody_NeighbourGoesOn(void **state)
 static void Windows_ReadExactlyMoreThanTheWindow_GoesOn(void **state)
 {
     (void)state;
-    struct h2_limits limits = h2_limits_default;
-    limits.stream_window = 1000;
+    struct wire_limits limits = wire_limits();
+    limits.http.stream_window = 1000;
     struct wire *w = wire_open(&(struct wire_options){
         .handler = "note(#ctx:read_exactly(29999), #ctx:read_exactly(10), ctx:read_exactly(1))",
         .limits = &limits});

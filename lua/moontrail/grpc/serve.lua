@@ -96,14 +96,14 @@ end
 -- A status is kept as it is. What was raised while the request was decoded, which costs a call more
 -- to catch than to recognize, is the client's fault; of any other error the traceback is taken.
 local function on_error(problem)
-    local caller = debug.getinfo(3, "f")
+    local caller = debug.getinfo(4, "f") -- behind this one, xpcall's own, and the one that raised
     if status.is(problem) then
         return problem
     end
     if caller and caller.func == receive_only then
         return call.unreadable(problem)
     end
-    return { text = tostring(problem), traceback = debug.traceback(nil, 2) }
+    return { text = tostring(problem), traceback = debug.traceback(nil, 3) }
 end
 
 local function log_failure(self, problem)

@@ -1,4 +1,5 @@
-/* The pool, and what it stands on, over real sockets: a server of ours and calls of it, in one loop. */
+/* The pool, and what it stands on, over real sockets: a server of ours and calls of it, in one
+ * loop. */
 #include "proxy/pool.h"
 
 #include "../check.h"
@@ -248,7 +249,7 @@ static void open_world(const char *url)
     w.listens = true;
 }
 
-__attribute__((unused)) static void stop_listening(void)
+static void stop_listening(void)
 {
     if (w.listens)
         listener_stop(&w.listener);
@@ -325,7 +326,7 @@ static void expect(struct caller *r, const char *notes)
     assert_string_equal(r->notes, notes);
 }
 
-__attribute__((unused)) static void run_for(double seconds)
+static void run_for(double seconds)
 {
     double end = clock_monotonic() + seconds;
     struct ev_loop *ev = w.ev;
@@ -390,6 +391,392 @@ static void Call_TlsForcedHttp1_Http1(void **state)
     echo_by("https://127.0.0.1:0", CALL_HTTP_1, "HTTP/1.1 200\nwhole\n");
 }
 
+/* Many calls. */
+
+static void run_many(const char *url, enum call_version version, uint32_t max_conns)
+{
+    open_world(url);
+    w.limits.max_conns = max_conns;
+    for (int i = 0; i < CALLS; i++) {
+        struct caller *r = prepare(i, "POST", "/");
+        r->options.version = version;
+        r->unsent = 20000;
+        r->streams = true;
+        go(r);
+    }
+    for (int i = 0; i < CALLS; i++) {
+        await(&w.callers[i]);
+        assert_int_equal(w.callers[i].end, CALL_WHOLE);
+        assert_int_equal(w.callers[i].received, 20000);
+    }
+}
+
+static void Calls_ManyOfHttp1_NoMoreConnectionsThanAllowed(void **state)
+{
+    (void)state;
+    run_many("http://127.0.0.1:0", CALL_ANY_HTTP, 7);
+    assert_int_equal(pool_stats(w.pool)->opened, 7);
+    assert_int_equal(pool_stats(w.pool)->reused, CALLS - 7);
+    close_world(false);
+}
+
+static void Calls_ManyOfHttp2_ShareConnections(void **state)
+{
+    (void)state;
+    run_many("https://127.0.0.1:0", CALL_ANY_HTTP, 0);
+    assert_in_range(pool_stats(w.pool)->opened, 1, 4);
+    close_world(true);
+}
+
+static void Calls_TooManyWait_Refused(void **state)
+{
+    (void)state;
+    open_world("http://127.0.0.1:0");
+    w.limits.max_conns = 1;
+    w.limits.max_waiting = 2;
+    get(0, "/hang");
+    while (echo.requests == 0)
+        turn();
+    get(1, "/");
+    get(2, "/");
+    struct caller *r = prepare(3, "GET", "/");
+    assert_int_equal(call_finish(&r->call), RC_OK);
+    assert_int_equal(pool_call(w.pool, &w.origin, &r->options, &r->call), RC_LIMIT);
+    assert_int_equal(r->call.state, CALL_IDLE);
+    call_cancel(&w.callers[0].call, ERROR_CANCEL);
+    expect(&w.callers[1], "HTTP/1.1 200\nwhole\n");
+    expect(&w.callers[2], "HTTP/1.1 200\nwhole\n");
+    close_world(false);
+}
+
+/* Servers that are not there. */
+
+static void point_at(const char *url)
+{
+    char why[ORIGIN_WHY];
+    struct str target;
+    assert_int_equal(origin_parse(str_of(url), &w.origin, &target, why), RC_OK);
+}
+
+static void Unreachable_NobodyListens_AllWaitingTold(void **state)
+{
+    (void)state;
+    open_world("http://127.0.0.1:0");
+    stop_listening();
+    for (int i = 0; i < 3; i++)
+        get(i, "/");
+    for (int i = 0; i < 3; i++)
+        expect(&w.callers[i], "unreachable: Connection refused\n");
+    close_world(false);
+}
+
+static void Unreachable_UnknownName_Told(void **state)
+{
+    (void)state;
+    open_world("http://127.0.0.1:0");
+    point_at("http://no-such-name.invalid");
+    struct caller *r = get(0, "/");
+    await(r);
+    assert_int_equal(r->end, CALL_UNREACHABLE);
+    close_world(true);
+}
+
+static void Unreachable_CertificateNobodySigned_Told(void **state)
+{
+    (void)state;
+    open_world("https://127.0.0.1:0");
+    struct caller *r = prepare(0, "GET", "/");
+    r->options.insecure = false;
+    assert_int_equal(call_finish(&r->call), RC_OK);
+    go(r);
+    expect(r, "unreachable: self-signed certificate\n");
+    struct caller *other = prepare(1, "GET", "/");
+    other->options.insecure = false;
+    other->options.cas = "/no/such/file.pem";
+    assert_int_equal(call_finish(&other->call), RC_OK);
+    go(other);
+    await(other);
+    assert_int_equal(other->end, CALL_UNREACHABLE);
+    assert_non_null(strstr(other->notes, "certificates \"/no/such/file.pem\" cannot be used"));
+    close_world(false);
+}
+
+static void Unreachable_NoSocketFile_Told(void **state)
+{
+    (void)state;
+    open_world("http://127.0.0.1:0");
+    point_at("unix:/no/such/socket");
+    expect(get(0, "/"), "unreachable: No such file or directory\n");
+    close_world(false);
+}
+
+/* A socket in the file system, whose server closes what it accepts, or leaves it alone. */
+struct raw {
+    char path[64];
+    int fd;
+    char url[80];
+};
+
+static void open_raw(struct raw *raw)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    snprintf(raw->path, sizeof raw->path, "/tmp/moontrail-pool-%d", (int)getpid());
+    snprintf(raw->url, sizeof raw->url, "unix:%s", raw->path);
+    snprintf(address.sun_path, sizeof address.sun_path, "%s", raw->path);
+    unlink(raw->path);
+    raw->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    assert_int_equal(bind(raw->fd, (struct sockaddr *)&address, sizeof address), 0);
+    assert_int_equal(listen(raw->fd, 5), 0);
+    point_at(raw->url);
+}
+
+static void close_raw(struct raw *raw)
+{
+    close(raw->fd);
+    unlink(raw->path);
+}
+
+/* The next connection, once a request has come over it. */
+static int await_request(struct raw *raw)
+{
+    char bytes[4096];
+    int fd = -1;
+    double end = clock_monotonic() + 10;
+    while (fd < 0 && clock_monotonic() < end) {
+        run_for(0.002);
+        fd = accept(raw->fd, NULL, NULL);
+    }
+    assert_true(fd >= 0);
+    run_for(0.01);
+    assert_true(read(fd, bytes, sizeof bytes) > 0);
+    return fd;
+}
+
+static void say(int fd, const char *text)
+{
+    assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+}
+
+#define OK "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"
+
+/* What may be made again. */
+
+static struct caller *lose_second(struct raw *raw, const char *method, int *fd)
+{
+    open_world("http://127.0.0.1:0");
+    open_raw(raw);
+    struct caller *first = get(0, "/");
+    *fd = await_request(raw);
+    say(*fd, OK);
+    await(first);
+    struct caller *second = prepare(1, method, "/");
+    assert_int_equal(call_finish(&second->call), RC_OK);
+    go(second);
+    run_for(0.01);
+    close(*fd);
+    return second;
+}
+
+static void Lost_OnAReusedConnection_MadeAgainWhereItMay(void **state)
+{
+    (void)state;
+    struct raw raw;
+    int fd;
+    struct caller *r = lose_second(&raw, "GET", &fd);
+    fd = await_request(&raw);
+    say(fd, OK);
+    expect(r, "HTTP/1.1 200\nwhole\n");
+    assert_int_equal(pool_stats(w.pool)->retried, 1);
+    close(fd);
+    close_world(false);
+    close_raw(&raw);
+}
+
+static void Lost_NotIdempotent_Told(void **state)
+{
+    (void)state;
+    struct raw raw;
+    int fd;
+    struct caller *r = lose_second(&raw, "POST", &fd);
+    await(r);
+    assert_int_equal(r->end, CALL_LOST);
+    assert_int_equal(pool_stats(w.pool)->retried, 0);
+    close_world(false);
+    close_raw(&raw);
+}
+
+static void Lost_Twice_Told(void **state)
+{
+    (void)state;
+    struct raw raw;
+    int fd;
+    struct caller *r = lose_second(&raw, "GET", &fd);
+    close(await_request(&raw));
+    await(r);
+    assert_int_equal(r->end, CALL_LOST);
+    close_world(true);
+    close_raw(&raw);
+}
+
+static void Lost_OnANewConnection_Told(void **state)
+{
+    (void)state;
+    struct raw raw;
+    open_world("http://127.0.0.1:0");
+    open_raw(&raw);
+    struct caller *r = get(0, "/");
+    close(await_request(&raw));
+    expect(r, "lost: no response\n");
+    close_world(false);
+    close_raw(&raw);
+}
+
+/* Limits of time. */
+
+static void Timeout_Response_Told(void **state)
+{
+    (void)state;
+    open_world("http://127.0.0.1:0");
+    struct caller *r = prepare(0, "GET", "/hang");
+    r->options.response_timeout = 0.1;
+    assert_int_equal(call_finish(&r->call), RC_OK);
+    go(r);
+    expect(r, "timed out: response-timeout\n");
+    close_world(false);
+}
+
+static void Timeout_Idle_Told(void **state)
+{
+    (void)state;
+    struct raw raw;
+    open_world("http://127.0.0.1:0");
+    open_raw(&raw);
+    struct caller *r = prepare(0, "GET", "/");
+    r->options.idle_timeout = 0.1;
+    assert_int_equal(call_finish(&r->call), RC_OK);
+    go(r);
+    int fd = await_request(&raw);
+    say(fd, "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nHel");
+    expect(r, "HTTP/1.1 200\ntimed out: idle-timeout\n");
+    assert_int_equal(r->received, 3);
+    close(fd);
+    close_world(false);
+    close_raw(&raw);
+}
+
+static void Timeout_WhatTheOwnerTakes_DoesNotCount(void **state)
+{
+    (void)state;
+    open_world("http://127.0.0.1:0");
+    struct caller *r = prepare(0, "POST", "/");
+    r->options.response_timeout = r->options.idle_timeout = 0.1;
+    assert_int_equal(call_flush(&r->call), RC_OK);
+    go(r);
+    run_for(0.4);
+    assert_false(r->done);
+    r->unsent = 5;
+    r->streams = true;
+    expect(r, "HTTP/1.1 200\nwhole\n");
+    close_world(false);
+}
+
+static void Timeout_NoConnectionGetsFree_Told(void **state)
+{
+    (void)state;
+    open_world("http://127.0.0.1:0");
+    w.limits.max_conns = 1;
+    get(0, "/hang");
+    struct caller *r = prepare(1, "GET", "/");
+    r->options.connect_timeout = 0.1;
+    assert_int_equal(call_finish(&r->call), RC_OK);
+    go(r);
+    expect(r, "timed out: connect-timeout\n");
+    close_world(true);
+}
+
+static void Idle_ForTooLong_Closed(void **state)
+{
+    (void)state;
+    for (int version = CALL_HTTP_1; version <= CALL_HTTP_2; version++) {
+        open_world("http://127.0.0.1:0");
+        w.limits.idle_timeout = 0.2;
+        struct caller *r = prepare(0, "GET", "/");
+        r->options.version = (enum call_version)version;
+        assert_int_equal(call_finish(&r->call), RC_OK);
+        go(r);
+        await(r);
+        assert_int_equal(live.conns, 2);
+        run_for(2.5);
+        assert_int_equal(live.conns, 0);
+        close_world(false);
+    }
+}
+
+/* Ends. */
+
+static void Cancel_AtEachStage_NothingIsLeft(void **state)
+{
+    (void)state;
+    static const char *const urls[] = {"http://127.0.0.1:0", "https://127.0.0.1:0"};
+    for (int stage = 0; stage < 12; stage++) {
+        open_world(urls[stage % 2]);
+        struct caller *r = get(0, "/hang");
+        for (int i = 0; i < stage / 2; i++)
+            ev_run(w.ev, EVRUN_ONCE);
+        call_cancel(&r->call, ERROR_CANCEL);
+        assert_int_equal(r->call.state, CALL_DONE);
+        expect(get(1, "/"), stage % 2 ? "HTTP/2 200\nwhole\n" : "HTTP/1.1 200\nwhole\n");
+        close_world(stage % 4 < 2);
+        assert_false(r->done);
+    }
+}
+
+static void End_UnderWay_CallsTold(void **state)
+{
+    (void)state;
+    for (int pool_first = 0; pool_first < 2; pool_first++) {
+        open_world("http://127.0.0.1:0");
+        w.limits.max_conns = 1;
+        get(0, "/hang");
+        while (echo.requests == 0)
+            turn();
+        get(1, "/"); /* waits for the connection */
+        run_for(0.02);
+        close_world(pool_first);
+        assert_string_equal(w.callers[0].notes, "lost: shutdown\n");
+        assert_true(w.callers[1].done);
+    }
+}
+
+static void Drain_CallsGoOn_AndKeepNoLoopAlive(void **state)
+{
+    (void)state;
+    open_world("http://127.0.0.1:0");
+    struct caller *r = prepare(0, "POST", "/");
+    assert_int_equal(call_flush(&r->call), RC_OK);
+    go(r);
+    while (echo.requests == 0)
+        turn();
+    stop_listening();
+    loop_shut_down(&w.loop);
+    run_for(0.05);
+    r->unsent = 10;
+    r->streams = true;
+    expect(r, "HTTP/1.1 200\nwhole\n");
+    ev_run(w.ev, 0); /* ends by itself */
+    close_world(false);
+}
+
+static void Reset_ByServer_CodeTold(void **state)
+{
+    (void)state;
+    open_world("https://127.0.0.1:0");
+    struct caller *r = get(0, "/reset");
+    expect(r, "reset: ENHANCE_YOUR_CALM\n");
+    assert_int_equal(r->call.reset_code, ERROR_ENHANCE_YOUR_CALM);
+    close_world(false);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -397,6 +784,26 @@ int main(void)
         check(Call_Http2PriorKnowledge_EchoedAndReused),
         check(Call_TlsByAlpn_Http2),
         check(Call_TlsForcedHttp1_Http1),
+        check(Calls_ManyOfHttp1_NoMoreConnectionsThanAllowed),
+        check(Calls_ManyOfHttp2_ShareConnections),
+        check(Calls_TooManyWait_Refused),
+        check(Unreachable_NobodyListens_AllWaitingTold),
+        check(Unreachable_UnknownName_Told),
+        check(Unreachable_CertificateNobodySigned_Told),
+        check(Unreachable_NoSocketFile_Told),
+        check(Lost_OnAReusedConnection_MadeAgainWhereItMay),
+        check(Lost_NotIdempotent_Told),
+        check(Lost_Twice_Told),
+        check(Lost_OnANewConnection_Told),
+        check(Timeout_Response_Told),
+        check(Timeout_Idle_Told),
+        check(Timeout_WhatTheOwnerTakes_DoesNotCount),
+        check(Timeout_NoConnectionGetsFree_Told),
+        check(Idle_ForTooLong_Closed),
+        check(Cancel_AtEachStage_NothingIsLeft),
+        check(End_UnderWay_CallsTold),
+        check(Drain_CallsGoOn_AndKeepNoLoopAlive),
+        check(Reset_ByServer_CodeTold),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
