@@ -75,7 +75,7 @@ static bool take_body(lua_State *L, int index, struct http_call *h)
     return queue_body(L, h, body);
 }
 
-static void set_name(lua_State *L, int index, const struct caller_order *order)
+static void set_name(lua_State *L, int index, const struct connector_order *order)
 {
     lua_pushlstring(L, order->method.p, order->method.n);
     lua_pushliteral(L, " ");

@@ -120,15 +120,15 @@ struct http_call *http_call_new(lua_State *L)
     return h;
 }
 
-void http_call_begin(
-    lua_State *L, int index, struct http_call *h, const struct caller_order *order, double seconds)
+void http_call_begin(lua_State *L, int index, struct http_call *h,
+    const struct connector_order *order, double seconds)
 {
-    char why[CALLER_WHY];
-    struct caller *caller = h->vm->options.caller;
+    char why[CONNECTOR_WHY];
+    struct connector *connector = h->vm->options.connector;
     struct task *t = task_waiter(L);
-    if (!caller)
+    if (!connector)
         luaL_error(L, "no other server can be reached from here");
-    if (caller->ops->begin(caller, &h->call, order, why)) {
+    if (connector->ops->begin(connector, &h->call, order, why)) {
         http_call_close(h);
         lua_getiuservalue(L, index, HTTP_CALL_NAME);
         luaL_error(L, "%s: %s", lua_tostring(L, -1), why);

@@ -12,7 +12,7 @@
 
 #include "core/rc.h"
 #include "http/call.h"
-#include "http/caller.h"
+#include "http/connector.h"
 #include "lua/task.h"
 
 #include <lua.h>
@@ -60,8 +60,8 @@ struct http_call *http_call_new(lua_State *L);
 /* Has the call made that was set up, with the userdata at the index; seconds until its end, 0 for
  * no limit. The running task must be able to wait. Raises where it cannot be made. [-0, +0, may
  * longjmp] */
-void http_call_begin(
-    lua_State *L, int index, struct http_call *h, const struct caller_order *order, double seconds);
+void http_call_begin(lua_State *L, int index, struct http_call *h,
+    const struct connector_order *order, double seconds);
 /* Lets go of the call, and of what uploads. */
 void http_call_close(struct http_call *h);
 /* The upload of the userdata at index 1 has failed with the error on top: that is what reading

@@ -2,14 +2,14 @@
 #ifndef LUA_HTTP_OPTIONS_H
 #define LUA_HTTP_OPTIONS_H
 
-#include "http/caller.h"
+#include "http/connector.h"
 
 #include <lua.h>
 
 struct http_call;
 
 struct http_options {
-    struct caller_order order;
+    struct connector_order order;
     struct http_call *call; /* whose fields are set */
     double timeout;         /* 0 for none */
 };

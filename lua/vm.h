@@ -17,7 +17,7 @@
 #include <stdint.h>
 
 struct ev_loop;
-struct caller;
+struct connector;
 struct forwarder;
 struct task;
 
@@ -31,7 +31,7 @@ struct vm_options {
     const char *const *proto_path; /* folders of .proto files; borrowed */
     int proto_path_count;
     struct forwarder *forwarder; /* for ctx:proxy; borrowed. NULL where no request comes */
-    struct caller *caller;       /* for mt.http; as the forwarder */
+    struct connector *connector; /* for mt.http; as the forwarder */
 };
 
 struct vm {

@@ -9,7 +9,7 @@
 #include "proc/options_help.h"
 #include "proc/service.h"
 #include "proxy/pool.h"
-#include "proxy/pool_caller.h"
+#include "proxy/pool_connector.h"
 #include "proxy/proxy.h"
 
 #include <stdio.h>
@@ -18,7 +18,7 @@
 static struct proxy *proxy;
 static struct bridge *bridge;
 static struct pool *pool;
-static struct pool_caller caller;
+static struct pool_connector connector;
 
 static struct vm_options vm_options_of(const struct options *o)
 {
@@ -58,8 +58,8 @@ static bool open_bridge(const struct options *o, struct ev_loop *loop, char why[
 {
     struct vm_options options = vm_options_of(o);
     options.forwarder = proxy_forwarder(proxy);
-    pool_caller_init(&caller);
-    options.caller = &caller.base;
+    pool_connector_init(&connector);
+    options.connector = &connector.base;
     bridge = NULL;
     if (proxy_takes_all(proxy))
         return true;
@@ -88,7 +88,7 @@ static enum rc join(const struct options *o, struct loop *loop)
     if (rc)
         return rc;
     proxy_set_pool(proxy, pool);
-    caller.pool = pool;
+    connector.pool = pool;
     return RC_OK;
 }
 

@@ -53,20 +53,20 @@ static struct other *find_place(void)
     return NULL;
 }
 
-static enum rc refuse(enum rc rc, char why[CALLER_WHY])
+static enum rc refuse(enum rc rc, char why[CONNECTOR_WHY])
 {
-    snprintf(why, CALLER_WHY, "%s", rc_text(rc));
+    snprintf(why, CONNECTOR_WHY, "%s", rc_text(rc));
     return rc;
 }
 
-static enum rc begin(
-    struct caller *k, struct call *c, const struct caller_order *order, char why[CALLER_WHY])
+static enum rc begin(struct connector *k, struct call *c, const struct connector_order *order,
+    char why[CONNECTOR_WHY])
 {
     struct origin origin;
     struct str target;
     (void)k;
     if (refusal) {
-        snprintf(why, CALLER_WHY, "%s", refusal);
+        snprintf(why, CONNECTOR_WHY, "%s", refusal);
         return RC_LIMIT;
     }
     if (origin_parse(order->url, &origin, &target, why))
@@ -86,8 +86,8 @@ static enum rc begin(
     return RC_OK;
 }
 
-static const struct caller_ops ops = {begin};
-static struct caller caller = {&ops};
+static const struct connector_ops ops = {begin};
+static struct connector connector = {&ops};
 
 static void start(bool serve)
 {
@@ -102,13 +102,13 @@ static void start(bool serve)
 struct wire *other_open(const char *handler)
 {
     start(false);
-    return wire_open(&(struct wire_options){.handler = handler, .caller = &caller});
+    return wire_open(&(struct wire_options){.handler = handler, .connector = &connector});
 }
 
 struct wire *other_open_served(const char *script)
 {
     start(true);
-    return wire_open(&(struct wire_options){.script = script, .caller = &caller});
+    return wire_open(&(struct wire_options){.script = script, .connector = &connector});
 }
 
 void other_refuse(const char *why)

@@ -5,7 +5,7 @@
 #ifndef SESSION_OTHER_H
 #define SESSION_OTHER_H
 
-#include "http/caller.h"
+#include "http/connector.h"
 
 #include "wire.h"
 

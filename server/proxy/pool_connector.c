@@ -1,4 +1,4 @@
-#include "proxy/pool_caller.h"
+#include "proxy/pool_connector.h"
 
 #include "core/list.h"
 #include "proxy/origin.h"
@@ -7,15 +7,15 @@
 #include <assert.h>
 #include <stdio.h>
 
-static_assert((int)CALLER_WHY >= (int)ORIGIN_WHY, "begin passes on what origin_parse says");
+static_assert((int)CONNECTOR_WHY >= (int)ORIGIN_WHY, "begin passes on what origin_parse says");
 
-static enum rc refuse(enum rc rc, const char *problem, char why[CALLER_WHY])
+static enum rc refuse(enum rc rc, const char *problem, char why[CONNECTOR_WHY])
 {
-    snprintf(why, CALLER_WHY, "%s", problem);
+    snprintf(why, CONNECTOR_WHY, "%s", problem);
     return rc;
 }
 
-static enum rc aim(struct call *c, const struct caller_order *order, const struct origin *origin,
+static enum rc aim(struct call *c, const struct connector_order *order, const struct origin *origin,
     struct str target)
 {
     struct str authority = order->authority.p ? order->authority : str_of(origin->authority);
@@ -26,10 +26,10 @@ static enum rc aim(struct call *c, const struct caller_order *order, const struc
     return call_aim(c, order->method, origin_http_scheme(origin), authority, target);
 }
 
-static enum rc begin(
-    struct caller *k, struct call *c, const struct caller_order *order, char why[CALLER_WHY])
+static enum rc begin(struct connector *k, struct call *c, const struct connector_order *order,
+    char why[CONNECTOR_WHY])
 {
-    struct pool *pool = container_of(k, struct pool_caller, base)->pool;
+    struct pool *pool = container_of(k, struct pool_connector, base)->pool;
     struct origin origin;
     struct str target;
     if (!pool)
@@ -46,8 +46,8 @@ static enum rc begin(
     return rc ? refuse(rc, rc_text(rc), why) : RC_OK;
 }
 
-void pool_caller_init(struct pool_caller *k)
+void pool_connector_init(struct pool_connector *k)
 {
-    static const struct caller_ops ops = {begin};
-    *k = (struct pool_caller){{&ops}, NULL};
+    static const struct connector_ops ops = {begin};
+    *k = (struct pool_connector){{&ops}, NULL};
 }

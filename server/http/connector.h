@@ -1,20 +1,20 @@
 /*
  * The seam between a handler that makes calls of its own, and what finds connections for them. The
- * handler owns its calls (call.h); a caller is borrowed.
+ * handler owns its calls (call.h); a connector is borrowed.
  */
-#ifndef HTTP_CALLER_H
-#define HTTP_CALLER_H
+#ifndef HTTP_CONNECTOR_H
+#define HTTP_CONNECTOR_H
 
 #include "core/rc.h"
 #include "core/str.h"
 #include "http/call.h"
 
-struct caller;
+struct connector;
 
-enum { CALLER_WHY = 256 }; /* room for any message in *why below */
+enum { CONNECTOR_WHY = 256 }; /* room for any message in *why below */
 
 /* What is asked of whom; all of it is borrowed for the call of begin. */
-struct caller_order {
+struct connector_order {
     struct str method;
     struct str url;       /* of the other server, with the path and query that are asked for */
     struct str target;    /* path and query in place of the URL's; p is NULL for those */
@@ -22,15 +22,15 @@ struct caller_order {
     struct call_options options;
 };
 
-struct caller_ops {
+struct connector_ops {
     /* Aims an idle call, whose fields are set, and has it made: from here on it is held (call.h).
      * RC_INVALID, RC_LIMIT, RC_STATE, RC_NOMEM: it is idle still, and why says what is wrong. */
-    enum rc (*begin)(
-        struct caller *k, struct call *c, const struct caller_order *order, char why[CALLER_WHY]);
+    enum rc (*begin)(struct connector *k, struct call *c, const struct connector_order *order,
+        char why[CONNECTOR_WHY]);
 };
 
-struct caller {
-    const struct caller_ops *ops;
+struct connector {
+    const struct connector_ops *ops;
 };
 
 #endif
