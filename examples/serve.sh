@@ -4,6 +4,7 @@
 here=$(cd "$(dirname "$0")" && pwd)
 tmp=$(mktemp -d)
 servers=
+log=$tmp/log
 
 stop() {
     status=$?
@@ -17,9 +18,11 @@ stop() {
 trap stop EXIT
 trap 'exit 1' INT TERM
 
-# serve LISTEN ARGUMENT...: starts a server, and sets $url. The one started last is stopped first.
+# serve LISTEN ARGUMENT...: starts a server, and sets $url and $log, the file that it writes its log
+# to. The one started last is stopped first.
 serve() {
-    log=$(mktemp "$tmp/log.XXXXXX")
+    log=$log+
+    : >"$log"
     "${MOONTRAIL:-$here/../../build/moontrail}" --listen "$@" 2>"$log" &
     servers="$!:$log $servers"
     until url=$(sed -n 's/.* ready listen=\([^ ]*\).*/\1/p' "$log") && [ -n "$url" ]; do

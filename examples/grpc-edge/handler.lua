@@ -3,14 +3,15 @@
 return function(ctx)
     ctx:header("content-type", "application/grpc")
     ctx:flush()
-    local rest = ""
-    for piece in ctx.read, ctx do
+    local rest, piece = "", ctx:read()
+    while piece do
         rest = rest .. piece
         while #rest >= 5 and #rest >= 5 + (">I4"):unpack(rest, 2) do
             local size = 5 + (">I4"):unpack(rest, 2)
             ctx:write(rest:sub(1, size))
             rest = rest:sub(size + 1)
         end
+        piece = ctx:read()
     end
     ctx:append_trailer("grpc-status", "0")
     ctx:append_trailer("x-behind", ctx:protocol())

@@ -263,8 +263,9 @@ static void sweep(struct session *base, double seconds)
 static void reap(struct session *base)
 {
     struct h1_client *s = client_of(base);
+    bool was_over = is_over(base);
     receive_queued(s);
-    if (is_over(base))
+    if (!was_over && is_over(base))
         mark_dirty(s);
 }
 

@@ -85,7 +85,7 @@ static const char *reason(const struct h1_client *s, enum h1_event event)
 /* How many bytes of n may be parsed now. */
 static size_t allowance(const struct h1_client *s, size_t n)
 {
-    if (!h1_parser_in_content(&s->parser))
+    if (!h1_parser_near_content(&s->parser))
         return n;
     size_t room = bytes_room(&s->call->body);
     return n < room ? n : room;

@@ -224,7 +224,7 @@ static void take_event(struct h1_session *s, enum h1_event event)
  * content even where there are none. */
 static size_t allowance(const struct h1_session *s, size_t n)
 {
-    if (!h1_parser_in_content(&s->parser) || !s->x->exchange.instance)
+    if (!h1_parser_near_content(&s->parser) || !s->x->exchange.instance)
         return n;
     size_t room = bytes_room(&s->x->exchange.request.body);
     return n < room ? n : room;

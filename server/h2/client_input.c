@@ -24,12 +24,13 @@ static int on_begin_headers(nghttp2_session *ng, const nghttp2_frame *frame, voi
 }
 
 /* nghttp2 has seen that it is three digits. */
-static int status_of(struct str value)
+static void take_status(struct h2_leg *leg, struct str value)
 {
-    int status = 0;
+    leg->status = 0;
     for (size_t i = 0; i < value.n; i++)
-        status = status * 10 + value.p[i] - '0';
-    return status;
+        leg->status = leg->status * 10 + value.p[i] - '0';
+    if (leg->status < 100)
+        give_up(leg, ERROR_PROTOCOL_ERROR, "a malformed response");
 }
 
 /* Names that may not stand in a trailer are dropped, never merged (RFC 9110 6.5.1). */
@@ -53,7 +54,7 @@ static int on_header(nghttp2_session *ng, const nghttp2_frame *frame, const uint
     if (!header_size_add(&leg->size, s->common, name_len + value_len))
         give_up(leg, ERROR_ENHANCE_YOUR_CALM, leg->size.too_large);
     else if (str_eq(n, STR(":status")))
-        leg->status = status_of(v);
+        take_status(leg, v);
     else if (store_field(leg, n, v))
         give_up(leg, ERROR_INTERNAL_ERROR, "out of memory");
     return 0;

@@ -144,6 +144,8 @@ enum rc h2_session_new(struct session_host *host, const struct http_limits *comm
         mem_put(s, sizeof *s);
         return RC_NOMEM;
     }
-    *out = &s->base;
-    return h2_session_greet(s, settings, sizeof settings / sizeof *settings);
+    enum rc rc = h2_session_greet(s, settings, sizeof settings / sizeof *settings);
+    if (!rc)
+        *out = &s->base;
+    return rc;
 }

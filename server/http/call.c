@@ -96,7 +96,7 @@ const char *call_peek(const struct call *c, size_t *n)
 void call_consume(struct call *c, size_t n)
 {
     bytes_drop(&c->body, n);
-    c->progressed = clock_monotonic();
+    c->progressed = clock_recent();
     if (c->host)
         c->host->consumed(c, n);
 }
@@ -178,7 +178,7 @@ void call_hold(struct call *c, const struct call_host *host, void *held, size_t 
     c->held = held;
     c->body.max = body_max;
     c->wants_room = true;
-    c->progressed = clock_monotonic();
+    c->progressed = clock_recent();
 }
 
 /* RFC 9110 8.6: a method that means something by content says so where there is none. */
@@ -196,7 +196,7 @@ enum rc call_take_head(struct call *c)
 
 void call_receive_head(struct call *c, const char *protocol, int status)
 {
-    c->progressed = clock_monotonic();
+    c->progressed = clock_recent();
     if (status < 200) {
         c->ops->on_interim(c, status, &c->fields);
         c->fields.count = 0;
@@ -209,7 +209,7 @@ void call_receive_head(struct call *c, const char *protocol, int status)
 
 enum rc call_receive(struct call *c, const void *data, size_t n)
 {
-    c->progressed = clock_monotonic();
+    c->progressed = clock_recent();
     enum rc rc = bytes_append(&c->body, data, n);
     if (!rc)
         c->ops->on_readable(c);
@@ -224,7 +224,7 @@ void call_receive_end(struct call *c)
 
 void call_progress(struct call *c)
 {
-    c->progressed = clock_monotonic();
+    c->progressed = clock_recent();
     if (!c->wants_room || c->request.body.len > OUTGOING_QUEUE_LOW)
         return;
     c->wants_room = false;

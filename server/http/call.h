@@ -125,7 +125,7 @@ struct call {
     void *held;                     /* the session's own */
     const struct call_agent *agent; /* NULL without one */
     void *ticket;                   /* the agent's own */
-    double progressed;              /* when bytes last moved, of clock_monotonic */
+    double progressed;              /* when bytes last moved, of clock_recent */
 
     struct arena arena;
     char first[CALL_ARENA_FIRST];

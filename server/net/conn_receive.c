@@ -176,7 +176,10 @@ void conn_on_readable(struct ev_loop *ev, ev_io *w, int events)
     (void)ev, (void)events;
     struct conn *c = container_of(w, struct conn, readable);
     struct loop *l = c->loop;
+    bool outgoing = c->dial;
     take_input(c);
     conn_watch_input(c);
-    loop_turn(l);
+    /* What several servers answer at once goes out together, in the round's own turn. */
+    if (!outgoing)
+        loop_turn(l);
 }

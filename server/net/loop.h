@@ -6,8 +6,9 @@
  *     send   each dirty connection: session → transport → socket
  *     reap   what was marked dead is freed
  *
- * A turn follows each connection's input, while what it brought is still in the processor's caches,
- * and each round of the libev loop, for timers and what was left over.
+ * A turn follows the input of each connection that was accepted, while what it brought is still in
+ * the processor's caches, and each round of the libev loop, for other servers' answers, timers and
+ * what was left over.
  *
  * It owns its connections; the handler, the limits, the access log and the libev loop are borrowed.
  */

@@ -27,7 +27,7 @@ struct service {
     bool (*open)(
         const struct options *o, struct ev_loop *loop, struct handler **out, char why[SERVICE_WHY]);
     /* In a worker: its loop is there, and connections to other servers can be opened on it. */
-    enum rc (*join)(const struct options *o, struct loop *loop) MUST_CHECK;
+    enum rc (*join)(const struct options *o, struct loop *loop);
     /* No connection is left; ticks still come. */
     void (*stop)(struct handler *h);
     void (*close)(struct handler *h);

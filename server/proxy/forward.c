@@ -1,5 +1,3 @@
-#include "proxy/forward.h"
-
 #include "core/clock.h"
 #include "core/log.h"
 #include "core/mem.h"
@@ -7,47 +5,16 @@
 #include "http/exchange.h"
 #include "http/forwarder.h"
 #include "http/handler.h"
-#include "net/timer.h"
-#include "proxy/pool.h"
-#include "proxy/routes.h"
+#include "proxy/forward_private.h"
 #include "proxy/rules.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-enum {
-    KEPT_MAX = 16384, /* bytes of a request's body kept, to be sent again where it is refused */
-    INFORMS_MAX = 32, /* interim responses passed on */
-};
+enum { INFORMS_MAX = 32 }; /* interim responses passed on */
 
 /* For the other server to say 100; then the body goes up all the same (RFC 9110 10.1.1). */
 static const double expect_seconds = 1;
-
-struct forward {
-    struct list queue;
-    struct forward_shared *shared;
-    struct exchange *x;
-    struct lender *lender;
-    struct upstreams *upstreams;
-    struct upstream *upstream; /* the one asked */
-    struct upstream *only;     /* owned; NULL where there are upstreams */
-    struct str prefix, target;
-    struct fields head; /* of the request as it goes up, in the exchange's arena */
-    double timeout;
-    struct call call;
-    struct bytes kept; /* what went up of the body */
-    bool keeps;        /* all of it is in kept */
-    bool begun;        /* the call has been made */
-    bool sent;         /* all of the request is with the call */
-    bool expects;      /* the body is held back until the other server wants it */
-    bool retried;      /* the call was made a second time */
-    bool answering;    /* the response's head has been passed on */
-    bool over;         /* the call is, with end and why */
-    unsigned informs;  /* interim responses so far */
-    enum call_end end;
-    char why[64];
-    struct timer patience; /* runs while expects */
-};
 
 struct forward *forward_of_queue(struct list *queue)
 {
@@ -95,7 +62,7 @@ static void on_done(struct call *c, enum call_end end, const char *why)
     enqueue(f);
 }
 
-static const struct call_ops call_ops = {
+const struct call_ops forward_call_ops = {
     .on_interim = on_interim,
     .on_head = on_event,
     .on_readable = on_event,
@@ -250,143 +217,31 @@ static uint32_t code_passed_on(uint32_t code)
     return is_own ? code : ERROR_INTERNAL_ERROR;
 }
 
-/* Making the call. */
-
-static struct str authority_of(const struct forward *f)
+/* The call could not be made. */
+static void fail_to_begin(struct forward *f, enum rc rc)
 {
-    const struct field *host = fields_find(&f->head, STR("host"));
-    if (host)
-        return host->value;
-    if (f->shared->pass_host && f->x->request.authority.n)
-        return f->x->request.authority;
-    return str_of(f->upstream->origin.authority);
-}
-
-/* By reference: the exchange outlives its call. */
-static enum rc set_head(struct forward *f)
-{
-    struct outgoing *o = &f->call.request;
-    enum rc rc = RC_OK;
-    for (size_t i = 0; !rc && i < f->head.count; i++) {
-        const struct field *field = &f->head.list[i];
-        if (str_eq(field->name, STR("content-length")))
-            rc = outgoing_set_header(o, field->name, field->value);
-        else if (!str_eq(field->name, STR("host")))
-            rc = fields_add(&o->head, o->arena, field->name, field->value);
-    }
-    return rc;
-}
-
-static enum rc set_up(struct forward *f)
-{
-    const struct request *r = &f->x->request;
-    struct str target = f->target, authority = authority_of(f);
-    enum rc rc = RC_OK;
-    if (!target.p)
-        rc = routes_target(r, f->prefix, f->upstream->base, &f->x->arena, &target);
-    if (!rc)
-        rc = call_aim(
-            &f->call, r->method, origin_http_scheme(&f->upstream->origin), authority, target);
-    return rc ? rc : set_head(f);
-}
-
-/* What went up before goes up again. */
-static enum rc send_kept(struct forward *f)
-{
-    size_t n, taken = 0;
-    enum rc rc = RC_OK;
-    struct bytes again;
-    bytes_init(&again, KEPT_MAX);
-    for (const char *p; !rc && (p = bytes_front(&f->kept, &n)) && n; bytes_drop(&f->kept, n)) {
-        rc = call_write(&f->call, p, n, &taken);
-        if (!rc)
-            rc = taken < n ? RC_LIMIT : bytes_append(&again, p, n);
-    }
-    bytes_fini(&f->kept);
-    f->kept = again;
-    return rc;
-}
-
-/* Takes what the client has sent to the call, up to what that has room for. */
-static enum rc send_up(struct forward *f)
-{
-    struct exchange *x = f->x;
-    size_t n, taken;
-    const char *p;
-    while ((p = exchange_peek(x, &n)) && n) {
-        enum rc rc = call_write(&f->call, p, n, &taken);
-        if (rc)
-            return rc;
-        if (f->keeps && bytes_append(&f->kept, p, taken)) {
-            f->keeps = false;
-            bytes_fini(&f->kept);
-        }
-        exchange_consume(x, taken);
-        if (taken < n)
-            return RC_OK;
-    }
-    if (!x->request.ended) {
-        exchange_want_body(x);
-        return RC_OK;
-    }
-    const struct fields *trailers = &x->request.trailers;
-    for (size_t i = 0; i < trailers->count; i++)
-        if (outgoing_append_trailer(
-                &f->call.request, trailers->list[i].name, trailers->list[i].value))
-            break; /* the other server takes none */
-    f->sent = true;
-    return call_finish(&f->call);
-}
-
-/* Whether the body is still held back. A client that sends it all the same ends that. */
-static bool holds_back(struct forward *f)
-{
-    if (f->expects && (f->x->request.body.len || f->x->request.ended || f->answering))
-        f->expects = false;
-    return f->expects;
-}
-
-static struct call_options options_of(const struct forward *f)
-{
-    struct call_options options = *f->shared->options;
-    if (f->timeout > 0)
-        options.response_timeout = options.idle_timeout = f->timeout;
-    return options;
-}
-
-static enum rc begin(struct forward *f)
-{
-    const struct call_options options = options_of(f);
-    if (f->upstreams)
-        f->upstream = upstreams_pick(f->upstreams, f->upstream, clock_monotonic());
-    call_init(&f->call, &call_ops);
-    f->begun = true;
-    f->over = f->sent = false;
-    enum rc rc = set_up(f);
-    if (!rc)
-        rc = send_kept(f);
-    if (!rc && !holds_back(f))
-        rc = send_up(f);
-    if (!rc && f->call.request.state == OUTGOING_OPEN)
-        rc = call_flush(&f->call); /* the other server may answer before there is a body */
-    return rc ? rc : pool_call(f->shared->pool, &f->upstream->origin, &options, &f->call);
+    if (rc == RC_INVALID)
+        fail(f, 400, ERROR_PROTOCOL_ERROR);
+    else
+        fail_logged(f, rc_text(rc), 503, ERROR_INTERNAL_ERROR);
 }
 
 static void start_call(struct forward *f)
 {
-    enum rc rc = begin(f);
-    if (rc == RC_INVALID)
-        fail(f, 400, ERROR_PROTOCOL_ERROR);
-    else if (rc)
-        fail_logged(f, rc_text(rc), 503, ERROR_INTERNAL_ERROR);
+    enum rc rc = forward_begin(f);
+    if (rc)
+        fail_to_begin(f, rc);
 }
 
+/* The request provably was not processed, and all of it is at hand; where no connection came about,
+ * another upstream is to be asked. */
 static bool may_retry(const struct forward *f)
 {
-    bool elsewhere = f->upstreams && f->upstreams->count > 1;
-    if (f->retried || f->answering || !f->keeps)
+    if (f->retried || f->answering)
         return false;
-    return f->end == CALL_REFUSED || (f->end == CALL_UNREACHABLE && elsewhere);
+    if (f->end == CALL_UNREACHABLE)
+        return f->upstreams && f->upstreams->count > 1;
+    return f->end == CALL_REFUSED && f->keeps;
 }
 
 static void retry(struct forward *f)
@@ -395,6 +250,12 @@ static void retry(struct forward *f)
         log_str("reason", f->why), log_int("conn", (int64_t)f->x->peer->conn),
         log_int("stream", f->x->stream));
     f->retried = true;
+    if (!f->keeps) {
+        enum rc rc = forward_begin_again(f);
+        if (rc)
+            fail_to_begin(f, rc);
+        return;
+    }
     end_call(f, ERROR_CANCEL);
     start_call(f);
 }
@@ -502,8 +363,8 @@ void forward_run(struct forward *f)
             conclude(f);
         return;
     }
-    if (!f->over && !f->sent && !holds_back(f))
-        rc = send_up(f);
+    if (!f->over && !f->sent)
+        rc = forward_send_up(f);
     if (rc)
         fail_logged(f, rc_text(rc), 502, ERROR_INTERNAL_ERROR);
 }
@@ -548,7 +409,7 @@ enum rc forward_new(
     f->target = aim->target;
     f->timeout = aim->timeout;
     f->keeps = true;
-    bytes_init(&f->kept, KEPT_MAX);
+    bytes_init(&f->kept, FORWARD_KEPT);
     enum rc rc = rules_request(x, aim->replace, &f->head);
     if (!rc && !f->upstreams) {
         f->upstream = f->only = mem_get(sizeof *f->only);

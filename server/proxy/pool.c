@@ -21,7 +21,7 @@ static void leave_conn(struct ticket *t)
     struct pool_conn *pc = t->conn;
     t->conn = NULL;
     if (pc && --pc->calls == 0)
-        pc->idle_since = clock_monotonic();
+        pc->idle_since = clock_recent();
 }
 
 static void wait(struct ticket *t, bool first)
@@ -29,7 +29,7 @@ static void wait(struct ticket *t, bool first)
     struct site *s = t->site;
     list_append(first ? s->waiting.next : &s->waiting, &t->link);
     s->waits++;
-    t->queued = clock_monotonic();
+    t->queued = clock_recent();
     if (t->connect_timeout > 0)
         timer_start(&t->timer, t->connect_timeout);
     site_dirty(s);
@@ -88,7 +88,7 @@ static bool is_theirs(struct ticket *t)
 {
     if (!t->conn || call_waits(t->call))
         return true;
-    t->call->progressed = clock_monotonic();
+    t->call->progressed = clock_recent();
     return false;
 }
 
@@ -98,11 +98,19 @@ static void on_timer(struct timer *timer)
     const char *name;
     bool theirs = is_theirs(t);
     double since, limit = limit_of(t, &since, &name);
-    double left = limit > 0 ? since + limit - clock_monotonic() : 0;
+    double left = limit > 0 ? since + limit - clock_recent() : 0;
     if (theirs && limit > 0 && left <= 0)
         ticket_fail(t, CALL_TIMED_OUT, name);
     else
         set_timer(t, left);
+}
+
+/* Whether the timer that runs through the connect timeout is too late for what counts now; one that
+ * fires early looks again. */
+static bool fires_late(const struct ticket *t)
+{
+    double need = shortest(t, t->response_timeout);
+    return need > 0 && (t->connect_timeout <= 0 || t->connect_timeout > need);
 }
 
 void ticket_taken(struct ticket *t, struct pool_conn *pc)
@@ -113,7 +121,8 @@ void ticket_taken(struct ticket *t, struct pool_conn *pc)
     pc->site->pool->stats.reused += pc->used;
     pc->used = true;
     pc->calls++;
-    set_timer(t, t->response_timeout);
+    if (fires_late(t))
+        set_timer(t, t->response_timeout);
 }
 
 /* Whether a call that was lost may be made again: see pool.h. */
@@ -224,7 +233,7 @@ static void run(struct loop_step *step)
 static void on_sweep(struct timer *t)
 {
     struct pool *p = container_of(t, struct pool, sweep);
-    double now = clock_monotonic();
+    double now = clock_recent();
     for (struct list *node = p->sites.next, *next; node != &p->sites; node = next) {
         struct site *s = container_of(node, struct site, link);
         next = node->next;

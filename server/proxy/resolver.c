@@ -5,6 +5,7 @@
 #include "net/timer.h"
 
 #include <ares.h>
+#include <netdb.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/time.h>
@@ -121,17 +122,36 @@ static void take_addresses(struct lookup *l, const struct ares_addrinfo *found)
             memcpy(&l->list[l->count++], n->ai_addr, (size_t)n->ai_addrlen);
 }
 
+/* Told of in the next turn. */
+static void finish(struct query *q, const char *why)
+{
+    q->why = why;
+    list_append(&q->resolver->finished, &q->link);
+    timer_start(&q->resolver->turn, 0);
+}
+
+/* An address in digits is no name: c-ares would ask the name servers for it. */
+static bool take_literal(struct lookup *l, const char *host, const char *port)
+{
+    const struct addrinfo hints = {
+        .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV};
+    struct addrinfo *found;
+    if (getaddrinfo(host, port, &hints, &found))
+        return false;
+    memcpy(&l->list[l->count++], found->ai_addr, found->ai_addrlen);
+    freeaddrinfo(found);
+    return true;
+}
+
 static void on_found(void *data, int status, int timeouts, struct ares_addrinfo *found)
 {
     (void)timeouts;
     struct query *q = data;
     if (q->lookup && status == ARES_SUCCESS)
         take_addresses(q->lookup, found);
-    q->why = status == ARES_SUCCESS ? "the name has no address" : ares_strerror(status);
     if (found)
         ares_freeaddrinfo(found);
-    list_append(&q->resolver->finished, &q->link);
-    timer_start(&q->resolver->turn, 0);
+    finish(q, status == ARES_SUCCESS ? "the name has no address" : ares_strerror(status));
 }
 
 enum rc lookup_start(struct lookup *l, struct resolver *r, const char *host, const char *port)
@@ -147,6 +167,10 @@ enum rc lookup_start(struct lookup *l, struct resolver *r, const char *host, con
     q->lookup = l;
     l->query = q;
     l->count = 0;
+    if (take_literal(l, host, port)) {
+        finish(q, "");
+        return RC_OK;
+    }
     ares_getaddrinfo(r->channel, host, port, &hints, on_found, q);
     set_timeout(r);
     return RC_OK;

@@ -1,7 +1,6 @@
 #include "proxy/site.h"
 
 #include "core/clock.h"
-#include "core/log.h"
 #include "core/mem.h"
 #include "http/session.h"
 #include "net/tls.h"
@@ -74,7 +73,7 @@ static void on_opened(struct dial *d)
     pc->open = true;
     s->opening--;
     s->shares = d->session->client->room(d->session) > 1;
-    pc->idle_since = clock_monotonic();
+    pc->idle_since = clock_recent();
     settle(pc);
 }
 
@@ -87,8 +86,6 @@ static void on_changed(struct dial *d)
  * chance. */
 static void fail_opening(struct site *s, const char *why)
 {
-    log_event(LOG_WARN, "upstream unreachable", log_str("upstream", s->origin.authority),
-        log_str("reason", why));
     if (s->conns == 0)
         fail_all(s, why);
     else if (s->waits)
@@ -159,12 +156,9 @@ static bool open_conn(struct site *s, char why[SITE_WHY])
 static void on_found(struct lookup *l, const char *why)
 {
     struct site *s = container_of(l, struct site, lookup);
-    s->looked_up = clock_monotonic();
-    if (l->count == 0) {
-        log_event(LOG_WARN, "upstream unreachable", log_str("upstream", s->origin.authority),
-            log_str("reason", why));
+    s->looked_up = clock_recent();
+    if (l->count == 0)
         fail_all(s, why);
-    }
     site_dirty(s);
 }
 
@@ -180,7 +174,7 @@ static void set_path(struct site *s)
 /* Whether there are addresses to dial; where they are asked for, on_found tells. */
 static bool has_addresses(struct site *s)
 {
-    double age = clock_monotonic() - s->looked_up;
+    double age = clock_recent() - s->looked_up;
     if (s->origin.scheme == ORIGIN_UNIX) {
         set_path(s);
         return true;

@@ -33,7 +33,7 @@ struct ticket {
     struct pool_conn *conn; /* while a session has it */
     struct timer timer;
     double connect_timeout, response_timeout, idle_timeout;
-    double queued; /* when it began to wait, of clock_monotonic */
+    double queued; /* when it began to wait, of clock_recent */
     bool again;    /* it was made before */
     bool reused;   /* on a connection that had carried another */
 };
@@ -45,7 +45,7 @@ struct pool_conn {
     uint32_t calls;
     bool open;
     bool used;         /* it has carried a call */
-    double idle_since; /* of clock_monotonic, where calls is 0 */
+    double idle_since; /* of clock_recent, where calls is 0 */
 };
 
 struct site {
@@ -61,7 +61,7 @@ struct site {
     uint32_t conns, opening, waits;
     bool shares; /* its connections carry many calls; not known before the first */
     struct lookup lookup;
-    double looked_up; /* when the addresses were found, of clock_monotonic; 0 for never */
+    double looked_up; /* when the addresses were found, of clock_recent; 0 for never */
 };
 
 /* The site of these; a new one where there is none; NULL when memory ran out. */

@@ -40,7 +40,8 @@ struct upstream *upstreams_pick(struct upstreams *u, const struct upstream * not
         if (!best || is_better(one, best, now))
             best = one;
     }
-    u->next = (size_t)(best - u->list + 1) % u->count;
+    if (!not )
+        u->next = (size_t)(best - u->list + 1) % u->count;
     return best;
 }
 

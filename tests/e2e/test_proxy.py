@@ -316,6 +316,14 @@ def test_response_until_close(start, connect, upstream):
         assert (got.status, got.text, got.ended) == (200, "all of it", True)
 
 
+def test_http10_client(start, http1, upstream):
+    """Chunks become a body up to the end of the connection."""
+    edge = start(None, "--upstream", upstream(always(chunked(b"one", b"two"))).url)
+    got = http1(edge.http, version="HTTP/1.0").fetch("/")
+    assert (got.framing, got.body, got.ended) in (("close", b"onetwo", True),
+                                                  ("length", b"onetwo", True))
+
+
 def test_expectation_that_is_refused(start, http1, upstream):
     """The body is never asked for, and never sent."""
     def answer(connection):
@@ -382,6 +390,16 @@ def test_upstream_that_is_down_is_left_out(start, connect, upstream):
     client = connect(edge.https)
     assert [client.fetch("/", "POST", body=b"x").text for _ in range(10)] == ["up"] * 10
     assert len(edge.lines("upstream left out")) == 1
+    assert len(edge.lines("upstream retried")) == 2
+
+
+@pytest.mark.parametrize("size", [20000, 60000, 1000000])
+def test_bodies_go_elsewhere_where_no_connection_came_about(start, connect, inner, size):
+    edge = start(None, "--upstream", f"http://127.0.0.1:{free_port()}", "--upstream", inner.http,
+                 "--upstream-max-failures", "0")
+    client = connect(edge.https)
+    for _ in range(4):
+        assert client.fetch("/size", "POST", body=bytes(size)).text == str(size)
     assert len(edge.lines("upstream retried")) == 2
 
 

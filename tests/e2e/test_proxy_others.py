@@ -1,10 +1,13 @@
 """Servers of others behind the server: nginx, Node's http and http2, gRPC for Python."""
+import os
 import queue
+import subprocess
 
 import grpc
 import pytest
 
 from others import Nginx, Node, grpc_server
+from server import PATIENCE, ROOT
 from upstreams import free_port
 
 # nginx.
@@ -41,7 +44,7 @@ def test_nginx(nginx, through):
     assert client.fetch("/empty").body == b""
     assert client.fetch("/none").status == 204
     assert client.fetch("/missing").status == 404
-    assert client.fetch("/file", "POST", body=bytes(100000)).status == 405
+    assert client.fetch("/file", "POST", body=bytes(1000)).status == 405
 
 
 # Node.
@@ -139,3 +142,18 @@ def test_grpc_server_that_is_not_there(start):
         with pytest.raises(grpc.RpcError) as caught:
             channel.unary_unary("/test.Service/Unary")(b"", timeout=20)
     assert caught.value.code() == grpc.StatusCode.UNAVAILABLE
+
+
+def test_grpc_interoperability(start, tmp_path):
+    """The client of gRPC's interoperability tests, as the example runs it, through the server."""
+    example = ROOT / "examples" / "interop"
+    inner = start(example / "handler.lua")
+    edge = start(None, "--upstream", inner.http.replace("http:", "h2c:"))
+    protos = [str(path) for path in sorted(example.rglob("*.proto")) if path.name != "test.proto"]
+    subprocess.run(["protoc", f"--proto_path={example}", f"--python_out={tmp_path}", *protos],
+                   check=True)
+    client = subprocess.run(
+        ["/usr/bin/python3", example / "client.py", edge.http.removeprefix("http://")],
+        env={**os.environ, "PYTHONPATH": f"{tmp_path}:{tmp_path}/grpc/testing"},
+        capture_output=True, text=True, timeout=2 * PATIENCE)
+    assert (client.stdout, client.stderr) == ((example / "expected").read_text(), "")

@@ -343,6 +343,60 @@ static void Response_OwnerDoesNotRead_HeldUp(void **state)
     text_clear(&body);
 }
 
+/* The same with chunks, whose lines come in one piece with what is behind them. */
+static void Response_InChunksNobodyReads_HeldUpAndWhole(void **state)
+{
+    (void)state;
+    enum { CHUNK = 10000, CHUNKS = 20 };
+    struct caller *c = caller_open_1(0);
+    struct text body = {0};
+    caller_get(c, 0, "/");
+    c->calls[0].unread = true;
+    caller_settle(c);
+    text_print(&body, "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n");
+    for (int i = 0; i < CHUNKS; i++)
+        text_print(&body, "%x\r\n%0*d\r\n", CHUNK, CHUNK, 0);
+    text_print(&body, "0\r\n\r\n");
+    caller_raw(c, body.p, body.n);
+    text_clear(&body);
+    caller_expect(c, "0 head HTTP/1.1 200\n");
+    assert_int_equal(c->calls[0].call.body.len, c->http.stream_window);
+    c->calls[0].unread = false;
+    caller_expect(c, "0 body '(200000 bytes)'\n0 done whole\n");
+    caller_expect_room(c, 1);
+}
+
+/* The owner may free a call as it is told of the end, whatever that is. */
+static void Done_CallFreedAtOnce_NotLookedAt(void **state)
+{
+    (void)state;
+    static const char *const responses[] = {
+        "HTTP/1.1 200 OK\ncontent-length: 5\n\nHello",
+        "HTTP/1.1 200 OK\ntransfer-encoding: chunked\n\n1\na\n0\na: b\n\n",
+        "HTTP/1.1 200 OK\ncontent-length: 5\n\nHello and more",
+        "HTTP/1.1 200 OK\nconnection: close\ncontent-length: 0\n\n",
+        "HTTP/1.1 200 OK\n\nHel",
+        "HTTP/1.1 200 OK\na b\n\n",
+        "HTTP/1.1 100 Continue\n\n",
+        "",
+    };
+    for (size_t i = 0; i < sizeof responses / sizeof *responses; i++)
+        for (int way = 0; way < 6; way++) {
+            struct caller *c = caller_open_1(way % 2);
+            c->frees = true;
+            caller_aim(c, 0, "POST", "/");
+            caller_write(c, 0, "body");
+            if (way < 4)
+                caller_finish(c, 0);
+            caller_begin(c, 0);
+            caller_settle(c);
+            caller_say(c, responses[i]);
+            if (way > 1 && c->session)
+                caller_end_input(c);
+            caller_close(c);
+        }
+}
+
 /* Responses that are none. */
 
 static const struct {
@@ -514,6 +568,8 @@ int main(void)
         caller_test(Response_BeforeRequestEndsWithClose_NoMoreIsSent),
         caller_test(Cancel_UnderWay_ConnectionEnds),
         caller_test(Response_OwnerDoesNotRead_HeldUp),
+        caller_test(Response_InChunksNobodyReads_HeldUpAndWhole),
+        caller_test(Done_CallFreedAtOnce_NotLookedAt),
         caller_test(Malformed_Each_CallLostAndConnectionEnds),
         caller_test(CutShort_AtEachByte_CallLost),
         caller_test(TooLarge_HeadAndEndlessInterims_CallLost),

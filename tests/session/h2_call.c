@@ -290,6 +290,36 @@ static void Response_ReadAfterTheConnection_StillThere(void **state)
     call_consume(&c->calls[0].call, n);
 }
 
+/* The owner may free a call as it is told of the end, whatever that is. */
+static void Done_CallFreedAtOnce_NotLookedAt(void **state)
+{
+    (void)state;
+    for (int end = 0; end < 8; end++)
+        for (int sends = 0; sends < 2; sends++) {
+            struct caller *c = caller_open_2(0);
+            c->frees = true;
+            caller_aim(c, 0, "POST", "/");
+            caller_write(c, 0, "body");
+            if (!sends)
+                caller_finish(c, 0);
+            caller_begin(c, 0);
+            if (end > 0)
+                caller_settle(c);
+            if (end > 2)
+                caller_headers(c, 1, end == 3 ? END_STREAM : 0, ":status: 200\n");
+            if (end == 1 || end == 4)
+                send_reset(c, 1, ERROR_NO_ERROR);
+            if (end == 0 || end == 2 || end == 5)
+                send_goaway(c, 0, ERROR_NO_ERROR);
+            if (end == 6)
+                caller_headers(c, 1, 0, ":status: 200\n");
+            caller_settle(c);
+            caller_close(c);
+            struct text log = stage_take_log();
+            text_clear(&log);
+        }
+}
+
 /* Responses that are none: of a stream's fault the call is lost, of the connection's all are. */
 
 static void Malformed_OfAStream_ResetAndLost(void **state)
@@ -299,6 +329,7 @@ static void Malformed_OfAStream_ResetAndLost(void **state)
         "x: y\n",
         ":status: 20\n",
         ":status: abc\n",
+        ":status: 051\n",
         ":status: 101\n",
         ":status: 200\n:status: 200\n",
         "x: y\n:status: 200\n",
@@ -467,6 +498,7 @@ int main(void)
         caller_test(Cancel_AtEachStage_CallMayBeFreed),
         caller_test(Response_OwnerDoesNotRead_NoCredit),
         caller_test(Response_ReadAfterTheConnection_StillThere),
+        caller_test(Done_CallFreedAtOnce_NotLookedAt),
         caller_test(Malformed_OfAStream_ResetAndLost),
         caller_test(Malformed_LengthThatIsNotKept_Lost),
         caller_test(Malformed_OfTheConnection_AllLost),

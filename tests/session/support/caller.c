@@ -4,6 +4,7 @@
 #include "h2/client.h"
 #include "http/exchange.h"
 
+#include <sanitizer/asan_interface.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -105,6 +106,11 @@ static void on_done(struct call *c, enum call_end end, const char *why)
         note_fields(&c->trailers);
     }
     text_print(&caller.notes, "%d done %s%s%s\n", cc->number, ends[end], *why ? ": " : "", why);
+    if (caller.frees) {
+        cc->begun = false;
+        call_fini(c);
+        ASAN_POISON_MEMORY_REGION(c, sizeof *c);
+    }
 }
 
 static const struct call_ops ops = {on_interim, on_head, on_readable, on_writable, on_done};
@@ -114,6 +120,7 @@ struct call *caller_aim(struct caller *c, int number, const char *method, const 
     struct caller_call *cc = &c->calls[number];
     if (cc->begun)
         call_fini(&cc->call);
+    ASAN_UNPOISON_MEMORY_REGION(&cc->call, sizeof cc->call);
     *cc = (struct caller_call){.number = number, .begun = true};
     call_init(&cc->call, &ops);
     assert_int_equal(
@@ -187,7 +194,7 @@ void caller_settle(struct caller *c)
         turn(c);
     for (int i = 0; i < CALLER_CALLS; i++) {
         struct caller_call *cc = &c->calls[i];
-        if (cc->changed && cc->call.state == CALL_HELD) {
+        if (cc->begun && cc->changed && cc->call.state == CALL_HELD) {
             note_body(cc);
             if (cc->call.ended)
                 text_print(&c->notes, "%d ended\n", i);
@@ -359,6 +366,7 @@ void caller_close(struct caller *c)
     for (int i = 0; i < CALLER_CALLS; i++) {
         if (c->calls[i].begun)
             call_fini(&c->calls[i].call);
+        ASAN_UNPOISON_MEMORY_REGION(&c->calls[i].call, sizeof c->calls[i].call);
         text_clear(&c->calls[i].body);
     }
     if (c->peer)

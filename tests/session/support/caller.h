@@ -42,6 +42,7 @@ struct caller {
     struct frames frames;
     struct text sent; /* by HTTP/1.x */
     struct text notes;
+    bool frees; /* calls are freed as they are done: who looks at one then is found out */
     size_t grain;
     struct caller_call calls[CALLER_CALLS];
 };

@@ -15,9 +15,11 @@
 #include "net/listener.h"
 #include "net/loop.h"
 #include "net/tls.h"
+#include "net/tls_selfsigned.h"
 
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <openssl/pem.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/un.h>
@@ -501,6 +503,58 @@ static void Unreachable_CertificateNobodySigned_Told(void **state)
     close_world(false);
 }
 
+/* The server's certificate, which names localhost and 127.0.0.1, is its own store. */
+static void write_certificate(char cert_path[64], char key_path[64])
+{
+    X509 *cert;
+    EVP_PKEY *key;
+    snprintf(cert_path, 64, "/tmp/moontrail-pool-%d.crt", (int)getpid());
+    snprintf(key_path, 64, "/tmp/moontrail-pool-%d.key", (int)getpid());
+    assert_int_equal(tls_selfsigned(&cert, &key), RC_OK);
+    FILE *f = fopen(cert_path, "w");
+    assert_int_equal(PEM_write_X509(f, cert), 1);
+    fclose(f);
+    f = fopen(key_path, "w");
+    assert_int_equal(PEM_write_PrivateKey(f, key, NULL, NULL, 0, NULL, NULL), 1);
+    fclose(f);
+    X509_free(cert);
+    EVP_PKEY_free(key);
+}
+
+static struct caller *get_verified(int i, const char *cas)
+{
+    struct caller *r = prepare(i, "GET", "/");
+    r->options.insecure = false;
+    r->options.cas = cas;
+    assert_int_equal(call_finish(&r->call), RC_OK);
+    go(r);
+    return r;
+}
+
+static void Certificate_InTheStore_OnlyForItsNames(void **state)
+{
+    (void)state;
+    char cert[64], key[64], why[TLS_WHY], other[ADDRESS_TEXT + 16];
+    write_certificate(cert, key);
+    open_world("https://0.0.0.0:0");
+    tls_free(w.tls);
+    assert_int_equal(tls_new(&(struct tls_files){cert, key}, 1, &w.tls, why), RC_OK);
+    w.listener.tls = w.tls;
+    snprintf(other, sizeof other, "https://127.0.0.2:%s", w.origin.port);
+    point_at(other);
+    await(get_verified(0, cert));
+    assert_string_equal(w.callers[0].notes, "unreachable: IP address mismatch\n");
+    snprintf(other, sizeof other, "https://127.0.0.1:%s", w.origin.port);
+    point_at(other);
+    expect(get_verified(1, cert), "HTTP/2 200\nwhole\n");
+    snprintf(other, sizeof other, "https://localhost:%s", w.origin.port);
+    point_at(other);
+    expect(get_verified(2, cert), "HTTP/2 200\nwhole\n");
+    close_world(false);
+    unlink(cert);
+    unlink(key);
+}
+
 static void Unreachable_NoSocketFile_Told(void **state)
 {
     (void)state;
@@ -790,6 +844,7 @@ int main(void)
         check(Unreachable_NobodyListens_AllWaitingTold),
         check(Unreachable_UnknownName_Told),
         check(Unreachable_CertificateNobodySigned_Told),
+        check(Certificate_InTheStore_OnlyForItsNames),
         check(Unreachable_NoSocketFile_Told),
         check(Lost_OnAReusedConnection_MadeAgainWhereItMay),
         check(Lost_NotIdempotent_Told),
