@@ -103,12 +103,12 @@ static struct http_call *begin(lua_State *L, const char *method, bool open)
         luaL_error(L, "url is missing");
     set_name(L, CALL, &o.order);
     bool queued = open || take_body(L, BODY, h);
-    http_call_begin(L, CALL, h, &o.order, o.timeout);
+    bool begun = http_call_begin(L, CALL, h, &o.order, o.timeout);
     lua_replace(L, URL);
     lua_settop(L, BODY);
-    if (open || !queued)
+    if (begun && (open || !queued))
         check_body(L, call_flush(&h->call));
-    if (!queued)
+    if (begun && !queued)
         start_upload(L, h);
     lua_settop(L, 1);
     return h;

@@ -120,7 +120,14 @@ struct http_call *http_call_new(lua_State *L)
     return h;
 }
 
-void http_call_begin(lua_State *L, int index, struct http_call *h,
+/* No connection takes it. Whoever writes it or waits for the response is told. */
+static void overload(struct http_call *h, const char *why)
+{
+    outgoing_abort(&h->call.request);
+    set_failure(h, CALL_REFUSED, why);
+}
+
+bool http_call_begin(lua_State *L, int index, struct http_call *h,
     const struct connector_order *order, double seconds)
 {
     char why[CONNECTOR_WHY];
@@ -128,16 +135,22 @@ void http_call_begin(lua_State *L, int index, struct http_call *h,
     struct task *t = task_waiter(L);
     if (!connector)
         luaL_error(L, "no other server can be reached from here");
-    if (connector->ops->begin(connector, &h->call, order, why)) {
+    enum rc rc = connector->ops->begin(connector, &h->call, order, why);
+    if (rc && rc != RC_LIMIT) {
         http_call_close(h);
         lua_getiuservalue(L, index, HTTP_CALL_NAME);
         luaL_error(L, "%s: %s", lua_tostring(L, -1), why);
     }
     h->open = true;
     task_bind(t, &h->bond);
+    if (rc) {
+        overload(h, why);
+        return false;
+    }
     h->seconds = seconds;
     if (seconds > 0)
         timer_start(&h->alarm, seconds);
+    return true;
 }
 
 void http_call_close(struct http_call *h)

@@ -58,9 +58,9 @@ void http_call_open(lua_State *L);
 /* Pushes a new one, closed, whose request can be set up. [-0, +1, may longjmp] */
 struct http_call *http_call_new(lua_State *L);
 /* Has the call made that was set up, with the userdata at the index; seconds until its end, 0 for
- * no limit. The running task must be able to wait. Raises where it cannot be made. [-0, +0, may
- * longjmp] */
-void http_call_begin(lua_State *L, int index, struct http_call *h,
+ * no limit. The running task must be able to wait. False where too many wait already: then it has
+ * failed. Raises where it cannot be made. [-0, +0, may longjmp] */
+bool http_call_begin(lua_State *L, int index, struct http_call *h,
     const struct connector_order *order, double seconds);
 /* Lets go of the call, and of what uploads. */
 void http_call_close(struct http_call *h);

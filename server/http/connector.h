@@ -24,7 +24,8 @@ struct connector_order {
 
 struct connector_ops {
     /* Aims an idle call, whose fields are set, and has it made: from here on it is held (call.h).
-     * RC_INVALID, RC_LIMIT, RC_STATE, RC_NOMEM: it is idle still, and why says what is wrong. */
+     * RC_LIMIT where too many wait for the other server, RC_INVALID, RC_STATE, RC_NOMEM: it is idle
+     * still, and why says what is wrong. */
     enum rc (*begin)(struct connector *k, struct call *c, const struct connector_order *order,
         char why[CONNECTOR_WHY]);
 };

@@ -304,7 +304,20 @@ static void Call_RefusedAtOnce_Raises(void **state)
     struct wire *w = other_open(TRY("mt.http.get('http://h/x')"));
     other_refuse("too many calls wait");
     wire_get(w, "/");
-    wire_expect_notes(w, "GET http://h/x: too many calls wait\n");
+    wire_expect_notes(w, "GET http://h/x: refused: too many calls wait\n");
+    wire_expect(w, DONE("1"));
+}
+
+static void Call_OpenedAndRefusedAtOnce_RaisesWhereItIsUsed(void **state)
+{
+    (void)state;
+    struct wire *w = other_open("local c = mt.http.open({url='http://h/x', method='POST'})\n"
+                                "note(c.failure)\n" TRY("c:write('a')") "\n" TRY("c:response()"));
+    other_refuse("too many calls wait");
+    wire_get(w, "/");
+    wire_expect_notes(w, "refused\n"
+                         "POST http://h/x: refused: too many calls wait\n"
+                         "POST http://h/x: refused: too many calls wait\n");
     wire_expect(w, DONE("1"));
 }
 
@@ -555,6 +568,7 @@ int main(void)
         wire_test(Call_FailsWithinTheBody_WhatCameIsReadFirst),
         wire_test(Call_FailsWhileExactBytesAreAwaited_Raises),
         wire_test(Call_RefusedAtOnce_Raises),
+        wire_test(Call_OpenedAndRefusedAtOnce_RaisesWhereItIsUsed),
         wire_test(Timeout_Passes_RaisesAndResets),
         wire_test(Timeout_CallIsWholeInTime_NothingIsLeftOfIt),
         wire_test(Deadline_OfTheRequestPasses_CallIsReset),

@@ -1,15 +1,12 @@
 -- Calls of gRPC services on other servers: docs/grpc.md. It stands on mt.http.
 local blame = require("moontrail.grpc.script").blame
 local call = require "moontrail.grpc.client_call"
+local options = require "moontrail.grpc.options"
 
 local client = {}
 
--- The bytes of a reply's message, unless the client says otherwise.
-local MESSAGE_MAX = 4 << 20
-
--- The options, with what they are unless they are given; false is nothing.
 local defaults = {
-    max_message = MESSAGE_MAX,
+    max_message = options.MESSAGE_MAX,
     compression = false,
     metadata = false,
     timeout = false,
@@ -18,42 +15,24 @@ local defaults = {
     ca = false,
 }
 
-local compressions = { [false] = true, gzip = true, deflate = true }
-
-local function check_options(options)
-    for name in pairs(options or {}) do
-        if defaults[name] == nil then
-            blame("a client has no option %s", tostring(name))
-        end
-    end
-    options = setmetatable(options or {}, { __index = defaults })
-    if not compressions[options.compression] then
-        blame("compression is \"gzip\", \"deflate\" or false")
-    end
-    if math.type(options.max_message) ~= "integer" then
-        blame("max_message is a number of bytes")
-    end
-    return options
-end
-
 -- The four kinds of method, as functions of a client.
 
 local function make_unary(self, method)
-    return function(_, request, options)
-        local made = call.start_with(self, method, request, options)
+    return function(_, request, given)
+        local made = call.start_with(self, method, request, given)
         return call.receive_only(made), made
     end
 end
 
 local function make_server_streaming(self, method)
-    return function(_, request, options)
-        return call.start_with(self, method, request, options)
+    return function(_, request, given)
+        return call.start_with(self, method, request, given)
     end
 end
 
 local function make_client_streaming(self, method)
-    return function(_, options)
-        return call.start(self, method, options)
+    return function(_, given)
+        return call.start(self, method, given)
     end
 end
 
@@ -67,13 +46,21 @@ end
 
 -- A client of a service of a schema, on the server that the URL names: a table with a function for
 -- each method.
-function client.new(schema, url, name, options)
+function client.new(schema, url, name, given)
     local found = schema:service(name)
     if not found then
         blame("there is no service %s; there is %s",
             name, table.concat(schema:services(), ", "))
     end
-    local self = { url = url, name = name, schema = schema, options = check_options(options) }
+    if url:find("^h%w+://[^/?#]*[/?#].") then
+        blame("the URL of a gRPC server has no path: %s", url)
+    end
+    local self = {
+        url = url,
+        name = name,
+        schema = schema,
+        options = options.check("client", given, defaults),
+    }
     local methods = {}
     for _, method in ipairs(found.methods) do
         methods[method.name] = make(self, method)

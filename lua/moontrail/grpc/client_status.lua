@@ -13,7 +13,6 @@ local failures = {
     unreachable = codes.UNAVAILABLE,
     refused = codes.UNAVAILABLE,
     lost = codes.UNAVAILABLE,
-    timeout = codes.DEADLINE_EXCEEDED,
 }
 
 -- Of a stream that was reset (gRPC over HTTP2, Errors).
@@ -36,27 +35,40 @@ local responses = {
     [504] = codes.UNAVAILABLE,
 }
 
-function client_status.of_failure(http, problem)
-    local failure = http.failure
-    if failure == "timeout" then
+-- is_late: the call's time is over. Some servers then reset the stream before the client does.
+function client_status.of_failure(http, problem, is_late)
+    local code = failures[http.failure] or resets[http.reset_code] or codes.INTERNAL
+    if http.failure == "timeout" or is_late and code == codes.CANCELLED then
         return status.new(codes.DEADLINE_EXCEEDED, "deadline exceeded")
     end
-    local code = failures[failure] or resets[http.reset_code] or codes.INTERNAL
     return status.new(code, tostring(problem))
 end
 
+-- The status that trailers tell: as a table by name, and as a list of all fields.
+function client_status.of_trailers(trailers, fields, schema)
+    local code = math.tointeger(tonumber((trailers["grpc-status"] or ""):match("^%d+$")))
+    if not code then
+        return status.new(codes.UNKNOWN, "the server has given no status")
+    end
+    local result = status.new(code, status.decode_message(trailers["grpc-message"] or ""))
+    result.metadata = metadata.read(fields)
+    local encoded = trailers["grpc-status-details-bin"]
+    result.encoded = encoded and metadata.decode(encoded)
+    result.details = result.encoded and details.decode(result.encoded, schema)
+    return result
+end
+
 -- The status for a head that no replies may follow, or nil.
-function client_status.of_head(http)
-    local headers = http.headers
+local function find_problem(http)
     if http.status ~= 200 then
         return status.new(responses[http.status] or codes.UNKNOWN,
             ("the server answered with HTTP status %d"):format(http.status))
     end
-    local kind = headers["content-type"] or ""
+    local kind = http.headers["content-type"] or ""
     if not message.is_grpc(kind) then
         return status.new(codes.UNKNOWN, ("the server answered with %q"):format(kind))
     end
-    local encoding = headers["grpc-encoding"]
+    local encoding = http.headers["grpc-encoding"]
     if not message.is_known(encoding) then
         return status.new(codes.INTERNAL,
             ("the server answered in the encoding %s"):format(encoding))
@@ -64,18 +76,13 @@ function client_status.of_head(http)
     return nil
 end
 
--- The status that trailers tell.
-function client_status.of_trailers(trailers, schema, metadata_of)
-    local code = math.tointeger(tonumber(trailers["grpc-status"]))
-    if not code then
-        return status.new(codes.UNKNOWN, "the server has given no status")
+-- The status that a response's head tells, or nil; and whether the head is all that there is of it
+-- (Trailers-Only), whatever its HTTP status.
+function client_status.of_head(http, schema)
+    if http.headers["grpc-status"] then
+        return client_status.of_trailers(http.headers, http.fields, schema), true
     end
-    local result = status.new(code, status.decode_message(trailers["grpc-message"] or ""))
-    result.metadata = metadata_of
-    local encoded = trailers["grpc-status-details-bin"]
-    result.encoded = encoded and metadata.decode(encoded)
-    result.details = result.encoded and details.decode(result.encoded, schema)
-    return result
+    return find_problem(http), false
 end
 
 return client_status
