@@ -87,16 +87,24 @@ class Certificate:
         return ("--cert", self.cert, "--key", self.key)
 
 
+def make_certificate(folder, name, alternative):
+    """A self-signed certificate for a name, or for an address."""
+    made = Certificate(folder / f"{name}.pem", folder / f"{name}.key")
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+         "-nodes", "-days", "2", "-subj", f"/CN={name}", "-addext", f"subjectAltName={alternative}",
+         "-out", made.cert, "-keyout", made.key], check=True, capture_output=True)
+    return made
+
+
 @pytest.fixture(scope="session")
 def certificates(tmp_path_factory):
     """Two self-signed certificates, by the name that each is for."""
     folder = tmp_path_factory.mktemp("certificates")
-    made = {}
-    for name in ("one.test", "two.test"):
-        made[name] = Certificate(folder / f"{name}.pem", folder / f"{name}.key")
-        subprocess.run(
-            ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
-             "-nodes", "-days", "2", "-subj", f"/CN={name}",
-             "-addext", f"subjectAltName=DNS:{name}",
-             "-out", made[name].cert, "-keyout", made[name].key], check=True, capture_output=True)
-    return made
+    return {name: make_certificate(folder, name, f"DNS:{name}") for name in ("one.test", "two.test")}
+
+
+@pytest.fixture(scope="session")
+def local_certificate(tmp_path_factory):
+    """A self-signed certificate for the address that tests listen on."""
+    return make_certificate(tmp_path_factory.mktemp("certificate"), "local", "IP:127.0.0.1")

@@ -3,8 +3,9 @@ import re
 
 import pytest
 
-from grpc_caller import SCRIPTS, h2c, run_caller
+from grpc_caller import CLIENT, SCRIPTS, h2c, run_caller
 from grpc_service import scripts
+from handlers import run_lua
 from server import Server, run, write_scripts
 
 
@@ -53,6 +54,21 @@ def test_bidirectional(client, url):
         call:close_send()
         return table.concat(seen, " "), call:recv()""") == \
         " ".join(map(str, range(1, 21))) + "|nil"
+
+
+def test_both_directions_at_once(client, url):
+    assert run_caller(client, url, """
+        local call, n = c:Chat(), 0
+        mt.all(function()
+            for i = 1, 300 do call:send { count = i, data = ("x"):rep(1000) } end
+            call:close_send()
+        end, function()
+            for reply in call:messages() do
+                n = n + 1
+                assert(reply.count == n and #reply.data == 1000)
+            end
+        end)
+        return n, call:status()""") == "300|0||nil"
 
 
 def test_a_large_message(client, url):
@@ -135,6 +151,16 @@ def test_the_deadline_of_the_request_goes_on(client, inner):
     assert 20 < float(text) <= 30
 
 
+def test_a_send_that_waits_is_ended_by_the_timeout(client, inner):
+    text = run_caller(client, h2c(inner), """
+        local call, data = c:Chat({ timeout = 0.5 }), ("x"):rep(100000)
+        local ok, problem
+        repeat ok, problem = pcall(call.send, call, { data = data }) until not ok
+        return problem, call:send({}), pcall(call.recv, call)""")
+    late = "DEADLINE_EXCEEDED: deadline exceeded"
+    assert text == f"{late}|false|false|{late}"
+
+
 @pytest.mark.parametrize("encoding", ["gzip", "deflate"])
 def test_compression(client, inner, encoding):
     assert run_caller(client, h2c(inner), """
@@ -165,6 +191,24 @@ def test_a_call_that_is_cancelled(client, inner):
     inner.wait_for("sent", since=since)
 
 
+def test_a_call_that_another_task_cancels(client, inner):
+    assert run_caller(client, h2c(inner), """
+        local call = c:Chat()
+        mt.spawn(function() mt.sleep(0.1) call:cancel() end)
+        return pcall(call.recv, call)""") == "false|CANCELLED: the call was cancelled"
+
+
+def test_a_call_that_is_closed_at_the_end_of_a_block(client, inner):
+    since = len(inner.log)
+    assert run_caller(client, h2c(inner), """
+        do
+            local call <close> = c:Count { count = 1000000000, data = ("x"):rep(1000) }
+            call:recv()
+        end
+        return c:Echo({ text = "next" }).text""") == "next"
+    inner.wait_for("sent", since=since)
+
+
 def test_a_handler_that_leaves_a_call_cancels_it(client, inner):
     since = len(inner.log)
     run_caller(client, h2c(inner), "c:Count({ count = 1000000000, data = ('x'):rep(1000) }):recv()")
@@ -187,10 +231,11 @@ def test_many_calls_at_once(client, inner):
         return sum""") == "5050"
 
 
-def test_a_file_of_certificates(client, start, certificates):
-    server = start(scripts(), *certificates["one.test"].options)
-    ca = f'{{ ca = "{certificates["two.test"].cert}" }}'
-    text = run_caller(client, server.https, "return pcall(c.Echo, c, {})", ca)
+def test_a_file_of_certificates(client, start, local_certificate, certificates):
+    url = start(scripts(), *local_certificate.options).https
+    code = "return pcall(c.Echo, c, {})"
+    assert run_caller(client, url, code, f'{{ ca = "{local_certificate.cert}" }}').startswith("true|")
+    text = run_caller(client, url, code, f'{{ ca = "{certificates["two.test"].cert}" }}')
     assert text.startswith("false|UNAVAILABLE: ") and "no connection" in text
 
 
@@ -233,3 +278,10 @@ def test_a_client_that_is_made_when_the_script_loads(inner, start, connect):
         local c = grpc.client("{inner.http}", "calls.proto", "test.Calls")
         return function(ctx) ctx:text(c:Echo({{ text = "hello" }}).text) end"""})
     assert connect(server.https).fetch("/").text == "hello"
+
+
+def test_a_status_that_a_plain_handler_does_not_catch(server, client, inner):
+    since = len(server.log)
+    code = CLIENT.replace("URL", h2c(inner)).replace("OPTIONS", "nil")
+    assert run_lua(client, code + "c:Fail { count = 5, text = 'none' }").status == 500
+    server.wait_for('handler failed .*NOT_FOUND: none', since=since)

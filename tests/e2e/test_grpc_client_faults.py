@@ -1,4 +1,5 @@
 """gRPC clients of a handler, where the other server is gone, late, or answers what it should not."""
+import ssl
 import threading
 import time
 
@@ -49,6 +50,14 @@ def test_a_server_that_goes_away(client, speak):
 def test_a_server_of_http_1(client, upstream):
     text = run_caller(client, upstream(always(response(b"hello"))).url, ECHO)
     assert text.startswith("false|UNAVAILABLE: "), text
+
+
+def test_a_server_that_agrees_on_http_1_alone(client, upstream, certificates):
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificates["one.test"].cert, certificates["one.test"].key)
+    context.set_alpn_protocols(["http/1.1"])
+    other = upstream(always(response(b"hello")), tls=context)
+    assert run_caller(client, other.url, ECHO).startswith("false|UNAVAILABLE: ")
 
 
 def test_too_many_calls(start, connect, tmp_path):

@@ -2,7 +2,6 @@
 import re
 import socket
 import ssl
-import subprocess
 import threading
 
 import pytest
@@ -213,25 +212,12 @@ def test_failures_name_the_url_and_why(start, connect, inner, h2c, case):
     assert re.fullmatch(rf"false\|.*: GET {re.escape(url)}: {why}.*", text), text
 
 
-@pytest.fixture
-def trusted(tmp_path):
-    """The inner server with a certificate for its address, and the file to verify it by."""
-    cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
-         "-nodes", "-days", "2", "-subj", "/CN=inner", "-addext", "subjectAltName=IP:127.0.0.1",
-         "-out", cert, "-keyout", key], check=True, capture_output=True)
-    server = Server(write_scripts(tmp_path / "inner", INNER), "--cert", cert, "--key", key)
-    yield server.https, cert
-    server.stop()
-
-
-def test_a_certificate_verified_by_a_file(client, trusted):
-    url, cert = trusted
+def test_a_certificate_verified_by_a_file(client, start, tmp_path, local_certificate):
+    url = start(write_scripts(tmp_path / "inner", INNER), *local_certificate.options).https
     assert run(client, "return mt.http.get('URL/protocol', { ca = 'CA' }):body()",
-               URL=url, CA=cert) == "HTTP/2"
+               URL=url, CA=local_certificate.cert) == "HTTP/2"
     text = run(client, "return pcall(mt.http.get, 'URL/protocol', { ca = 'CA' })",
-               URL=url.replace("127.0.0.1", "localhost"), CA=cert)
+               URL=url.replace("127.0.0.1", "localhost"), CA=local_certificate.cert)
     assert "no connection" in text, "the certificate names another server"
 
 

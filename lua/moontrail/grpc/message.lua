@@ -47,7 +47,7 @@ end
 local function inflate(payload, encoding, limit)
     local format = formats[encoding]
     if not format then
-        raise("INTERNAL", "a message is compressed, and the request has no grpc-encoding")
+        raise("INTERNAL", "a message is compressed, and no grpc-encoding says how")
     end
     local ok, result = pcall(zlib.decompress, payload, { format = format, limit = limit })
     if ok then
