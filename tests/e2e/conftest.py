@@ -101,7 +101,8 @@ def make_certificate(folder, name, alternative):
 def certificates(tmp_path_factory):
     """Two self-signed certificates, by the name that each is for."""
     folder = tmp_path_factory.mktemp("certificates")
-    return {name: make_certificate(folder, name, f"DNS:{name}") for name in ("one.test", "two.test")}
+    return {name: make_certificate(folder, name, f"DNS:{name}")
+            for name in ("one.test", "two.test")}
 
 
 @pytest.fixture(scope="session")

@@ -131,7 +131,8 @@ def test_a_method_that_is_not_served(client, url):
 
 def test_a_timeout(client, inner):
     since = len(inner.log)
-    assert run_caller(client, h2c(inner), "return pcall(c.Sleep, c, { count = 60 }, { timeout = 0.1 })") == \
+    assert run_caller(client, h2c(inner), """
+        return pcall(c.Sleep, c, { count = 60 }, { timeout = 0.1 })""") == \
         "false|DEADLINE_EXCEEDED: deadline exceeded"
     inner.wait_for(r"slept\\tfalse", since=since)
 
@@ -171,7 +172,8 @@ def test_compression(client, inner, encoding):
 
 def test_replies_that_come_compressed(client, tmp_path):
     server = Server(write_scripts(tmp_path / "packed", scripts('{ compression = "gzip" }')))
-    assert run_caller(client, server.http, 'return #c:Echo({ text = ("x"):rep(10000) }).text') == "10000"
+    code = 'return #c:Echo({ text = ("x"):rep(10000) }).text'
+    assert run_caller(client, server.http, code) == "10000"
     server.stop()
 
 
@@ -234,7 +236,8 @@ def test_many_calls_at_once(client, inner):
 def test_a_file_of_certificates(client, start, local_certificate, certificates):
     url = start(scripts(), *local_certificate.options).https
     code = "return pcall(c.Echo, c, {})"
-    assert run_caller(client, url, code, f'{{ ca = "{local_certificate.cert}" }}').startswith("true|")
+    text = run_caller(client, url, code, f'{{ ca = "{local_certificate.cert}" }}')
+    assert text.startswith("true|"), text
     text = run_caller(client, url, code, f'{{ ca = "{certificates["two.test"].cert}" }}')
     assert text.startswith("false|UNAVAILABLE: ") and "no connection" in text
 

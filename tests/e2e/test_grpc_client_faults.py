@@ -1,4 +1,4 @@
-"""gRPC clients of a handler, where the other server is gone, late, or answers what it should not."""
+"""gRPC clients of a handler, where the other server is gone, or answers what it should not."""
 import ssl
 import threading
 import time

@@ -1,4 +1,4 @@
-"""gRPC clients of a handler that serves gRPC itself, and those of gRPC's C library as the server."""
+"""gRPC clients in a service, which calls another, and those whose server is gRPC's C library."""
 import threading
 from concurrent import futures
 
