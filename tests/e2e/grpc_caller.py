@@ -9,6 +9,18 @@ CLIENT = """
     local c = grpc.client("URL", "calls.proto", "test.Calls", OPTIONS)
     """
 
+# Each message is answered before the next one is sent; and what comes of it.
+CHAT = """
+    local call, seen = c:Chat(), {}
+    for i = 1, 20 do
+        call:send { count = i }
+        seen[i] = call:recv().count
+    end
+    call:close_send()
+    return table.concat(seen, " "), call:recv()
+    """
+CHATTED = " ".join(map(str, range(1, 21))) + "|nil"
+
 
 def _program(url, code, options):
     return CLIENT.replace("URL", url).replace("OPTIONS", options) + code

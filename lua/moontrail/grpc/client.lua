@@ -2,6 +2,7 @@
 local blame = require("moontrail.grpc.script").blame
 local call = require "moontrail.grpc.client_call"
 local options = require "moontrail.grpc.options"
+local service = require "moontrail.grpc.service"
 
 local client = {}
 
@@ -47,11 +48,6 @@ end
 -- A client of a service of a schema, on the server that the URL names: a table with a function for
 -- each method.
 function client.new(schema, url, name, given)
-    local found = schema:service(name)
-    if not found then
-        blame("there is no service %s; there is %s",
-            name, table.concat(schema:services(), ", "))
-    end
     if url:find("^h%w+://[^/?#]*[/?#].") then
         blame("the URL of a gRPC server has no path: %s", url)
     end
@@ -62,7 +58,7 @@ function client.new(schema, url, name, given)
         options = options.check("client", given, defaults),
     }
     local methods = {}
-    for _, method in ipairs(found.methods) do
+    for _, method in ipairs(service.find(schema, name).methods) do
         methods[method.name] = make(self, method)
     end
     return setmetatable(methods, {

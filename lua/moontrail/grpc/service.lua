@@ -56,21 +56,26 @@ local function add_routes(self, object, routes, notes)
     end
 end
 
--- A service of a schema: the object for the script, and what it is to us. Beside it others may be
--- served, such as health: extras(self) gives their routes.
-function service.new(schema, name, given, extras)
+-- A service of a schema, as the .proto has it.
+function service.find(schema, name)
     local found = schema:service(name)
     if not found then
         blame("there is no service %s; there is %s",
             name, table.concat(schema:services(), ", "))
     end
+    return found
+end
+
+-- A service of a schema: the object for the script, and what it is to us. Beside it others may be
+-- served, such as health: extras(self) gives their routes.
+function service.new(schema, name, given, extras)
     local self = {
         schema = schema,
         name = name,
         options = options.check("service", given, defaults),
         methods = {},
     }
-    for _, method in ipairs(found.methods) do
+    for _, method in ipairs(service.find(schema, name).methods) do
         self.methods[method.name] = method
     end
     local metatable = { __name = "moontrail.grpc.service" }
