@@ -84,12 +84,13 @@ local function begin(self)
         return
     end
     local http = attempt(self, self.http.response)
-    local problem, is_all = client_status.of_head(http, self.schema)
-    self.initial = is_all and {} or metadata.read(http.fields)
+    local read = metadata.read(http.fields)
+    local final, is_all = client_status.of_head(http, read, self.schema)
+    self.initial = is_all and {} or read
     self.encoding = http.headers["grpc-encoding"]
-    if problem then
-        self.trailers = problem.metadata or {}
-        conclude(self, problem)
+    if final then
+        self.trailers = is_all and read or {}
+        conclude(self, final)
     end
 end
 
@@ -97,7 +98,7 @@ end
 local function finish(self)
     local trailers, fields = self.http:trailers()
     self.trailers = metadata.read(fields)
-    conclude(self, client_status.of_trailers(trailers, fields, self.schema))
+    conclude(self, client_status.of_trailers(trailers, self.trailers, self.schema))
 end
 
 -- Messages.

@@ -44,14 +44,14 @@ function client_status.of_failure(http, problem, is_late)
     return status.new(code, tostring(problem))
 end
 
--- The status that trailers tell: as a table by name, and as a list of all fields.
-function client_status.of_trailers(trailers, fields, schema)
+-- The status that trailers tell; what of them is metadata goes with it.
+function client_status.of_trailers(trailers, more, schema)
     local code = math.tointeger(tonumber((trailers["grpc-status"] or ""):match("^%d+$")))
     if not code then
         return status.new(codes.UNKNOWN, "the server has given no status")
     end
     local result = status.new(code, status.decode_message(trailers["grpc-message"] or ""))
-    result.metadata = metadata.read(fields)
+    result.metadata = more
     local encoded = trailers["grpc-status-details-bin"]
     result.encoded = encoded and metadata.decode(encoded)
     result.details = result.encoded and details.decode(result.encoded, schema)
@@ -77,10 +77,10 @@ local function find_problem(http)
 end
 
 -- The status that a response's head tells, or nil; and whether the head is all that there is of it
--- (Trailers-Only), whatever its HTTP status.
-function client_status.of_head(http, schema)
+-- (Trailers-Only), whatever its HTTP status. more is its metadata.
+function client_status.of_head(http, more, schema)
     if http.headers["grpc-status"] then
-        return client_status.of_trailers(http.headers, http.fields, schema), true
+        return client_status.of_trailers(http.headers, more, schema), true
     end
     return find_problem(http), false
 end
