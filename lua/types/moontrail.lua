@@ -332,7 +332,7 @@ function http.post(url, body, options) end
 ---@return moontrail.http.response call
 function http.open(options) end
 
----The response to a call, which ends with the task that made it.
+---The response to a call, which ends with the request that it was made for.
 ---@class moontrail.http.response
 ---@field status? integer nil until the head is there, as the next three are
 ---@field protocol? string `"HTTP/2"`, `"HTTP/1.1"` or `"HTTP/1.0"`

@@ -203,6 +203,32 @@ def test_a_call_that_is_closed_at_the_end_of_a_block(client, inner):
     inner.wait_for("sent", since=since)
 
 
+def test_calls_that_other_tasks_begin(client, inner):
+    assert run_caller(client, h2c(inner), """
+        local function begin() return c:Count { count = 3 } end
+        local one, two = mt.all(begin, begin)
+        local sum = 0
+        for _, call in ipairs { one, two, mt.spawn(begin):join() } do
+            for reply in call:messages() do sum = sum + reply.count end
+        end
+        return sum""") == "18"
+
+
+def test_a_call_ends_with_a_task_that_fails(client, inner):
+    since = len(inner.log)
+    assert run_caller(client, h2c(inner), """
+        local call
+        mt.spawn(function()
+            call = c:Count { count = 1000000000, data = ("x"):rep(1000) }
+            call:recv()
+            error("failed")
+        end)
+        mt.sleep(0.3)
+        return select(2, pcall(call.recv, call))
+        """).endswith("/test.Calls/Count: the response is closed")
+    inner.wait_for("sent", since=since)
+
+
 def test_a_handler_that_leaves_a_call_cancels_it(client, inner):
     since = len(inner.log)
     run_caller(client, h2c(inner), "c:Count({ count = 1000000000, data = ('x'):rep(1000) }):recv()")
