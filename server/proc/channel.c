@@ -20,20 +20,32 @@ enum rc channel_pair(int fds[2])
     return socketpair(AF_UNIX, type, 0, fds) ? RC_SYSTEM : RC_OK;
 }
 
+/* RC_OK for a message taken, RC_AGAIN where there is none, RC_CLOSED. */
+static enum rc take(struct channel *ch)
+{
+    struct packet p;
+    ssize_t n = recv(ch->readable.fd, &p, sizeof p - 1, 0);
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        return RC_AGAIN;
+    if (n < HEAD)
+        return RC_CLOSED;
+    p.text[n - HEAD] = '\0';
+    ch->on_message(ch, (enum message)p.kind, p.text, (size_t)n - HEAD);
+    return RC_OK;
+}
+
 static void on_readable(struct ev_loop *ev, ev_io *w, int events)
 {
     (void)ev, (void)events;
     struct channel *ch = container_of(w, struct channel, readable);
-    struct packet p;
-    ssize_t n = recv(w->fd, &p, sizeof p - 1, 0);
-    if (n < 0 && (errno == EAGAIN || errno == EINTR))
-        return;
-    if (n < HEAD) {
+    if (take(ch) == RC_CLOSED)
         ch->on_end(ch);
-        return;
-    }
-    p.text[n - HEAD] = '\0';
-    ch->on_message(ch, (enum message)p.kind, p.text, (size_t)n - HEAD);
+}
+
+void channel_take_all(struct channel *ch)
+{
+    while (take(ch) == RC_OK)
+        ;
 }
 
 void channel_start(struct channel *ch, struct ev_loop *loop, int fd)

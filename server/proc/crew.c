@@ -72,6 +72,8 @@ static void on_message(struct channel *ch, enum message kind, const char *text, 
     struct child *c = container_of(ch, struct child, channel);
     if (c->state == CHILD_LOST)
         return;
+    if (kind == REPLY_READY)
+        c->served = true;
     if (kind == REPLY_READY && c->state == CHILD_STARTING)
         c->state = CHILD_SERVING;
     c->loading = false;
@@ -194,6 +196,7 @@ void crew_reap(struct crew *crew)
         next = node->next;
         if (waitpid(c->pid, &status, WNOHANG) != c->pid)
             continue;
+        channel_take_all(&c->channel); /* its last words may say why it ended */
         /* A worker forked in its place is to have nothing of it. */
         const struct child gone = *c;
         free_child(c);

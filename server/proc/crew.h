@@ -31,6 +31,7 @@ struct child {
     pid_t pid;
     int index;               /* among the workers */
     uint32_t setup;          /* the number of the setup that it serves with */
+    bool served;             /* it got as far as that */
     bool loading;            /* scripts, which may take longer than a heart may be still */
     double started, drained; /* when it was; seconds of clock_monotonic */
     double grace;            /* that it has once it drains */

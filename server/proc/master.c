@@ -5,8 +5,10 @@
 #include "proc/pidfile.h"
 #include "proc/systemd.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -62,10 +64,11 @@ static void on_ready(struct master *m, struct child *c)
 
 static void on_no_start(struct master *m, struct child *c, const char *why)
 {
+    bool wanted = child_is_on_duty(c);
     c->state = CHILD_LOST;
-    if (c->setup == m->next.number)
+    if (wanted && c->setup == m->next.number)
         change_failed(m, RC_SYSTEM, why);
-    else
+    else if (wanted)
         log_event(LOG_ERROR, "worker not started", log_int("worker", c->index),
             log_int("pid", c->pid), log_str("reason", why));
 }
@@ -77,7 +80,7 @@ static void on_reply(struct child *c, enum message kind, const char *text)
         return;
     if (kind == REPLY_READY)
         on_ready(m, c);
-    else if (c->state == CHILD_STARTING)
+    else if (!c->served)
         on_no_start(m, c, text);
     else
         reload_replied(m, c, kind, text);
@@ -194,6 +197,18 @@ static void watch_signals(struct master *m)
 
 /* Life. */
 
+/* As many descriptors as the system lets us have: each connection needs one, and so do the sockets
+ * of each worker. Workers inherit it. */
+static void raise_descriptors(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit))
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &limit))
+        log_event(LOG_WARN, "descriptors not raised", log_str("reason", strerror(errno)));
+}
+
 static enum rc init(struct master *m, const struct service *service, int argc, char **argv)
 {
     *m = (struct master){
@@ -210,6 +225,7 @@ static enum rc init(struct master *m, const struct service *service, int argc, c
         rc = upgrade_inherit(&m->now.sockets, &m->tickets, &m->heir);
     if (!rc && m->heir == UPGRADE_NONE)
         rc = systemd_sockets(&m->now.sockets);
+    raise_descriptors();
     posts_init(m);
     proof_init(&m->proof, m->loop, on_proof_done);
     upgrade_init(&m->upgrade, m->loop, argv, on_upgrade_done);

@@ -14,9 +14,7 @@
 #include "proc/sockets.h"
 #include "proc/user.h"
 
-#include <errno.h>
 #include <signal.h>
-#include <sys/resource.h>
 #include <sys/time.h>
 #include <unistd.h>
 
@@ -163,17 +161,6 @@ static void on_beat(struct timer *t)
 
 /* Life's start. */
 
-/* As many descriptors as the system lets us have: each connection needs one. */
-static void raise_descriptors(void)
-{
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit))
-        return;
-    limit.rlim_cur = limit.rlim_max;
-    if (setrlimit(RLIMIT_NOFILE, &limit))
-        log_event(LOG_WARN, "descriptors not raised", log_str("reason", strerror(errno)));
-}
-
 static void on_signal(int number)
 {
     (void)number;
@@ -259,7 +246,6 @@ static enum rc start(struct worker *w, char why[SERVICE_WHY])
     const struct worker_job *job = w->job;
     if (job->options->user && user_become(job->options->user, why))
         return RC_SYSTEM;
-    raise_descriptors();
     if (!job->service->open(job->options, w->ev, &w->handler, why))
         return RC_SYSTEM;
     enum rc rc = start_loop(w, why);
