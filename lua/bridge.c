@@ -173,13 +173,16 @@ static bool run_old(struct bridge *b)
 /* What runs in a generation that is aborted needs another turn to end. */
 static void bound_generations(struct bridge *b)
 {
-    unsigned max = b->source.options.max_generations;
-    if (!max || b->live <= max || list_empty(&b->old))
-        return;
-    struct generation *oldest = container_of(b->old.next, struct generation, link);
-    log_event(LOG_WARN, "generation aborted", log_str("limit", "max-generations"),
-        log_int("live", b->live), log_int("requests", (int64_t)oldest->vm->requests.used));
-    generation_abort(oldest);
+    unsigned max = b->source.options.max_generations, live = b->live;
+    struct list *node = b->old.next;
+    for (; max && live > max && node != &b->old; node = node->next, live--) {
+        struct generation *g = container_of(node, struct generation, link);
+        if (g->aborted)
+            continue;
+        log_event(LOG_WARN, "generation aborted", log_str("limit", "max-generations"),
+            log_int("live", b->live), log_int("requests", (int64_t)g->vm->requests.used));
+        generation_abort(g);
+    }
 }
 
 /* A new generation takes over; where it does not load, the old one stays. */
@@ -199,10 +202,13 @@ static enum rc renew(struct bridge *b, char why[SCRIPT_WHY])
     return RC_OK;
 }
 
-/* Scripts that fill their memory are loaded anew, to begin with none taken. */
+/* Scripts that fill their memory are loaded anew, to begin with none taken; not where it is known
+ * that those on disk do not load. */
 static void retire(struct bridge *b)
 {
     char why[SCRIPT_WHY];
+    if (b->fault[0])
+        return;
     log_event(LOG_WARN, "scripts retired", log_str("limit", "max-vm-memory"),
         log_int("bytes", (int64_t)b->current->vm->memory));
     if (renew(b, why))

@@ -10,7 +10,8 @@
 
 #include <stdio.h>
 
-/* The share of its memory that a vm may be left with after a collection. */
+/* The share that may be taken after a collection, of the memory that loading the scripts has left:
+ * to load them anew frees no more than that. */
 static const double bloated_share = 0.9;
 
 static enum rc make(
@@ -40,6 +41,20 @@ static enum rc load(struct generation *g, const char *path, char why[SCRIPT_WHY]
     return rc;
 }
 
+static int l_collect_load(lua_State *L)
+{
+    lua_gc(L, LUA_GCCOLLECT);
+    return 0;
+}
+
+/* What loading has left behind is not what the scripts need. */
+static void set_floor(struct generation *g)
+{
+    if (!vm_call(g->vm, l_collect_load, NULL, 0))
+        lua_settop(g->vm->L, 0);
+    g->floor = g->vm->memory;
+}
+
 enum rc generation_new(
     const struct generation_source *from, struct generation **out, char why[SCRIPT_WHY])
 {
@@ -48,11 +63,13 @@ enum rc generation_new(
     if (rc)
         return rc;
     rc = load(g, from->path, why);
-    if (rc)
+    if (rc) {
         generation_free(g);
-    else
-        *out = g;
-    return rc;
+        return rc;
+    }
+    set_floor(g);
+    *out = g;
+    return RC_OK;
 }
 
 enum rc generation_prove(const struct generation_source *from,
@@ -91,6 +108,7 @@ void generation_free(struct generation *g)
 void generation_abort(struct generation *g)
 {
     size_t at = 0;
+    g->aborted = true;
     for (struct ctx *c; (c = handles_next(&g->vm->requests, &at));)
         if (c->x)
             exchange_refuse(c->x, "reload", 503);
@@ -126,5 +144,6 @@ bool generation_is_bloated(struct generation *g)
         return false;
     if (!vm_call(vm, l_collect, NULL, 0))
         lua_settop(vm->L, 0);
-    return (double)vm->memory > bloated_share * (double)vm->options.max_memory;
+    double max = (double)vm->options.max_memory, floor = (double)g->floor;
+    return (double)vm->memory > floor + bloated_share * (max - floor);
 }

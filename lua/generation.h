@@ -20,7 +20,8 @@ struct generation {
     struct list link;
     struct vm *vm;
     struct scripts *scripts;
-    bool closing;
+    bool aborted, closing;
+    size_t floor; /* bytes that the vm took when the scripts had just loaded */
 };
 
 /* What generations are made from; all of it is borrowed. */
@@ -43,11 +44,13 @@ enum rc generation_prove(const struct generation_source *from,
 void generation_stop(struct generation *g, const char *reason);
 /* Stops first, if that was not done. */
 void generation_free(struct generation *g);
-/* Aborts every request with the reason "reload"; the clients get 503, or a reset with CANCEL. */
+/* Aborts every request with the reason "reload"; the clients get 503, or a reset with CANCEL. To be
+ * done once. */
 void generation_abort(struct generation *g);
 /* For one that is old: moves it on towards its end. Whether it may be freed. */
 bool generation_wind_up(struct generation *g);
-/* Whether its memory is nearly all taken, and collecting does not help. Collects past a mark. */
+/* Whether its memory is nearly all taken, by more than it began with, and collecting does not help.
+ * Collects past a mark. */
 bool generation_is_bloated(struct generation *g);
 
 #endif

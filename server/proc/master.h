@@ -79,7 +79,8 @@ void master_stop(struct master *m, const char *signal_name);
 void change_proved(struct master *m, bool proved, const char *why);
 void change_joined(struct master *m);
 void change_failed(struct master *m, enum rc rc, const char *why);
-/* The files, a line each, that a proof came upon: they are watched from now on. */
+/* The files, a line each, that a proof came upon: they are watched from now on. One that was ended
+ * could not say. */
 void reload_watch(struct setup *s, const char *files);
 void reload_proved(struct master *m, bool proved, const char *why);
 void reload_replied(struct master *m, const struct child *c, enum message kind, const char *text);
@@ -102,6 +103,8 @@ void master_log_end(void);
 /* posts.c: a worker with a place in the setup in force has ended. */
 void posts_init(struct master *m);
 void posts_vacated(struct master *m, const struct child *c);
+/* Fills those that are vacant at once: what was in the way may be gone. */
+void posts_retry(struct master *m);
 /* Forgets vacancies and failures. */
 void posts_clear(struct master *m);
 

@@ -59,6 +59,10 @@ void reload_watch(struct setup *s, const char *files)
     char path[PATH_MAX];
     if (!s->watch)
         return;
+    if (!*files) {
+        watch_keep(s->watch);
+        return;
+    }
     for (size_t n; *files; files += n + (files[n] == '\n')) {
         n = strcspn(files, "\n");
         snprintf(path, sizeof path, "%.*s", (int)n, files);
@@ -86,6 +90,7 @@ void reload_proved(struct master *m, bool proved, const char *why)
     if (proved) {
         set_fault(m, "");
         master_each(m, m->now.number, order_reload, NULL);
+        posts_retry(m);
     } else {
         log_event(LOG_ERROR, "scripts not loaded", log_str("reason", why));
         set_fault(m, why);
@@ -102,9 +107,11 @@ static void note_loading(struct child *c, void *data)
 void reload_replied(struct master *m, const struct child *c, enum message kind, const char *text)
 {
     bool loading = false;
-    if (kind == REPLY_FAILED)
+    if (kind == REPLY_FAILED) {
         log_event(LOG_ERROR, "scripts not loaded", log_int("worker", c->index),
             log_int("pid", c->pid), log_str("reason", text));
+        set_fault(m, text);
+    }
     master_each(m, m->now.number, note_loading, &loading);
     if (kind == REPLY_RELOADED && !loading)
         log_event(LOG_INFO, "scripts loaded", log_int("workers", m->now.options.workers));

@@ -6,7 +6,7 @@
  * Changes that come close together are told as one. Who is told reads the files anew, in these
  * steps, so that no change is lost between the watching and the reading:
  *
- *     watch_begin, then reads; watch_file for each file that was read; watch_end
+ *     watch_begin, then reads; watch_file for each file that was read; watch_end, or watch_keep
  */
 #ifndef PROC_WATCH_H
 #define PROC_WATCH_H
@@ -31,5 +31,7 @@ void watch_file(struct watch *w, const char *path);
 /* Forgets what was not named since watch_begin. Tells of a change, where one of the files changed
  * before it was watched. */
 void watch_end(struct watch *w);
+/* Instead, where it is not known what was read: forgets nothing. */
+void watch_keep(struct watch *w);
 
 #endif
