@@ -152,6 +152,18 @@ static void stop(struct bridge *b, struct generation *g)
     b->running = NULL;
 }
 
+/* Large ones leave more free memory behind than the next one is likely to take. */
+static void close_generation(struct bridge *b, struct generation *g)
+{
+    enum { LARGE = 1 << 20 };
+    bool large = g->vm->memory > LARGE;
+    generation_free(g);
+    if (large)
+        mem_trim();
+    b->live--;
+    log_event(LOG_DEBUG, "generation closed", log_int("live", b->live));
+}
+
 static bool run_old(struct bridge *b)
 {
     bool more = false;
@@ -159,13 +171,10 @@ static bool run_old(struct bridge *b)
         struct generation *g = container_of(node, struct generation, link);
         next = node->next;
         more |= run(b, g);
-        if (generation_wind_up(g)) {
-            generation_free(g);
-            b->live--;
-            log_event(LOG_DEBUG, "generation closed", log_int("live", b->live));
-        } else {
+        if (generation_wind_up(g))
+            close_generation(b, g);
+        else
             more |= !list_empty(&g->vm->ready);
-        }
     }
     return more;
 }
