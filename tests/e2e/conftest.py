@@ -8,6 +8,7 @@ import pytest
 
 from client import Client
 from http1 import Http1
+from reloading import Watched
 from server import ROOT, Server, write_scripts
 
 
@@ -60,6 +61,18 @@ def http1():
 def client(server, connect):
     """A connection over TLS to the module's server."""
     return connect(server.https)
+
+
+@pytest.fixture
+def serve(start, connect):
+    """Starts servers whose scripts are to change."""
+    return lambda scripts, *options, **more: Watched(start(scripts, *options, **more), connect)
+
+
+@pytest.fixture
+def watch(serve):
+    """Starts servers that watch their scripts."""
+    return lambda scripts, *options, **more: serve(scripts, "--watch", *options, **more)
 
 
 @dataclass

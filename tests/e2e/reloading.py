@@ -4,7 +4,6 @@ import re
 import time
 from pathlib import Path
 
-from client import Client
 from server import PATIENCE
 
 QUIET = 0.6  # seconds in which a change would have been noticed
@@ -41,11 +40,16 @@ def says(text):
 
 
 class Watched:
-    """A server that watches its scripts, and a connection to it."""
+    """A server whose scripts change, and a connection to it."""
 
-    def __init__(self, server):
+    def __init__(self, server, connect):
         self.server = server
-        self.client = Client(server.https)
+        self._connect = connect
+        self.connect()
+
+    def connect(self):
+        """A connection anew."""
+        self.client = self._connect(self.server.https)
 
     def fetch(self, path="/hello", **request):
         return self.client.fetch(path, **request)

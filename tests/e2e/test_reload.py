@@ -1,5 +1,4 @@
 """A change of the scripts, however it is made, is what the next requests see."""
-import os
 import shutil
 import signal
 import time
@@ -7,7 +6,7 @@ import time
 import pytest
 
 from handlers import WAIT
-from reloading import Watched, save_as_vim, save_by_rename, save_in_place, says
+from reloading import save_as_vim, save_by_rename, save_in_place, says
 from server import write_scripts
 
 SCRIPTS = {
@@ -22,14 +21,6 @@ SCRIPTS = {
 @pytest.fixture
 def folder(tmp_path):
     return write_scripts(tmp_path / "scripts", SCRIPTS)
-
-
-@pytest.fixture
-def watch(start):
-    """Starts servers that watch."""
-    def watch_one(scripts, *options):
-        return Watched(start(scripts, "--watch", *options))
-    return watch_one
 
 
 # Saving.
@@ -71,8 +62,8 @@ def test_a_single_script_is_watched(watch, tmp_path):
     assert w.settle() == 1
 
 
-def test_without_watch_nothing_happens(start, folder):
-    w = Watched(start(folder))
+def test_without_watch_nothing_happens(serve, folder):
+    w = serve(folder)
     save_in_place(folder / "hello.lua", says("two"))
     assert w.settle() == 0 and w.text() == "one"
 
@@ -237,8 +228,8 @@ def test_a_handler_that_writes_files_is_no_reason(watch, tmp_path):
 
 # Orders at the same time.
 
-def test_usr1_loads_anew(start, folder):
-    w = Watched(start(folder, "-w", "2"))
+def test_usr1_loads_anew(serve, folder):
+    w = serve(folder, "-w", "2")
     save_in_place(folder / "hello.lua", says("two"))
     w.server.signal(signal.SIGUSR1)
     w.server.wait_for("info scripts loaded workers=2")
@@ -263,7 +254,7 @@ def test_hup_keeps_watching(watch, folder):
         save_by_rename(folder / "hello.lua", says(f"as {number}"))
         w.server.wait_until(
             lambda: len(w.server.lines("info configuration loaded")) == number + 1)
-        w = Watched(w.server)
+        w.connect()
         w.expect(f"as {number}")
         save_in_place(folder / "hello.lua", says(f"after {number}"))
         w.expect(f"after {number}")
