@@ -33,6 +33,7 @@ struct child {
     uint32_t setup;          /* the number of the setup that it serves with */
     bool served;             /* it got as far as that */
     bool loading;            /* scripts, which may take longer than a heart may be still */
+    int reloads;             /* ordered, and not replied to */
     double started, drained; /* when it was; seconds of clock_monotonic */
     double grace;            /* that it has once it drains */
     double patience;         /* seconds that its heart may be still, but for loading; 0 for ever */

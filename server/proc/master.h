@@ -46,6 +46,7 @@ struct master {
     uint32_t readings; /* of the setup so far */
     enum master_task task;
     bool change_wanted, reload_wanted; /* once the task is done */
+    bool doubted;                      /* the last reload failed as the scripts changed once more */
     bool stopping;
     int status;              /* to exit with */
     int heir;                /* of upgrade_inherit */
@@ -83,7 +84,7 @@ void change_failed(struct master *m, enum rc rc, const char *why);
  * could not say. */
 void reload_watch(struct setup *s, const char *files);
 void reload_proved(struct master *m, bool proved, const char *why);
-void reload_replied(struct master *m, const struct child *c, enum message kind, const char *text);
+void reload_replied(struct master *m, struct child *c, enum message kind, const char *text);
 /* Starts what was wanted meanwhile. */
 void master_next_task(struct master *m);
 /* stop.c: as master_stop does the first time, but for what systemd is told. */

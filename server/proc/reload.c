@@ -12,6 +12,7 @@ static void order_reload(struct child *c, void *data)
 {
     (void)data;
     c->loading = true;
+    c->reloads++;
     child_order(c, ORDER_RELOAD, NULL, 0);
 }
 
@@ -85,13 +86,26 @@ void master_reload(struct master *m)
         reload_proved(m, false, rc_text(rc));
 }
 
+/* Scripts that are saved as they are read may seem broken; the reload that follows will tell. */
+static bool is_changing(struct master *m)
+{
+    return m->reload_wanted || (m->now.watch && watch_has_change(m->now.watch));
+}
+
+/* Changes that never end must not hide the fault for ever. */
+static bool is_doubtful(struct master *m)
+{
+    m->doubted = !m->doubted && is_changing(m);
+    return m->doubted;
+}
+
 void reload_proved(struct master *m, bool proved, const char *why)
 {
     if (proved) {
         set_fault(m, "");
         master_each(m, m->now.number, order_reload, NULL);
         posts_retry(m);
-    } else {
+    } else if (!is_doubtful(m)) {
         log_event(LOG_ERROR, "scripts not loaded", log_str("reason", why));
         set_fault(m, why);
     }
@@ -104,10 +118,11 @@ static void note_loading(struct child *c, void *data)
     *(bool *)data |= c->loading;
 }
 
-void reload_replied(struct master *m, const struct child *c, enum message kind, const char *text)
+void reload_replied(struct master *m, struct child *c, enum message kind, const char *text)
 {
     bool loading = false;
-    if (kind == REPLY_FAILED) {
+    c->reloads--;
+    if (kind == REPLY_FAILED && !c->reloads && m->task == MASTER_IDLE && !is_changing(m)) {
         log_event(LOG_ERROR, "scripts not loaded", log_int("worker", c->index),
             log_int("pid", c->pid), log_str("reason", text));
         set_fault(m, text);

@@ -9,7 +9,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <limits.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,8 +24,8 @@ enum {
     FOLDERS_MAX = 8192,
 };
 
-/* Changes are told once there were none for the pause, and no later than the patience allows; with a
- * file half written that is longer, since it is no use to read it before its writer closes it. */
+/* Changes are told once there were none for the pause, and no later than the patience allows. A
+ * file that is being written is given longer, since half of it is of no use. */
 static const double pause_seconds = 0.02;
 static const double patience_seconds = 0.08;
 static const double half_written_seconds = 0.5;
@@ -219,7 +218,7 @@ static bool add_links(struct watch *w, const char *path)
     return watched;
 }
 
-/* Watches each name on whose meaning it depends what is at a path. Whether all were watched before. */
+/* Watches each name on which it depends what is at a path. Whether all were watched before. */
 static bool add_path(struct watch *w, const char *path)
 {
     char *real = realpath(path, NULL);
@@ -329,6 +328,12 @@ static void on_readable(struct ev_loop *ev, ev_io *io, int events)
         take(w, e);
         at += (ssize_t)(sizeof *e + e->len);
     }
+}
+
+bool watch_has_change(struct watch *w)
+{
+    on_readable(w->ev, &w->readable, EV_READ);
+    return w->first > 0;
 }
 
 /* Reading anew. */

@@ -13,6 +13,8 @@
 
 #include "core/rc.h"
 
+#include <stdbool.h>
+
 struct ev_loop;
 struct watch;
 
@@ -31,7 +33,9 @@ void watch_file(struct watch *w, const char *path);
 /* Forgets what was not named since watch_begin. Tells of a change, where one of the files changed
  * before it was watched. */
 void watch_end(struct watch *w);
-/* Instead, where it is not known what was read: forgets nothing. */
+/* Instead of watch_end, where it is not known what was read: forgets nothing. */
 void watch_keep(struct watch *w);
+/* Whether there was a change that was not told yet. */
+bool watch_has_change(struct watch *w);
 
 #endif

@@ -90,7 +90,7 @@ def expect_recovery(w, text):
 
 
 def mend(folder, files):
-    """Saves what does load, and gives what is then answered."""
+    """Saves what does load."""
     for name in files:
         if name not in SCRIPTS:
             (folder / name).unlink()
