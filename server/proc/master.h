@@ -46,7 +46,7 @@ struct master {
     uint32_t readings; /* of the setup so far */
     enum master_task task;
     bool change_wanted, reload_wanted; /* once the task is done */
-    bool doubted;                      /* the last reload failed as the scripts changed once more */
+    double doubted; /* since when reloads failed as the scripts changed once more; 0 for none */
     bool stopping;
     int status;              /* to exit with */
     int heir;                /* of upgrade_inherit */

@@ -1,3 +1,4 @@
+#include "core/clock.h"
 #include "core/log.h"
 #include "proc/master.h"
 #include "proc/watch.h"
@@ -7,6 +8,8 @@
 
 /* Loading scripts anew: proved in a process of its own first, since what is on disk may be broken
  * at any time, and then done by each worker in place. */
+
+static const double doubt_seconds = 2;
 
 static void order_reload(struct child *c, void *data)
 {
@@ -95,13 +98,18 @@ static bool is_changing(struct master *m)
 /* Changes that never end must not hide the fault for ever. */
 static bool is_doubtful(struct master *m)
 {
-    m->doubted = !m->doubted && is_changing(m);
-    return m->doubted;
+    double now = clock_monotonic();
+    if (!is_changing(m))
+        m->doubted = 0;
+    else if (m->doubted == 0)
+        m->doubted = now;
+    return m->doubted > 0 && now - m->doubted < doubt_seconds;
 }
 
 void reload_proved(struct master *m, bool proved, const char *why)
 {
     if (proved) {
+        m->doubted = 0;
         set_fault(m, "");
         master_each(m, m->now.number, order_reload, NULL);
         posts_retry(m);
