@@ -3,44 +3,66 @@
 PREFIX  ?= /usr/local
 DESTDIR ?=
 CC      ?= cc
+CXX     ?= c++
 
 # V=1 shows each command.
 SHOW = $(if $(V),,@echo '  $(1)  $@';)
 
 # What is installed where it is missing; see deps.
-BUILD_PACKAGES = gcc libc6-dev libnghttp2-dev libssl-dev libev-dev liblua5.4-dev libyajl-dev \
-                 zlib1g-dev
+BUILD_PACKAGES = gcc g++ libc6-dev libnghttp2-dev libssl-dev libev-dev liblua5.4-dev libyajl-dev \
+                 zlib1g-dev libprotobuf-dev libprotoc-dev libc-ares-dev
 TEST_PACKAGES  = $(BUILD_PACKAGES) libcmocka-dev curl nghttp2-client openssl python3 python3-h2 \
-                 python3-pytest lua-cjson lua-lpeg nodejs chromium
+                 python3-pytest lua-cjson lua-lpeg chromium protobuf-compiler python3-protobuf \
+                 python3-grpcio nginx-light $(NODE_PACKAGES)
+# Some have these from elsewhere.
+NODE_PACKAGES  = $(if $(shell command -v node),,nodejs) $(if $(shell command -v npm),,npm)
 FUZZ_PACKAGES  = $(BUILD_PACKAGES) clang libclang-rt-14-dev
 LINT_PACKAGES  = $(BUILD_PACKAGES) clang-format cppcheck lua-check
 
-WARNINGS = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings -Werror
+WARNINGS_BOTH = -Wall -Wextra -Wshadow -Wwrite-strings -Werror
+WARNINGS      = $(WARNINGS_BOTH) -Wstrict-prototypes -Wmissing-prototypes
+WARNINGS_CXX  = $(WARNINGS_BOTH) -Wmissing-declarations
 CPPFLAGS += -D_GNU_SOURCE -Iserver -I. -I/usr/include/lua5.4
-LDLIBS   = -lnghttp2 -lssl -lcrypto -lev -llua5.4 -lyajl -lz -lm
+LDLIBS   = -lnghttp2 -lssl -lcrypto -lev -llua5.4 -lyajl -lz -lcares -lm
 
-SOURCES   = $(wildcard server/*/*.c lua/*.c)
+# Modules in Lua, whose texts are in the program.
+BUNDLED   = $(wildcard lua/moontrail/*.lua lua/moontrail/*/*.lua)
+SOURCES   = $(wildcard server/*/*.c lua/*.c) build/bundled.c
+# The module that scripts load as moontrail.protobuf; the program itself has no C++.
+PROTOBUF  = $(wildcard lua/protobuf*.cc) lua/utf8.c
 UNITS     = $(wildcard tests/unit/*/*.c)
 SESSIONS  = $(wildcard tests/session/*.c)
 SUPPORT   = $(wildcard tests/session/support/*.c)
-C_FILES   = $(wildcard server/*.[ch] server/*/*.[ch] lua/*.[ch] tests/*/*.[ch] tests/*/*/*.[ch])
-TYPES     = moontrail.lua moontrail/json.lua moontrail/zlib.lua
-LUA_FILES = $(wildcard lua/moontrail/*.lua) $(TYPES:%=lua/types/%) \
+C_FILES   = $(wildcard server/*.[ch] server/*/*.[ch] lua/*.[ch] tests/*/*.[ch] tests/*/*/*.[ch] \
+              lua/*.cc tests/*/*.cc)
+TYPES     = moontrail.lua moontrail/grpc.lua moontrail/json.lua moontrail/protobuf.lua \
+            moontrail/zlib.lua
+LUA_FILES = $(BUNDLED) $(TYPES:%=lua/types/%) $(wildcard tests/protobuf/*.lua tests/bench/*.lua) \
             $(shell find scripts examples -name '*.lua')
 
 # Two builds: for use, and for the tests, which find what a sanitizer can find.
-RELEASE_FLAGS = -std=gnu11 -O2 -g -flto=auto $(WARNINGS)
-TEST_FLAGS    = -std=gnu11 -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
-                -fno-sanitize-recover=all $(WARNINGS)
-
-FUZZ_FLAGS    = -std=gnu11 -O1 -g -fsanitize=fuzzer-no-link,address,undefined \
+RELEASE       = -O2 -g -flto=auto
+TEST          = -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
                 -fno-sanitize-recover=all
+RELEASE_FLAGS = -std=gnu11 $(RELEASE) $(WARNINGS)
+TEST_FLAGS    = -std=gnu11 $(TEST) $(WARNINGS)
+
+# A module: only the function that opens it is seen from outside. It stays loaded, since libprotobuf
+# cannot be unloaded without loss.
+MODULE_FLAGS  = -fPIC -fvisibility=hidden
+MODULE_CXX    = -std=c++17 $(MODULE_FLAGS) $(WARNINGS_CXX)
+MODULE_LINK   = -shared -Wl,-z,nodelete
+
+FUZZ          = -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
+FUZZ_FLAGS    = -std=gnu11 $(FUZZ)
 FUZZ_SECONDS ?= 60
 
 release_objects = $(patsubst %.c,build/release/%.o,$(1))
 test_objects    = $(patsubst %.c,build/test/%.o,$(1))
+module_objects  = $(patsubst %,build/$(1)/module/%.o,$(basename $(2)))
 UNIT_TESTS      = $(patsubst %.c,build/%,$(UNITS))
-FUZZERS         = $(patsubst tests/fuzz/%.c,build/fuzz/bin/%,$(wildcard tests/fuzz/*.c))
+fuzz_objects    = $(patsubst %,build/fuzz/%.o,$(basename $(1)))
+FUZZERS         = $(addprefix build/fuzz/bin/,$(basename $(notdir $(wildcard tests/fuzz/*.c*))))
 SESSION_TESTS   = $(patsubst %.c,build/%,$(SESSIONS))
 
 .PHONY: all run test unit session e2e fuzz fuzzbrief bench lint format docs install uninstall clean \
@@ -48,12 +70,12 @@ SESSION_TESTS   = $(patsubst %.c,build/%,$(SESSIONS))
 .DELETE_ON_ERROR:
 .SECONDARY:
 
-all: build/moontrail ## build build/moontrail
+all: build/moontrail build/lib/moontrail/protobuf.so ## build build/moontrail and its module
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/  \1\t\2/p' Makefile
 
-run: build/moontrail ## serve scripts/ on https://127.0.0.1:8443 and http://127.0.0.1:8080
+run: all ## serve scripts/ on https://127.0.0.1:8443 and http://127.0.0.1:8080
 	@echo 'Serving scripts/. Try, from another terminal:'
 	@echo '  curl -k --http2 https://127.0.0.1:8443/hello'
 	@echo "  nghttp -nv https://127.0.0.1:8443/hello          # the trailers"
@@ -67,6 +89,10 @@ build/moontrail: $(call release_objects,$(SOURCES) server/main.c)
 build/test/moontrail: $(call test_objects,$(SOURCES) server/main.c)
 	$(call SHOW,LD)$(CC) $(TEST_FLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
+build/bundled.c: lua/bundle.sh $(BUNDLED)
+	@mkdir -p $(@D)
+	$(call SHOW,GEN)lua/bundle.sh $(BUNDLED) >$@
+
 build/release/%.o: %.c | build/deps-build
 	@mkdir -p $(@D)
 	$(call SHOW,CC)$(CC) $(CPPFLAGS) $(RELEASE_FLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
@@ -79,6 +105,30 @@ build/tests/%: build/test/tests/%.o $(call test_objects,$(SOURCES))
 	@mkdir -p $(@D)
 	$(call SHOW,LD)$(CC) $(TEST_FLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcmocka
 
+build/lib/moontrail/protobuf.so: $(call module_objects,release,$(PROTOBUF))
+	@mkdir -p $(@D)
+	$(call SHOW,LD)$(CXX) $(RELEASE) $(LDFLAGS) $(MODULE_LINK) -o $@ $^ -lprotobuf -llua5.4
+
+build/test/lib/moontrail/protobuf.so: $(call module_objects,test,$(PROTOBUF))
+	@mkdir -p $(@D)
+	$(call SHOW,LD)$(CXX) $(TEST) $(LDFLAGS) $(MODULE_LINK) -o $@ $^ -lprotobuf -llua5.4
+
+build/release/module/%.o: %.cc | build/deps-build
+	@mkdir -p $(@D)
+	$(call SHOW,CXX)$(CXX) $(CPPFLAGS) $(MODULE_CXX) $(RELEASE) $(CXXFLAGS) -MMD -MP -c -o $@ $<
+
+build/test/module/%.o: %.cc | build/deps-build
+	@mkdir -p $(@D)
+	$(call SHOW,CXX)$(CXX) $(CPPFLAGS) $(MODULE_CXX) $(TEST) $(CXXFLAGS) -MMD -MP -c -o $@ $<
+
+build/release/module/%.o: %.c | build/deps-build
+	@mkdir -p $(@D)
+	$(call SHOW,CC)$(CC) $(CPPFLAGS) $(MODULE_FLAGS) $(RELEASE_FLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+build/test/module/%.o: %.c | build/deps-build
+	@mkdir -p $(@D)
+	$(call SHOW,CC)$(CC) $(CPPFLAGS) $(MODULE_FLAGS) $(TEST_FLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
 build/bench/bare: tests/bench/bare.c | build/deps-build
 	@mkdir -p $(@D)
 	$(call SHOW,CC)$(CC) -std=gnu11 -O2 -g $(WARNINGS) -o $@ $< -lnghttp2 -lssl -lcrypto -lev
@@ -87,7 +137,15 @@ build/fuzz/%.o: %.c | build/deps-fuzz
 	@mkdir -p $(@D)
 	$(call SHOW,CC)clang $(CPPFLAGS) $(FUZZ_FLAGS) -MMD -MP -c -o $@ $<
 
-build/fuzz/bin/%: build/fuzz/tests/fuzz/%.o $(patsubst %.c,build/fuzz/%.o,$(SOURCES) $(wildcard tests/fuzz/support/*.c))
+build/fuzz/%.o: %.cc | build/deps-fuzz
+	@mkdir -p $(@D)
+	$(call SHOW,CXX)clang++ $(CPPFLAGS) -std=c++17 $(FUZZ) -MMD -MP -c -o $@ $<
+
+build/fuzz/bin/protobuf: $(call fuzz_objects,tests/fuzz/protobuf.cc $(PROTOBUF))
+	@mkdir -p $(@D)
+	$(call SHOW,LD)clang++ $(FUZZ) -fsanitize=fuzzer -o $@ $^ -lprotobuf -llua5.4
+
+build/fuzz/bin/%: build/fuzz/tests/fuzz/%.o $(call fuzz_objects,$(SOURCES) $(wildcard tests/fuzz/support/*.c))
 	@mkdir -p $(@D)
 	$(call SHOW,LD)clang $(FUZZ_FLAGS) -fsanitize=fuzzer -o $@ $^ $(LDLIBS)
 
@@ -101,8 +159,16 @@ unit: $(UNIT_TESTS) ## test pure modules
 session: $(SESSION_TESTS) ## test sessions, frame by frame over memory
 	@for t in $^; do $$t || exit 1; done
 
-e2e: build/test/moontrail build/moontrail build/tests/docs/manual build/deps-test ## test with real clients over real sockets
+e2e: all build/test/moontrail build/test/lib/moontrail/protobuf.so build/tests/docs/manual \
+     build/deps-test build/grpcjs/ready ## test with real clients over real sockets
 	/usr/bin/python3 -m pytest -q -p no:cacheprovider tests/e2e
+
+# The second gRPC client of the tests, with the versions that its lock names.
+build/grpcjs/ready: tests/e2e/grpcjs/package.json tests/e2e/grpcjs/package-lock.json | build/deps-test
+	@mkdir -p $(@D)
+	@cp $^ $(@D)
+	$(call SHOW,NPM)cd $(@D) && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >npm.log
+	@touch $@
 
 fuzz: $(FUZZERS) ## fuzz each target for FUZZ_SECONDS (default 60), from its seeds
 	@for t in $^; do mkdir -p build/fuzz/corpus/$${t##*/}; \
@@ -132,8 +198,10 @@ docs: build/tests/docs/manual ## write the options into docs/configuration.md an
 	@for f in markdown:docs/configuration.md man:docs/moontrail.1; do \
 	    $< $${f%%:*} <$${f#*:} >build/manual && cp build/manual $${f#*:} || exit 1; done
 
-install: build/moontrail ## install under PREFIX (default /usr/local), inside DESTDIR
+install: all ## install under PREFIX (default /usr/local), inside DESTDIR
 	install -D -m 755 build/moontrail $(DESTDIR)$(PREFIX)/bin/moontrail
+	install -D -m 755 build/lib/moontrail/protobuf.so \
+	    $(DESTDIR)$(PREFIX)/lib/moontrail/protobuf.so
 	install -D -m 644 docs/moontrail.1 $(DESTDIR)$(PREFIX)/share/man/man1/moontrail.1
 	sed 's,/usr/local,$(PREFIX),' docs/moontrail.service | \
 	    install -D -m 644 /dev/stdin $(DESTDIR)$(PREFIX)/lib/systemd/system/moontrail.service
@@ -143,6 +211,7 @@ install: build/moontrail ## install under PREFIX (default /usr/local), inside DE
 uninstall: ## undo install
 	rm -f $(DESTDIR)$(PREFIX)/bin/moontrail $(DESTDIR)$(PREFIX)/share/man/man1/moontrail.1
 	rm -f $(DESTDIR)$(PREFIX)/lib/systemd/system/moontrail.service
+	rm -rf $(DESTDIR)$(PREFIX)/lib/moontrail
 	rm -rf $(DESTDIR)$(PREFIX)/share/moontrail/types
 
 clean: ## remove build/
@@ -150,16 +219,16 @@ clean: ## remove build/
 
 deps: build/deps-build build/deps-test build/deps-lint ## install what building, tests and lint need
 
-# Installs the Debian packages of a purpose that are missing, saying which.
+# Installs the Debian packages of a purpose that are missing, saying which; one purpose at a time.
 define install_missing
 	@mkdir -p build
-	@missing=$$(for p in $(1); do \
+	@exec 9>build/apt.lock && flock 9; missing=$$(for p in $(1); do \
 	    dpkg-query -W -f='$${db:Status-Status}' $$p 2>/dev/null | grep -qx installed || echo $$p; done); \
 	if [ -n "$$missing" ]; then \
 	    sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
 	    echo "installing" $$missing "with $$sudo apt-get"; \
 	    $$sudo apt-get update -qq && \
-	    $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $$missing \
+	    $$sudo env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get install -qq -y --no-install-recommends $$missing \
 	        >build/apt.log 2>&1 || { tail -n 20 build/apt.log >&2; exit 1; }; \
 	fi
 	@touch $@
@@ -178,5 +247,6 @@ build/deps-lint: Makefile
 	$(call install_missing,$(LINT_PACKAGES))
 
 $(SESSION_TESTS): $(call test_objects,$(SUPPORT))
+build/tests/unit/lua/protobuf: | build/test/lib/moontrail/protobuf.so
 $(UNIT_TESTS) $(SESSION_TESTS): | build/deps-test
 $(call test_objects,$(UNITS) $(SESSIONS) $(SUPPORT)): | build/deps-test

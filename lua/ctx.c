@@ -38,6 +38,7 @@ enum rc ctx_new(struct vm *vm, struct exchange *x, struct ctx **out)
     c->x = x;
     c->table = NULL;
     c->reader = c->writer = NULL;
+    c->lender = (struct lender){.forward = NULL};
     c->callbacks = LUA_NOREF;
     c->aborted = c->over_limit = c->expired = false;
     c->abort_errors = 0;
@@ -334,7 +335,7 @@ static int l_pairs(lua_State *L)
     return 3;
 }
 
-static void push_names(lua_State *L)
+void ctx_push_functions(lua_State *L)
 {
     lua_newtable(L);
     luaL_setfuncs(L, ctx_trailer_functions, 0);
@@ -342,7 +343,13 @@ static void push_names(lua_State *L)
     luaL_setfuncs(L, ctx_form_functions, 0);
     luaL_setfuncs(L, ctx_cookie_functions, 0);
     luaL_setfuncs(L, ctx_response_functions, 0);
+    luaL_setfuncs(L, ctx_proxy_functions, 0);
     luaL_setfuncs(L, ctx_life_functions, 0);
+}
+
+static void push_names(lua_State *L)
+{
+    ctx_push_functions(L);
     for (const struct ctx_field *f = ctx_fields; f->name; f++) {
         lua_pushlightuserdata(L, (void *)f);
         lua_setfield(L, -2, f->name);

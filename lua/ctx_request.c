@@ -9,6 +9,8 @@
 
 #include <unistd.h>
 
+enum { SHORT_PIECE = 4096 }; /* bytes */
+
 /* Fields. */
 
 static void push_str(lua_State *L, struct str s)
@@ -64,6 +66,11 @@ static void push_id(lua_State *L, const struct ctx *c)
     lua_pushfstring(L, "%d-%I-%d", (int)getpid(), (LUAI_UACINT)c->conn, (int)c->stream);
 }
 
+static const char *separator_of(struct str name)
+{
+    return field_same_name(name, STR("cookie")) ? "; " : ", ";
+}
+
 /* Adds a value to the one that the table on top has for the name. */
 static void join_field(lua_State *L, const struct field *f)
 {
@@ -73,7 +80,7 @@ static void join_field(lua_State *L, const struct field *f)
         lua_pop(L, 1);
         push_str(L, f->value);
     } else {
-        lua_pushstring(L, str_eq(f->name, STR("cookie")) ? "; " : ", ");
+        lua_pushstring(L, separator_of(f->name));
         push_str(L, f->value);
         lua_concat(L, 3);
     }
@@ -90,6 +97,21 @@ static void push_fields(lua_State *L, const struct fields *fields)
 static void push_headers(lua_State *L, const struct ctx *c)
 {
     push_fields(L, &c->x->request.fields);
+}
+
+/* An array of {name, value}, as they came. */
+static void push_field_list(lua_State *L, const struct ctx *c)
+{
+    const struct fields *fields = &c->x->request.fields;
+    lua_createtable(L, (int)fields->count, 0);
+    for (size_t i = 0; i < fields->count; i++) {
+        lua_createtable(L, 2, 0);
+        push_str(L, fields->list[i].name);
+        lua_rawseti(L, -2, 1);
+        push_str(L, fields->list[i].value);
+        lua_rawseti(L, -2, 2);
+        lua_rawseti(L, -2, (lua_Integer)i + 1);
+    }
 }
 
 static void push_tls(lua_State *L, const struct ctx *c)
@@ -118,9 +140,38 @@ const struct ctx_field ctx_fields[] = {
     {"remote", push_remote},
     {"id", push_id},
     {"headers", push_headers},
+    {"fields", push_field_list},
     {"tls", push_tls},
     {NULL, NULL},
 };
+
+/* Pushes the values of a name's fields, joined as in ctx.headers, or nil. */
+static void push_values(lua_State *L, const struct fields *fields, struct str name)
+{
+    const struct field *first = fields_find(fields, name);
+    push_str(L, first ? first->value : (struct str){NULL, 0});
+    if (!first)
+        return;
+    for (const struct field *f = first + 1; f < fields->list + fields->count; f++) {
+        if (!field_same_name(f->name, name))
+            continue;
+        lua_pushstring(L, separator_of(name));
+        push_str(L, f->value);
+        lua_concat(L, 3);
+    }
+}
+
+/* request_header(name, ...): the value of each. */
+static int l_request_header(lua_State *L)
+{
+    const struct ctx *c = ctx_live(L);
+    int count = lua_gettop(L);
+    luaL_checkstack(L, count + 3, "too many names");
+    ctx_check_str(L, 1);
+    for (int i = 1; i <= count; i++)
+        push_values(L, &c->x->request.fields, ctx_check_str(L, i));
+    return count;
+}
 
 /* The body. */
 
@@ -194,7 +245,7 @@ static int l_read(lua_State *L)
 /* Answers 413, or resets where the head is out, and raises. */
 static int refuse_body(lua_State *L, struct ctx *c)
 {
-    if (c->x->response.state != RESPONSE_OPEN) {
+    if (c->x->response.message.state != OUTGOING_OPEN) {
         struct exchange *x = c->x;
         ctx_abort(c, "reset");
         exchange_reset(x, ERROR_CANCEL);
@@ -209,14 +260,14 @@ static int refuse_body(lua_State *L, struct ctx *c)
     return luaL_error(L, "the request's body is larger than %I bytes", (LUAI_UACINT)c->body_limit);
 }
 
-/* Joins the pieces in the table at index 1. */
-static void push_joined(lua_State *L)
+/* Joins the pieces in the table at the index. */
+static void push_joined(lua_State *L, int index)
 {
     luaL_Buffer b;
     luaL_buffinit(L, &b);
-    lua_Integer count = (lua_Integer)lua_rawlen(L, 1);
+    lua_Integer count = (lua_Integer)lua_rawlen(L, index);
     for (lua_Integer i = 1; i <= count; i++) {
-        lua_rawgeti(L, 1, i);
+        lua_rawgeti(L, index, i);
         luaL_addvalue(&b);
     }
     luaL_pushresult(&b);
@@ -238,7 +289,7 @@ bool ctx_push_body(lua_State *L, struct ctx *c)
     lua_settop(L, 1);
     while (push_piece(L, c, SIZE_MAX)) {
         if (lua_isnil(L, -1)) {
-            push_joined(L);
+            push_joined(L, 1);
             return true;
         }
         c->body_size += lua_rawlen(L, -1);
@@ -269,6 +320,97 @@ static int l_body(lua_State *L)
     return body_on(L, c);
 }
 
+/* Pushes the next n bytes, which are queued. */
+static void push_bytes(lua_State *L, struct ctx *c, size_t n)
+{
+    size_t front;
+    const char *piece = exchange_peek(c->x, &front);
+    if (front >= n) {
+        lua_pushlstring(L, piece, n);
+        exchange_consume(c->x, n);
+        return;
+    }
+    luaL_Buffer b;
+    char *out = luaL_buffinitsize(L, &b, n);
+    for (size_t have = 0; have < n; have += front) {
+        piece = exchange_peek(c->x, &front);
+        if (front > n - have)
+            front = n - have;
+        memcpy(out + have, piece, front);
+        exchange_consume(c->x, front);
+    }
+    luaL_pushresultsize(&b, n);
+}
+
+/* Adds the piece on top to the table at index 2, made for the first of them. Short ones are joined
+ * at once, so that a body that trickles in takes no more memory than another. [-1, +0] */
+static void keep_piece(lua_State *L)
+{
+    if (lua_isnil(L, 2)) {
+        lua_newtable(L);
+        lua_replace(L, 2);
+    }
+    lua_Integer count = (lua_Integer)lua_rawlen(L, 2);
+    if (lua_rawgeti(L, 2, count) == LUA_TSTRING && lua_rawlen(L, -1) < SHORT_PIECE) {
+        lua_insert(L, -2);
+        lua_concat(L, 2);
+        count--;
+    } else {
+        lua_pop(L, 1);
+    }
+    lua_rawseti(L, 2, count + 1);
+}
+
+/* Pushes as many bytes as index 1 says beside the pieces at index 2, or what there is up to the
+ * body's end; false where more is to come. */
+static bool push_exactly(lua_State *L, struct ctx *c)
+{
+    const struct request *r = &c->x->request;
+    size_t missing = (size_t)lua_tointeger(L, 1);
+    size_t n = missing < r->body.len ? missing : r->body.len;
+    bool last = n == missing || r->ended;
+    if (!last && !n)
+        return false;
+    if (n)
+        push_bytes(L, c, n);
+    else
+        lua_pushnil(L);
+    if (last && lua_isnil(L, 2))
+        return true;
+    if (n)
+        keep_piece(L);
+    lua_pushinteger(L, (lua_Integer)(missing - n));
+    lua_replace(L, 1);
+    if (last)
+        push_joined(L, 2);
+    return last;
+}
+
+static int exactly_on(lua_State *L, struct ctx *c);
+
+static int k_exactly(lua_State *L, int status, lua_KContext handle)
+{
+    (void)status;
+    return exactly_on(L, ctx_resumed(L, handle));
+}
+
+static int exactly_on(lua_State *L, struct ctx *c)
+{
+    lua_settop(L, 2);
+    return push_exactly(L, c) ? 1 : ctx_wait_body(L, c, k_exactly);
+}
+
+/* read_exactly(n) */
+static int l_read_exactly(lua_State *L)
+{
+    struct ctx *c = ctx_live(L);
+    ctx_check_that(L, ctx_check_integer(L, 1) > 0, 1, "not above 0");
+    claim_reader(L, c);
+    lua_settop(L, 1);
+    lua_pushnil(L);
+    return exactly_on(L, c);
+}
+
 /* request_trailers() */
 static int l_request_trailers(lua_State *L)
 {
@@ -283,7 +425,9 @@ static int l_request_trailers(lua_State *L)
 
 const luaL_Reg ctx_request_functions[] = {
     {"read", l_read},
+    {"read_exactly", l_read_exactly},
     {"body", l_body},
+    {"request_header", l_request_header},
     {"request_trailers", l_request_trailers},
     {NULL, NULL},
 };

@@ -1,4 +1,5 @@
 #include "lua/json_parts.h"
+#include "lua/utf8.h"
 
 #include <lauxlib.h>
 #include <lua.h>
@@ -183,7 +184,7 @@ static size_t find_half_pair(const char *text, size_t n)
  * section 8.2), and \v and \f as white space. */
 static void check_text(lua_State *L, const char *text, size_t n)
 {
-    size_t at = json_utf8_length(text, n);
+    size_t at = utf8_length(text, n);
     if (at < n)
         luaL_error(L, "json.decode: not UTF-8 at byte %I", (LUAI_UACINT)at + 1);
     at = find_half_pair(text, n);

@@ -1,5 +1,6 @@
 #include "lua/json.h"
 #include "lua/json_parts.h"
+#include "lua/utf8.h"
 
 #include <lauxlib.h>
 #include <lua.h>
@@ -182,7 +183,7 @@ static void put_string(struct encoder *e, int depth, int index, const char *what
 {
     size_t n;
     const char *text = lua_tolstring(e->pool.L, index, &n);
-    if (json_utf8_length(text, n) < n)
+    if (utf8_length(text, n) < n)
         fail(e, depth, what);
     yajl_gen_string(e->gen, (const unsigned char *)text, n);
 }

@@ -20,9 +20,6 @@ void json_push_mark(struct lua_State *L);
 /* The function decode. [-0, +1], may longjmp */
 void json_push_decode(struct lua_State *L);
 
-/* How many bytes at the front of the text are well-formed UTF-8 (RFC 3629): n when all are. */
-size_t json_utf8_length(const char *text, size_t n);
-
 /*
  * The memory that yajl and the encoder use: all blocks of a pool go at once. yajl does not look
  * whether its allocator gave NULL, so this one raises a Lua error instead, and what yajl holds at

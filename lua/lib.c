@@ -7,6 +7,9 @@
 #include "lua/warning.h"
 
 #include <lauxlib.h>
+#include <limits.h>
+#include <string.h>
+#include <unistd.h>
 
 /* print(...): the values, as tostring gives them, divided by tabs. */
 static int l_print(lua_State *L)
@@ -53,6 +56,23 @@ static void set_path(lua_State *L, const char *folder)
     lua_pop(L, 2);
 }
 
+/* Lets require find the modules that are built or installed with the program: those in lib/ beside
+ * it, or beside its folder. */
+static void set_cpath(lua_State *L)
+{
+    char program[PATH_MAX];
+    ssize_t n = readlink("/proc/self/exe", program, sizeof program);
+    const char *slash = n > 0 ? memrchr(program, '/', (size_t)n) : NULL;
+    if (!slash)
+        return;
+    lua_getglobal(L, "package");
+    const char *folder = lua_pushlstring(L, program, (size_t)(slash - program));
+    lua_getfield(L, -2, "cpath");
+    lua_pushfstring(L, "%s/lib/?.so;%s/../lib/?.so;%s", folder, folder, lua_tostring(L, -1));
+    lua_setfield(L, -4, "cpath");
+    lua_pop(L, 3);
+}
+
 /* Makes luaL_Buffer's metatable while memory is there: lauxlib leaves it half made for ever if
  * memory runs out in the middle. */
 static void make_buffer_metatable(lua_State *L)
@@ -74,6 +94,7 @@ void lib_open(lua_State *L, const char *folder)
     files_open(L);
     protected_open(L);
     warning_open(L);
+    set_cpath(L);
     if (folder)
         set_path(L, folder);
 }

@@ -3,6 +3,7 @@
 #include "core/clock.h"
 #include "core/log.h"
 #include "core/version.h"
+#include "lua/ctx.h"
 #include "lua/files.h"
 #include "lua/spawn.h"
 #include "lua/task.h"
@@ -119,6 +120,32 @@ static int l_error(lua_State *L)
     return write_log(L, LOG_ERROR);
 }
 
+/* The folders as one string, divided by semicolons as in package.path. */
+static void push_proto_path(lua_State *L, const struct vm_options *options)
+{
+    luaL_Buffer b;
+    luaL_buffinit(L, &b);
+    for (int i = 0; i < options->proto_path_count; i++) {
+        if (i)
+            luaL_addchar(&b, ';');
+        luaL_addstring(&b, options->proto_path[i]);
+    }
+    luaL_pushresult(&b);
+}
+
+/* What of the command line concerns a script. */
+static void push_options(lua_State *L)
+{
+    const struct vm_options *options = &vm_of(L)->options;
+    lua_createtable(L, 0, 3);
+    lua_pushboolean(L, options->dev);
+    lua_setfield(L, -2, "dev");
+    lua_pushvalue(L, lua_upvalueindex(1));
+    lua_setfield(L, -2, "folder");
+    push_proto_path(L, options);
+    lua_setfield(L, -2, "proto_path");
+}
+
 int luaopen_moontrail(lua_State *L)
 {
     static const luaL_Reg functions[] = {{"sleep", l_sleep}, {"now", l_now},
@@ -129,6 +156,10 @@ int luaopen_moontrail(lua_State *L)
     spawn_open(L);
     luaL_newlib(L, levels);
     lua_setfield(L, -2, "log");
+    push_options(L);
+    lua_setfield(L, -2, "options");
+    ctx_push_functions(L);
+    lua_setfield(L, -2, "ctx");
     lua_pushliteral(L, MOONTRAIL_VERSION);
     lua_setfield(L, -2, "version");
     return 1;

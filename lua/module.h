@@ -4,7 +4,7 @@
 
 #include <lua.h>
 
-/* [-0, +1, may longjmp] */
+/* A closure with the folder of the scripts, or nil. [-0, +1, may longjmp] */
 int luaopen_moontrail(lua_State *L);
 
 #endif

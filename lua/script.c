@@ -4,27 +4,22 @@
 #include "http/request.h"
 #include "lua/files.h"
 #include "lua/folder.h"
+#include "lua/methods.h"
 #include "lua/vm.h"
 
 #include <errno.h>
 #include <lauxlib.h>
 #include <stdarg.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 
-enum { METHODS_MAX = 32, METHOD_NAME = 24, ALLOW_MAX = 1024 };
-
-struct method {
-    char name[METHOD_NAME]; /* "" for a handler of every method */
-    int handler;
-};
-
+/* What answers one route, or every path. */
 struct script {
     struct script *next;
     char *file;
-    size_t method_count;
-    struct method methods[METHODS_MAX]; /* sorted by name */
-    char allow[ALLOW_MAX];
+    char *path;        /* its route where the script says so, in __routes; else NULL */
+    char *note;        /* for the route table; may be NULL */
+    bool gives_routes; /* it has no handler, but made those before it in the list */
+    struct methods methods;
 };
 
 struct scripts {
@@ -46,95 +41,108 @@ static void fail(char why[SCRIPT_WHY], const char *format, ...)
 
 /* Loading one script. */
 
-static int by_name(const void *a, const void *b)
+static void free_script(struct vm *vm, struct script *s)
 {
-    return strcmp(((const struct method *)a)->name, ((const struct method *)b)->name);
+    methods_fini(&s->methods, vm->L);
+    mem_free(s->file);
+    mem_free(s->path);
+    mem_free(s->note);
+    mem_free(s);
 }
 
-static const struct method *find_method(const struct script *s, struct str name)
+static char *copy_text(const char *text)
 {
-    for (size_t i = 0; i < s->method_count; i++)
-        if (str_eq(str_of(s->methods[i].name), name))
-            return &s->methods[i];
-    return NULL;
+    size_t size = strlen(text) + 1;
+    char *copy = mem_malloc(size);
+    return copy ? memcpy(copy, text, size) : NULL;
 }
 
-static void list_allowed(struct script *s)
+/* A script without handlers, at the front of the list. NULL when memory runs out. */
+static struct script *add_script(struct scripts *all, const char *file)
 {
-    size_t len = 0;
-    s->allow[0] = '\0';
-    for (size_t i = 0; i < s->method_count; i++)
-        len += (size_t)snprintf(s->allow + len, ALLOW_MAX - len, "%s, ", s->methods[i].name);
-    if (find_method(s, STR("GET")) && !find_method(s, STR("HEAD")))
-        len += (size_t)snprintf(s->allow + len, ALLOW_MAX - len, "HEAD, ");
-    if (!find_method(s, STR("OPTIONS")))
-        len += (size_t)snprintf(s->allow + len, ALLOW_MAX - len, "OPTIONS, ");
-    s->allow[len - 2] = '\0';
+    struct script *s = mem_calloc(1, sizeof *s);
+    if (!s)
+        return NULL;
+    s->file = copy_text(file);
+    if (!s->file) {
+        mem_free(s);
+        return NULL;
+    }
+    s->next = all->first;
+    all->first = s;
+    return s;
 }
 
-/* Takes the function on top of the stack as the handler of a method. [-1, +0, may longjmp] */
-static void add_method(lua_State *L, struct script *s, const char *name)
+struct load {
+    struct scripts *all;
+    struct script *script;
+};
+
+/* The note on a path in the table at the index, or NULL. It stays on the stack. */
+static const char *push_note(lua_State *L, int notes, const char *path)
 {
-    if (s->method_count == METHODS_MAX)
-        luaL_error(L, "%s: has more than %d methods", s->file, METHODS_MAX);
-    struct method *m = &s->methods[s->method_count];
-    snprintf(m->name, sizeof m->name, "%s", name);
-    m->handler = luaL_ref(L, LUA_REGISTRYINDEX);
-    s->method_count++;
+    if (!lua_istable(L, notes))
+        return NULL;
+    lua_getfield(L, notes, path);
+    return lua_tostring(L, -1);
 }
 
-static void check_method(lua_State *L, const struct script *s)
+static bool set_route(struct script *route, const char *path, const char *note)
 {
-    if (lua_type(L, -2) != LUA_TSTRING)
-        luaL_error(L, "%s: returns a table with a %s as a key: the keys are methods, such as GET",
-            s->file, luaL_typename(L, -2));
-    const char *name = lua_tostring(L, -2);
-    if (field_name_problem(str_of(name)) || strlen(name) >= METHOD_NAME)
-        luaL_error(L, "%s: returns a table with the key \"%s\", which is no method", s->file, name);
-    if (!lua_isfunction(L, -1))
-        luaL_error(L, "%s: has a %s for the method %s, not a function", s->file,
-            luaL_typename(L, -1), name);
+    route->path = copy_text(path);
+    route->note = note ? copy_text(note) : NULL;
+    return route->path && (route->note || !note);
 }
 
-/* Reads what the script returned, at the top of the stack. */
-static void take_result(lua_State *L, struct script *s)
+/* Adds the route whose path and handler are on top of the stack. */
+static void take_route(lua_State *L, const struct load *l, int notes)
 {
-    if (lua_isfunction(L, -1)) {
-        lua_pushvalue(L, -1);
-        add_method(L, s, "");
+    int top = lua_gettop(L);
+    const char *file = l->script->file;
+    if (lua_type(L, top - 1) != LUA_TSTRING)
+        luaL_error(L, "%s: gives routes with a %s as a key: the keys are paths", file,
+            luaL_typename(L, top - 1));
+    const char *path = lua_tostring(L, top - 1), *note = push_note(L, notes, path);
+    struct script *route = add_script(l->all, file);
+    if (!route || !set_route(route, path, note)) {
+        luaL_error(L, "%s", rc_text(RC_NOMEM));
         return;
     }
-    if (!lua_istable(L, -1))
-        luaL_error(L,
-            "%s: returns a %s, not a handler: a function, or a table of functions by method",
-            s->file, luaL_typename(L, -1));
-    for (lua_pushnil(L); lua_next(L, -2);) {
-        check_method(L, s);
-        add_method(L, s, lua_tostring(L, -2));
-    }
-    if (s->method_count == 0)
-        luaL_error(L, "%s: returns an empty table: no method has a handler", s->file);
-    qsort(s->methods, s->method_count, sizeof *s->methods, by_name);
-    list_allowed(s);
+    lua_pushvalue(L, top);
+    methods_take(L, &route->methods, file);
+    lua_settop(L, top);
+}
+
+/* Calls __routes, at the top of the stack, with the value below it: what it gives are the routes,
+ * and notes on them by path. */
+static void take_routes(lua_State *L, struct load *l)
+{
+    const char *file = l->script->file;
+    if (!lua_isfunction(L, -1))
+        luaL_error(L, "%s: its __routes is a %s, not a function", file, luaL_typename(L, -1));
+    lua_pushvalue(L, -2);
+    lua_call(L, 1, 2);
+    if (!lua_istable(L, -2))
+        luaL_error(L, "%s: its __routes returns a %s, not a table of handlers by path", file,
+            luaL_typename(L, -2));
+    int notes = lua_gettop(L);
+    for (lua_pushnil(L); lua_next(L, notes - 1); lua_pop(L, 1))
+        take_route(L, l, notes);
+    l->script->gives_routes = true;
 }
 
 static int l_load(lua_State *L)
 {
-    struct script *s = lua_touserdata(L, 1);
-    files_note(L, s->file);
-    if (luaL_loadfilex(L, s->file, "t"))
+    struct load *l = lua_touserdata(L, 1);
+    files_note(L, l->script->file);
+    if (luaL_loadfilex(L, l->script->file, "t"))
         return lua_error(L);
     lua_call(L, 0, 1);
-    take_result(L, s);
+    if (luaL_getmetafield(L, -1, "__routes") == LUA_TNIL)
+        methods_take(L, &l->script->methods, l->script->file);
+    else
+        take_routes(L, l);
     return 0;
-}
-
-static void free_script(struct vm *vm, struct script *s)
-{
-    for (size_t i = 0; i < s->method_count; i++)
-        luaL_unref(vm->L, LUA_REGISTRYINDEX, s->methods[i].handler);
-    mem_free(s->file);
-    mem_free(s);
 }
 
 /* Lua spreads what it has to say of a module that it did not find over many lines. */
@@ -159,23 +167,14 @@ static void describe_error(lua_State *L, const char *file, char why[SCRIPT_WHY])
 
 static enum rc load_script(struct scripts *all, const char *file, struct script **out, char *why)
 {
-    struct script *s = mem_calloc(1, sizeof *s);
-    size_t len = strlen(file) + 1;
-    char *copy = mem_malloc(len);
-    if (!s || !copy) {
-        mem_free(s);
-        mem_free(copy);
+    struct load load = {all, add_script(all, file)};
+    if (!load.script)
         return RC_NOMEM;
-    }
-    s->file = memcpy(copy, file, len);
-    if (!vm_call(all->vm, l_load, s, 0)) {
+    if (!vm_call(all->vm, l_load, &load, 0)) {
         describe_error(all->vm->L, file, why);
-        free_script(all->vm, s);
         return RC_INVALID;
     }
-    s->next = all->first;
-    all->first = s;
-    *out = s;
+    *out = load.script;
     return RC_OK;
 }
 
@@ -186,21 +185,40 @@ struct loading {
     char *why;
 };
 
-static enum rc add_route(void *data, const char *file, const char *pattern)
+static enum rc add_route(struct scripts *all, struct script *s, const char *pattern, char *why)
+{
+    struct router_fault fault;
+    enum rc rc = router_add(all->router, str_of(pattern), s, &fault);
+    const struct script *other = rc == RC_INVALID ? fault.taken_by : NULL;
+    if (other && s->path && other->path && methods_same(&s->methods, &other->methods, all->vm->L))
+        return RC_OK;
+    if (other && s->path)
+        fail(why, "%s: serves \"%s\", as does %s: keep one of them", s->file, s->path, other->file);
+    else if (other)
+        fail(why, "%s: serves the same paths as %s: keep one of them", s->file, other->file);
+    else if (rc == RC_INVALID)
+        fail(why, "%s: its route \"%s\" %s", s->file, pattern, fault.problem);
+    return rc;
+}
+
+/* Adds the routes that a script has made, which are those before it in the list. */
+static enum rc add_made_routes(struct scripts *all, const struct script *maker, char *why)
+{
+    enum rc rc = RC_OK;
+    for (struct script *s = all->first; !rc && s != maker; s = s->next)
+        rc = add_route(all, s, s->path, why);
+    return rc;
+}
+
+static enum rc load_route(void *data, const char *file, const char *pattern)
 {
     struct loading *l = data;
     struct script *s;
-    struct router_fault fault;
     enum rc rc = load_script(l->all, file, &s, l->why);
     if (rc)
         return rc;
-    rc = router_add(l->all->router, str_of(pattern), s, &fault);
-    if (rc == RC_INVALID && fault.taken_by)
-        fail(l->why, "%s: serves the same paths as %s: keep one of them", file,
-            ((struct script *)fault.taken_by)->file);
-    else if (rc == RC_INVALID)
-        fail(l->why, "%s: its route \"%s\" %s", file, pattern, fault.problem);
-    return rc;
+    return s->gives_routes ? add_made_routes(l->all, s, l->why)
+                           : add_route(l->all, s, pattern, l->why);
 }
 
 static enum rc load_folder(struct scripts *all, const char *path, char why[SCRIPT_WHY])
@@ -209,7 +227,7 @@ static enum rc load_folder(struct scripts *all, const char *path, char why[SCRIP
     all->router = router_new();
     if (!all->router)
         return RC_NOMEM;
-    enum rc rc = folder_walk(path, add_route, &loading, why, SCRIPT_WHY);
+    enum rc rc = folder_walk(path, load_route, &loading, why, SCRIPT_WHY);
     if (!rc && !all->first) {
         fail(why, "%s: holds no script: put a .lua file there that returns a handler", path);
         rc = RC_INVALID;
@@ -217,15 +235,25 @@ static enum rc load_folder(struct scripts *all, const char *path, char why[SCRIP
     return rc;
 }
 
+/* One file: it answers every path, or those that it names. */
+static enum rc load_file(struct scripts *all, const char *path, char why[SCRIPT_WHY])
+{
+    struct script *s;
+    enum rc rc = load_script(all, path, &s, why);
+    if (rc || !s->gives_routes)
+        return rc;
+    all->router = router_new();
+    return all->router ? add_made_routes(all, s, why) : RC_NOMEM;
+}
+
 static enum rc load_any(struct scripts *all, const char *path, char why[SCRIPT_WHY])
 {
     struct stat st;
-    struct script *only;
     if (stat(path, &st)) {
         fail(why, "%s: cannot be read: %s", path, strerror(errno));
         return RC_INVALID;
     }
-    return S_ISDIR(st.st_mode) ? load_folder(all, path, why) : load_script(all, path, &only, why);
+    return S_ISDIR(st.st_mode) ? load_folder(all, path, why) : load_file(all, path, why);
 }
 
 enum rc scripts_load(struct vm *vm, const char *path, struct scripts **out, char why[SCRIPT_WHY])
@@ -258,15 +286,12 @@ void scripts_free(struct scripts *s)
 
 static struct script_answer answer_method(const struct script *s, struct str method)
 {
-    const struct method *m = &s->methods[0];
-    if (m->name[0])
-        m = find_method(s, method);
-    if (!m && str_eq(method, STR("HEAD")))
-        m = find_method(s, STR("GET"));
-    if (m)
-        return (struct script_answer){.handler = m->handler};
+    const struct methods *m = &s->methods;
+    int handler = methods_find(m, method);
+    if (handler != LUA_NOREF)
+        return (struct script_answer){.handler = handler};
     return (struct script_answer){
-        .status = str_eq(method, STR("OPTIONS")) ? 204 : 405, .allow = s->allow};
+        .status = str_eq(method, STR("OPTIONS")) ? 204 : 405, .allow = m->allow};
 }
 
 struct script_answer scripts_route(
@@ -293,8 +318,8 @@ struct script_answer scripts_route(
 static void print_route(void *data, struct str pattern, void *target)
 {
     const struct script *s = target;
-    fprintf(data, "%-32.*s %-24s %s\n", (int)pattern.n, pattern.p,
-        s->methods[0].name[0] ? s->allow : "*", s->file);
+    fprintf(data, "%-32.*s %-24s %s%s%s\n", (int)pattern.n, pattern.p, methods_text(&s->methods),
+        s->file, s->note ? "  " : "", s->note ? s->note : "");
 }
 
 void scripts_print(const struct scripts *s, FILE *out)

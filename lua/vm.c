@@ -2,6 +2,7 @@
 
 #include "core/mem.h"
 #include "http/handler.h"
+#include "lua/bundle.h"
 #include "lua/ctx.h"
 #include "lua/json.h"
 #include "lua/lib.h"
@@ -46,12 +47,14 @@ static int l_open(lua_State *L)
     lib_open(L, folder);
     ctx_open(L);
     luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
-    lua_pushcfunction(L, luaopen_moontrail);
+    lua_pushstring(L, folder);
+    lua_pushcclosure(L, luaopen_moontrail, 1);
     lua_setfield(L, -2, "moontrail");
     lua_pushcfunction(L, luaopen_moontrail_json);
     lua_setfield(L, -2, "moontrail.json");
     lua_pushcfunction(L, luaopen_moontrail_zlib);
     lua_setfield(L, -2, "moontrail.zlib");
+    bundle_open(L);
     return 0;
 }
 

@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 struct ev_loop;
+struct forwarder;
 struct task;
 
 struct vm_options {
@@ -25,7 +26,10 @@ struct vm_options {
     double load_timeout;      /* seconds that the scripts may take to load; 0 is no limit */
     size_t max_memory;        /* bytes; 0 is no limit */
     size_t body_limit;        /* bytes that ctx:body takes unless told otherwise */
-    unsigned max_generations; /* alive at once, beyond which the oldest is aborted; 0 is no limit */
+    unsigned max_generations; /* alive at once, past which the oldest is aborted; 0: no limit */
+    const char *const *proto_path; /* folders of .proto files; borrowed */
+    int proto_path_count;
+    struct forwarder *forwarder; /* for ctx:proxy; borrowed. NULL where no request comes */
 };
 
 struct vm {

@@ -27,7 +27,8 @@
 ---| "INADEQUATE_SECURITY"
 ---| "HTTP_1_1_REQUIRED"
 
----A script returns a function that serves every method, or a table of functions by method.
+---A script returns a function that serves every method, or a table of functions by method; or a
+---value whose metatable has `__routes`.
 ---@alias moontrail.handler fun(ctx: moontrail.ctx)
 ---@alias moontrail.script moontrail.handler | table<string, moontrail.handler>
 
@@ -56,6 +57,7 @@
 ---@field query? string what follows the `?`, as it came; nil where there is none
 ---@field params table<string, string> the path's parameters, decoded, by name
 ---@field headers table<string, string> by lower-case name; repeated fields are joined by `", "`
+---@field fields string[][] an array of `{name, value}` in the order in which they came, none joined
 ---@field remote string the client's address and port: `"127.0.0.1:51234"`
 ---@field id string a string that no other request of this server has
 ---@field tls? moontrail.tls nil on plaintext
@@ -91,6 +93,18 @@ function ctx:reset(code) end
 ---@param max? integer the bytes that it has at the most
 ---@return string? piece
 function ctx:read(max) end
+
+---The value of each header, as `ctx.headers` has it, or nil, without the cost of the whole table.
+---@param name string the field's name, in any case
+---@param ... string more of them
+---@return string? value
+---@return string? ...
+function ctx:request_header(name, ...) end
+
+---The next bytes of the body: as many as asked for, or what is left; nil at its end.
+---@param n integer how many bytes
+---@return string? piece
+function ctx:read_exactly(n) end
 
 ---The whole body. Over the limit the request is answered with 413 and the call raises.
 ---@param limit? integer bytes; 1 MiB unless given
@@ -173,6 +187,18 @@ function ctx:redirect(url, code) end
 ---@param options? moontrail.cookie_options its attributes; none when left out
 function ctx:set_cookie(name, value, options) end
 
+---What `ctx:proxy` changes of the request on its way.
+---@class moontrail.proxy_options
+---@field path? string path and query in place of the request's own
+---@field headers? table<string, string|number|false> in place of its own; false leaves one out
+---@field timeout? number seconds to wait for the other server
+
+---Hands the request to another server, whose answer is the response. Waits until that has ended.
+---@param url string `http://`, `https://` or `h2c://` with a host, or `unix:` with a path
+---@param options? moontrail.proxy_options all as the request has it when left out
+---@return integer status of the response
+function ctx:proxy(url, options) end
+
 -- Lifetime.
 
 ---False, or the reason for which the request was aborted.
@@ -223,9 +249,17 @@ function log.warn(event, fields) end
 ---@param fields? table<string, any> numbers, booleans, and what has a `tostring`
 function log.error(event, fields) end
 
+---What of the command line concerns a script.
+---@class moontrail.options
+---@field dev boolean whether `--dev` is given
+---@field folder string where the scripts and their modules lie
+---@field proto_path string the folders of `--proto-path`, divided by semicolons
+
 ---`local mt = require "moontrail"`
 ---@class moontrail
+---@field ctx moontrail.ctx the functions of every ctx, found once: `mt.ctx.write(ctx, ...)`
 ---@field log moontrail.log
+---@field options moontrail.options
 ---@field version string the server's version
 local moontrail = {}
 
@@ -349,5 +383,242 @@ function inflate:finish(data) end
 
 ---Frees it, as the end of a `<close>` variable does, and in time the collector.
 function inflate:close() end
+
+---The bounds of loading.
+---@class moontrail.protobuf.bounds
+---@field max_files? integer 1000 unless given
+---@field max_bytes? integer of all files together, 16 MiB unless given
+
+---`local pb = require "moontrail.protobuf"`; docs/protobuf.md is its reference.
+---@class moontrail.protobuf
+local protobuf = {}
+
+---A schema from a .proto file and what it imports. Raises a line for each fault in them.
+---@param file string a name that is searched in the folders, or a path
+---@param folders? string[] where imports are searched, in that order
+---@param bounds? moontrail.protobuf.bounds on what is read
+---@return moontrail.protobuf.schema schema
+function protobuf.load(file, folders, bounds) end
+
+---A schema from a text.
+---@param text string the text of a .proto file
+---@param name string the name of the file that the text would be
+---@param folders? string[] where imports are searched, in that order
+---@param bounds? moontrail.protobuf.bounds on what is read
+---@return moontrail.protobuf.schema schema
+function protobuf.parse(text, name, folders, bounds) end
+
+---What is known of a .proto file and its imports.
+---@class moontrail.protobuf.schema
+local schema = {}
+
+---The paths of the files read, the main one first.
+---@return string[] paths
+function schema:files() end
+
+---The message type of that full name.
+---@param name string the type's full name
+---@return moontrail.protobuf.message? type
+function schema:message(name) end
+
+---The service of that full name.
+---@param name string the service's full name
+---@return moontrail.protobuf.service? service
+function schema:service(name) end
+
+---The full names of the services in the main file.
+---@return string[] names
+function schema:services() end
+
+---The bytes of a file's FileDescriptorProto.
+---@param name string the file's name, as imports have it
+---@return string? bytes
+function schema:descriptor_of_file(name) end
+
+---The same, of the file that has a message, enum, field, service or method.
+---@param name string the full name of any of them
+---@return string? bytes
+function schema:descriptor_of_symbol(name) end
+
+---The same, of the file that extends a message by that number.
+---@param type string the message's full name
+---@param number integer the number of the extension
+---@return string? bytes
+function schema:descriptor_of_extension(type, number) end
+
+---The numbers by which a message is extended.
+---@param type string the message's full name
+---@return integer[] numbers
+function schema:extension_numbers(type) end
+
+---The names of the files that a file imports.
+---@param file string the file's name, as imports have it
+---@return string[]? names
+function schema:dependencies(file) end
+
+---A service, as a .proto file declares it.
+---@class moontrail.protobuf.service
+---@field name string its full name
+---@field file string the name of the file that declares it
+---@field methods moontrail.protobuf.method[] in the order declared
+
+---A method of a service.
+---@class moontrail.protobuf.method
+---@field name string
+---@field input moontrail.protobuf.message
+---@field output moontrail.protobuf.message
+---@field input_name string
+---@field output_name string
+---@field client_streaming boolean
+---@field server_streaming boolean
+
+---A message type.
+---@class moontrail.protobuf.message
+---@field name string its full name
+local message = {}
+
+---The bytes of a message. Raises for a wrong type or an unknown field, naming it.
+---@param value table its fields by name
+---@return string bytes
+function message:encode(value) end
+
+---The message in the bytes, or in a part of them. Raises for malformed ones.
+---@param bytes string what holds the message
+---@param first? integer the place of its first byte; 1 when left out
+---@param last? integer the place of its last byte; the last of all when left out
+---@return table value
+function message:decode(bytes, first, last) end
+
+---The JSON text of a message, given as a table or as bytes.
+---@param value table|string the message, or its bytes
+---@return string text
+function message:to_json(value) end
+
+---The message that a JSON text describes.
+---@param text string the JSON text
+---@return table value
+function message:from_json(text) end
+
+---A status of a call's error by name, or any number above 0.
+---@alias moontrail.grpc.code integer
+---| "CANCELLED"
+---| "UNKNOWN"
+---| "INVALID_ARGUMENT"
+---| "DEADLINE_EXCEEDED"
+---| "NOT_FOUND"
+---| "ALREADY_EXISTS"
+---| "PERMISSION_DENIED"
+---| "RESOURCE_EXHAUSTED"
+---| "FAILED_PRECONDITION"
+---| "ABORTED"
+---| "OUT_OF_RANGE"
+---| "UNIMPLEMENTED"
+---| "INTERNAL"
+---| "UNAVAILABLE"
+---| "DATA_LOSS"
+---| "UNAUTHENTICATED"
+
+---The numbers of the statuses.
+---@class moontrail.grpc.codes
+---@field OK integer
+---@field CANCELLED integer
+---@field UNKNOWN integer
+---@field INVALID_ARGUMENT integer
+---@field DEADLINE_EXCEEDED integer
+---@field NOT_FOUND integer
+---@field ALREADY_EXISTS integer
+---@field PERMISSION_DENIED integer
+---@field RESOURCE_EXHAUSTED integer
+---@field FAILED_PRECONDITION integer
+---@field ABORTED integer
+---@field OUT_OF_RANGE integer
+---@field UNIMPLEMENTED integer
+---@field INTERNAL integer
+---@field UNAVAILABLE integer
+---@field DATA_LOSS integer
+---@field UNAUTHENTICATED integer
+
+---A message that tells more of an error: one that the service's .proto knows, or bytes of any.
+---@class moontrail.grpc.detail
+---@field type? string the full name of the message whose fields `value` has
+---@field type_url? string in place of `type`, where `value` is the message's bytes
+---@field value table|string
+
+---The options of a service.
+---@class moontrail.grpc.options
+---@field max_message? integer the bytes of a request's message at the most, 4 MiB unless given
+---@field compression? "gzip"|"deflate"|false of replies, for clients that take it
+---@field health? boolean whether grpc.health.v1.Health is served beside it; true unless given
+---@field reflection? boolean whether the services for reflection are, and tell of it; likewise
+
+---`local grpc = require "moontrail.grpc"`; docs/grpc.md is its reference.
+---@class moontrail.grpc
+---@field codes moontrail.grpc.codes
+---@field health moontrail.grpc.health
+---@field path string folders of .proto files, divided by semicolons; `--proto-path` at first
+local grpc = {}
+
+---A service, for its functions to be set and the script to return.
+---@param file string the .proto, relative to the script's folder, the scripts' or `grpc.path`
+---@param name string the service's full name
+---@param options? moontrail.grpc.options those of this service
+---@return table<string, function> service
+function grpc.service(file, name, options) end
+
+---Raises a status, which ends the call.
+---@param code moontrail.grpc.code its name or its number
+---@param text? string what the client is told
+---@param details? moontrail.grpc.detail[]|string the bytes of a google.rpc.Status, as a string
+function grpc.error(code, text, details) end
+
+---Whether services serve, for those who ask grpc.health.v1.Health.
+---@class moontrail.grpc.health
+local health = {}
+
+---Sets the status of a service, or with `""` of the whole server.
+---@param service string the service's full name
+---@param status "SERVING"|"NOT_SERVING"|"UNKNOWN" what it is to be
+function health.set(service, status) end
+
+---A call, as its handler sees it.
+---@class moontrail.grpc.call
+---@field ctx moontrail.ctx the request beneath
+---@field metadata table<string, string|string[]> of the request; `-bin` values are decoded
+---@field compressed boolean whether the last message came compressed
+local call = {}
+
+---The next message of a stream of requests, or nil at its end. Waits until there is one.
+---@return table? message
+function call:recv() end
+
+---An iterator over the messages that are still to come.
+---@return fun(): table?
+function call:messages() end
+
+---Sends a message of a stream of replies, and waits while the client is slower.
+---@param reply table its fields by name
+function call:send(reply) end
+
+---Adds metadata that goes before the first reply. Raises once that is sent.
+---@param name string where it ends in `-bin`, values may have any bytes
+---@param value string|number|(string|number)[] one value, or several
+function call:header(name, value) end
+
+---Adds metadata that goes with the status.
+---@param name string where it ends in `-bin`, values may have any bytes
+---@param value string|number|(string|number)[] one value, or several
+function call:trailer(name, value) end
+
+---The seconds that the client still waits, or nil where it has set no deadline.
+---@return number? seconds
+function call:deadline() end
+
+---False, or why nobody waits for the reply any more.
+---@return false|string reason
+function call:cancelled() end
+
+---Whether replies are compressed from here on, where the client takes that.
+---@param on boolean whether they are
+function call:compress(on) end
 
 return moontrail

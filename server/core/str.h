@@ -28,4 +28,16 @@ static inline bool str_starts(struct str s, struct str prefix)
     return s.n >= prefix.n && memcmp(s.p, prefix.p, prefix.n) == 0;
 }
 
+/* Moves up to room bytes from the front of s to out; returns how many. */
+static inline size_t str_move(struct str *s, void *out, size_t room)
+{
+    size_t n = s->n < room ? s->n : room;
+    if (n) {
+        memcpy(out, s->p, n);
+        s->p += n;
+        s->n -= n;
+    }
+    return n;
+}
+
 #endif

@@ -45,7 +45,7 @@ struct exchange_host {
 enum exchange_want {
     WANT_NOTHING,
     WANT_INFORMED, /* interim responses have been handed to the connection */
-    WANT_ROOM,     /* the queue of the body has fallen to RESPONSE_QUEUE_LOW */
+    WANT_ROOM,     /* the queue of the body has fallen to OUTGOING_QUEUE_LOW */
     WANT_HANDED,   /* all that was written has been handed to the connection */
     WANT_SENT,     /* the response's end has been handed to the connection */
 };
@@ -110,7 +110,7 @@ enum rc exchange_write(struct exchange *x, const char *data, size_t n, size_t *t
 enum rc exchange_finish(struct exchange *x) MUST_CHECK;
 /* A short text as the whole response. Where the head is out already, or memory runs out, the stream
  * is reset with INTERNAL_ERROR in its place. Header fields set before are gone, and those of more,
- * which may be NULL, are there. */
+ * which may be NULL, are there. A gRPC call gets it in its own terms (grpc.h). */
 void exchange_respond(struct exchange *x, int status, struct str text, const struct fields *more);
 /* Resets the stream: what was not handed to the connection is discarded. Detaches the handler. */
 void exchange_reset(struct exchange *x, uint32_t code);

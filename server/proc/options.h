@@ -16,6 +16,8 @@
 #include "net/access_log.h"
 #include "net/loop.h"
 #include "net/tls.h"
+#include "proxy/pool.h"
+#include "proxy/proxy.h"
 
 #include <stdbool.h>
 
@@ -40,12 +42,16 @@ struct options {
     struct options_list cert, key;        /* PEM files, in pairs */
     struct tls_files certs[OPTIONS_MANY]; /* those pairs */
     int cert_count;
-    const char *scripts; /* a file or a folder */
-    const char *config;  /* a file; NULL for none */
+    const char *scripts;            /* a file or a folder */
+    const char *config;             /* a file; NULL for none */
+    struct options_list proto_path; /* folders */
     enum log_level log_level;
     enum log_format log_format;
     const char *access_log; /* a file, or "-"; NULL for none */
     enum access_log_format access_log_format;
+    struct options_list upstream; /* "[PREFIX=]URL" */
+    struct proxy_options proxy;
+    struct pool_limits pool;
     struct net_limits net; /* but for its http and h2, which are the next */
     struct http_limits http;
     struct h2_limits h2;

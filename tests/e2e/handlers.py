@@ -110,33 +110,51 @@ PARK = """
 
 # Answers with each name of the API and its kind, by class.
 WALK = """
-    local mt, zlib = require "moontrail", require "moontrail.zlib"
+    local mt, zlib, pb = require "moontrail", require "moontrail.zlib", require "moontrail.protobuf"
+    local schema = pb.parse('syntax = "proto3"; message A {}', "a.proto")
     local classes
 
     local function add(class, names)
         local kinds = {}
         for name, value in pairs(names) do
             kinds[name] = type(value) == "function" and "function" or "field"
-            if type(value) == "table" then
+            if type(value) == "table" and value ~= mt.ctx then
                 add(class .. "." .. name, value)
             end
         end
         classes[class] = kinds
     end
 
+    -- The metatable of a call has a function as its __index, which looks into its methods.
+    local function call_names()
+        local metatable = getmetatable(require("moontrail.grpc.call").new())
+        local names = { ctx = true, metadata = true, compressed = true }
+        for i = 1, 9 do
+            local name, value = debug.getupvalue(metatable.__index, i)
+            for key, method in pairs(name == "methods" and value or {}) do
+                names[key] = method
+            end
+        end
+        return names
+    end
+
     return function(ctx)
         classes = {}
         local task = mt.spawn(function() end)
-        local _, names = debug.getupvalue(getmetatable(ctx).__index, 1)
-        add("moontrail.ctx", names)
         for name in pairs(package.preload) do
-            if name:find("^moontrail") then
+            if name:find("^moontrail") and not name:find("^moontrail%.grpc%.") then
                 add(name, require(name))
             end
         end
+        local _, names = debug.getupvalue(getmetatable(ctx).__index, 1)
+        add("moontrail.ctx", names)
+        add("moontrail.grpc.call", call_names())
         add("moontrail.task", debug.getmetatable(task).__index)
         add("moontrail.zlib.deflate", debug.getmetatable(zlib.deflate()).__index)
         add("moontrail.zlib.inflate", debug.getmetatable(zlib.inflate()).__index)
+        add("moontrail.protobuf", pb)
+        add("moontrail.protobuf.schema", debug.getmetatable(schema).__index)
+        add("moontrail.protobuf.message", debug.getmetatable(schema:message("A")).__index)
         ctx:json(classes)
     end"""
 

@@ -51,6 +51,11 @@ def head(method, target, version="HTTP/1.1", fields=()):
     return "\r\n".join([*lines, "", ""]).encode("latin-1")
 
 
+def get(path, *fields, version="HTTP/1.1", method="GET"):
+    """The head of a request to no server in particular, as bytes."""
+    return head(method, path, version, [("host", "a.test"), *fields])
+
+
 def framing_of(response):
     """How a response says where its body ends (RFC 9112 6.3). It must not say it twice."""
     coding, length = response.header("transfer-encoding"), response.header("content-length")
@@ -308,3 +313,11 @@ def fill(sock, piece, most):
             time.sleep(0.01)
     sock.settimeout(PATIENCE)
     return sent
+
+
+def check_closed(client):
+    """The server closes now, and has sent nothing but responses."""
+    began = time.monotonic()
+    client.wait_closed()
+    assert (client.closed, client.rest) == ("cleanly", b"")
+    assert time.monotonic() - began < PATIENCE / 2

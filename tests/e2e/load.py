@@ -17,7 +17,18 @@ class Visitor:
         self._client = Client(url)
 
     def visit(self):
-        client = self._client
+        if self._connect():
+            self._ask(self._client)
+
+    def _connect(self):
+        """Whether there is a connection; one that cannot be made is a failure."""
+        try:
+            self._client = self._client or Client(self._url)
+        except OSError:
+            self._counts["failed"] += 1
+        return self._client
+
+    def _ask(self, client):
         streams = []
         try:
             for _ in range(STREAMS):
@@ -29,7 +40,7 @@ class Visitor:
             self._counts[self._verdict(stream)] += 1
         if client.goaways or not streams or not client.so_far(streams[-1]).over:
             self.close()
-            self._client = Client(self._url)
+            self._client = None
 
     def _is_refused(self, stream):
         """Whether the server has said that it did not process the request."""
@@ -49,7 +60,8 @@ class Visitor:
         return "failed"
 
     def close(self):
-        self._client.close()
+        if self._client:
+            self._client.close()
 
 
 def ask(url, path, expected, connections, pipe):

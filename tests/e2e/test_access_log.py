@@ -9,7 +9,7 @@ import pytest
 
 from handlers import PARK
 from rawframes import END_HEADERS, END_STREAM, RawClient, data, frame
-from server import ANY_PORT, PATIENCE, PROGRAM, ROOT, run
+from server import ANY_PORT, PATIENCE, PROGRAM, READY, ROOT, run
 
 SCRIPTS = {
     "hello.lua": "return function(ctx) ctx:text('hello') end",
@@ -295,7 +295,7 @@ def test_standard_output(tmp_path, connect):
         [PROGRAM, "--listen", ANY_PORT[1], "--access-log", "-", script], stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
-        url = re.search(r"listen=(\S+)", process.stderr.readline())[1]
+        url = next(filter(None, map(READY.search, process.stderr)))[1]
         connect(url).fetch("/")
         line = process.stdout.readline()
     finally:

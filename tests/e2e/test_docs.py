@@ -1,6 +1,7 @@
 """The examples in the documents: each gives what is printed behind it."""
 import json
 import re
+import subprocess
 from operator import itemgetter
 
 import pytest
@@ -17,12 +18,15 @@ FIELD = re.compile(r"-- (trailer )?([\w-]+): (.*)")
 
 
 API = (ROOT / "docs/api.md").read_text()
-EXAMPLES = EXAMPLE.findall(API)
+EXAMPLES = [example for document in ("api", "protobuf")
+            for example in EXAMPLE.findall((ROOT / f"docs/{document}.md").read_text())]
 
 # How the reference writes what belongs to a class of the runtime.
 OWNERS = {"moontrail.ctx": "ctx:", "moontrail": "mt.", "moontrail.log": "mt.log.",
           "moontrail.task": "task:", "moontrail.json": "json.", "moontrail.zlib": "zlib.",
           "moontrail.zlib.deflate": "stream:", "moontrail.zlib.inflate": "stream:"}
+ELSEWHERE = ("moontrail.protobuf", "moontrail.grpc")  # in documents of their own
+PLAIN = {"moontrail.options"}  # fields alone
 
 
 def transcript(response, wanted):
@@ -63,6 +67,16 @@ def test_example_gives_what_is_printed(code, wanted, start, connect, tmp_path):
     assert transcript(response, "\n" + wanted) == wanted.rstrip("\n")
 
 
+def test_grpc_service_of_the_document_answers_curl(start, tmp_path):
+    text = (ROOT / "docs/grpc.md").read_text()
+    files = dict(re.findall(r"```(?:proto|lua)\n(?://|--) (\S+)\n(.*?)```", text, re.S))
+    server = start(files)
+    command = re.search(r"^    \{ printf.*?\n\n", text, re.S | re.M)[0]
+    command = command.replace("http://127.0.0.1:8080", server.http)
+    output = subprocess.check_output(["sh", "-c", command], cwd=tmp_path / "scripts", timeout=30)
+    assert output == b'message: "Hello moon"\n'
+
+
 def test_readme_handler_sends_its_trailer(start, connect, tmp_path):
     script = tmp_path / "readme.lua"
     script.write_text(re.search(r"```lua\n(.*?)```", (ROOT / "README.md").read_text(), re.S)[1])
@@ -73,7 +87,8 @@ def test_readme_handler_sends_its_trailer(start, connect, tmp_path):
 
 def functions_served(client):
     """Each function of the runtime, as the reference writes it."""
-    classes = json.loads(client.fetch("/").text)
+    classes = {name: names for name, names in json.loads(client.fetch("/").text).items()
+               if not name.startswith(ELSEWHERE) and name not in PLAIN}
     assert classes.keys() == OWNERS.keys()
     return {OWNERS[class_] + name for class_, names in classes.items()
             for name, kind in names.items() if kind == "function"}

@@ -1,16 +1,14 @@
-"""HTTP/1.1 and HTTP/1.0 beyond a request and its answer: what keeps a connection, how messages are
-framed, and what ends them."""
-import re
+"""Connections of HTTP/1.1 and HTTP/1.0: which protocol they speak, what keeps them, and what ends
+them."""
 import time
 
 import pytest
 
 from attacker import Attacker, vanish
 from client import Client, Closed, open_socket, tls_context
-from handlers import ECHO, FAIL_LATE, INFORM, PARK, PROTOCOL, SIZE, STATUS, STREAM
-from http1 import CUT, Http1, chunk, fill, head
+from handlers import ECHO, FAIL_LATE, PROTOCOL, SIZE, STATUS, STREAM
+from http1 import CUT, Http1, check_closed, chunk, fill, get
 from rawframes import PREFACE, settings
-from server import PATIENCE
 
 AT_ONCE = 3  # seconds, on a machine that is busy; a body is waited for longer
 
@@ -28,40 +26,18 @@ SCRIPTS = {
     "size.lua": SIZE,
     "waits.lua": """
         return function(ctx)
-            ctx:on_abort(function(reason) print("gone: " .. reason) end)
+            local name = ctx.query
+            ctx:on_abort(function(reason) print(name .. " is gone: " .. reason) end)
             require("moontrail").sleep(3600)
         end""",
-    "park.lua": PARK,
     "unread.lua": """
         return function(ctx) ctx:text("enough") end""",
-    "late_reader.lua": """
-        return function(ctx)
-            require("moontrail").sleep(0.2)
-            ctx:text(ctx:body())
-        end""",
     "stream.lua": STREAM,
     "whole.lua": """
         return function(ctx)
             for i = 1, 3 do ctx:write("piece ", i) end
         end""",
-    "length.lua": """
-        return function(ctx)
-            ctx:header("content-length", 5)
-            ctx:write("a")
-            ctx:flush()
-            ctx:write("bcde")
-        end""",
     "status/[code].lua": STATUS,
-    "inform.lua": INFORM,
-    "trailers.lua": """
-        return function(ctx)
-            if ctx.query == "length" then ctx:header("content-length", 4) end
-            local supported = ctx:supports_trailers()
-            if supported then ctx:declare_trailer("x-sum") end
-            ctx:write("body")
-            local ok, problem = pcall(ctx.append_trailer, ctx, "X-Sum", "42")
-            print("trailers", supported, ok, problem)
-        end""",
     "reset.lua": """
         return function(ctx)
             if ctx.query == "late" then
@@ -85,22 +61,9 @@ def old(server, http1):
     return http1(server.http, version="HTTP/1.0")
 
 
-def get(path, *fields, version="HTTP/1.1", method="GET"):
-    """A request's head as bytes."""
-    return head(method, path, version, [("host", "a.test"), *fields])
-
-
 def texts(client, count):
     """The answers to as many requests, which were written before."""
     return [client.response(client.expect()).text for _ in range(count)]
-
-
-def check_closed(client):
-    """The server closes now, and has sent nothing but responses."""
-    began = time.monotonic()
-    client.wait_closed()
-    assert (client.closed, client.rest) == ("cleanly", b"")
-    assert time.monotonic() - began < PATIENCE / 2
 
 
 # Which protocol.
@@ -219,17 +182,19 @@ def test_half_a_connection_is_enough_for_the_answer(client):
     check_closed(client)
 
 
-@pytest.mark.parametrize("more", ["upload", "pipelined"])
-@pytest.mark.parametrize("scheme", ["http", "https"])
-def test_a_client_vanishes_that_is_not_read_any_more(server, scheme, more):
+def test_clients_vanish_that_are_not_read_any_more(server):
     """Neither a body that nobody takes nor requests behind hide that their sender has gone."""
-    since = len(server.log)
-    length = 1 << 30 if more == "upload" else 0
-    with open_socket(getattr(server, scheme), tls_context(["http/1.1"])) as sock:
-        sock.sendall(get("/waits", ("content-length", length), method="POST"))
-        fill(sock, bytes(1 << 16) if length else get("/hello") * 1000, 1 << 30)
+    since, socks = len(server.log), []
+    for url in server.urls:
+        for length, more in ((1 << 30, bytes(1 << 16)), (0, get("/hello") * 1000)):
+            sock = open_socket(url, tls_context(["http/1.1"]))
+            socks.append(sock)
+            sock.sendall(get(f"/waits?{len(socks)}", ("content-length", length), method="POST"))
+            fill(sock, more, 1 << 30)
+    for sock in socks:
         vanish(sock)
-    server.wait_for('"gone: connection lost"', since=since)
+    for n in range(1, len(socks) + 1):
+        server.wait_for(f'"{n} is gone: connection lost"', since=since)
 
 
 def test_half_a_request_at_the_end_gets_no_answer_but_400(client):
@@ -278,164 +243,6 @@ def test_thousands_come_as_the_client_takes_them(client):
     client.write(get("/slow/0.3") + b"".join(get(f"/number/{n}", padding) for n in range(3000)))
     assert client.response(client.expect()).text == "0.3"
     assert texts(client, 3000) == [str(n) for n in range(3000)]
-
-
-# Expect.
-
-WAITS = ("expect", "100-continue")
-
-
-def test_continue_is_sent_when_the_handler_reads(client):
-    request = client.request("/late_reader", "POST", headers=[WAITS, ("content-length", 4)],
-                             end=False)
-    began = time.monotonic()
-    client.wait(lambda: client.received)
-    assert time.monotonic() - began > 0.15
-    assert bytes(client.received) == b"HTTP/1.1 100 Continue\r\n\r\n"
-    client.send(request, b"body")
-    response = client.response(request)
-    assert (response.text, response.informs) == ("body", [(100, [])])
-    assert client.fetch("/hello").text == "hello"
-
-
-def test_continue_for_a_chunked_body(client):
-    request = client.request("/echo", "POST", headers=[WAITS], end=False)
-    client.wait(lambda: client.so_far(request).informs)
-    client.send(request, b"body", end=True)
-    response = client.response(request)
-    assert (response.text, response.informs) == ("body", [(100, [])])
-
-
-def test_no_continue_when_the_answer_is_known(client):
-    """The client may send the body or not; so the connection can't be kept."""
-    request = client.request("/unread", "POST", headers=[WAITS, ("content-length", 10)], end=False)
-    response = client.response(request)
-    assert (response.text, response.informs) == ("enough", [])
-    assert response.header("connection") == "close"
-    check_closed(client)
-
-
-@pytest.mark.parametrize("length", [0, None])
-def test_no_continue_without_a_body(client, length):
-    fields = [WAITS] if length is None else [WAITS, ("content-length", length)]
-    response = client.fetch("/echo", "POST", headers=fields)
-    assert (response.text, response.informs) == ("", [])
-    assert client.fetch("/hello").text == "hello"
-
-
-def test_no_interim_response_to_http_1_0(old):
-    for path in ("/inform", "/echo"):
-        response = old.fetch(path, "POST", body=b"body",
-                             headers=[WAITS, ("connection", "keep-alive")])
-        assert (response.status, response.informs) == (200, [])
-
-
-@pytest.mark.parametrize("value", ["200-ok", "100-continue, other", "100-continued", "a=b"])
-def test_other_expectations_fail(client, value):
-    """The body may not come, so the connection can't be kept."""
-    response = client.fetch("/echo", "POST", headers=[("expect", value), ("content-length", 4)])
-    assert (response.status, response.header("connection")) == (417, "close")
-    began = time.monotonic()
-    check_closed(client)
-    assert time.monotonic() - began < AT_ONCE
-
-
-# Framing.
-
-def test_a_whole_response_byte_by_byte(client):
-    client.fetch("/hello")
-    assert re.fullmatch(
-        rb"HTTP/1\.1 200 OK\r\ncontent-type: text/plain; charset=utf-8\r\n"
-        rb"(date: \w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT\r\n|content-length: 5\r\n){2}"
-        rb"\r\nhello", client.received)
-
-
-def test_a_streamed_response_byte_by_byte(client):
-    client.fetch("/stream")
-    start, body = client.received.split(b"\r\n\r\n", 1)
-    assert b"\r\ntransfer-encoding: chunked" in start and b"content-length" not in start
-    assert body == b"8\r\npiece 1\n\r\n8\r\npiece 2\n\r\n8\r\npiece 3\n\r\n0\r\n\r\n"
-
-
-def test_what_is_whole_when_the_handler_returns_has_a_length(client):
-    response = client.fetch("/whole")
-    assert (response.framing, response.header("content-length")) == ("length", "21")
-
-
-def test_a_length_that_the_script_sets_is_kept(client):
-    response = client.fetch("/length")
-    assert (response.framing, response.text) == ("length", "abcde")
-
-
-def test_what_is_written_at_once_is_one_chunk(client):
-    """And not one for each write, nor for each 16 KiB."""
-    request = client.request("/echo", "POST", end=False)
-    client.send(request, b"x")
-    client.wait(lambda: client.so_far(request).body)
-    for _ in range(3):
-        client.send(request, b"y" * 100000)
-    client.send(request, end=True)
-    response = client.response(request)
-    assert len(response.body) == 300001
-    assert len(response.chunks) < 60
-
-
-@pytest.mark.parametrize("code, reason", [
-    (200, "OK"), (404, "Not Found"), (418, ""), (599, "")])
-def test_status_line(client, code, reason):
-    """An unknown status has an empty reason, with the space before it (RFC 9112 4)."""
-    client.write(get(f"/status/{code}"))
-    client.wait(lambda: b"\r\n" in client.received)
-    line = bytes(client.received).split(b"\r\n")[0].decode()
-    assert line == f"HTTP/1.1 {code} {reason}" or not reason and line.startswith(
-        f"HTTP/1.1 {code} ")
-
-
-@pytest.mark.parametrize("method, path", [
-    ("HEAD", "/hello"), ("HEAD", "/stream"), ("HEAD", "/trailers"), ("HEAD", "/nowhere"),
-    ("GET", "/status/204"), ("GET", "/status/304"), ("HEAD", "/status/204")])
-def test_no_body_where_there_is_none(client, method, path):
-    """The next response begins right behind the head."""
-    client.write(get(path, ("te", "trailers"), method=method) + get("/hello"))
-    response = client.response(client.expect(method))
-    assert (response.body, response.framing) == (b"", "none")
-    assert client.response(client.expect()).text == "hello"
-    assert client.received.count(b"\r\n\r\n") == 2
-
-
-# Trailers.
-
-@pytest.mark.parametrize("te", [
-    "trailers", "Trailers", "deflate, trailers", "gzip;q=0.5 , trailers"])
-def test_trailers(client, te):
-    response = client.fetch("/trailers", headers=[("te", te), ("connection", "te")])
-    assert response.header("trailer") == "x-sum"
-    assert (response.text, response.trailers) == ("body", [("x-sum", "42")])
-    assert client.received.endswith(b"\r\n4\r\nbody\r\n0\r\nx-sum: 42\r\n\r\n")
-    assert client.fetch("/hello").text == "hello"
-
-
-@pytest.mark.parametrize("fields", [
-    [], [("te", "deflate")], [("te", "xtrailers")], [("te", "")], [("trailer", "x")]], ids=repr)
-def test_no_trailers_to_who_does_not_ask(server, client, fields):
-    since = len(server.log)
-    response = client.fetch("/trailers", headers=fields)
-    assert (response.framing, response.text, response.trailers) == ("length", "body", None)
-    server.wait_for(r'text="trailers\\tfalse\\tfalse\\t.*trailers', since=since)
-
-
-def test_no_trailers_to_http_1_0(server, old):
-    since = len(server.log)
-    response = old.fetch("/trailers", headers=[("te", "trailers")])
-    assert (response.text, response.header("trailer")) == ("body", None)
-    server.wait_for(r'text="trailers\\tfalse\\tfalse\\t.*trailers', since=since)
-
-
-def test_no_trailers_behind_a_length(server, client):
-    since = len(server.log)
-    response = client.fetch("/trailers?length", headers=[("te", "trailers")])
-    assert (response.framing, response.text) == ("length", "body")
-    server.wait_for(r'text="trailers\\tfalse\\tfalse\\t.*trailers', since=since)
 
 
 # Ends.

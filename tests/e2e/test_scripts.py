@@ -83,10 +83,11 @@ def test_clock_sends_as_many_events_as_asked(client):
 
 
 def test_clock_ends_when_the_client_goes(demo):
+    since = len(demo.log)
     with Client(demo.https) as client:
         stream = client.request("/clock")
         client.wait(lambda: client.so_far(stream).body)
         client.reset(stream)
         port = client.socket.getsockname()[1]
-        conn = demo.wait_for(rf"opened conn=(\d+) remote=127.0.0.1:{port}$")[1]
+        conn = demo.wait_for(rf"opened conn=(\d+) remote=127.0.0.1:{port}$", since=since)[1]
         demo.wait_for(f'handler stopped conn={conn} stream=1 error="request aborted: CANCEL"')

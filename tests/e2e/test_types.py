@@ -10,8 +10,11 @@ from server import ROOT
 TYPES = ROOT / "lua/types/moontrail.lua"
 
 # Tables that scripts pass or get, which the runtime has under no name.
-PLAIN = {"moontrail.tls", "moontrail.cookie_options", "moontrail.zlib.deflate_options",
-         "moontrail.zlib.inflate_options"}
+PLAIN = {"moontrail.tls", "moontrail.cookie_options", "moontrail.proxy_options",
+         "moontrail.zlib.deflate_options",
+         "moontrail.zlib.inflate_options", "moontrail.protobuf.bounds",
+         "moontrail.protobuf.service", "moontrail.protobuf.method", "moontrail.grpc.detail",
+         "moontrail.grpc.options"}
 
 SCRIPTS = {"index.lua": WALK}
 
@@ -68,7 +71,8 @@ def test_every_function_has_a_comment():
     assert len(FUNCTIONS) == len(re.findall("^function ", TYPES.read_text(), re.M))
 
 
-@pytest.mark.parametrize("name", ["moontrail.json", "moontrail.zlib"])
+@pytest.mark.parametrize("name", ["moontrail.grpc", "moontrail.json", "moontrail.protobuf",
+                                  "moontrail.zlib"])
 def test_a_module_below_is_found_under_its_name(name):
     file = ROOT / "lua/types" / (name.replace(".", "/") + ".lua")
     assert f"---@type {name}\n" in file.read_text()

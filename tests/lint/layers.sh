@@ -7,13 +7,13 @@ broken=0
 
 # allow FOLDER PATTERN: quoted includes in FOLDER match the pattern.
 allow() {
-    found=$(grep -n '^#include "' "$1"/*.[ch] 2>/dev/null | grep -Ev "#include \"($2)" || true)
+    found=$(grep -n '^#include "' "$1"/*.[ch]* 2>/dev/null | grep -Ev "#include \"($2)" || true)
     [ -z "$found" ] || { echo "$found: not a layer that $1 may include"; broken=1; }
 }
 
 # only HEADERS PLACES: no file outside the places includes these.
 only() {
-    found=$(grep -rnE "^#include <($1)" server lua --include='*.[ch]' | grep -Ev "^($2)" || true)
+    found=$(grep -rnE "^#include <($1)" server lua --include='*.[ch]' --include='*.cc' | grep -Ev "^($2)" || true)
     [ -z "$found" ] || { echo "$found: belongs to $2 alone"; broken=1; }
 }
 
@@ -29,8 +29,9 @@ allow lua '(core|http|lua)/|net/timer\.h'
 only 'nghttp2/' 'server/h2/'
 only 'openssl/' 'server/net/'
 only 'ares' 'server/proxy/'
-only 'lua\.h|lauxlib\.h|lualib\.h' 'lua/'
+only 'lua\.h|lua\.hpp|lauxlib\.h|lualib\.h' 'lua/'
 only 'yajl/' 'lua/'
+only 'google/' 'lua/protobuf'
 only 'ev\.h' 'server/((net|proc)/|main\.c)'
 only 'sys/inotify\.h|signal\.h|sys/wait\.h' 'server/proc/'
 

@@ -279,6 +279,26 @@ static void Windows_UnreadBody_NeighbourGoesOn(void **state)
     wire_expect_notes(w, "/slow 60000\n");
 }
 
+/* More bytes than the window has: credit for those that have come lets the rest come. */
+static void Windows_ReadExactlyMoreThanTheWindow_GoesOn(void **state)
+{
+    (void)state;
+    struct wire_limits limits = wire_limits();
+    limits.http.stream_window = 1000;
+    struct wire *w = wire_open(&(struct wire_options){
+        .handler = "note(#ctx:read_exactly(29999), #ctx:read_exactly(10), ctx:read_exactly(1))",
+        .limits = &limits});
+    char bytes[500];
+    memset(bytes, 'x', sizeof bytes);
+    int32_t stream = wire_begin(w, "POST", "/", "");
+    for (int i = 0; i < 60; i++) {
+        wire_send(w, stream, bytes, sizeof bytes);
+        wire_settle(w);
+    }
+    wire_end(w, stream);
+    wire_expect_notes(w, "29999 1 nil\n");
+}
+
 static void Windows_BodyAfterReset_ConnectionCreditComesBack(void **state)
 {
     (void)state;
@@ -329,6 +349,7 @@ int main(void)
         wire_test(EarlyEnd_ResponseWaitsForCredit_ResetComesLast),
         wire_test(EarlyEnd_RequestEndsMeanwhile_NoReset),
         wire_test(Windows_UnreadBody_NeighbourGoesOn),
+        wire_test(Windows_ReadExactlyMoreThanTheWindow_GoesOn),
         wire_test(Windows_BodyAfterReset_ConnectionCreditComesBack),
         wire_test(Length_BodyDiffers_ResetWithProtocolError),
     };

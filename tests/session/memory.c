@@ -11,6 +11,9 @@ static const char *const handlers[] = {
     /* errors that are caught, and a handler that goes on */
     "pcall(ctx.body, ctx, 2) mt.sleep(0) pcall(ctx.read, ctx) pcall(ctx.write, ctx, 'x')\n"
     "pcall(ctx.flush, ctx) mt.sleep(0)",
+    /* a body by lengths, and the fields one by one */
+    "ctx:read_exactly(2) ctx:request_header('x-b', 'x-c') ctx:write(#ctx.fields)\n"
+    "ctx:write(ctx:read_exactly(10)) ctx:read_exactly(1)",
     /* the ends that are not good */
     "local guard <close> = setmetatable({}, {__close = function() ctx:header('a', 'b') end})\n"
     "ctx:append_trailer('a', 'b') error('oops')",
@@ -24,6 +27,8 @@ static void exchange_once(struct wire *w)
 {
     int32_t stream = wire_begin(w, "POST", "/path?query", "x-b: value");
     wire_send(w, stream, "Hello", 5);
+    wire_settle(w);
+    wire_send(w, stream, " you", 4);
     wire_settle(w);
     wire_end(w, stream);
     wire_settle(w);

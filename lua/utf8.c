@@ -1,5 +1,6 @@
-#include "lua/json_parts.h"
+#include "lua/utf8.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -34,11 +35,10 @@ static bool second_fits(unsigned char first, unsigned char second)
     }
 }
 
-/* The length of the character at p, of which n bytes are there; 0 when it is malformed. */
+/* The length of the character at p, which is no ASCII, of which n bytes are there; 0 when it is
+ * malformed. */
 static size_t character(const unsigned char *p, size_t n)
 {
-    if (p[0] < 0x80)
-        return 1;
     size_t length = p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : 4;
     if (p[0] < 0xc2 || p[0] > 0xf4 || n < length || !second_fits(p[0], p[1]))
         return 0;
@@ -49,14 +49,16 @@ static size_t character(const unsigned char *p, size_t n)
     return length;
 }
 
-size_t json_utf8_length(const char *text, size_t n)
+size_t utf8_length(const char *text, size_t n)
 {
     const unsigned char *p = (const unsigned char *)text;
     size_t i = 0;
     while (i < n) {
-        if (p[i] < 0x80)
+        if (p[i] < 0x80) {
             i += skip_ascii(p + i, n - i);
-        for (int k = 0; k < 8 && i < n; k++) {
+            while (i < n && p[i] < 0x80)
+                i++;
+        } else {
             size_t length = character(p + i, n - i);
             if (length == 0)
                 return i;

@@ -1,0 +1,101 @@
+-- gRPC services in a script: docs/grpc.md. It stands on what every script has: ctx and the modules.
+local health = require "moontrail.grpc.health"
+local mt = require "moontrail"
+local pb = require "moontrail.protobuf"
+local reflection = require "moontrail.grpc.reflection"
+local script = require "moontrail.grpc.script"
+local service = require "moontrail.grpc.service"
+local status = require "moontrail.grpc.status"
+
+local grpc = {}
+
+-- Folders of .proto files behind those of the script and of all scripts, divided by semicolons.
+grpc.path = mt.options.proto_path
+
+-- The names of the statuses, to their numbers.
+grpc.codes = status.codes
+
+-- error(code, message, details) ends a call with a status.
+grpc.error = status.raise
+
+-- health.set(service, status)
+grpc.health = { set = health.set }
+
+-- Where .proto files are looked for: beside the script, among all scripts, along the path.
+local function import_folders()
+    local folders = { script.folder() }
+    folders[#folders + 1] = mt.options.folder
+    for folder in grpc.path:gmatch("[^;]+") do
+        folders[#folders + 1] = folder
+    end
+    return folders
+end
+
+-- What the schemas come from is watched, where the server loads anew what has changed.
+local watch = mt.watch
+
+-- Where a file may lie, so that one that comes into being is seen as well.
+local function watch_places(file, folders)
+    for _, folder in ipairs(folders) do
+        watch(folder .. "/" .. file)
+    end
+end
+
+local function load(file, folders)
+    watch_places(file, folders)
+    local ok, schema = pcall(pb.load, file, folders)
+    if not ok then
+        local culprit = schema:match("^([^\n]-):%d+:")
+        if culprit then
+            watch(culprit)
+        end
+        script.blame("%s", schema)
+    end
+    for _, path in ipairs(schema:files()) do
+        watch(path)
+    end
+    return schema
+end
+
+-- The schemas by file and folders: the services of a file share one.
+local loaded = {}
+
+local function load_once(file, folders)
+    local key = file .. "\0" .. table.concat(folders, "\0")
+    loaded[key] = loaded[key] or load(file, folders)
+    return loaded[key]
+end
+
+local function copy(from, to)
+    for key, value in pairs(from) do
+        to[key] = value
+    end
+end
+
+-- What is served beside a service, unless it wants none.
+local function add_extras(self, routes, notes)
+    if self.options.health then
+        health.add(self.name)
+        copy(health.routes, routes)
+        copy(health.notes, notes)
+    end
+    if self.options.reflection then
+        reflection.add(self.schema, self.name)
+        if self.options.health then
+            reflection.add(health.schema, health.name)
+        end
+        copy(reflection.routes, routes)
+        copy(reflection.notes, notes)
+    end
+end
+
+-- service(file, name [, options]): a table for the methods' functions, for the script to return.
+function grpc.service(file, name, options)
+    if type(file) ~= "string" or type(name) ~= "string" then
+        script.blame("grpc.service takes the file of a .proto and the full name of a service")
+    end
+    local schema = load_once(file, import_folders())
+    return service.new(schema, name, options, add_extras)
+end
+
+return grpc

@@ -1,0 +1,146 @@
+-- Messages on the wire: a flag, four bytes of length, and the payload, compressed or not.
+local mt = require "moontrail"
+local status = require "moontrail.grpc.status"
+local zlib = require "moontrail.zlib"
+
+local codes = status.codes
+local byte, pack, unpack = string.byte, string.pack, string.unpack
+local read, read_exactly, write = mt.ctx.read, mt.ctx.read_exactly, mt.ctx.write
+
+local message = {}
+
+-- The formats of moontrail.zlib by their names in gRPC: its deflate is zlib's format.
+local formats = { gzip = "gzip", deflate = "zlib" }
+
+-- What a client may compress with.
+message.accepted = "identity, deflate, gzip"
+
+function message.is_known(encoding)
+    return encoding == nil or encoding == "identity" or formats[encoding] ~= nil
+end
+
+-- Whether a client takes replies in an encoding, by its grpc-accept-encoding.
+function message.accepts(list, encoding)
+    for name in (list or ""):gmatch("[^%s,]+") do
+        if name == encoding then
+            return true
+        end
+    end
+    return false
+end
+
+local function raise(code, text)
+    error(status.new(codes[code], text), 0)
+end
+
+local function raise_too_large(limit)
+    raise("RESOURCE_EXHAUSTED", ("the message is larger than %d bytes"):format(limit))
+end
+
+-- The payload inflated, by the encoding that the request names.
+local function inflate(payload, encoding, limit)
+    local format = formats[encoding]
+    if not format then
+        raise("INTERNAL", "a message is compressed, and the request has no grpc-encoding")
+    end
+    local ok, result = pcall(zlib.decompress, payload, { format = format, limit = limit })
+    if ok then
+        return result
+    end
+    if result:find("more than", 1, true) then
+        raise_too_large(limit)
+    end
+    raise("INTERNAL", "a compressed message cannot be read: " .. result)
+end
+
+-- The payload as it was before it was compressed, and whether it was.
+local function open(flag, payload, encoding, limit)
+    if flag == 0 then
+        return payload, false
+    end
+    if flag ~= 1 then
+        raise("INTERNAL", ("a message has the flags %d"):format(flag))
+    end
+    return inflate(payload, encoding, limit), true
+end
+
+-- The next message's bytes, and whether it was compressed; nil at the end of them.
+function message.read(ctx, encoding, limit)
+    local head = read_exactly(ctx, 5)
+    if not head then
+        return nil
+    end
+    if #head < 5 then
+        raise("INTERNAL", "the request ends within the head of a message")
+    end
+    local flag, length = unpack(">BI4", head)
+    if length > limit then
+        raise_too_large(limit)
+    end
+    local payload = length > 0 and read_exactly(ctx, length) or ""
+    if #payload < length then
+        raise("INTERNAL", "the request ends within a message")
+    end
+    return open(flag, payload, encoding, limit)
+end
+
+-- What of a message, or of its head, is still to come behind a piece of it.
+local function read_rest(ctx, piece, size)
+    if #piece < size then
+        piece = piece .. (read_exactly(ctx, size - #piece) or "")
+    end
+    if #piece < size then
+        raise("INTERNAL", "the request ends within a message")
+    end
+    return piece
+end
+
+-- The one message of a request: its bytes, whether it was compressed, and where in them it begins.
+-- Mostly it comes in one piece.
+function message.read_only(ctx, encoding, limit)
+    local piece = read(ctx)
+    if not piece then
+        raise("INTERNAL", "the request has no message")
+    end
+    if #piece < 5 then
+        piece = read_rest(ctx, piece, 5)
+    end
+    local flag, a, b, c, d = byte(piece, 1, 5) -- faster than unpack
+    local length = a << 24 | b << 16 | c << 8 | d
+    if length > limit then
+        raise_too_large(limit)
+    end
+    if #piece < 5 + length then
+        piece = read_rest(ctx, piece, 5 + length)
+    end
+    if #piece > 5 + length or read(ctx) then
+        raise("INTERNAL", "the request has more than one message")
+    end
+    if flag == 0 then
+        return piece, false, 6
+    end
+    local payload, compressed = open(flag, piece:sub(6), encoding, limit)
+    return payload, compressed, 1
+end
+
+-- The heads of messages that are not compressed, by length; those of short ones are kept.
+local heads = setmetatable({}, {
+    __index = function(self, length)
+        local head = pack(">BI4", 0, length)
+        if length < 4096 then
+            self[length] = head
+        end
+        return head
+    end,
+})
+
+-- Sends a message, compressed where an encoding is given.
+function message.write(ctx, bytes, encoding)
+    if encoding then
+        bytes = zlib.compress(bytes, { format = formats[encoding] })
+        return write(ctx, pack(">BI4", 1, #bytes), bytes)
+    end
+    return write(ctx, heads[#bytes], bytes)
+end
+
+return message

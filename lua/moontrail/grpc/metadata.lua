@@ -1,0 +1,127 @@
+-- Metadata: what of a request's fields a call sees, and the rules for what it sends.
+local blame = require("moontrail.grpc.script").blame
+
+local metadata = {}
+
+local alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+
+-- From each character to its six bits.
+local bits = {}
+for i = 1, #alphabet do
+    bits[alphabet:byte(i)] = i - 1
+end
+-- Some peers use the alphabet for URLs.
+bits[("-"):byte()], bits[("_"):byte()] = 62, 63
+
+local function encode_three(group)
+    local a, b, c = group:byte(1, 3)
+    local n = a << 16 | (b or 0) << 8 | (c or 0)
+    local text = ""
+    for shift = 18, 18 - 6 * #group, -6 do
+        local at = (n >> shift & 63) + 1
+        text = text .. alphabet:sub(at, at)
+    end
+    return text
+end
+
+-- Base64 without padding, as gRPC asks of who sends.
+function metadata.encode(bytes)
+    return (bytes:gsub("..?.?", encode_three))
+end
+
+-- The bytes of a group of two to four characters, or nil.
+local function decode_group(group)
+    local n = 0
+    for i = 1, 4 do
+        local six = i > #group and 0 or bits[group:byte(i)]
+        if not six then
+            return nil
+        end
+        n = n << 6 | six
+    end
+    return string.pack(">I3", n):sub(1, #group - 1)
+end
+
+-- The bytes of a text in base64, padded or not; nil for one that is none.
+function metadata.decode(text)
+    local body, padding = text:match("^([^=]*)(=*)$")
+    if not body or #body % 4 == 1 or (padding ~= "" and (#body + #padding) % 4 ~= 0) then
+        return nil
+    end
+    local parts = {}
+    for at = 1, #body, 4 do
+        local part = decode_group(body:sub(at, at + 3))
+        if not part then
+            return nil
+        end
+        parts[#parts + 1] = part
+    end
+    return table.concat(parts)
+end
+
+-- What is the protocol's, and no metadata.
+local reserved = { te = true, ["content-type"] = true, ["content-length"] = true, trailer = true }
+
+local function is_reserved(name)
+    return reserved[name] or name:find("^grpc%-") ~= nil
+end
+
+-- One value of a name as it is; more of them as an array in their order.
+local function add(result, name, value)
+    local before = result[name]
+    if before == nil then
+        result[name] = value
+    elseif type(before) == "table" then
+        before[#before + 1] = value
+    else
+        result[name] = { before, value }
+    end
+end
+
+-- Values of a "-bin" field may be joined by commas.
+local function add_binary(result, name, value)
+    for text in (value .. ","):gmatch("%s*(.-)%s*,") do
+        local bytes = metadata.decode(text)
+        if bytes then
+            add(result, name, bytes)
+        end
+    end
+end
+
+-- The metadata of a request, from ctx.fields.
+function metadata.read(fields)
+    local result = {}
+    for _, pair in ipairs(fields) do
+        local name, value = pair[1], pair[2]
+        if name:find("%-bin$") and not is_reserved(name) then
+            add_binary(result, name, value)
+        elseif not is_reserved(name) then
+            add(result, name, value)
+        end
+    end
+    return result
+end
+
+-- What goes out for a name and a value; raises for what may not.
+function metadata.check(name, value)
+    if type(name) ~= "string" or not name:find("^[%w._-]+$") then
+        blame("metadata has a name of letters, digits and ._-, not %q", tostring(name))
+    end
+    name = name:lower()
+    if is_reserved(name) then
+        blame("%s is the protocol's, and no metadata", name)
+    end
+    if type(value) ~= "string" and type(value) ~= "number" then
+        blame("metadata %s has a %s as its value, not a string", name, type(value))
+    end
+    value = tostring(value)
+    if name:find("%-bin$") then
+        return name, metadata.encode(value)
+    end
+    if value:find("[^\x20-\x7E]") then
+        blame("metadata %s has bytes that are not printable ASCII: call it %s-bin", name, name)
+    end
+    return name, value
+end
+
+return metadata

@@ -1,0 +1,195 @@
+-- grpc.reflection.v1 and v1alpha: what is served, for clients that have no .proto.
+local pb = require "moontrail.protobuf"
+local service = require "moontrail.grpc.service"
+local status = require "moontrail.grpc.status"
+
+local reflection = {}
+
+-- The two versions differ in nothing but their package.
+local PROTO = [[
+syntax = "proto3";
+package PACKAGE;
+
+service ServerReflection {
+  rpc ServerReflectionInfo(stream ServerReflectionRequest)
+      returns (stream ServerReflectionResponse);
+}
+
+message ServerReflectionRequest {
+  string host = 1;
+  oneof message_request {
+    string file_by_filename = 3;
+    string file_containing_symbol = 4;
+    ExtensionRequest file_containing_extension = 5;
+    string all_extension_numbers_of_type = 6;
+    string list_services = 7;
+  }
+}
+
+message ExtensionRequest {
+  string containing_type = 1;
+  int32 extension_number = 2;
+}
+
+message ServerReflectionResponse {
+  string valid_host = 1;
+  ServerReflectionRequest original_request = 2;
+  oneof message_response {
+    FileDescriptorResponse file_descriptor_response = 4;
+    ExtensionNumberResponse all_extension_numbers_response = 5;
+    ListServiceResponse list_services_response = 6;
+    ErrorResponse error_response = 7;
+  }
+}
+
+message FileDescriptorResponse {
+  repeated bytes file_descriptor_proto = 1;
+}
+
+message ExtensionNumberResponse {
+  string base_type_name = 1;
+  repeated int32 extension_number = 2;
+}
+
+message ListServiceResponse {
+  repeated ServiceResponse service = 1;
+}
+
+message ServiceResponse {
+  string name = 1;
+}
+
+message ErrorResponse {
+  int32 error_code = 1;
+  string error_message = 2;
+}
+]]
+
+-- The names served, and the schemas that describe them, each once and in order.
+local names, schemas = {}, {}
+
+local function add_once(list, value)
+    for _, one in ipairs(list) do
+        if one == value then
+            return
+        end
+    end
+    list[#list + 1] = value
+end
+
+function reflection.add(schema, name)
+    add_once(names, name)
+    add_once(schemas, schema)
+end
+
+-- The first result that a schema has to give.
+local function find(method, ...)
+    for _, schema in ipairs(schemas) do
+        local found = schema[method](schema, ...)
+        if found then
+            return found, schema
+        end
+    end
+end
+
+local function not_found(what)
+    return {
+        error_response = {
+            error_code = status.codes.NOT_FOUND,
+            error_message = what .. " is not known",
+        },
+    }
+end
+
+local function describe_file(descriptor, what)
+    if not descriptor then
+        return not_found(what)
+    end
+    return { file_descriptor_response = { file_descriptor_proto = { descriptor } } }
+end
+
+-- What answers each kind of request.
+local answers = {}
+
+function answers.file_by_filename(name)
+    return describe_file(find("descriptor_of_file", name), name)
+end
+
+function answers.file_containing_symbol(name)
+    return describe_file(find("descriptor_of_symbol", name), name)
+end
+
+function answers.file_containing_extension(extension)
+    local type, number = extension.containing_type, extension.extension_number
+    return describe_file(find("descriptor_of_extension", type, number),
+        ("the extension %d of %s"):format(number, type))
+end
+
+function answers.all_extension_numbers_of_type(type)
+    if not find("message", type) then
+        return not_found(type)
+    end
+    local numbers = {}
+    for _, schema in ipairs(schemas) do
+        for _, number in ipairs(schema:message(type) and schema:extension_numbers(type) or {}) do
+            add_once(numbers, number)
+        end
+    end
+    return {
+        all_extension_numbers_response = { base_type_name = type, extension_number = numbers },
+    }
+end
+
+function answers.list_services()
+    local list = {}
+    for i, name in ipairs(names) do
+        list[i] = { name = name }
+    end
+    return { list_services_response = { service = list } }
+end
+
+local function answer(request)
+    for kind, make in pairs(answers) do
+        if request[kind] ~= nil then
+            return make(request[kind])
+        end
+    end
+    return {
+        error_response = {
+            error_code = status.codes.INVALID_ARGUMENT,
+            error_message = "the request asks for nothing that is known here",
+        },
+    }
+end
+
+local function answer_all(call)
+    for request in call:messages() do
+        local response = answer(request)
+        response.valid_host = request.host
+        response.original_request = request
+        call:send(response)
+    end
+end
+
+reflection.routes, reflection.notes = {}, {}
+
+local function copy(from, to)
+    for key, value in pairs(from) do
+        to[key] = value
+    end
+end
+
+for _, version in ipairs { "v1", "v1alpha" } do
+    local package = "grpc.reflection." .. version
+    local file = ("grpc/reflection/%s/reflection.proto"):format(version)
+    local name = package .. ".ServerReflection"
+    local schema = pb.parse((PROTO:gsub("PACKAGE", package)), file)
+    local ServerReflection = service.new(schema, name)
+    ServerReflection.ServerReflectionInfo = answer_all
+    local routes, notes = service.routes(ServerReflection)
+    copy(routes, reflection.routes)
+    copy(notes, reflection.notes)
+    reflection.add(schema, name)
+end
+
+return reflection

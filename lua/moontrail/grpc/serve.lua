@@ -1,0 +1,248 @@
+-- How a call runs, from its head to its status.
+local call = require "moontrail.grpc.call"
+local message = require "moontrail.grpc.message"
+local metadata = require "moontrail.grpc.metadata"
+local mt = require "moontrail"
+local status = require "moontrail.grpc.status"
+
+local codes = status.codes
+local new_call, receive_only, send = call.new, call.receive_only, call.send
+local append_trailer, request_header = mt.ctx.append_trailer, mt.ctx.request_header
+local set_header, supports_trailers = mt.ctx.header, mt.ctx.supports_trailers
+
+local serve = {}
+
+-- Seconds in each unit of grpc-timeout.
+local units = { H = 3600, M = 60, S = 1, m = 1e-3, u = 1e-6, n = 1e-9 }
+
+-- A ctx takes no longer deadline than this.
+local DEADLINE_MAX = 1e8
+
+-- Seconds for what was sent before the deadline to go out, after it.
+local GRACE = 1
+
+local function raise(code, text)
+    error(status.new(codes[code], text), 0)
+end
+
+-- The head of the request.
+
+-- Whether a content-type is gRPC's; application/grpc-web is another protocol's.
+local function is_grpc(kind)
+    kind = (kind or ""):lower()
+    return kind == "application/grpc" or kind:find("^application/grpc[+;]") ~= nil
+end
+
+local function refuse(ctx, code, text)
+    ctx:status(code)
+    ctx:text(text)
+end
+
+local function set_deadline(ctx, timeout)
+    local digits, unit = timeout:match("^(%d+)([HMSmun])$")
+    if not digits or #digits > 8 then
+        raise("INTERNAL", "grpc-timeout is malformed")
+    end
+    ctx:deadline(math.min(tonumber(digits) * units[unit], DEADLINE_MAX))
+    if ctx:deadline() == 0 then
+        raise("DEADLINE_EXCEEDED", "deadline exceeded")
+    end
+end
+
+-- What few requests have: a deadline, and compression.
+local function prepare(self, timeout, encoding)
+    local ctx = self.ctx
+    if timeout then
+        set_deadline(ctx, timeout)
+    end
+    if not message.is_known(encoding) then
+        ctx:header("grpc-accept-encoding", message.accepted)
+        raise("UNIMPLEMENTED", ("the encoding %s is not supported"):format(encoding))
+    end
+    self.encoding = encoding
+    if self.method.compression then
+        self:compress(true)
+    end
+end
+
+-- The four kinds of method.
+
+local function run_unary(self, timeout, encoding)
+    local method = self.method
+    if timeout or encoding or method.compression then
+        prepare(self, timeout, encoding)
+    end
+    send(self, method.handler(receive_only(self, encoding), self))
+end
+
+local function run_client_streaming(self, timeout, encoding)
+    prepare(self, timeout, encoding)
+    send(self, self.method.handler(self))
+end
+
+local function run_server_streaming(self, timeout, encoding)
+    prepare(self, timeout, encoding)
+    self.method.handler(receive_only(self, encoding), self)
+end
+
+local function run_bidirectional(self, timeout, encoding)
+    prepare(self, timeout, encoding)
+    self.method.handler(self)
+end
+
+local function kind_of(method)
+    if method.client_streaming then
+        return method.server_streaming and run_bidirectional or run_client_streaming
+    end
+    return method.server_streaming and run_server_streaming or run_unary
+end
+
+-- The end.
+
+-- A status is kept as it is. What was raised while the request was decoded, which costs a call more
+-- to catch than to recognize, is the client's fault; of any other error the traceback is taken.
+local function on_error(problem)
+    local caller = debug.getinfo(4, "f") -- behind this one, xpcall's own, and the one that raised
+    if status.is(problem) then
+        return problem
+    end
+    if caller and caller.func == receive_only then
+        return call.unreadable(problem)
+    end
+    return { text = tostring(problem), traceback = debug.traceback(nil, 3) }
+end
+
+local function log_failure(self, problem)
+    mt.log.error("grpc call failed", {
+        method = self.method.path,
+        error = problem.text,
+        traceback = problem.traceback,
+    })
+end
+
+local function append_trailers(self, append)
+    for _, pair in ipairs(self.trailers) do
+        append(self.ctx, pair[1], pair[2])
+    end
+end
+
+-- Sends the status of a call that has sent a reply.
+local function finish(self, code)
+    append_trailer(self.ctx, "grpc-status", code)
+    if self.trailers then
+        append_trailers(self, append_trailer)
+    end
+end
+
+-- Sends a status. Where nothing went before it, it goes with the headers: Trailers-Only.
+local function finish_with(self, code, text, details)
+    local ctx = self.ctx
+    local append = ctx.append_trailer
+    if not self.begun and not self.has_headers and pcall(ctx.header, ctx, "grpc-status", code) then
+        append = ctx.add_header
+    else
+        append(ctx, "grpc-status", code)
+    end
+    if text ~= "" then
+        append(ctx, "grpc-message", status.encode_message(text))
+    end
+    if details then
+        append(ctx, "grpc-status-details-bin", metadata.encode(details))
+    end
+    if self.trailers then
+        append_trailers(self, append)
+    end
+end
+
+-- What a slow client has not read holds the status back: then the stream is reset.
+local function finish_late(self)
+    local ctx = self.ctx
+    finish_with(self, codes.DEADLINE_EXCEEDED, "deadline exceeded")
+    ctx:deadline(GRACE)
+    if not pcall(ctx.finish, ctx) then
+        ctx:reset("CANCEL")
+    end
+end
+
+local function is_late(ctx)
+    return ctx:deadline() == 0
+end
+
+-- The status of an error that is none, for the client.
+local function hide(problem)
+    return status.new(codes.UNKNOWN, mt.options.dev and problem.text or "the handler failed")
+end
+
+local function finish_failed(self, problem)
+    if not status.is(problem) then
+        log_failure(self, problem)
+        problem = hide(problem)
+    end
+    local details
+    if problem.details then
+        details = status.encode_details(problem, self.method.schema)
+    end
+    finish_with(self, problem.code, problem.message, details)
+end
+
+-- Nobody is there to be told; the runtime knows how to log its own error.
+local function abandon(self, problem)
+    if status.is(problem) then
+        return
+    end
+    if problem.text:find("request aborted: ", 1, true) then
+        error(problem.text, 0)
+    end
+    log_failure(self, problem)
+end
+
+local function fail(self, problem)
+    if type(problem) == "string" then -- out of memory, where Lua calls no message handler
+        problem = { text = problem, traceback = "" }
+    end
+    if self.ctx:aborted() then
+        return abandon(self, problem)
+    end
+    if not is_late(self.ctx) then
+        return finish_failed(self, problem)
+    end
+    if not status.is(problem) and not problem.text:find("deadline exceeded", 1, true) then
+        log_failure(self, problem)
+    end
+    finish_late(self)
+end
+
+-- The handler of a method's route.
+function serve.route(method)
+    local run, is_stream = kind_of(method), method.server_streaming
+    return function(ctx)
+        local kind, timeout, encoding =
+            request_header(ctx, "content-type", "grpc-timeout", "grpc-encoding")
+        if kind ~= "application/grpc" and not is_grpc(kind) then
+            return refuse(ctx, 415, "application/grpc is served here\n")
+        end
+        if not supports_trailers(ctx) then
+            return refuse(ctx, 505, "gRPC needs HTTP/2\n")
+        end
+        set_header(ctx, "content-type", "application/grpc")
+        local self = new_call(ctx, method)
+        local ok, problem = xpcall(run, on_error, self, timeout, encoding)
+        if not ok then
+            return fail(self, problem)
+        end
+        if timeout and is_late(ctx) then
+            return finish_late(self)
+        end
+        if is_stream and not self.begun then
+            return finish_with(self, 0, "")
+        end
+        finish(self, "0")
+    end
+end
+
+-- The handler of a method that the script leaves out.
+function serve.unimplemented()
+    raise("UNIMPLEMENTED", "the method is not implemented")
+end
+
+return serve

@@ -1,0 +1,111 @@
+-- Services: what a script fills with functions, and the routes that come of it.
+local blame = require("moontrail.grpc.script").blame
+local serve = require "moontrail.grpc.serve"
+
+local service = {}
+
+-- The bytes of a request's message, unless the service says otherwise.
+local MESSAGE_MAX = 4 << 20
+
+local defaults = {
+    max_message = MESSAGE_MAX,
+    compression = false,
+    health = true,
+    reflection = true,
+}
+
+local compressions = { [false] = true, gzip = true, deflate = true }
+
+local function check_options(options)
+    for name, value in pairs(options or {}) do
+        if defaults[name] == nil then
+            blame("a service has no option %s", name)
+        end
+        if name == "max_message" and math.type(value) ~= "integer" then
+            blame("max_message is a number of bytes")
+        end
+        if name == "compression" and not compressions[value] then
+            blame("compression is \"gzip\", \"deflate\" or false")
+        end
+    end
+    return setmetatable(options or {}, { __index = defaults })
+end
+
+-- A method as --check shows it, in the words of a .proto.
+local function describe(method)
+    return ("rpc (%s%s) returns (%s%s)"):format(
+        method.client_streaming and "stream " or "", method.input_name,
+        method.server_streaming and "stream " or "", method.output_name)
+end
+
+-- The names of the methods; a function under any other name is a mistake.
+local function check_name(self, name, value)
+    if type(value) == "function" and not self.methods[name] then
+        blame("%s has no method %s", self.name, name)
+    end
+end
+
+local function make_route(self, method, handler)
+    local input, output = method.input, method.output
+    return serve.route {
+        path = ("/%s/%s"):format(self.name, method.name),
+        schema = self.schema,
+        handler = handler or serve.unimplemented,
+        input = input,
+        output = output,
+        decode = input.decode,
+        encode = output.encode,
+        client_streaming = method.client_streaming,
+        server_streaming = method.server_streaming,
+        limit = self.options.max_message,
+        compression = self.options.compression,
+    }
+end
+
+-- Adds the routes of a service, whose functions the script has set by now, and notes on them.
+local function add_routes(self, object, routes, notes)
+    for name, value in next, object do
+        check_name(self, name, value)
+    end
+    for name, method in pairs(self.methods) do
+        local path = ("/%s/%s"):format(self.name, name)
+        local handler = rawget(object, name)
+        routes[path] = { POST = make_route(self, method, handler) }
+        notes[path] = describe(method) .. (handler and "" or ", not implemented")
+    end
+end
+
+-- A service of a schema: the object for the script, and what it is to us. Beside it others may be
+-- served, such as health: extras(self) gives their routes.
+function service.new(schema, name, options, extras)
+    local found = schema:service(name)
+    if not found then
+        blame("there is no service %s; there is %s",
+            name, table.concat(schema:services(), ", "))
+    end
+    local self = { schema = schema, name = name, options = check_options(options), methods = {} }
+    for _, method in ipairs(found.methods) do
+        self.methods[method.name] = method
+    end
+    local metatable = { __name = "moontrail.grpc.service" }
+    function metatable.__newindex(object, key, value)
+        check_name(self, key, value)
+        rawset(object, key, value)
+    end
+    function metatable.__routes(object)
+        local routes, notes = {}, {}
+        if extras then
+            extras(self, routes, notes)
+        end
+        add_routes(self, object, routes, notes)
+        return routes, notes
+    end
+    return setmetatable({}, metatable)
+end
+
+-- The routes of a service that is made once, so that all who serve it have the same functions.
+function service.routes(object)
+    return getmetatable(object).__routes(object)
+end
+
+return service

@@ -1,0 +1,123 @@
+-- Statuses of gRPC: their names and numbers, the errors that carry them, and how they travel.
+local blame = require("moontrail.grpc.script").blame
+
+local status = {}
+
+local names = {
+    [0] = "OK", "CANCELLED", "UNKNOWN", "INVALID_ARGUMENT", "DEADLINE_EXCEEDED", "NOT_FOUND",
+    "ALREADY_EXISTS", "PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION", "ABORTED",
+    "OUT_OF_RANGE", "UNIMPLEMENTED", "INTERNAL", "UNAVAILABLE", "DATA_LOSS", "UNAUTHENTICATED",
+}
+
+-- The number of each name.
+status.codes = {}
+for code, name in pairs(names) do
+    status.codes[name] = code
+end
+
+-- What grpc.error raises: code, message, and perhaps details.
+local Status = { __name = "moontrail.grpc.status" }
+
+function Status:__tostring()
+    return (names[self.code] or self.code) .. ": " .. self.message
+end
+
+function status.is(value)
+    return getmetatable(value) == Status
+end
+
+-- The number of a status given by name or number.
+local function check_code(code)
+    local number = status.codes[code] or math.tointeger(code)
+    if not number or number < 1 or number > 0x7fffffff then
+        blame("no status of an error: %s", code)
+    end
+    return number
+end
+
+local function check_detail(detail)
+    if type(detail) ~= "table" or type(detail.type or detail.type_url) ~= "string" then
+        blame("a detail is a table with a type, the full name of a message, and a value")
+    end
+    local wanted = detail.type and "table" or "string"
+    if type(detail.value) ~= wanted then
+        blame("the value of the detail %s is a %s, not a %s",
+            detail.type or detail.type_url, type(detail.value), wanted)
+    end
+end
+
+local function check_details(details)
+    if details == nil or type(details) == "string" then
+        return
+    end
+    if type(details) ~= "table" then
+        blame("details are a list of tables, or the bytes of a google.rpc.Status")
+    end
+    for _, detail in ipairs(details) do
+        check_detail(detail)
+    end
+end
+
+function status.new(code, message, details)
+    return setmetatable({ code = code, message = message, details = details }, Status)
+end
+
+-- grpc.error
+function status.raise(code, message, details)
+    code = check_code(code)
+    check_details(details)
+    error(status.new(code, tostring(message or ""), details), 0)
+end
+
+local function escape(byte)
+    return ("%%%02X"):format(byte:byte())
+end
+
+-- A message as grpc-message has it: percent-encoded but for printable ASCII.
+function status.encode_message(message)
+    return (message:gsub("[^\x20-\x24\x26-\x7E]", escape))
+end
+
+-- The few bytes of google.rpc.Status are put together by hand, so that it needs no .proto.
+
+local function varint(n)
+    local bytes = {}
+    while n > 0x7f do
+        bytes[#bytes + 1] = string.char(n & 0x7f | 0x80)
+        n = n >> 7
+    end
+    bytes[#bytes + 1] = string.char(n)
+    return table.concat(bytes)
+end
+
+-- A field of wire type 2: a string, bytes or a message.
+local function field(number, bytes)
+    return string.char(number << 3 | 2) .. varint(#bytes) .. bytes
+end
+
+-- A google.protobuf.Any; messages are found in the schema.
+local function encode_detail(detail, schema)
+    local url, value = detail.type_url, detail.value
+    if not url then
+        local message = schema:message(detail.type)
+        if not message then
+            error(("no message %s is known to the service, for a detail"):format(detail.type), 0)
+        end
+        url, value = "type.googleapis.com/" .. detail.type, message:encode(value)
+    end
+    return field(1, url) .. field(2, value)
+end
+
+-- The bytes of grpc-status-details-bin.
+function status.encode_details(self, schema)
+    if type(self.details) == "string" then
+        return self.details
+    end
+    local parts = { "\x08", varint(self.code), field(2, self.message) }
+    for _, detail in ipairs(self.details) do
+        parts[#parts + 1] = field(3, encode_detail(detail, schema))
+    end
+    return table.concat(parts)
+end
+
+return status

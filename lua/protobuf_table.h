@@ -1,0 +1,140 @@
+/*
+ * What the codec knows of each message: its fields with all that reading and writing need, prepared
+ * once when a schema is loaded. The Lua values that the codec pushes (names, defaults) are
+ * constants: a Lua table holds them under numbers from 1, so that pushing one hashes nothing.
+ *
+ * Nothing here changes after loading but the spots that the table of constants fills in.
+ */
+#ifndef LUA_PROTOBUF_TABLE_H
+#define LUA_PROTOBUF_TABLE_H
+
+#include <cstdint>
+#include <deque>
+#include <google/protobuf/descriptor.h>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+namespace codec
+{
+
+struct message;
+
+/* From the address of a Lua string that the constants keep alive to a number. Lua has each short
+ * string once, so most look-ups end at the first comparison. */
+struct names {
+    struct entry {
+        int constant;
+        const char *text; /* the Lua string's, or NULL where the entry is free */
+        uint32_t value;
+    };
+    std::vector<entry> listed; /* in the order added */
+    std::vector<entry> slots;  /* hashed by address; a power of two of them */
+
+    void add(int constant, uint32_t value);
+    /* Makes room for what was added. */
+    void reserve();
+    /* Tells the address of the listed entry's string. Must not fail. */
+    void fill(entry &listed_entry, const char *text);
+};
+
+struct enumeration {
+    const google::protobuf::EnumDescriptor *descriptor;
+    struct value {
+        int32_t number;
+        int constant; /* its first name */
+    };
+    std::vector<value> values; /* by number, each number once */
+    std::vector<int> dense;    /* constants of the numbers 0, 1, ...; 0 for none */
+    names by_name;             /* the value is the number */
+};
+
+enum shape : uint8_t { SINGLE, LIST, MAP };
+
+struct field {
+    const google::protobuf::FieldDescriptor *descriptor;
+    const char *name;
+    const message *type_message; /* of a map, the message of its entries */
+    const enumeration *type_enum;
+    uint32_t index;         /* among the message's fields */
+    uint32_t number;        /* on the wire */
+    uint32_t tag;           /* as written */
+    uint32_t next_in_oneof; /* index of another member; its own when there is none */
+    int key;                /* constant: the name */
+    int absent;             /* constant: what a scalar that is not there reads as */
+    uint8_t type;           /* FieldDescriptor::Type */
+    uint8_t wire;           /* WireFormatLite::WireType of one value */
+    enum shape shape;
+    bool packed;   /* written in one piece */
+    bool implicit; /* not written at its default, which is read when it is not there */
+    bool required;
+};
+
+struct message {
+    const google::protobuf::Descriptor *descriptor;
+    std::vector<field> fields;    /* by number */
+    std::vector<uint32_t> dense;  /* by number: the index plus one; 0 for none */
+    std::vector<uint64_t> filled; /* bits of the fields that are always there after decoding */
+    names by_name;                /* the value is the field's index */
+    std::vector<int> defaults;    /* constants of name, value, name, ...: what proto2 declares */
+    int metatable = 0;            /* constant: whose __index gives these; 0 for none */
+    int room = 0;                 /* entries that a decoded message will have, about */
+    bool requires_own = false;    /* has a required field */
+    bool requires_some = false;   /* it, or a message that it may hold, has one */
+};
+
+struct constant {
+    enum { STRING, INTEGER, NUMBER, BOOLEAN, METATABLE } kind;
+    std::string text;
+    int64_t integer;
+    double number;
+};
+
+struct tables {
+    std::deque<message> messages;
+    std::deque<enumeration> enums;
+    std::vector<constant> constants; /* that of number n is at n - 1 */
+    std::unordered_map<const google::protobuf::Descriptor *, message *> by_descriptor;
+    std::unordered_map<const google::protobuf::EnumDescriptor *, enumeration *> by_enum;
+    std::unordered_map<std::string, int> strings;
+
+    /* Prepares all messages and enums of the files; throws std::bad_alloc. */
+    void build(const std::vector<const google::protobuf::FileDescriptor *> &files);
+};
+
+inline uint32_t table_hash(const char *text)
+{
+    return (uint32_t)(((uintptr_t)text >> 3) * 0x9e3779b97f4a7c15u >> 32);
+}
+
+/* As table_find_name, by what the string says. */
+const names::entry *table_search_name(const names &n, const char *text);
+
+/* The entry of the Lua string, or NULL. */
+inline const names::entry *table_find_name(const names &n, const char *text)
+{
+    uint32_t mask = (uint32_t)n.slots.size() - 1;
+    for (uint32_t at = table_hash(text) & mask; n.slots[at].text; at = (at + 1) & mask)
+        if (n.slots[at].text == text)
+            return &n.slots[at];
+    return table_search_name(n, text);
+}
+
+/* The field of that number among many; see table_find_field. */
+const field *table_search_field(const message &m, uint32_t number);
+
+/* The field of that number, or NULL. */
+inline const field *table_find_field(const message &m, uint32_t number)
+{
+    if (number >= m.dense.size())
+        return table_search_field(m, number);
+    uint32_t index = m.dense[number];
+    return index ? &m.fields[index - 1] : nullptr;
+}
+
+/* The constant that names the value of an enum; 0 when the number is unknown. */
+int table_find_value(const enumeration &e, int32_t number);
+
+} // namespace codec
+
+#endif

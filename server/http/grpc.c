@@ -1,0 +1,73 @@
+#include "http/grpc.h"
+
+#include "http/response.h"
+
+#include <stdio.h>
+
+enum { MESSAGE_MAX = 1024 }; /* bytes of a message, before it is encoded */
+
+bool grpc_is_call(const struct request *r)
+{
+    const struct str name = STR("application/grpc");
+    const struct field *type = fields_find(&r->fields, STR("content-type"));
+    if (!type || !str_eq(r->method, STR("POST")) || type->value.n < name.n)
+        return false;
+    if (!field_same_name((struct str){type->value.p, name.n}, name))
+        return false;
+    return type->value.n == name.n || strchr("+;", type->value.p[name.n]);
+}
+
+/* As gRPC's http-grpc-status-mapping, with the statuses that it leaves out and we have. */
+static const char *status_of(int http_status)
+{
+    switch (http_status) {
+    case 400: /* a path that cannot be read, and so names no method */
+    case 404:
+    case 405:
+        return "12"; /* UNIMPLEMENTED */
+    case 413:
+    case 431:
+        return "8"; /* RESOURCE_EXHAUSTED */
+    case 429:
+    case 502:
+    case 503:
+    case 504:
+        return "14"; /* UNAVAILABLE */
+    default:
+        return "2"; /* UNKNOWN */
+    }
+}
+
+/* A message's percent-encoding: all but printable ASCII, and the percent sign. */
+static size_t encode(struct str text, char *out)
+{
+    static const char digits[] = "0123456789ABCDEF";
+    size_t n = 0;
+    for (size_t i = 0; i < text.n; i++) {
+        unsigned char c = (unsigned char)text.p[i];
+        if (c >= 0x20 && c <= 0x7e && c != '%') {
+            out[n++] = (char)c;
+            continue;
+        }
+        out[n++] = '%';
+        out[n++] = digits[c >> 4];
+        out[n++] = digits[c & 15];
+    }
+    return n;
+}
+
+enum rc grpc_respond(struct response *r, int http_status, struct str text)
+{
+    char message[3 * MESSAGE_MAX];
+    while (text.n && text.p[text.n - 1] == '\n')
+        text.n--;
+    if (text.n > MESSAGE_MAX)
+        text.n = MESSAGE_MAX;
+    struct str encoded = {message, encode(text, message)};
+    enum rc rc = outgoing_set_header(&r->message, STR("content-type"), STR("application/grpc"));
+    if (!rc)
+        rc = outgoing_set_header(&r->message, STR("grpc-status"), str_of(status_of(http_status)));
+    if (!rc && encoded.n)
+        rc = outgoing_set_header(&r->message, STR("grpc-message"), encoded);
+    return rc ? rc : outgoing_finish(&r->message);
+}

@@ -1,0 +1,21 @@
+/*
+ * What the server must know of gRPC: a client of it understands a status in a trailer and no HTTP
+ * status, so that what the server itself answers (no such path, too large, an uncaught error) is
+ * put in its terms. The protocol is the scripts' affair.
+ */
+#ifndef HTTP_GRPC_H
+#define HTTP_GRPC_H
+
+#include "http/request.h"
+
+struct response;
+
+/* Whether a request is a gRPC call: POST, and content-type application/grpc, alone or followed by
+ * "+" or ";". */
+bool grpc_is_call(const struct request *r);
+
+/* Makes an open response the answer to a call, with what an HTTP status means there and the text as
+ * its message: Trailers-Only, so that one HEADERS frame is all of it. RC_STATE, RC_NOMEM. */
+enum rc grpc_respond(struct response *r, int http_status, struct str text) MUST_CHECK;
+
+#endif

@@ -1,0 +1,200 @@
+"""Health and reflection, which come with every gRPC service."""
+import grpc
+import pytest
+from google.protobuf import descriptor_pb2
+
+from grpc_service import PROTO, Protos, open_channel, scripts
+
+HEALTH = Protos(health="""
+    syntax = "proto3";
+    package grpc.health.v1;
+    message HealthCheckRequest { string service = 1; }
+    message HealthCheckResponse {
+      enum ServingStatus { UNKNOWN = 0; SERVING = 1; NOT_SERVING = 2; SERVICE_UNKNOWN = 3; }
+      ServingStatus status = 1;
+    }
+    service Health {
+      rpc Check(HealthCheckRequest) returns (HealthCheckResponse);
+      rpc Watch(HealthCheckRequest) returns (stream HealthCheckResponse);
+    }""")
+Check = HEALTH.message("grpc.health.v1.HealthCheckRequest")
+
+REFLECTION = """
+    syntax = "proto3";
+    package grpc.reflection.%s;
+    service ServerReflection { rpc ServerReflectionInfo(stream Request) returns (stream Response); }
+    message Request {
+      string host = 1;
+      oneof asked {
+        string file = 3; string symbol = 4; Extension extension = 5; string numbers_of = 6;
+        string list = 7;
+      }
+    }
+    message Extension { string type = 1; int32 number = 2; }
+    message Response {
+      string host = 1;
+      Request original = 2;
+      oneof answer { Files files = 4; Numbers numbers = 5; Services services = 6; Error error = 7; }
+    }
+    message Files { repeated bytes file = 1; }
+    message Numbers { string type = 1; repeated int32 number = 2; }
+    message Services { repeated Service service = 1; }
+    message Service { string name = 1; }
+    message Error { int32 code = 1; string message = 2; }"""
+
+EXTENDED = """
+    syntax = "proto2";
+    package extended;
+    import "google/protobuf/empty.proto";
+    message Base { extensions 100 to 200; }
+    extend Base { optional string more = 150; optional string most = 151; }
+    service Other { rpc Do(Base) returns (google.protobuf.Empty); }"""
+
+SCRIPTS = {
+    **scripts(),
+    "extended.proto": EXTENDED,
+    "other.lua": """
+        local grpc = require "moontrail.grpc"
+        return grpc.service("extended.proto", "extended.Other")""",
+    "hidden.proto": PROTO.replace("package test;", "package hidden;"),
+    "hidden.lua": """
+        local grpc = require "moontrail.grpc"
+        return grpc.service("hidden.proto", "hidden.Calls", { health = false, reflection = false })
+        """,
+    "set.lua": """
+        local grpc = require "moontrail.grpc"
+        return function(ctx) grpc.health.set(ctx:args().service, ctx:args().status) end""",
+}
+
+
+@pytest.fixture
+def channel(server):
+    with open_channel(server.http) as channel:
+        yield channel
+
+
+@pytest.fixture
+def health(channel):
+    return HEALTH.stub(channel, "grpc.health.v1.Health")
+
+
+def name_of(response):
+    return type(response).DESCRIPTOR.fields_by_name["status"].enum_type \
+        .values_by_number[response.status].name
+
+
+@pytest.mark.parametrize("service", ["", "test.Calls", "extended.Other"])
+def test_what_is_served_is_healthy(health, service):
+    assert name_of(health.Check(Check(service=service))) == "SERVING"
+
+
+@pytest.mark.parametrize("service", ["test.None", "hidden.Calls", "calls"])
+def test_an_unknown_service_is_not_found(health, service):
+    with pytest.raises(grpc.RpcError) as raised:
+        health.Check(Check(service=service))
+    assert raised.value.code() == grpc.StatusCode.NOT_FOUND
+
+
+def test_watch_tells_of_each_change(health, connect, server):
+    client = connect(server.https)
+    watch = health.Watch(Check(service="new.Service"))
+    other = health.Watch(Check(service="new.Service"))
+    assert name_of(next(watch)) == name_of(next(other)) == "SERVICE_UNKNOWN"
+    for status in ("SERVING", "NOT_SERVING", "SERVING"):
+        assert client.fetch(f"/set?service=new.Service&status={status}").status == 200
+        assert name_of(next(watch)) == name_of(next(other)) == status
+    other.cancel()
+    assert name_of(health.Check(Check(service="new.Service"))) == "SERVING"
+    client.fetch("/set?service=new.Service&status=UNKNOWN")
+    assert name_of(next(watch)) == "UNKNOWN"
+    watch.cancel()
+
+
+def test_a_status_that_is_none(connect, server):
+    assert connect(server.https).fetch("/set?service=x&status=GOOD").status == 500
+
+
+class Reflection:
+    def __init__(self, channel, version):
+        package = f"grpc.reflection.{version}"
+        protos = Protos(reflection=REFLECTION % version)
+        self._request = protos.message(f"{package}.Request")
+        self._info = protos.stub(channel, f"{package}.ServerReflection").ServerReflectionInfo
+
+    def ask(self, **asked):
+        request = self._request(host="here")
+        for name, value in asked.items():
+            if isinstance(value, tuple):
+                request.extension.type, request.extension.number = value
+            else:
+                setattr(request, name, value)
+        response, = self._info(iter([request]))
+        assert response.original == request and response.host == "here"
+        return response
+
+    def file(self, **asked):
+        described, = self.ask(**asked).files.file
+        return descriptor_pb2.FileDescriptorProto.FromString(described)
+
+
+@pytest.fixture(params=["v1", "v1alpha"])
+def reflection(request, channel):
+    return Reflection(channel, request.param)
+
+
+def test_services_are_listed(reflection):
+    services = {service.name for service in reflection.ask(list="*").services.service}
+    assert services == {
+        "test.Calls", "extended.Other", "grpc.health.v1.Health",
+        "grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection"}
+
+
+@pytest.mark.parametrize("symbol, file", [
+    ("test.Calls", "calls.proto"),
+    ("test.Calls.Echo", "calls.proto"),
+    ("test.Data", "calls.proto"),
+    ("test.Data.text", "calls.proto"),
+    ("extended.more", "extended.proto"),
+    ("google.protobuf.Empty", "google/protobuf/empty.proto"),
+    ("grpc.health.v1.HealthCheckResponse.ServingStatus", "grpc/health/v1/health.proto"),
+])
+def test_a_symbol_leads_to_its_file(reflection, symbol, file):
+    assert reflection.file(symbol=symbol).name == file
+    assert reflection.file(file=file).name == file
+
+
+def test_a_file_describes_what_is_in_it(reflection):
+    described = reflection.file(symbol="test.Calls")
+    assert [field.name for field in described.message_type[0].field] == ["text", "count", "data"]
+    chat = next(method for method in described.service[0].method if method.name == "Chat")
+    assert chat.client_streaming and chat.server_streaming
+
+
+def test_extensions(reflection):
+    assert reflection.file(extension=("extended.Base", 150)).name == "extended.proto"
+    numbers = reflection.ask(numbers_of="extended.Base").numbers
+    assert (numbers.type, sorted(numbers.number)) == ("extended.Base", [150, 151])
+
+
+@pytest.mark.parametrize("asked, code", [
+    ({"symbol": "test.Nothing"}, 5),
+    ({"file": "no.proto"}, 5),
+    ({"symbol": "hidden.Calls"}, 5),
+    ({"extension": ("extended.Base", 160)}, 5),
+    ({"numbers_of": "no.Type"}, 5),
+    ({}, 3),
+])
+def test_what_is_not_known(reflection, asked, code):
+    assert reflection.ask(**asked).error.code == code
+
+
+def test_both_can_be_turned_off(start):
+    server = start({"calls.proto": PROTO, "hidden.lua": SCRIPTS["hidden.lua"].replace(
+        "hidden.proto", "calls.proto").replace("hidden.Calls", "test.Calls")})
+    with open_channel(server.http) as channel:
+        with pytest.raises(grpc.RpcError) as raised:
+            HEALTH.stub(channel, "grpc.health.v1.Health").Check(Check())
+        assert raised.value.code() == grpc.StatusCode.UNIMPLEMENTED
+        with pytest.raises(grpc.RpcError) as raised:
+            Reflection(channel, "v1").ask(list="*")
+        assert raised.value.code() == grpc.StatusCode.UNIMPLEMENTED

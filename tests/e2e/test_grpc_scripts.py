@@ -1,0 +1,165 @@
+"""gRPC services as scripts: where .proto files are found, what --check shows, what fails to load."""
+import re
+
+import grpc
+import pytest
+
+from grpc_service import PROTO, Data, calls, open_channel, scripts
+from server import run, write_scripts
+
+SMALL = """
+    local grpc = require "moontrail.grpc"
+    local Calls = grpc.service(%s)
+    function Calls.Echo(request) return request end
+    return Calls"""
+PLAIN = SMALL % '"calls.proto", "test.Calls"'
+
+
+def echo(server):
+    with open_channel(server.http) as channel:
+        return calls(channel).Echo(Data(text="found")).text
+
+
+@pytest.mark.parametrize("place", ["calls.proto", "deep/er/calls.proto"])
+def test_a_proto_lies_beside_its_script_or_in_the_folder_of_all(start, place):
+    assert echo(start({"deep/er/service.lua": PLAIN, place: PROTO})) == "found"
+
+
+def test_a_proto_has_a_path_from_there(start):
+    script = SMALL % '"protos/v1/calls.proto", "test.Calls"'
+    assert echo(start({"service.lua": script, "protos/v1/calls.proto": PROTO})) == "found"
+
+
+def test_a_proto_lies_in_the_proto_path(start, tmp_path):
+    write_scripts(tmp_path / "far", {"calls.proto": PROTO})
+    server = start({"service.lua": PLAIN}, "--proto-path", tmp_path, "--proto-path",
+                   tmp_path / "far")
+    assert echo(server) == "found"
+
+
+def test_a_script_may_change_the_path(start, tmp_path):
+    write_scripts(tmp_path / "far", {"calls.proto": PROTO})
+    script = PLAIN.replace("local Calls", f'grpc.path = "{tmp_path}/far" local Calls')
+    assert echo(start({"service.lua": script})) == "found"
+
+
+def test_imports_are_found_in_the_same_places(start, tmp_path):
+    write_scripts(tmp_path / "far", {"lib/data.proto": PROTO[:PROTO.index("service")]})
+    proto = """
+        syntax = "proto3";
+        package test;
+        import "lib/data.proto";
+        import "google/protobuf/timestamp.proto";
+        message Unused { google.protobuf.Timestamp at = 1; }
+        """ + PROTO[PROTO.index("service"):]
+    server = start({"calls.proto": proto, "service.lua": PLAIN}, "--proto-path", tmp_path / "far")
+    assert echo(server) == "found"
+
+
+def test_one_script_file_is_served_too(start, tmp_path):
+    folder = write_scripts(tmp_path, {"calls.proto": PROTO, "service.lua": PLAIN})
+    server = start(folder / "service.lua")
+    assert echo(server) == "found"
+
+
+def test_services_lie_beside_other_scripts(start, connect):
+    server = start({**scripts(), "index.lua": "return function(ctx) ctx:text('hello') end"})
+    assert connect(server.https).fetch("/").text == "hello"
+    assert connect(server.https).fetch("/calls").status == 404
+    assert echo(server) == "found"
+
+
+def test_check_lists_services_methods_and_types(tmp_path):
+    result = run("--check", write_scripts(tmp_path, {"calls.proto": PROTO, "service.lua": PLAIN}))
+    assert result.returncode == 0, result.stderr
+    lines = {line.split()[0]: line for line in result.stdout.splitlines()}
+    assert lines["/test.Calls/Echo"].endswith("  rpc (test.Data) returns (test.Data)")
+    assert lines["/test.Calls/Chat"].endswith(
+        "  rpc (stream test.Data) returns (stream test.Data), not implemented")
+    assert "/grpc.health.v1.Health/Check" in lines
+    assert "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo" in lines
+
+
+@pytest.mark.parametrize("script, problem", [
+    (PLAIN.replace("Calls.Echo", "Calls.Ehco"), r"service.lua:4: test.Calls has no method Ehco"),
+    (PLAIN.replace("return Calls", "rawset(Calls, 'Other', print) return Calls"),
+     r"service.lua: test.Calls has no method Other"),
+    (SMALL % '"calls.proto", "test.Clals"',
+     r"service.lua:3: there is no service test.Clals; there is test.Calls"),
+    (SMALL % '"none.proto", "test.Calls"', r"service.lua.*none.proto"),
+    (SMALL % '"bad.proto", "test.Calls"', r"service.lua.*bad.proto:4:\d+: "),
+    (SMALL % '"importing.proto", "test.Calls"', r"service.lua.*none.proto"),
+    (SMALL % '"calls.proto"', r"service.lua:3: grpc.service takes the file"),
+    (SMALL % '5, "test.Calls"', r"service.lua:3: grpc.service takes the file"),
+    (SMALL % '"calls.proto", "test.Calls", { max_size = 1 }',
+     r"service.lua:3: a service has no option max_size"),
+    (SMALL % '"calls.proto", "test.Calls", { max_message = "1" }',
+     r"service.lua:3: max_message is a number of bytes"),
+    (SMALL % '"calls.proto", "test.Calls", { compression = "br" }',
+     r'service.lua:3: compression is "gzip", "deflate" or false'),
+], ids=["a misspelt method", "a hidden one", "no such service", "no such file", "a bad file",
+        "a bad import", "no name", "no file", "no such option", "a bad limit",
+        "a bad compression"])
+def test_a_service_that_cannot_load_says_why(tmp_path, script, problem):
+    files = {"calls.proto": PROTO, "service.lua": script,
+             "bad.proto": '\nsyntax = "proto3";\npackage test;\nmessage { }\n',
+             "importing.proto": '\nsyntax = "proto3";\nimport "none.proto";\n'}
+    result = run("--check", write_scripts(tmp_path, files))
+    assert result.returncode == 1
+    assert re.search(problem, result.stderr), result.stderr
+    assert len(result.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("statement, problem", [
+    ('grpc.error("NOT_FUOND", "x")', "no status of an error: NOT_FUOND"),
+    ('grpc.error("OK", "x")', "no status of an error: OK"),
+    ('grpc.error(5, "x", 5)', "details are a list of tables"),
+    ('grpc.error(5, "x", { 5 })', "a detail is a table with a type"),
+    ('grpc.error(5, "x", { { type = "test.Data", value = "x" } })',
+     "the value of the detail test.Data is a string, not a table"),
+    ('call:header("content-type", "x")', "content-type is the protocol's, and no metadata"),
+    ('call:trailer("grpc-status", "x")', "grpc-status is the protocol's, and no metadata"),
+    ('call:header("a b", "x")', "metadata has a name of letters"),
+    ('call:header("x", "\\n")', "metadata x has bytes that are not printable ASCII"),
+    ('call:header("x", print)', "metadata x has a function as its value, not a string"),
+    ("call:send({})", "send is for methods whose replies are a stream"),
+    ("call:recv()", "recv is for methods whose requests are a stream"),
+])
+def test_a_mistake_of_a_handler_is_told_with_its_line(start, statement, problem):
+    script = PLAIN.replace("(request) return", "(request, call) %s return" % statement)
+    server = start({"calls.proto": PROTO, "service.lua": script})
+    with pytest.raises(grpc.RpcError) as raised:
+        echo(server)
+    assert raised.value.code() == grpc.StatusCode.UNKNOWN
+    server.wait_for("grpc call failed.*service.lua:4: " + problem)
+
+
+def test_details_of_an_unknown_type(start):
+    script = PLAIN.replace("return request",
+                           'grpc.error(5, "x", { { type = "no.Type", value = {} } })')
+    server = start({"calls.proto": PROTO, "service.lua": script})
+    with pytest.raises(grpc.RpcError) as raised:
+        echo(server)
+    assert raised.value.code() == grpc.StatusCode.UNKNOWN
+    server.wait_for("no message no.Type is known to the service")
+
+
+def test_a_handler_that_never_waits_ends_the_call_alone(start):
+    script = PLAIN.replace("return request", "while true do end")
+    server = start({"calls.proto": PROTO, "service.lua": script}, "--max-cpu", "0.2")
+    with pytest.raises(grpc.RpcError) as raised:
+        echo(server)
+    assert raised.value.code() == grpc.StatusCode.UNKNOWN
+
+
+def test_a_handler_without_memory_fails_its_own_call(start):
+    script = PLAIN.replace("return request", """
+        return request.count == 0 and request or { text = ("x"):rep(64 << 20) }""")
+    server = start({"calls.proto": PROTO, "service.lua": script}, "--max-vm-memory", "32")
+    with open_channel(server.http) as channel:
+        stub = calls(channel)
+        with pytest.raises(grpc.RpcError) as raised:
+            stub.Echo(Data(count=1))
+        assert raised.value.code() == grpc.StatusCode.UNKNOWN
+        server.wait_for("grpc call failed.*not enough memory")
+        assert stub.Echo(Data(text="goes on")).text == "goes on"

@@ -1,0 +1,80 @@
+"""Scripts that name their own paths, through __routes."""
+import pytest
+
+from server import run, write_scripts
+
+MAKER = "return setmetatable({}, { __routes = %s })"
+
+SCRIPTS = {
+    "index.lua": "return function(ctx) ctx:text('index') end",
+    "_shared.lua": "return function(ctx) ctx:text('shared ' .. ctx.path) end",
+    "deep/maker.lua": """
+        local function show(ctx) ctx:text(ctx.method .. " " .. (ctx.params.id or "")) end
+        local service = { answer = show }
+        return setmetatable(service, { __routes = function(self)
+            assert(self == service)
+            return { ["/made/all"] = show, ["/made/[id]"] = { PUT = self.answer },
+                     ["/made/shared"] = require "_shared" },
+                   { ["/made/all"] = "a note on it" }
+        end })""",
+    "other.lua": MAKER % "function() return { ['/made/shared'] = require '_shared' } end",
+}
+
+
+def test_a_made_route_is_served_wherever_its_file_lies(client):
+    assert client.fetch("/made/all", "PATCH").text == "PATCH "
+    assert client.fetch("/made/7", "PUT").text == "PUT 7"
+    assert client.fetch("/").text == "index"
+    assert client.fetch("/deep/maker").status == 404
+
+
+def test_methods_of_a_made_route(client):
+    response = client.fetch("/made/7", "GET")
+    assert (response.status, response.header("allow")) == (405, "PUT, OPTIONS")
+
+
+def test_two_scripts_may_share_a_function(client):
+    assert client.fetch("/made/shared").text == "shared /made/shared"
+
+
+def test_one_file_serves_the_routes_it_makes_and_no_other(start, connect):
+    maker = MAKER % "function() return { ['/here'] = function(ctx) ctx:text('x') end } end"
+    server = start({"one.lua": maker})
+    client = connect(server.https)
+    assert client.fetch("/here").text == "x"
+    assert client.fetch("/there").status == 404
+
+
+def test_a_grpc_client_is_told_of_an_unknown_method_in_its_terms(client):
+    response = client.fetch("/no.Such/Method", "POST",
+                            headers=[("content-type", "application/grpc")])
+    assert (response.status, response.header("grpc-status")) == (200, "12")
+    response = client.fetch("/made/7", "POST", headers=[("content-type", "application/grpc+x")])
+    assert (response.status, response.header("grpc-status")) == (200, "12")
+    response = client.fetch("/no.Such/Method", "POST",
+                            headers=[("content-type", "application/grpc-web")])
+    assert response.status == 404
+
+
+def test_check_shows_routes_and_notes(tmp_path):
+    result = run("--check", write_scripts(tmp_path, SCRIPTS))
+    assert result.returncode == 0
+    lines = {line.split()[0]: line for line in result.stdout.splitlines()}
+    assert lines["/made/all"].endswith("deep/maker.lua  a note on it")
+    assert "/deep/maker" not in lines
+
+
+@pytest.mark.parametrize("routes, problem", [
+    ("{}", "its __routes is a table, not a function"),
+    ("function() end", "its __routes returns a nil, not a table of handlers by path"),
+    ("function() return { print } end", "gives routes with a number as a key"),
+    ("function() return { ['/x'] = 5 } end", "returns a number, not a handler"),
+    ("function() return { x = print } end", 'its route "x" does not begin with a slash'),
+    ("function() return { ['/'] = print } end", 'serves "/", as does'),
+    ("function() error('oh') end", "oh"),
+])
+def test_a_route_that_cannot_be_made_names_the_file(tmp_path, routes, problem):
+    scripts = {"index.lua": "return function() end", "maker.lua": MAKER % routes}
+    result = run("--check", write_scripts(tmp_path, scripts))
+    assert result.returncode == 1
+    assert "maker.lua" in result.stderr and problem in result.stderr, result.stderr
