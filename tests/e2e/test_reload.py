@@ -1,4 +1,5 @@
 """A change of the scripts, however it is made, is what the next requests see."""
+import re
 import shutil
 import signal
 import time
@@ -249,6 +250,18 @@ def test_usr1_loads_anew(serve, folder):
     w.server.signal(signal.SIGUSR1)
     w.server.wait_for("info scripts loaded workers=2")
     assert w.text() == "two"
+
+
+def test_each_worker_draws_numbers_of_its_own(serve, folder):
+    """Though they load at the same time, and have the same addresses."""
+    scripts = write_scripts(folder, {"draw.lua": "print('drew', math.random(0)) return print"})
+    w = serve(scripts, "-w", "4")
+    for _ in range(3):
+        before = w.loads
+        w.server.signal(signal.SIGUSR1)
+        w.server.wait_until(lambda: w.loads > before)
+    drawn = w.server.lines("drew")
+    assert len(drawn) >= 16 and len({re.search("drew.*", line)[0] for line in drawn}) == len(drawn)
 
 
 def test_changes_while_a_reload_is_proved(watch, folder):
