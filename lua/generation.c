@@ -72,6 +72,12 @@ enum rc generation_new(
     return RC_OK;
 }
 
+enum rc generation_bare(const struct generation_source *from, struct generation **out)
+{
+    char why[SCRIPT_WHY];
+    return make(from, out, why);
+}
+
 enum rc generation_prove(const struct generation_source *from,
     void (*visit)(void *data, const char *file), void *data, char why[SCRIPT_WHY])
 {

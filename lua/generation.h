@@ -19,7 +19,7 @@
 struct generation {
     struct list link;
     struct vm *vm;
-    struct scripts *scripts;
+    struct scripts *scripts; /* NULL in a bare one */
     bool aborted, closing;
     size_t floor; /* bytes that the vm took when the scripts had just loaded */
 };
@@ -35,6 +35,9 @@ struct generation_source {
 /* Loads the scripts into a vm of their own. RC_INVALID, RC_NOMEM; why then is one line. */
 enum rc generation_new(
     const struct generation_source *from, struct generation **out, char why[SCRIPT_WHY]) MUST_CHECK;
+/* One without scripts, whose vm is there for what is answered in their place. RC_NOMEM. */
+enum rc generation_bare(
+    const struct generation_source *from, struct generation **out) MUST_CHECK;
 /* Loads them as generation_new does, and throws the result away; visits the path of each file that
  * loading came upon, in no order, where it fails too. */
 enum rc generation_prove(const struct generation_source *from,

@@ -20,6 +20,8 @@ struct ev_loop;
 struct forwarder;
 struct task;
 
+enum { VM_FAULT = 500 }; /* bytes of vm.fault at the most */
+
 struct vm_options {
     bool dev;                 /* error pages show tracebacks */
     double max_cpu;           /* seconds that a task may run without waiting; 0 is no limit */

@@ -27,6 +27,7 @@ enum master_task {
     MASTER_PROVING_CHANGE, /* do the scripts of the next setup load? */
     MASTER_CHANGING,       /* its workers start */
     MASTER_PROVING_RELOAD, /* do those of the setup in force load anew? */
+    MASTER_PROVING_RETRY,  /* the same, for workers that have none */
 };
 
 /* A worker's place, which is taken again when it falls vacant. */
@@ -57,6 +58,7 @@ struct master {
     struct upgrade upgrade;
     struct tls_tickets tickets;
     struct timer rotation;
+    struct timer retry; /* runs while a worker has no scripts */
     ev_signal signals[MASTER_SIGNALS];
 };
 
@@ -82,8 +84,11 @@ void change_joined(struct master *m);
 void change_failed(struct master *m, enum rc rc, const char *why);
 /* The files, a line each, that a proof came upon: they are watched from now on. One that was ended
  * could not say. */
+void reload_init(struct master *m);
 void reload_watch(struct setup *s, const char *files);
 void reload_proved(struct master *m, bool proved, const char *why);
+/* A worker that replaces another serves, but has no scripts. */
+void reload_lacking(struct master *m, struct child *c, const char *why);
 void reload_replied(struct master *m, struct child *c, enum message kind, const char *text);
 /* Starts what was wanted meanwhile. */
 void master_next_task(struct master *m);

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from client import Client
 from handlers import WHO
 from reloading import save_by_rename, save_in_place, says
 from server import ROOT, write_scripts
@@ -213,37 +212,99 @@ def test_without_dev_the_responses_say_nothing(watch, folder):
 
 # Workers that die meanwhile.
 
-NOT_STARTED = "error worker not started .*hello.lua:1: not today"
+NO_SCRIPTS = "error worker has no scripts worker=. pid=.*hello.lua:1: not today"
 
 
-def test_a_worker_that_dies_meanwhile(watch, folder):
-    """It cannot be replaced; the other serves on. The fix starts another at once."""
+def kill(server, pid):
+    """Kills a worker, and waits for the one in its place."""
+    count = len(server.lines("worker started"))
+    os.kill(pid, signal.SIGKILL)
+    server.wait_until(lambda: len(server.lines("worker started")) == count + 1)
+
+
+def test_a_worker_that_dies_meanwhile(watch, connect, folder):
+    """The one in its place says so, the other serves on, and the fix is for both."""
     w = watch(folder, "-w", "2")
     save_by_rename(folder / "hello.lua", "error('not today')")
     w.server.wait_for("error scripts not loaded reason=")
-    other, = set(w.server.workers) - {int(w.text("/who"))}
-    os.kill(other, signal.SIGKILL)
-    w.server.wait_until(lambda: len(w.server.lines(NOT_STARTED)) >= 5)
+    old, = set(w.server.workers) - {int(w.text("/who"))}
+    kill(w.server, old)
+    assert len(w.server.lines(NO_SCRIPTS)) == 1
+    statuses = set()
+    while statuses != {200, 503}:
+        client = connect(w.server.http)
+        statuses.add(client.fetch("/hello").status)
+        client.close()
     assert w.text() == "one"
     save_by_rename(folder / "hello.lua", says("two"))
-    began = time.monotonic()
-    w.server.wait_until(lambda: len(w.server.lines("worker started")) == 3)
-    assert time.monotonic() - began < 1
+    w.server.wait_for("info worker has scripts again")
+    for _ in range(20):
+        client = connect(w.server.http)
+        assert client.fetch("/hello").text == "two"
+        client.close()
     w.expect("two")
+    assert len(w.faults) == 1
 
 
-def test_the_only_worker_dies_meanwhile(watch, folder):
-    """Who comes meanwhile waits in the queue of the socket."""
-    w = watch(folder)
+def test_the_only_worker_dies_meanwhile(serve, folder):
+    w = serve(folder, *OPTIONS)
     save_by_rename(folder / "hello.lua", "error('not today')")
     w.server.wait_for("error scripts not loaded reason=")
-    os.kill(w.server.workers[0], signal.SIGKILL)
-    w.server.wait_for(NOT_STARTED)
-    client = Client(w.server.http)
-    stream = client.request("/hello")
+    kill(w.server, w.server.workers[0])
+    w.connect()
+    response = w.fetch("/any", method="POST", body=b"some")
+    fault = response.header("moontrail-fault")
+    assert response.status == 503 and fault.endswith("hello.lua:1: not today")
+    assert response.text == f"The scripts do not load: {fault}\n"
     save_by_rename(folder / "hello.lua", says("two"))
-    assert client.response(stream).text == "two"
-    client.close()
+    w.expect("two")
+    assert w.fetch().header("moontrail-fault") is None and len(w.faults) == 1
+
+
+def test_without_watch_it_is_tried_again_and_again(serve, folder):
+    """By the worker alone that has no scripts. Without --dev its responses do not say why."""
+    w = serve(folder, "-w", "2")
+    save_by_rename(folder / "hello.lua", "error('not today')")
+    old, = set(w.server.workers) - {int(w.text("/who"))}
+    kill(w.server, old)
+    time.sleep(2.5)  # it fails again, for the same reason
+    assert len(w.server.lines(NO_SCRIPTS)) == 1 and not w.faults
+    save_by_rename(folder / "hello.lua", "error('nor tomorrow')")
+    w.server.wait_for("error scripts not loaded reason=.*nor tomorrow")
+    save_by_rename(folder / "hello.lua", says("two"))
+    w.server.wait_for("info worker has scripts again")
+    assert w.text() == "one" and not w.server.lines("info scripts loaded")
+    kill(w.server, int(w.text("/who")))
+    w.connect()
+    assert w.text() == "two"
+
+
+def test_usr1_ends_the_lack(serve, folder):
+    w = serve(folder)
+    save_by_rename(folder / "hello.lua", "error('not today')")
+    kill(w.server, w.server.workers[0])
+    w.connect()
+    response = w.fetch()
+    assert (response.status, response.text) == (503, "Service Unavailable\n")
+    assert response.header("moontrail-fault") is None
+    save_by_rename(folder / "hello.lua", says("two"))
+    w.server.signal(signal.SIGUSR1)
+    w.expect("two")
+    w.settle()
+    assert len(w.server.lines("info worker has scripts again")) == 1
+
+
+def test_a_drain_without_scripts(serve, folder):
+    w = serve(folder)
+    save_by_rename(folder / "hello.lua", "error('not today')")
+    kill(w.server, w.server.workers[0])
+    w.server.signal(signal.SIGHUP)
+    w.server.wait_for("error configuration not loaded reason=.*not today")
+    save_by_rename(folder / "hello.lua", says("two"))
+    w.server.signal(signal.SIGHUP)
+    w.server.wait_for("info configuration loaded")
+    w.connect()
+    assert w.text() == "two"
 
 
 def test_a_worker_started_later_knows_of_the_fault(serve, folder):

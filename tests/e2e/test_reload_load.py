@@ -292,6 +292,21 @@ def test_scripts_that_fill_their_memory_as_they_load_are_left_alone(start, conne
     assert not server.lines("scripts retired")
 
 
+def test_scripts_that_cannot_be_retired(start, connect, tmp_path):
+    """It is not tried again and again, and forgotten once a reload succeeds."""
+    folder = write_scripts(tmp_path, {"leak.lua": LEAK})
+    server = start(folder, "--max-vm-memory", "16")
+    client = connect(server.https)
+    save_by_rename(folder / "leak.lua", "return")
+    statuses = [client.fetch("/leak").status for _ in range(500)]
+    assert statuses[0] == 200 and statuses[-1] == 500
+    assert len(server.lines("warn scripts retired")) == 1
+    assert len(server.lines("error scripts not loaded reason=.*returns a nil")) == 1
+    save_by_rename(folder / "leak.lua", LEAK)
+    reload(server)
+    assert client.fetch("/leak").status == 200
+
+
 def test_retired_scripts_are_not_replaced_by_broken_ones(start, connect, tmp_path):
     folder = write_scripts(tmp_path, {"leak.lua": LEAK})
     server = start(folder, "--max-vm-memory", "16", "--watch")
