@@ -10,10 +10,6 @@
 
 #include <stdio.h>
 
-/* The share that may be taken after a collection, of the memory that loading the scripts has left:
- * to load them anew frees no more than that. */
-static const double bloated_share = 0.9;
-
 static enum rc make(
     const struct generation_source *from, struct generation **out, char why[SCRIPT_WHY])
 {
@@ -52,7 +48,7 @@ static void set_floor(struct generation *g)
 {
     if (!vm_call(g->vm, l_collect_load, NULL, 0))
         lua_settop(g->vm->L, 0);
-    g->floor = g->vm->memory;
+    g->vm->memory_floor = g->vm->memory;
 }
 
 enum rc generation_new(
@@ -130,26 +126,7 @@ bool generation_wind_up(struct generation *g)
     return list_empty(&g->vm->tasks);
 }
 
-/* Collects, and sets the mark and the collector's pause so that the next collection comes when half
- * of what is left is taken: buffers of Lua's library fail without trying one first. */
-static int l_collect(lua_State *L)
-{
-    struct vm *vm = vm_of(L);
-    lua_gc(L, LUA_GCCOLLECT);
-    size_t mark = vm->memory + (vm->options.max_memory - vm->memory) / 2;
-    if (mark > vm->memory_mark)
-        vm->memory_mark = mark;
-    lua_gc(L, LUA_GCSETPAUSE, (int)(100.0 * (double)mark / (double)vm->memory));
-    return 0;
-}
-
 bool generation_is_bloated(struct generation *g)
 {
-    struct vm *vm = g->vm;
-    if (vm->memory <= vm->memory_mark)
-        return false;
-    if (!vm_call(vm, l_collect, NULL, 0))
-        lua_settop(vm->L, 0);
-    double max = (double)vm->options.max_memory, floor = (double)g->floor;
-    return (double)vm->memory > floor + bloated_share * (max - floor);
+    return g->vm->bloated;
 }

@@ -21,7 +21,6 @@ struct generation {
     struct vm *vm;
     struct scripts *scripts; /* NULL in a bare one */
     bool aborted, closing;
-    size_t floor; /* bytes that the vm took when the scripts had just loaded */
 };
 
 /* What generations are made from; all of it is borrowed. */
@@ -52,8 +51,7 @@ void generation_free(struct generation *g);
 void generation_abort(struct generation *g);
 /* For one that is old: moves it on towards its end. Whether it may be freed. */
 bool generation_wind_up(struct generation *g);
-/* Whether its memory is nearly all taken, by more than it began with, and collecting does not help.
- * Collects past a mark. */
+/* Whether its memory is nearly all taken, by more than it began with, and collecting did not help. */
 bool generation_is_bloated(struct generation *g);
 
 #endif

@@ -48,7 +48,9 @@ struct vm {
     int closing;             /* coroutines being closed, within each other */
     struct handles requests; /* struct ctx by handle */
     const char *fault;       /* why the scripts on disk do not load; "" where they do; borrowed */
-    size_t memory_mark;      /* bytes past which a collection is due after the turn */
+    size_t memory_floor;     /* bytes that it took when the scripts had just loaded */
+    size_t memory_mark;      /* bytes past which a collection is due before the next task */
+    bool bloated;            /* the last collection left nearly all above the floor taken */
 };
 
 /* The folder that require searches first; may be NULL. RC_NOMEM. */
