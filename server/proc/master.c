@@ -32,7 +32,7 @@ static void on_proof_done(struct proof *p, bool proved, const char *why, const c
 {
     struct master *m = container_of(p, struct master, proof);
     bool changes = m->task == MASTER_PROVING_CHANGE;
-    reload_watch(changes ? &m->next : &m->now, files);
+    reload_watch(changes ? &m->next : &m->now, proved, files);
     if (changes)
         change_proved(m, proved, why);
     else

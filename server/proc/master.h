@@ -82,10 +82,10 @@ void master_stop(struct master *m, const char *signal_name);
 void change_proved(struct master *m, bool proved, const char *why);
 void change_joined(struct master *m);
 void change_failed(struct master *m, enum rc rc, const char *why);
-/* The files, a line each, that a proof came upon: they are watched from now on. One that was ended
- * could not say. */
 void reload_init(struct master *m);
-void reload_watch(struct setup *s, const char *files);
+/* The files, a line each, that a proof came upon: they are watched from now on. Where it failed it
+ * may not have come upon all, and those of before are kept. */
+void reload_watch(struct setup *s, bool proved, const char *files);
 void reload_proved(struct master *m, bool proved, const char *why);
 /* A worker that replaces another serves, but has no scripts. */
 void reload_lacking(struct master *m, struct child *c, const char *why);

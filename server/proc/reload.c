@@ -67,21 +67,20 @@ void master_watch(struct master *m, struct setup *s)
         log_event(LOG_WARN, "scripts not watched", log_str("reason", rc_text(rc)));
 }
 
-void reload_watch(struct setup *s, const char *files)
+void reload_watch(struct setup *s, bool proved, const char *files)
 {
     char path[PATH_MAX];
     if (!s->watch)
         return;
-    if (!*files) {
-        watch_keep(s->watch);
-        return;
-    }
     for (size_t n; *files; files += n + (files[n] == '\n')) {
         n = strcspn(files, "\n");
         snprintf(path, sizeof path, "%.*s", (int)n, files);
         watch_file(s->watch, path);
     }
-    watch_end(s->watch);
+    if (proved)
+        watch_end(s->watch);
+    else
+        watch_keep(s->watch);
 }
 
 static void prove(struct master *m, enum master_task task)

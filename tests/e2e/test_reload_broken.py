@@ -191,6 +191,44 @@ def test_a_module_elsewhere(serve, tmp_path, case):
     expect_recovery(w, "two")
 
 
+SERVICE = """
+    local grpc = require "moontrail.grpc"
+    return grpc.service("calls.proto", "test.Calls")"""
+PROTO = """
+    syntax = "proto3"; package test; import "data.proto";
+    service Calls { rpc Echo(Data) returns (Data); }"""
+DATA = 'syntax = "proto3"; package test; message Data { string text = 1; }'
+
+
+@pytest.fixture
+def schemas(serve, tmp_path):
+    """A server with a gRPC service, and one of its schemas elsewhere."""
+    scripts = {f"scripts/{name}": text for name, text in SCRIPTS.items()}
+    write_scripts(tmp_path, scripts | {
+        "scripts/calls.lua": SERVICE, "scripts/calls.proto": PROTO, "far/data.proto": DATA})
+    return serve(tmp_path / "scripts", *OPTIONS, "--proto-path", tmp_path / "far")
+
+
+@pytest.mark.parametrize("name, text, pattern", [
+    ("scripts/calls.proto", "\nsyntax = 3;", r"calls\.proto:2:\d+: "),
+    ("far/data.proto", "\nmessage {", r"data\.proto:2:\d+: "),
+    ("far/data.proto", None, r"data\.proto"),
+])
+def test_a_schema(schemas, tmp_path, name, text, pattern):
+    good = (tmp_path / name).read_text()
+    change(tmp_path, {name: text})
+    expect_fault(schemas, pattern)
+    save_in_place(tmp_path / name, good)
+    expect_recovery(schemas, "one")
+
+
+def test_a_schema_that_is_yet_to_come(schemas, tmp_path):
+    save_in_place(tmp_path / "scripts" / "calls.proto", PROTO.replace("data", "new"))
+    expect_fault(schemas, r"calls\.proto:2:\d+: import .*new\.proto")
+    save_in_place(tmp_path / "far" / "new.proto", DATA)
+    expect_recovery(schemas, "one")
+
+
 def test_one_fault_after_another(serve, folder):
     w = serve(folder, *OPTIONS)
     for number in range(3):
