@@ -281,8 +281,7 @@ static const struct handler_ops handler_ops = {
 
 /* Life. */
 
-static struct bridge *make(
-    struct ev_loop *ev, const char *path, const struct vm_options *options)
+static struct bridge *make(struct ev_loop *ev, const char *path, const struct vm_options *options)
 {
     struct bridge *b = mem_get_zeroed(sizeof *b);
     if (!b)

@@ -35,8 +35,7 @@ struct generation_source {
 enum rc generation_new(
     const struct generation_source *from, struct generation **out, char why[SCRIPT_WHY]) MUST_CHECK;
 /* One without scripts, whose vm is there for what is answered in their place. RC_NOMEM. */
-enum rc generation_bare(
-    const struct generation_source *from, struct generation **out) MUST_CHECK;
+enum rc generation_bare(const struct generation_source *from, struct generation **out) MUST_CHECK;
 /* Loads them as generation_new does, and throws the result away; visits the path of each file that
  * loading came upon, in no order, where it fails too. */
 enum rc generation_prove(const struct generation_source *from,
@@ -51,7 +50,7 @@ void generation_free(struct generation *g);
 void generation_abort(struct generation *g);
 /* For one that is old: moves it on towards its end. Whether it may be freed. */
 bool generation_wind_up(struct generation *g);
-/* Whether its memory is nearly all taken, by more than it began with, and collecting did not help. */
+/* Whether it has taken nearly all memory beyond what it began with, and collecting did not help. */
 bool generation_is_bloated(struct generation *g);
 
 #endif

@@ -69,8 +69,8 @@ static enum rc open_bridge(
     return rc;
 }
 
-static enum service_state open_handler(const struct options *o, struct ev_loop *loop,
-    bool may_lack, struct handler **out, char why[SERVICE_WHY])
+static enum service_state open_handler(const struct options *o, struct ev_loop *loop, bool may_lack,
+    struct handler **out, char why[SERVICE_WHY])
 {
     if (!open_proxy(o, loop, &proxy, why))
         return SERVICE_FAILED;

@@ -43,7 +43,8 @@ end
 
 -- Where the fix of a fault may come: in the file that has it, or as one that it looks for.
 local function watch_fault(fault, folders)
-    local culprit, missing = fault:match("^([^\n]-):%d+:"), fault:match('import "([^"]+)": there is no')
+    local culprit = fault:match("^([^\n]-):%d+:")
+    local missing = fault:match('import "([^"]+)": there is no')
     if culprit then
         watch(culprit)
     end

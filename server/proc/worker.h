@@ -27,8 +27,8 @@ struct worker_job {
     struct tls_tickets *tickets;
     struct access_log *access_log; /* NULL where there is none */
     const struct sockets *sockets;
-    int index;       /* among the workers */
-    bool may_lack;   /* scripts: it serves even so */
+    int index;     /* among the workers */
+    bool may_lack; /* scripts: it serves even so */
     int channel;
     struct board *board;
     int heart;

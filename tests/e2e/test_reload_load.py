@@ -230,14 +230,21 @@ def settled_memory(server, client, path):
 
 
 def test_memory_returns_after_many_reloads(start, connect, tmp_path):
-    server = start(write_scripts(tmp_path, {"now.lua": NOW % 0}), program=RELEASE)
+    """The worker's and the master's, and their descriptors."""
+    server = start(write_scripts(tmp_path, {"now.lua": NOW % 0}), "--watch", program=RELEASE)
     client = connect(server.https)
-    before = settled_memory(server, client, "/now")
+    master = server.process.pid
+
+    def sizes():
+        worker = settled_memory(server, client, "/now")
+        files = [len(os.listdir(f"/proc/{pid}/fd")) for pid in (master, *server.workers)]
+        return worker, status_kib(master, "VmRSS"), files
+    before = sizes()
     for _ in range(RELOADS):
         reload(server)
-    after = settled_memory(server, client, "/now")
-    print(f"{before} KiB, after {RELOADS} reloads {after} KiB")
-    assert after < before * 1.1
+    after = sizes()
+    print(f"worker, master: {before[:2]} KiB, after {RELOADS} reloads {after[:2]} KiB")
+    assert after[0] < before[0] * 1.1 and after[1] < before[1] * 1.1 and after[2] == before[2]
 
 
 HOARD = """
