@@ -1,5 +1,8 @@
 """Fixtures: servers, connections to them, certificates."""
+import os
+import shutil
 import subprocess
+import tempfile
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,6 +91,15 @@ def serve(start, connect):
 def watch(serve):
     """Starts servers that watch their scripts."""
     return lambda scripts, *options, **more: serve(scripts, "--watch", *options, **more)
+
+
+@pytest.fixture
+def open_folder():
+    """A folder that any user can read."""
+    folder = tempfile.mkdtemp(prefix="moontrail-")
+    os.chmod(folder, 0o755)
+    yield Path(folder)
+    shutil.rmtree(folder)
 
 
 @dataclass

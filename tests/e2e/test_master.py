@@ -1,9 +1,7 @@
 """Master and workers: who serves, who runs as whom, and what happens when one dies."""
 import os
 import re
-import shutil
 import signal
-import tempfile
 import time
 from datetime import datetime
 from pathlib import Path
@@ -208,15 +206,6 @@ def test_workers_end_with_their_master(tmp_path, connect):
 
 
 # Privileges.
-
-@pytest.fixture
-def open_folder():
-    """A folder that any user can read."""
-    folder = tempfile.mkdtemp(prefix="moontrail-")
-    os.chmod(folder, 0o755)
-    yield Path(folder)
-    shutil.rmtree(folder)
-
 
 def uid(pid):
     return os.stat(f"/proc/{pid}").st_uid

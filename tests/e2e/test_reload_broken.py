@@ -2,12 +2,9 @@
 responses do. A fix is enough to recover."""
 import os
 import re
-import shutil
 import signal
-import tempfile
 import time
 from html import unescape
-from pathlib import Path
 
 import pytest
 
@@ -143,15 +140,6 @@ def test_a_link_to_nothing(serve, folder):
     (folder / "link.lua").unlink()
     save_in_place(folder / "_words.lua", "return 'two'")
     expect_recovery(w, "two")
-
-
-@pytest.fixture
-def open_folder():
-    """A folder that any user can read."""
-    folder = tempfile.mkdtemp(prefix="moontrail-")
-    os.chmod(folder, 0o755)
-    yield Path(folder)
-    shutil.rmtree(folder)
 
 
 @pytest.mark.parametrize("name, pattern", [
