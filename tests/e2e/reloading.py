@@ -1,6 +1,7 @@
 """Servers whose scripts change as they serve."""
 import os
 import re
+import signal
 import time
 from pathlib import Path
 
@@ -50,6 +51,14 @@ class Watched:
     def connect(self):
         """A connection anew."""
         self.client = self._connect(self.server.https)
+
+    def renew(self):
+        """Has another worker take the place of the one, which ends, and connects to it."""
+        old = self.server.lines("worker started")[-1].split("pid=")[1]
+        self.client.close()
+        self.server.signal(signal.SIGHUP)
+        self.server.wait_for(f"info stopped pid={old} ")
+        self.connect()
 
     def fetch(self, path="/hello", **request):
         return self.client.fetch(path, **request)

@@ -278,12 +278,8 @@ def test_changes_while_a_reload_is_proved(watch, folder):
 def test_hup_keeps_watching(watch, folder):
     w = watch(folder)
     for number in range(3):
-        old = w.server.lines("worker started")[-1].split("pid=")[1]
-        w.client.close()
-        w.server.signal(signal.SIGHUP)
         save_by_rename(folder / "hello.lua", says(f"as {number}"))
-        w.server.wait_for(f"info stopped pid={old} ")
-        w.connect()
+        w.renew()
         w.expect(f"as {number}")
         save_in_place(folder / "hello.lua", says(f"after {number}"))
         w.expect(f"after {number}")
