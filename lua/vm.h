@@ -21,6 +21,8 @@ struct connector;
 struct forwarder;
 struct task;
 
+enum { VM_FAULT = 500 }; /* bytes of vm.fault at the most */
+
 struct vm_options {
     bool dev;                 /* error pages show tracebacks */
     double max_cpu;           /* seconds that a task may run without waiting; 0 is no limit */
@@ -48,8 +50,9 @@ struct vm {
     int closing;             /* coroutines being closed, within each other */
     struct handles requests; /* struct ctx by handle */
     const char *fault;       /* why the scripts on disk do not load; "" where they do; borrowed */
+    size_t memory_floor;     /* bytes that it took when the scripts had just loaded */
     size_t memory_mark;      /* bytes past which a collection is due before the next task */
-    bool bloated;            /* the last collection left nearly all of its memory taken */
+    bool bloated;            /* the last collection left nearly all above the floor taken */
 };
 
 /* The folder that require searches first; may be NULL. RC_NOMEM. */

@@ -41,14 +41,23 @@ local function watch_places(file, folders)
     end
 end
 
+-- Where the fix of a fault may come: in the file that has it, or as one that it looks for.
+local function watch_fault(fault, folders)
+    local culprit = fault:match("^([^\n]-):%d+:")
+    local missing = fault:match('import "([^"]+)": there is no')
+    if culprit then
+        watch(culprit)
+    end
+    if missing then
+        watch_places(missing, folders)
+    end
+end
+
 local function load(file, folders)
     watch_places(file, folders)
     local ok, schema = pcall(pb.load, file, folders)
     if not ok then
-        local culprit = schema:match("^([^\n]-):%d+:")
-        if culprit then
-            watch(culprit)
-        end
+        watch_fault(schema, folders)
         script.blame("%s", schema)
     end
     for _, path in ipairs(schema:files()) do

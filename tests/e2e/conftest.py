@@ -1,5 +1,8 @@
 """Fixtures: servers, connections to them, certificates."""
+import os
+import shutil
 import subprocess
+import tempfile
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +11,7 @@ import pytest
 
 from client import Client
 from http1 import Http1
+from reloading import Watched
 from server import ROOT, Server, write_scripts
 from upstreams import Upstream
 
@@ -75,6 +79,27 @@ def http1():
 def client(server, connect):
     """A connection over TLS to the module's server."""
     return connect(server.https)
+
+
+@pytest.fixture
+def serve(start, connect):
+    """Starts servers whose scripts are to change."""
+    return lambda scripts, *options, **more: Watched(start(scripts, *options, **more), connect)
+
+
+@pytest.fixture
+def watch(serve):
+    """Starts servers that watch their scripts."""
+    return lambda scripts, *options, **more: serve(scripts, "--watch", *options, **more)
+
+
+@pytest.fixture
+def open_folder():
+    """A folder that any user can read."""
+    folder = tempfile.mkdtemp(prefix="moontrail-")
+    os.chmod(folder, 0o755)
+    yield Path(folder)
+    shutil.rmtree(folder)
 
 
 @dataclass
