@@ -23,36 +23,31 @@ grpc.health = { set = health.set }
 
 -- Where .proto files are looked for: beside the script, among all scripts, along the path.
 local function import_folders()
-    local folders = { script.folder() }
-    folders[#folders + 1] = mt.options.folder
+    local folders, seen = {}, {}
+    local function add(folder)
+        if folder and not seen[folder] then
+            seen[folder] = true
+            folders[#folders + 1] = folder
+        end
+    end
+    add(script.folder())
+    add(mt.options.folder)
     for folder in grpc.path:gmatch("[^;]+") do
-        folders[#folders + 1] = folder
+        add(folder)
     end
     return folders
 end
 
--- What the schemas come from is watched, where the server loads anew what has changed.
-local watch = mt.watch
-
--- Where a file may lie, so that one that comes into being is seen as well.
-local function watch_places(file, folders)
-    for _, folder in ipairs(folders) do
-        watch(folder .. "/" .. file)
-    end
-end
-
+-- Each place where a file was looked for is watched, so that one that comes into being is seen, and
+-- whatever mends a schema that does not load.
 local function load(file, folders)
-    watch_places(file, folders)
-    local ok, schema = pcall(pb.load, file, folders)
-    if not ok then
-        local culprit = schema:match("^([^\n]-):%d+:")
-        if culprit then
-            watch(culprit)
-        end
-        script.blame("%s", schema)
+    local places = {}
+    local ok, schema = pcall(pb.load, file, folders, nil, places)
+    for _, place in ipairs(places) do
+        mt.watch(place)
     end
-    for _, path in ipairs(schema:files()) do
-        watch(path)
+    if not ok then
+        script.blame("%s", schema)
     end
     return schema
 end

@@ -268,3 +268,31 @@ def test_a_missing_import_is_seen_when_it_comes_back(service):
         assert service.ask(channel) == service.text
         service.edit("far/away.proto")
         assert service.ask(channel) == service.text
+
+
+def test_what_another_file_lacks_is_mended_there(service):
+    """The fault lies in names.proto, which is not the file that changes last."""
+    away = SCRIPTS["far/away.proto"]
+    since = service.save("far/away.proto", away.replace("enum Far", "enum Near"))
+    service.server.wait_for(r'names.proto:6:38: "Far" is not defined', since=since)
+    service.edit("far/away.proto")
+    with service.channel() as channel:
+        assert service.ask(channel) == service.text
+
+
+def test_a_file_that_comes_before_another_is_seen(service, tmp_path):
+    """Folders are searched in their order, imports in each of them."""
+    script = SCRIPTS["names.lua"].replace(
+        "local Names", f'grpc.path = "{tmp_path}/first;{tmp_path}/second" local Names')
+    write_scripts(tmp_path / "second", {"far/away.proto": SCRIPTS["far/away.proto"]})
+    (tmp_path / "first/far").mkdir(parents=True)
+    (service.folder / "far/away.proto").unlink()
+    service.server.wait_for("scripts not loaded")
+    service.save("names.lua", script)
+    service.server.wait_for("scripts loaded")
+    since = len(service.server.log)
+    write_scripts(tmp_path / "first", {
+        "far/away.proto": SCRIPTS["far/away.proto"].replace("IMPORT_0", "IMPORT_1")})
+    service.server.wait_for("scripts loaded", since=since)
+    with service.channel() as channel:
+        assert service.ask(channel).endswith("PROTO_0, IMPORT_1")

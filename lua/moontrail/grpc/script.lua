@@ -12,9 +12,15 @@ local function find_level()
     return info and level - 1, info
 end
 
--- Raises an error at the line of the script.
+-- Raises an error at the line of the script, whose path Lua itself would cut short.
 function script.blame(format, ...)
-    error(format:format(...), find_level() or 0)
+    local level, info = find_level()
+    local text = format:format(...)
+    if info and info.source:find("^@") then
+        local line = debug.getinfo(level, "l").currentline
+        error(("%s:%d: %s"):format(info.source:sub(2), line, text), 0)
+    end
+    error(text, level or 0)
 end
 
 -- The folder of the script's file.
