@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 struct ev_loop;
+struct forwarder;
 struct task;
 
 struct vm_options {
@@ -28,6 +29,7 @@ struct vm_options {
     unsigned max_generations; /* alive at once, past which the oldest is aborted; 0: no limit */
     const char *const *proto_path; /* folders of .proto files; borrowed */
     int proto_path_count;
+    struct forwarder *forwarder; /* for ctx:proxy; borrowed. NULL where no request comes */
 };
 
 struct vm {
