@@ -274,7 +274,7 @@ def test_what_another_file_lacks_is_mended_there(service):
     """The fault lies in names.proto, which is not the file that changes last."""
     away = SCRIPTS["far/away.proto"]
     since = service.save("far/away.proto", away.replace("enum Far", "enum Near"))
-    service.server.wait_for(r'names.proto:6:38: "Far" is not defined', since=since)
+    service.server.wait_for(r'names\.proto:6:40: ."Far." is not defined', since=since)
     service.edit("far/away.proto")
     with service.channel() as channel:
         assert service.ask(channel) == service.text
