@@ -40,8 +40,8 @@ check.same(places_of("none.proto", { "/tmp/b", "/tmp/a" }),
     { "before", "/tmp/a/none.proto", "/tmp/b/none.proto", "none.proto" })
 check.same(places_of("around.proto", { folder }),
     { "before", folder .. "/around.proto", folder .. "/round.proto" })
-check.raises("bad argument #4 to 'load' (list of places expected, got string)",
-    function() pb.load("none.proto", {}, nil, "places") end)
+check.raises("bad argument #4 to 'moontrail.protobuf.load' (list of places expected, got string)",
+    pb.load, "none.proto", {}, nil, "places")
 
 check.raises(folder .. "/broken.proto:4:1: Expected message name.", pb.load, folder
     .. "/broken.proto")
