@@ -23,6 +23,10 @@ grpc.health = { set = health.set }
 
 -- Where .proto files are looked for: beside the script, among all scripts, along the path.
 local function import_folders()
+    if type(grpc.path) ~= "string" then
+        script.blame("grpc.path is a %s, not a string of folders divided by semicolons",
+            type(grpc.path))
+    end
     local folders, seen = {}, {}
     local function add(folder)
         if folder and not seen[folder] then
