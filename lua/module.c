@@ -11,6 +11,7 @@
 #include "lua/vm.h"
 
 #include <lauxlib.h>
+#include <stdlib.h>
 
 enum { LOG_FIELDS_MAX = 32 };
 
@@ -77,7 +78,12 @@ static struct log_field to_field(lua_State *L)
     return log_bytes(key, text, len);
 }
 
-/* Writes the line; the texts stay on the stack meanwhile, each with its key. */
+static int by_key(const void *a, const void *b)
+{
+    return strcmp(((const struct log_field *)a)->key, ((const struct log_field *)b)->key);
+}
+
+/* Writes the line, its fields by their names, since a table has no order; the texts stay on the stack meanwhile, each with its key. */
 static int write_log(lua_State *L, enum log_level level)
 {
     struct log_field fields[LOG_FIELDS_MAX];
@@ -97,6 +103,7 @@ static int write_log(lua_State *L, enum log_level level)
             lua_pushvalue(L, -2);
         }
     }
+    qsort(fields, count, sizeof *fields, by_key);
     log_write(level, event, fields, count);
     return 0;
 }

@@ -491,8 +491,9 @@ local protobuf = {}
 ---@param file string a name that is searched in the folders, or a path
 ---@param folders? string[] where imports are searched, in that order
 ---@param bounds? moontrail.protobuf.bounds on what is read
+---@param places? string[] gets the paths where files were looked for, there or not
 ---@return moontrail.protobuf.schema schema
-function protobuf.load(file, folders, bounds) end
+function protobuf.load(file, folders, bounds, places) end
 
 ---A schema from a text.
 ---@param text string the text of a .proto file

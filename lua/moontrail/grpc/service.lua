@@ -19,9 +19,22 @@ local function describe(method)
         method.server_streaming and "stream " or "", method.output_name)
 end
 
--- The names of the methods; a function under any other name is a mistake.
-local function check_name(self, name, value)
-    if type(value) == "function" and not self.methods[name] then
+-- What a method is set to. Nobody would pass the self of one that is defined with a colon.
+local function check_handler(self, name, value)
+    if type(value) ~= "function" then
+        blame("the method %s of %s is a %s, not a function", name, self.name, type(value))
+    end
+    if debug.getlocal(value, 1) == "self" then
+        blame("the method %s of %s is given no self: define it with a dot, not a colon",
+            name, self.name)
+    end
+end
+
+-- A function under a name that is no method's is a mistake; anything else is the script's own.
+local function check_field(self, name, value)
+    if self.methods[name] and value ~= nil then
+        check_handler(self, name, value)
+    elseif type(value) == "function" then
         blame("%s has no method %s", self.name, name)
     end
 end
@@ -46,7 +59,7 @@ end
 -- Adds the routes of a service, whose functions the script has set by now, and notes on them.
 local function add_routes(self, object, routes, notes)
     for name, value in next, object do
-        check_name(self, name, value)
+        check_field(self, name, value)
     end
     for name, method in pairs(self.methods) do
         local path = ("/%s/%s"):format(self.name, name)
@@ -80,7 +93,7 @@ function service.new(schema, name, given, extras)
     end
     local metatable = { __name = "moontrail.grpc.service" }
     function metatable.__newindex(object, key, value)
-        check_name(self, key, value)
+        check_field(self, key, value)
         rawset(object, key, value)
     end
     function metatable.__routes(object)
