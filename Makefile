@@ -41,7 +41,7 @@ LUA_FILES = $(BUNDLED) $(TYPES:%=lua/types/%) $(wildcard tests/protobuf/*.lua te
             $(shell find scripts examples -name '*.lua')
 
 # Two builds: for use, and for the tests, which find what a sanitizer can find.
-RELEASE       = -O2 -g -flto=auto
+RELEASE       = -O2 -g -flto=auto -fno-plt -fno-tree-slp-vectorize
 TEST          = -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
                 -fno-sanitize-recover=all
 RELEASE_FLAGS = -std=gnu11 $(RELEASE) $(WARNINGS)
