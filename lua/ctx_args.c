@@ -18,9 +18,9 @@ static int with_self(lua_State *L, int arg)
 struct str ctx_check_str(lua_State *L, int arg)
 {
     struct str s;
-    if (!lua_isstring(L, arg))
-        arg = with_self(L, arg);
-    s.p = luaL_checklstring(L, arg, &s.n);
+    s.p = lua_tolstring(L, arg, &s.n);
+    if (!s.p)
+        s.p = luaL_checklstring(L, with_self(L, arg), &s.n);
     return s;
 }
 

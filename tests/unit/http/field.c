@@ -54,6 +54,19 @@ static void Value_EachByte_NoControlButTab(void **state)
     assert_null(field_value_problem((struct str){NULL, 0}));
 }
 
+static void Value_EachByteAtEachPlaceOfALongOne_NoControlButTab(void **state)
+{
+    (void)state;
+    for (int c = 0; c < 256; c++) {
+        bool allowed = c == '\t' || (c >= ' ' && c != 0x7f);
+        for (size_t at = 0; at < 21; at++) {
+            char value[] = "some \xfc\x80\xff ~ text value";
+            value[at] = (char)c;
+            assert_int_equal(!field_value_problem((struct str){value, 21}), allowed);
+        }
+    }
+}
+
 static void Header_SpecificToConnection_Refused(void **state)
 {
     (void)state;
@@ -238,6 +251,7 @@ int main(void)
         check(Name_EachByte_OnlyTokens),
         check(Name_EmptyOrPseudo_SaysWhich),
         check(Value_EachByte_NoControlButTab),
+        check(Value_EachByteAtEachPlaceOfALongOne_NoControlButTab),
         check(Header_SpecificToConnection_Refused),
         check(Header_Others_Allowed),
         check(Trailer_Forbidden_Refused),
