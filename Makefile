@@ -10,10 +10,10 @@ SHOW = $(if $(V),,@echo '  $(1)  $@';)
 
 # What is installed where it is missing; see deps.
 BUILD_PACKAGES = gcc g++ libc6-dev libnghttp2-dev libssl-dev libev-dev liblua5.4-dev libyajl-dev \
-                 zlib1g-dev libprotobuf-dev libprotoc-dev
+                 zlib1g-dev libprotobuf-dev libprotoc-dev libc-ares-dev
 TEST_PACKAGES  = $(BUILD_PACKAGES) libcmocka-dev curl nghttp2-client openssl python3 python3-h2 \
                  python3-pytest lua-cjson lua-lpeg chromium protobuf-compiler python3-protobuf \
-                 python3-grpcio $(NODE_PACKAGES)
+                 python3-grpcio nginx-light $(NODE_PACKAGES)
 # Some have these from elsewhere.
 NODE_PACKAGES  = $(if $(shell command -v node),,nodejs) $(if $(shell command -v npm),,npm)
 FUZZ_PACKAGES  = $(BUILD_PACKAGES) clang libclang-rt-14-dev
@@ -23,7 +23,7 @@ WARNINGS_BOTH = -Wall -Wextra -Wshadow -Wwrite-strings -Werror
 WARNINGS      = $(WARNINGS_BOTH) -Wstrict-prototypes -Wmissing-prototypes
 WARNINGS_CXX  = $(WARNINGS_BOTH) -Wmissing-declarations
 CPPFLAGS += -D_GNU_SOURCE -Iserver -I. -I/usr/include/lua5.4
-LDLIBS   = -lnghttp2 -lssl -lcrypto -lev -llua5.4 -lyajl -lz -lm
+LDLIBS   = -lnghttp2 -lssl -lcrypto -lev -llua5.4 -lyajl -lz -lcares -lm
 
 # Modules in Lua, whose texts are in the program.
 BUNDLED   = $(wildcard lua/moontrail/*.lua lua/moontrail/*/*.lua)
@@ -219,16 +219,16 @@ clean: ## remove build/
 
 deps: build/deps-build build/deps-test build/deps-lint ## install what building, tests and lint need
 
-# Installs the Debian packages of a purpose that are missing, saying which.
+# Installs the Debian packages of a purpose that are missing, saying which; one purpose at a time.
 define install_missing
 	@mkdir -p build
-	@missing=$$(for p in $(1); do \
+	@exec 9>build/apt.lock && flock 9; missing=$$(for p in $(1); do \
 	    dpkg-query -W -f='$${db:Status-Status}' $$p 2>/dev/null | grep -qx installed || echo $$p; done); \
 	if [ -n "$$missing" ]; then \
 	    sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
 	    echo "installing" $$missing "with $$sudo apt-get"; \
 	    $$sudo apt-get update -qq && \
-	    $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $$missing \
+	    $$sudo env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get install -qq -y --no-install-recommends $$missing \
 	        >build/apt.log 2>&1 || { tail -n 20 build/apt.log >&2; exit 1; }; \
 	fi
 	@touch $@

@@ -3,25 +3,35 @@
 # $MOONTRAIL the program, build/moontrail when it is not set; $scheme https, unless it is set.
 here=$(cd "$(dirname "$0")" && pwd)
 tmp=$(mktemp -d)
-: >"$tmp/log"
-"${MOONTRAIL:-$here/../../build/moontrail}" --listen "${scheme:-https}://127.0.0.1:${1:-0}" \
-    "$here/handler.lua" 2>"$tmp/log" &
-server=$!
+servers=
+log=$tmp/log
 
 stop() {
     status=$?
-    kill "$server" 2>/dev/null
-    wait "$server" || { status=1; cat "$tmp/log" >&2; }
+    for server in $servers; do
+        kill "${server%%:*}" 2>/dev/null
+        wait "${server%%:*}" || { status=1; cat "${server#*:}" >&2; }
+    done
     rm -rf "$tmp"
     exit "$status"
 }
 trap stop EXIT
 trap 'exit 1' INT TERM
 
-until url=$(sed -n 's/.* ready listen=\([^ ]*\).*/\1/p' "$tmp/log") && [ -n "$url" ]; do
-    kill -0 "$server" 2>/dev/null || exit 1
-    sleep 0.1
-done
+# serve LISTEN ARGUMENT...: starts a server, and sets $url and $log, the file that it writes its log
+# to. The one started last is stopped first.
+serve() {
+    log=$log+
+    : >"$log"
+    "${MOONTRAIL:-$here/../../build/moontrail}" --listen "$@" 2>"$log" &
+    servers="$!:$log $servers"
+    until url=$(sed -n 's/.* ready listen=\([^ ]*\).*/\1/p' "$log") && [ -n "$url" ]; do
+        kill -0 "$!" 2>/dev/null || exit 1
+        sleep 0.1
+    done
+}
+
+serve "${scheme:-https}://127.0.0.1:${1:-0}" "$here/handler.lua"
 
 # From what nghttp -nv writes, the frames that carry the response, with their fields but the date.
 frames() {

@@ -39,6 +39,6 @@ void answer_failure(const struct vm *vm, struct exchange *x, struct str page)
 void answer_mark(const struct vm *vm, struct exchange *x)
 {
     struct field fault = fault_field(vm);
-    if (has_fault(vm) && response_set_header(&x->response, fault.name, fault.value))
+    if (has_fault(vm) && outgoing_set_header(&x->response.message, fault.name, fault.value))
         return; /* no memory for it: the answer goes without */
 }

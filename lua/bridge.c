@@ -46,7 +46,7 @@ static int l_enter(lua_State *L)
 /* The handler has returned; the response ends with it. */
 static enum rc complete(struct ctx *c)
 {
-    if (!c->x || c->x->response.state >= RESPONSE_FINISHED)
+    if (!c->x || c->x->response.message.state >= OUTGOING_FINISHED)
         return RC_OK;
     return exchange_finish(c->x);
 }
@@ -54,6 +54,7 @@ static enum rc complete(struct ctx *c)
 static void finish_request(struct task *t, int status)
 {
     struct ctx *c = t->ctx;
+    ctx_take_back(c);
     if (status != LUA_OK)
         failure_handle(t, status);
     else if (complete(c))

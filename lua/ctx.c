@@ -38,6 +38,7 @@ enum rc ctx_new(struct vm *vm, struct exchange *x, struct ctx **out)
     c->x = x;
     c->table = NULL;
     c->reader = c->writer = NULL;
+    c->lender = (struct lender){.forward = NULL};
     c->callbacks = LUA_NOREF;
     c->aborted = c->over_limit = c->expired = false;
     c->abort_errors = 0;
@@ -342,6 +343,7 @@ void ctx_push_functions(lua_State *L)
     luaL_setfuncs(L, ctx_form_functions, 0);
     luaL_setfuncs(L, ctx_cookie_functions, 0);
     luaL_setfuncs(L, ctx_response_functions, 0);
+    luaL_setfuncs(L, ctx_proxy_functions, 0);
     luaL_setfuncs(L, ctx_life_functions, 0);
 }
 

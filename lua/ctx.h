@@ -13,6 +13,7 @@
 
 #include "core/rc.h"
 #include "http/code.h"
+#include "http/forwarder.h"
 #include "http/router.h"
 #include "net/timer.h"
 
@@ -36,7 +37,8 @@ struct ctx {
     /* Who waits for the request's body, and for the response to go out: held until it runs again,
      * lest another task step in between its being woken or interrupted and that. */
     struct task *reader, *writer;
-    int callbacks; /* the registry's reference to the table of on_abort functions */
+    struct lender lender; /* of x, while another server answers */
+    int callbacks;        /* the registry's reference to the table of on_abort functions */
     bool aborted;
     double aborted_at;  /* on clock_monotonic */
     int abort_errors;   /* raised since */
@@ -63,6 +65,8 @@ void ctx_free(struct ctx *c);
 void ctx_push_functions(lua_State *L);
 /* Pushes the new table of c. [-0, +1, may longjmp] */
 void ctx_push(lua_State *L, struct ctx *c);
+/* Ends what another server does for it: the exchange is the handler's again. */
+void ctx_take_back(struct ctx *c);
 /* Detaches c from its exchange, which may be freed then, and wakes what waits. */
 void ctx_abort(struct ctx *c, const char *reason);
 /* Calls and drops the on_abort functions, if c is aborted. Their errors are logged. [-0, +0, may

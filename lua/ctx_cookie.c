@@ -238,7 +238,8 @@ static int l_set_cookie(lua_State *L)
         check_options(L);
         append_attributes(L);
     }
-    enum rc rc = response_add_header(&c->x->response, STR("set-cookie"), ctx_check_str(L, -1));
+    enum rc rc =
+        outgoing_add_header(&c->x->response.message, STR("set-cookie"), ctx_check_str(L, -1));
     if (rc == RC_STATE)
         return luaL_error(L, "cookie \"%s\" comes too late: the headers are sent", name.p);
     if (rc)

@@ -12,6 +12,7 @@ extern const luaL_Reg ctx_request_functions[];  /* the request's body */
 extern const luaL_Reg ctx_form_functions[];     /* args, form */
 extern const luaL_Reg ctx_cookie_functions[];   /* cookie, set_cookie */
 extern const luaL_Reg ctx_response_functions[]; /* the head, and the body */
+extern const luaL_Reg ctx_proxy_functions[];    /* another server's answer */
 extern const luaL_Reg ctx_life_functions[];     /* aborted, on_abort */
 
 /* A request field: pushes its value, nil where it has none. [-0, +1, may longjmp] */

@@ -245,7 +245,7 @@ static int l_read(lua_State *L)
 /* Answers 413, or resets where the head is out, and raises. */
 static int refuse_body(lua_State *L, struct ctx *c)
 {
-    if (c->x->response.state != RESPONSE_OPEN) {
+    if (c->x->response.message.state != OUTGOING_OPEN) {
         struct exchange *x = c->x;
         ctx_abort(c, "reset");
         exchange_reset(x, ERROR_CANCEL);

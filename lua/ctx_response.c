@@ -47,11 +47,11 @@ static void set_header(lua_State *L, struct response *r, int name_at, int value_
 {
     struct str name = ctx_check_str(L, name_at), value = STR("");
     if (lua_isnil(L, value_at)) {
-        check_header(L, response_remove_header(r, name), name, value);
+        check_header(L, outgoing_remove_header(&r->message, name), name, value);
         return;
     }
     value = ctx_check_str(L, value_at);
-    check_header(L, response_set_header(r, name, value), name, value);
+    check_header(L, outgoing_set_header(&r->message, name, value), name, value);
 }
 
 /* The key and the value on top of the stack are to be a header's. */
@@ -76,8 +76,8 @@ static void set_headers(lua_State *L, struct response *r)
 static int push_header(lua_State *L, const struct response *r, struct str name)
 {
     lua_pushnil(L);
-    for (size_t i = 0; i < r->head.count; i++) {
-        const struct field *f = &r->head.list[i];
+    for (size_t i = 0; i < r->message.head.count; i++) {
+        const struct field *f = &r->message.head.list[i];
         if (!field_same_name(f->name, name))
             continue;
         if (!lua_isnil(L, -1))
@@ -105,7 +105,7 @@ static int l_add_header(lua_State *L)
 {
     struct ctx *c = ctx_live(L);
     struct str name = ctx_check_str(L, 1), value = ctx_check_str(L, 2);
-    check_header(L, response_add_header(&c->x->response, name, value), name, value);
+    check_header(L, outgoing_add_header(&c->x->response.message, name, value), name, value);
     return 0;
 }
 
@@ -123,7 +123,7 @@ static int l_redirect(lua_State *L)
     lua_Integer status = ctx_opt_integer(L, 2, 302);
     ctx_check_that(L, !memchr(url.p, '\t', url.n), 1, "has a tab");
     ctx_check_that(L, is_redirect(status), 2, "not 301, 302, 303, 307 or 308");
-    check_header(L, response_set_header(r, name, url), name, url);
+    check_header(L, outgoing_set_header(&r->message, name, url), name, url);
     check_header(L, response_set_status(r, (int)status), name, url);
     return 0;
 }
@@ -314,10 +314,10 @@ static void set_type(lua_State *L, struct ctx *c, struct str type)
 {
     struct response *r = &c->x->response;
     enum rc rc = RC_OK;
-    if (r->state != RESPONSE_OPEN)
+    if (r->message.state != OUTGOING_OPEN)
         rc = RC_STATE;
-    else if (!fields_find(&r->head, STR("content-type")))
-        rc = fields_add(&r->head, r->arena, STR("content-type"), type);
+    else if (!fields_find(&r->message.head, STR("content-type")))
+        rc = fields_add(&r->message.head, r->message.arena, STR("content-type"), type);
     check_header(L, rc, STR("content-type"), type);
 }
 

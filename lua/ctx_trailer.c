@@ -15,7 +15,7 @@ static int l_protocol(lua_State *L)
 static int l_supports_trailers(lua_State *L)
 {
     const struct ctx *c = ctx_live(L);
-    lua_pushboolean(L, response_supports_trailers(&c->x->response));
+    lua_pushboolean(L, outgoing_supports_trailers(&c->x->response.message));
     return 1;
 }
 
@@ -34,7 +34,7 @@ static int l_declare_trailer(lua_State *L)
 {
     struct ctx *c = ctx_live(L);
     struct str name = ctx_check_str(L, 1);
-    enum rc rc = response_declare_trailer(&c->x->response, name);
+    enum rc rc = outgoing_declare_trailer(&c->x->response.message, name);
     if (rc)
         return refuse(L, rc, field_trailer_problem(name), "the headers are sent");
     return 0;
@@ -44,10 +44,10 @@ static int l_append_trailer(lua_State *L)
 {
     struct ctx *c = ctx_live(L);
     struct str name = ctx_check_str(L, 1), value = ctx_check_str(L, 2);
-    enum rc rc = response_append_trailer(&c->x->response, name, value);
+    enum rc rc = outgoing_append_trailer(&c->x->response.message, name, value);
     if (!rc)
         return 0;
-    if (rc == RC_STATE && c->x->response.state < RESPONSE_FINISHED)
+    if (rc == RC_STATE && c->x->response.message.state < OUTGOING_FINISHED)
         return luaL_error(L, "trailer \"%s\" cannot be sent: see ctx:supports_trailers()", name.p);
     const char *problem = field_trailer_problem(name);
     return refuse(L, rc, problem ? problem : field_value_problem(value), "the response has ended");

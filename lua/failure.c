@@ -67,7 +67,7 @@ static void log_failure(lua_State *L, const struct ctx *c)
 /* An error after the response was sent, or one that was answered already, changes nothing. */
 static void answer(struct ctx *c, struct str page)
 {
-    if (c->x && !c->over_limit && !response_over(&c->x->response))
+    if (c->x && !c->over_limit && !outgoing_over(&c->x->response.message))
         answer_failure(c->vm, c->x, page);
 }
 
@@ -113,6 +113,7 @@ void failure_short_body(struct ctx *c)
     const struct response *r = &c->x->response;
     log_event(LOG_ERROR, "handler failed", log_int("conn", (int64_t)c->conn),
         log_int("stream", c->stream), log_str("error", "less is written than content-length says"),
-        log_int("written", (int64_t)r->written), log_int("content_length", (int64_t)r->length));
+        log_int("written", (int64_t)r->message.written),
+        log_int("content_length", (int64_t)r->message.length));
     answer_failure(c->vm, c->x, STR("Internal Server Error\n"));
 }

@@ -10,9 +10,6 @@
 
 #include <stdio.h>
 
-/* The share of its memory that a vm may be left with after a collection. */
-static const double bloated_share = 0.9;
-
 static enum rc make(
     const struct generation_source *from, struct generation **out, char why[SCRIPT_WHY])
 {
@@ -106,25 +103,7 @@ bool generation_wind_up(struct generation *g)
     return list_empty(&g->vm->tasks);
 }
 
-/* Collects, and sets the mark and the collector's pause so that the next collection comes when half
- * of what is left is taken: buffers of Lua's library fail without trying one first. */
-static int l_collect(lua_State *L)
-{
-    struct vm *vm = vm_of(L);
-    lua_gc(L, LUA_GCCOLLECT);
-    size_t mark = vm->memory + (vm->options.max_memory - vm->memory) / 2;
-    if (mark > vm->memory_mark)
-        vm->memory_mark = mark;
-    lua_gc(L, LUA_GCSETPAUSE, (int)(100.0 * (double)mark / (double)vm->memory));
-    return 0;
-}
-
 bool generation_is_bloated(struct generation *g)
 {
-    struct vm *vm = g->vm;
-    if (vm->memory <= vm->memory_mark)
-        return false;
-    if (!vm_call(vm, l_collect, NULL, 0))
-        lua_settop(vm->L, 0);
-    return (double)vm->memory > bloated_share * (double)vm->options.max_memory;
+    return g->vm->bloated;
 }

@@ -47,7 +47,7 @@ void generation_free(struct generation *g);
 void generation_abort(struct generation *g);
 /* For one that is old: moves it on towards its end. Whether it may be freed. */
 bool generation_wind_up(struct generation *g);
-/* Whether its memory is nearly all taken, and collecting does not help. Collects past a mark. */
+/* Whether its memory is nearly all taken, and collecting did not help. */
 bool generation_is_bloated(struct generation *g);
 
 #endif

@@ -13,6 +13,9 @@
 #include <lauxlib.h>
 #include <lualib.h>
 
+/* The share of its memory that a vm may be left with after a collection. */
+static const double bloated_share = 0.9;
+
 /* Past the vm's limit memory has run out: Lua then collects what it can, and tries once more. */
 static void *alloc(void *data, void *block, size_t old_size, size_t new_size)
 {
@@ -93,13 +96,38 @@ void vm_free(struct vm *vm)
     mem_put(vm, sizeof *vm);
 }
 
+/* Collects, and sets the mark and the collector's pause so that the next collection comes when half
+ * of what is left is taken: buffers of Lua's library fail without trying one first. */
+static int l_collect(lua_State *L)
+{
+    struct vm *vm = vm_of(L);
+    double limit = (double)vm->options.max_memory;
+    lua_gc(L, LUA_GCCOLLECT);
+    vm->bloated = (double)vm->memory > bloated_share * limit;
+    size_t mark = vm->memory + (vm->options.max_memory - vm->memory) / 2;
+    if (mark > vm->memory_mark)
+        vm->memory_mark = mark;
+    lua_gc(L, LUA_GCSETPAUSE, (int)(100.0 * (double)mark / (double)vm->memory));
+    return 0;
+}
+
+/* What one task leaves is not what the next one fails for. */
+static void collect(struct vm *vm)
+{
+    if (!vm_call(vm, l_collect, NULL, 0))
+        lua_settop(vm->L, 0);
+}
+
 bool vm_run(struct vm *vm)
 {
     struct list now;
     list_init(&now);
     list_splice(&now, &vm->ready);
     struct list *node;
-    while ((node = list_shift(&now)))
+    while ((node = list_shift(&now))) {
         task_run(container_of(node, struct task, queue));
+        if (vm->memory > vm->memory_mark)
+            collect(vm);
+    }
     return !list_empty(&vm->ready);
 }

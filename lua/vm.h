@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 struct ev_loop;
+struct forwarder;
 struct task;
 
 struct vm_options {
@@ -28,6 +29,7 @@ struct vm_options {
     unsigned max_generations; /* alive at once, past which the oldest is aborted; 0: no limit */
     const char *const *proto_path; /* folders of .proto files; borrowed */
     int proto_path_count;
+    struct forwarder *forwarder; /* for ctx:proxy; borrowed. NULL where no request comes */
 };
 
 struct vm {
@@ -44,7 +46,8 @@ struct vm {
     int closing;             /* coroutines being closed, within each other */
     struct handles requests; /* struct ctx by handle */
     const char *fault;       /* why the scripts on disk do not load; "" where they do; borrowed */
-    size_t memory_mark;      /* bytes past which a collection is due after the turn */
+    size_t memory_mark;      /* bytes past which a collection is due before the next task */
+    bool bloated;            /* the last collection left nearly all of its memory taken */
 };
 
 /* The folder that require searches first; may be NULL. RC_NOMEM. */

@@ -8,11 +8,15 @@
 #include "proc/master.h"
 #include "proc/options_help.h"
 #include "proc/service.h"
+#include "proxy/pool.h"
+#include "proxy/proxy.h"
 
 #include <stdio.h>
 
-/* A worker's. */
+/* A worker's. The bridge is NULL where upstreams take every request. */
+static struct proxy *proxy;
 static struct bridge *bridge;
+static struct pool *pool;
 
 static struct vm_options vm_options_of(const struct options *o)
 {
@@ -26,26 +30,77 @@ static struct vm_options vm_options_of(const struct options *o)
         .proto_path_count = o->proto_path.count};
 }
 
-static bool open_bridge(
-    const struct options *o, struct ev_loop *loop, struct handler **out, char why[SERVICE_WHY])
+/* A proxy with the routes that the options give it. */
+static bool open_proxy(
+    const struct options *o, struct ev_loop *loop, struct proxy **out, char why[SERVICE_WHY])
 {
-    const struct vm_options options = vm_options_of(o);
+    enum rc rc = proxy_new(loop, &o->proxy, out);
+    snprintf(why, SERVICE_WHY, "%s", rc_text(rc));
+    if (rc)
+        return false;
+    for (int i = 0; !rc && i < o->upstream.count; i++)
+        rc = proxy_add(*out, o->upstream.items[i], why);
+    if (!rc && proxy_takes_all(*out) && options_is_set(o, "scripts")) {
+        snprintf(why, SERVICE_WHY,
+            "the scripts in %.500s would get no request: an upstream takes "
+            "them all; give it a prefix, or no scripts",
+            o->scripts);
+        rc = RC_INVALID;
+    }
+    if (rc)
+        proxy_free(*out);
+    return !rc;
+}
+
+static bool open_bridge(const struct options *o, struct ev_loop *loop, char why[SERVICE_WHY])
+{
+    struct vm_options options = vm_options_of(o);
+    options.forwarder = proxy_forwarder(proxy);
+    bridge = NULL;
+    if (proxy_takes_all(proxy))
+        return true;
     if (bridge_new(loop, o->scripts, &options, &bridge, why))
         return false;
-    *out = bridge_handler(bridge);
+    proxy_set_next(proxy, bridge_handler(bridge));
     return true;
 }
 
-static void stop_bridge(struct handler *h)
+static bool open_handler(
+    const struct options *o, struct ev_loop *loop, struct handler **out, char why[SERVICE_WHY])
 {
-    (void)h;
-    bridge_stop(bridge);
+    if (!open_proxy(o, loop, &proxy, why))
+        return false;
+    if (!open_bridge(o, loop, why)) {
+        proxy_free(proxy);
+        return false;
+    }
+    *out = proxy_handler(proxy);
+    return true;
 }
 
-static void close_bridge(struct handler *h)
+static enum rc join(const struct options *o, struct loop *loop)
+{
+    enum rc rc = pool_new(loop, &o->pool, &pool);
+    if (!rc)
+        proxy_set_pool(proxy, pool);
+    return rc;
+}
+
+static void stop_handler(struct handler *h)
 {
     (void)h;
-    bridge_free(bridge);
+    if (bridge)
+        bridge_stop(bridge);
+}
+
+static void close_handler(struct handler *h)
+{
+    (void)h;
+    if (bridge)
+        bridge_free(bridge);
+    proxy_free(proxy);
+    if (pool)
+        pool_free(pool);
 }
 
 static void write_line(void *file, const char *text)
@@ -56,15 +111,21 @@ static void write_line(void *file, const char *text)
 static bool prove(const struct options *o, FILE *files, char why[SERVICE_WHY])
 {
     const struct vm_options options = vm_options_of(o);
-    return bridge_prove(o->scripts, &options, write_line, files, why) == RC_OK;
+    struct proxy *proved;
+    if (!open_proxy(o, NULL, &proved, why))
+        return false;
+    bool alone = proxy_takes_all(proved);
+    proxy_free(proved);
+    return alone || bridge_prove(o->scripts, &options, write_line, files, why) == RC_OK;
 }
 
 static const struct service service = {
     .read_config = config_read,
     .prove = prove,
-    .open = open_bridge,
-    .stop = stop_bridge,
-    .close = close_bridge,
+    .open = open_handler,
+    .join = join,
+    .stop = stop_handler,
+    .close = close_handler,
 };
 
 /* One line on stderr that names the thing and the cure. */
@@ -78,10 +139,12 @@ static int check(const struct options *o)
 {
     char why[SERVICE_WHY];
     struct handler *handler;
-    if (!open_bridge(o, NULL, &handler, why))
+    if (!open_handler(o, NULL, &handler, why))
         return complain(why, EXIT_FAILED);
-    bridge_print_routes(bridge, stdout);
-    close_bridge(handler);
+    proxy_print_routes(proxy, stdout);
+    if (bridge)
+        bridge_print_routes(bridge, stdout);
+    close_handler(handler);
     return 0;
 }
 

@@ -18,7 +18,7 @@ curl -skN --http2 -T . "$url" <"$tmp/upload" 2>/dev/null | {
 echo
 echo "# An answer without an end, of which the client takes three lines:"
 curl -skN --http2 "$url" | head -n 3
-until grep -q 'client has left' "$tmp/log"; do
+until grep -q 'client has left' "$log"; do
     sleep 0.1
 done
-echo "The server's log: $(sed -n 's/.* print //p' "$tmp/log")"
+echo "The server's log: $(sed -n 's/.* print //p' "$log")"

@@ -187,6 +187,18 @@ function ctx:redirect(url, code) end
 ---@param options? moontrail.cookie_options its attributes; none when left out
 function ctx:set_cookie(name, value, options) end
 
+---What `ctx:proxy` changes of the request on its way.
+---@class moontrail.proxy_options
+---@field path? string path and query in place of the request's own
+---@field headers? table<string, string|number|false> in place of its own; false leaves one out
+---@field timeout? number seconds to wait for the other server
+
+---Hands the request to another server, whose answer is the response. Waits until that has ended.
+---@param url string `http://`, `https://` or `h2c://` with a host, or `unix:` with a path
+---@param options? moontrail.proxy_options all as the request has it when left out
+---@return integer status of the response
+function ctx:proxy(url, options) end
+
 -- Lifetime.
 
 ---False, or the reason for which the request was aborted.

@@ -15,6 +15,11 @@ double clock_monotonic(void)
     return seconds(CLOCK_MONOTONIC);
 }
 
+double clock_recent(void)
+{
+    return seconds(CLOCK_MONOTONIC_COARSE);
+}
+
 double clock_wall(void)
 {
     return seconds(CLOCK_REALTIME);

@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 struct live {
-    int64_t conns, exchanges, tasks, waits;
+    int64_t conns, exchanges, calls, tasks, waits;
 };
 
 extern struct live live;

@@ -16,7 +16,7 @@ static void refuse(struct h1_session *s, enum h1_fault fault)
     s->deaf = s->closing = true;
     if (!s->x && !h1_exchange_new(s))
         return;
-    if (!response_over(&s->x->exchange.response))
+    if (!outgoing_over(&s->x->exchange.response.message))
         exchange_refuse(&s->x->exchange, code_name(ERROR_PROTOCOL_ERROR, name), status);
 }
 
@@ -27,14 +27,6 @@ static enum rc copy(struct arena *a, struct str text, struct str *out)
     const char *p = arena_copy(a, text.p, text.n);
     *out = (struct str){p, text.n};
     return p ? RC_OK : RC_NOMEM;
-}
-
-static enum rc store_field(struct arena *a, struct fields *list, struct str name, struct str value)
-{
-    enum rc rc = field_lower(a, name, &name);
-    if (!rc)
-        rc = copy(a, value, &value);
-    return rc ? rc : fields_add(list, a, name, value);
 }
 
 /* The absolute form with no path (RFC 9112 3.2.1 and 3.2.4). */
@@ -81,18 +73,45 @@ static void begin(struct h1_session *s)
     struct response *r = &hx->exchange.response;
     hx->is_1_0 = s->parser.minor == 0;
     hx->exchange.request.protocol = s->parser.minor ? "HTTP/1.1" : "HTTP/1.0";
-    r->framing = s->parser.minor ? FRAMING_CHUNKS : FRAMING_CLOSE;
+    r->message.framing = s->parser.minor ? FRAMING_CHUNKS : FRAMING_CLOSE;
     enum h1_fault fault = store_target(s, &hx->exchange);
     if (fault)
         refuse(s, fault);
 }
 
-/* Fields of the connection are the session's own: a handler sees what it would over HTTP/2. */
 static void take_field(struct h1_session *s, struct fields *list, bool allowed)
 {
     struct arena *a = &s->x->exchange.arena;
-    if (allowed && store_field(a, list, s->parser.name, s->parser.value))
+    if (allowed && fields_copy(list, a, s->parser.name, s->parser.value))
         refuse(s, H1_NO_MEMORY);
+}
+
+/* What is named there goes no further than this connection (RFC 9110 7.6.1). */
+static enum rc note_connection(struct request *r, struct arena *a, struct str more)
+{
+    struct str had = r->connection;
+    char *list = arena_bytes(a, had.n + more.n + 1);
+    if (!list)
+        return RC_NOMEM;
+    if (had.n)
+        memcpy(list, had.p, had.n);
+    list[had.n] = ',';
+    memcpy(list + had.n + 1, more.p, more.n);
+    r->connection = (struct str){list, had.n + 1 + more.n};
+    return RC_OK;
+}
+
+/* Fields of the connection are the session's own: a handler sees what it would over HTTP/2. */
+static void take_header(struct h1_session *s)
+{
+    struct exchange *x = &s->x->exchange;
+    struct str name = s->parser.name;
+    if (field_same_name(name, STR("connection"))) {
+        if (note_connection(&x->request, &x->arena, s->parser.value))
+            refuse(s, H1_NO_MEMORY);
+        return;
+    }
+    take_field(s, &x->request.fields, !field_header_problem(name));
 }
 
 /* Whether a field of the name, in any of its lines, has the member in its list. */
@@ -134,7 +153,8 @@ static void end_head(struct h1_session *s)
     hx->started = true;
     hx->asks_close = p->close || (p->minor == 0 && !p->keep_alive);
     r->ended = !p->chunked && p->left == 0;
-    x->response.trailers_accepted = p->minor == 1 && says(&r->fields, STR("te"), STR("trailers"));
+    x->response.message.trailers_accepted =
+        p->minor == 1 && says(&r->fields, STR("te"), STR("trailers"));
     r->expects_continue =
         p->minor == 1 && !r->ended && says(&r->fields, STR("expect"), STR("100-continue"));
     if (p->minor == 1 && expects_more(&r->fields)) {
@@ -179,7 +199,7 @@ static void take_event(struct h1_session *s, enum h1_event event)
         begin(s);
         break;
     case H1_ON_FIELD:
-        take_field(s, &s->x->exchange.request.fields, !field_header_problem(s->parser.name));
+        take_header(s);
         break;
     case H1_ON_HEAD:
         end_head(s);
@@ -204,7 +224,7 @@ static void take_event(struct h1_session *s, enum h1_event event)
  * content even where there are none. */
 static size_t allowance(const struct h1_session *s, size_t n)
 {
-    if (!h1_parser_in_content(&s->parser) || !s->x->exchange.instance)
+    if (!h1_parser_near_content(&s->parser) || !s->x->exchange.instance)
         return n;
     size_t room = bytes_room(&s->x->exchange.request.body);
     return n < room ? n : room;

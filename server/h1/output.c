@@ -4,58 +4,6 @@
 
 #include <stdio.h>
 
-/* Text put together in an arena, whose size is counted first. */
-struct writer {
-    char *at; /* NULL while it is counted */
-    size_t n;
-};
-
-static void put(struct writer *w, struct str text)
-{
-    if (w->at)
-        memcpy(w->at + w->n, text.p, text.n);
-    w->n += text.n;
-}
-
-static void put_fields(struct writer *w, const struct fields *f)
-{
-    for (size_t i = 0; i < f->count; i++) {
-        put(w, f->list[i].name);
-        put(w, STR(": "));
-        put(w, f->list[i].value);
-        put(w, STR("\r\n"));
-    }
-}
-
-/* The parts of a head, or of a trailer section: a line, fields, and a line of the connection's. */
-struct section {
-    struct str first;
-    const struct fields *fields;
-    struct str last;
-};
-
-static void put_section(struct writer *w, const struct section *part)
-{
-    put(w, part->first);
-    put_fields(w, part->fields);
-    put(w, part->last);
-    put(w, STR("\r\n"));
-}
-
-/* Makes the section the rest; false when memory ran out. */
-static bool make(struct h1_session *s, const struct section *part)
-{
-    struct writer w = {NULL, 0};
-    put_section(&w, part);
-    w.at = arena_bytes(&s->x->exchange.arena, w.n);
-    if (!w.at)
-        return false;
-    w.n = 0;
-    put_section(&w, part);
-    s->rest = (struct str){w.at, w.n};
-    return true;
-}
-
 static struct str status_line(int status, char out[STATUS_TEXT_SIZE + 16])
 {
     int n =
@@ -67,8 +15,8 @@ static bool make_head(
     struct h1_session *s, int status, const struct fields *fields, struct str last)
 {
     char line[STATUS_TEXT_SIZE + 16];
-    struct section head = {status_line(status, line), fields, last};
-    return make(s, &head);
+    const struct h1_section head = {status_line(status, line), fields, last};
+    return h1_write_section(&s->out, &s->x->exchange.arena, &head);
 }
 
 /* Interim responses. */
@@ -81,7 +29,7 @@ static bool send_inform(struct h1_session *s)
     r->informs_submitted++;
     r->informs_handed++;
     /* RFC 9110 15.2: a client of HTTP/1.0 knows none. */
-    if (r->framing == FRAMING_CLOSE)
+    if (r->message.framing == FRAMING_CLOSE)
         return true;
     return make_head(s, inform->status, &inform->fields, STR(""));
 }
@@ -90,7 +38,8 @@ static bool send_inform(struct h1_session *s)
  * yet. */
 static bool owes_continue(const struct exchange *x)
 {
-    return x->request.expects_continue && x->wants_body && x->response.state == RESPONSE_OPEN;
+    return x->request.expects_continue && x->wants_body &&
+           x->response.message.state == OUTGOING_OPEN;
 }
 
 /* The response. */
@@ -110,14 +59,14 @@ static bool keeps(const struct h1_session *s)
 {
     bool is_last = s->input_ended && s->queue.len == 0;
     return !s->closing && !s->going && !is_last && !s->x->asks_close &&
-           s->x->exchange.response.framing != FRAMING_CLOSE && !leaves_too_much(s);
+           s->x->exchange.response.message.framing != FRAMING_CLOSE && !leaves_too_much(s);
 }
 
 /* The fields of the head that are the connection's. */
 static struct str connection_fields(const struct h1_session *s)
 {
     const struct exchange *x = &s->x->exchange;
-    bool chunked = x->response.framing == FRAMING_CHUNKS;
+    bool chunked = x->response.message.framing == FRAMING_CHUNKS;
     if (s->closing)
         return chunked ? STR("transfer-encoding: chunked\r\nconnection: close\r\n")
                        : STR("connection: close\r\n");
@@ -126,48 +75,18 @@ static struct str connection_fields(const struct h1_session *s)
     return s->x->is_1_0 ? STR("connection: keep-alive\r\n") : STR("");
 }
 
-static bool send_head(struct h1_session *s)
+static bool send_head(struct h1_session *s, bool ends)
 {
     struct response *r = &s->x->exchange.response;
     if (response_take_head(r))
         return false;
     s->closing = !keeps(s);
-    r->head_handed = true;
-    return make_head(s, r->status, &r->head, connection_fields(s));
-}
-
-/* All that is queued of the body, in one piece. */
-static void send_body(struct h1_session *s)
-{
-    struct response *r = &s->x->exchange.response;
-    s->piece = r->body.len;
-    s->piece_ends_chunk = r->framing == FRAMING_CHUNKS;
-    if (s->piece_ends_chunk) {
-        int n = snprintf(s->chunk_line, sizeof s->chunk_line, "%zx\r\n", s->piece);
-        s->rest = (struct str){s->chunk_line, (size_t)n};
-    }
-}
-
-static void mark_sent(struct h1_session *s)
-{
-    s->x->sent = true;
-    s->x->exchange.response.state = RESPONSE_SENT;
-}
-
-static bool send_trailers(struct h1_session *s)
-{
-    struct section trailers = {STR("0\r\n"), &s->x->exchange.response.trailers, STR("")};
-    if (!make(s, &trailers))
+    r->message.head_handed = true;
+    if (!make_head(s, r->status, &r->message.head, connection_fields(s)))
         return false;
-    mark_sent(s);
+    if (ends)
+        r->message.state = OUTGOING_SENT;
     return true;
-}
-
-static void send_end(struct h1_session *s)
-{
-    if (s->x->exchange.response.framing == FRAMING_CHUNKS)
-        s->rest = STR("0\r\n\r\n");
-    mark_sent(s);
 }
 
 /* The response goes no further: what has gone out of it, if anything, is not whole. */
@@ -182,68 +101,42 @@ static bool cut_short(struct h1_session *s)
  * out: then the session is broken. */
 static bool send_step(struct h1_session *s)
 {
-    bool made = true;
-    enum response_step step = response_next(&s->x->exchange.response);
-    switch (step) {
-    case RESPONSE_NOTHING:
+    struct outgoing *o = &s->x->exchange.response.message;
+    enum outgoing_step step = outgoing_next(o);
+    bool made;
+    if (step == OUTGOING_NOTHING)
         return false;
-    case RESPONSE_HEAD:
-    case RESPONSE_HEAD_END:
-        made = send_head(s);
-        if (made && step == RESPONSE_HEAD_END)
-            mark_sent(s);
-        break;
-    case RESPONSE_BODY:
-        send_body(s);
-        break;
-    case RESPONSE_TRAILERS:
-        made = send_trailers(s);
-        break;
-    case RESPONSE_END:
-        send_end(s);
-        break;
-    }
+    if (step == OUTGOING_HEAD || step == OUTGOING_HEAD_END)
+        made = send_head(s, step == OUTGOING_HEAD_END);
+    else
+        made = h1_write_step(&s->out, o, step);
+    if (o->state == OUTGOING_SENT)
+        s->x->sent = true;
     return made || cut_short(s);
 }
 
 static bool prepare(struct h1_session *s)
 {
     struct exchange *x = &s->x->exchange;
-    if (x->reset_wanted || x->response.state == RESPONSE_ABORTED)
+    if (x->reset_wanted || x->response.message.state == OUTGOING_ABORTED)
         return cut_short(s);
     if (x->response.informs)
         return send_inform(s) || cut_short(s);
     if (owes_continue(x)) {
         x->request.expects_continue = false;
-        s->rest = STR("HTTP/1.1 100 Continue\r\n\r\n");
+        h1_write_text(&s->out, STR("HTTP/1.1 100 Continue\r\n\r\n"));
         return true;
     }
     return send_step(s);
 }
 
-/* A reset may have taken the body away: then the piece is cut short. */
-static size_t copy_piece(struct h1_session *s, char *out, size_t room)
-{
-    size_t n = s->piece < room ? s->piece : room;
-    n = bytes_take(&s->x->exchange.response.body, out, n);
-    s->piece = n ? s->piece - n : 0;
-    if (s->piece == 0 && s->piece_ends_chunk && n) {
-        s->piece_ends_chunk = false;
-        s->rest = STR("\r\n");
-    }
-    return n;
-}
-
 size_t h1_output(struct h1_session *s, char *out, size_t room)
 {
-    size_t filled = str_move(&s->rest, out, room);
-    while (filled < room && s->x && !s->broken) {
-        if (s->piece)
-            filled += copy_piece(s, out + filled, room - filled);
-        else if (!prepare(s))
-            break;
-        filled += str_move(&s->rest, out + filled, room - filled);
-    }
+    size_t filled = 0;
+    do {
+        struct outgoing *o = s->x && !s->broken ? &s->x->exchange.response.message : NULL;
+        filled += h1_writer_take(&s->out, o, out + filled, room - filled);
+    } while (filled < room && s->x && !s->broken && prepare(s));
     if (s->x)
         exchange_progress(&s->x->exchange);
     return filled;

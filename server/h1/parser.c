@@ -1,6 +1,7 @@
 #include "h1/parser.h"
 
 #include "http/field.h"
+#include "http/uri.h"
 
 enum {
     EMPTY_LINES_MAX = 2,    /* before a request, for clients that end a body in a stray CRLF */
@@ -156,7 +157,7 @@ static enum h1_fault note_host(struct h1_parser *p)
 {
     if (p->hosts++)
         return H1_TWO_HOSTS;
-    return h1_is_host(p->value) ? H1_NO_FAULT : H1_BAD_HOST;
+    return uri_is_host(p->value) ? H1_NO_FAULT : H1_BAD_HOST;
 }
 
 static enum h1_fault note_connection(struct h1_parser *p)

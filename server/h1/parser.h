@@ -97,4 +97,10 @@ static inline bool h1_parser_in_content(const struct h1_parser *p)
            p->state == H1_UNTIL_CLOSE;
 }
 
+/* Whether content is next, or in the same piece behind what frames it. */
+static inline bool h1_parser_near_content(const struct h1_parser *p)
+{
+    return h1_parser_in_content(p) || p->state == H1_CHUNK_SIZE || p->state == H1_CHUNK_END;
+}
+
 #endif

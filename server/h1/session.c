@@ -79,7 +79,7 @@ bool h1_in_head(const struct h1_session *s)
 static bool is_answered(const struct h1_session *s)
 {
     const struct exchange *x = &s->x->exchange;
-    return response_over(&x->response) && !x->instance && s->rest.n == 0;
+    return outgoing_over(&x->response.message) && !x->instance && s->out.rest_len == 0;
 }
 
 /* Receiving. */
@@ -160,7 +160,7 @@ static size_t fill(struct session *base, uint8_t *out, size_t room)
 static bool is_over(const struct session *base)
 {
     const struct h1_session *s = h1_of(base);
-    if (s->rest.n)
+    if (s->out.rest_len)
         return false;
     return s->broken || (s->closing && (!s->x || is_answered(s)));
 }

@@ -12,6 +12,7 @@
 
 #include "h1/parser.h"
 #include "h1/session.h"
+#include "h1/writer.h"
 #include "http/exchange.h"
 #include "http/limits.h"
 #include "http/session.h"
@@ -43,18 +44,15 @@ struct h1_session {
     struct h1_parser parser;
     struct h1_exchange *x; /* the one under way, or NULL */
     struct bytes queue;    /* received and not parsed yet */
-    struct str rest; /* made to be sent, and not sent yet; in the exchange's arena, or static */
-    size_t piece;    /* bytes of the body that go out as they are, behind the rest */
-    bool piece_ends_chunk; /* and CRLF behind them */
-    char chunk_line[24];   /* the size of the chunk that goes out */
-    uint32_t requests;     /* so far */
-    double head_seconds;   /* waited for the end of the head under way */
-    bool draining;         /* the alarm is set that ends it */
-    bool input_ended;      /* the client sends nothing more */
-    bool deaf;             /* what the client sends is no request: nothing of it is looked at */
-    bool going;            /* shut_down was called */
-    bool closing;          /* no other request is taken */
-    bool broken;           /* only the rest goes out */
+    struct h1_writer out;
+    uint32_t requests;   /* so far */
+    double head_seconds; /* waited for the end of the head under way */
+    bool draining;       /* the alarm is set that ends it */
+    bool input_ended;    /* the client sends nothing more */
+    bool deaf;           /* what the client sends is no request: nothing of it is looked at */
+    bool going;          /* shut_down was called */
+    bool closing;        /* no other request is taken */
+    bool broken;         /* only the rest goes out */
 };
 
 /* A new exchange; NULL when memory ran out, and then the session is broken. */

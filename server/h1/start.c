@@ -1,6 +1,7 @@
 #include "h1/start.h"
 
 #include "http/field.h"
+#include "http/uri.h"
 
 static bool is_digit(char c)
 {
@@ -30,16 +31,6 @@ static bool cut(struct str *text, struct str *before)
     return true;
 }
 
-/* What may stand in a URI, and what clients are known to leave as it is (RFC 3986 asks that it be
- * encoded): all that is visible in ASCII. A fragment is never sent (RFC 9110 7.1). */
-static bool is_target(struct str target)
-{
-    for (size_t i = 0; i < target.n; i++)
-        if (target.p[i] <= ' ' || target.p[i] > '~' || target.p[i] == '#')
-            return false;
-    return target.n > 0;
-}
-
 enum h1_fault h1_start_request(struct str line, struct h1_start *out)
 {
     if (!cut(&line, &out->method) || field_name_problem(out->method))
@@ -49,7 +40,7 @@ enum h1_fault h1_start_request(struct str line, struct h1_start *out)
     enum h1_fault fault = parse_version(line, &out->minor);
     if (fault)
         return fault;
-    return is_target(out->target) ? H1_NO_FAULT : H1_BAD_TARGET;
+    return uri_is_target(out->target) ? H1_NO_FAULT : H1_BAD_TARGET;
 }
 
 enum h1_fault h1_start_response(struct str line, struct h1_start *out)
@@ -77,44 +68,6 @@ enum h1_fault h1_start_response(struct str line, struct h1_start *out)
 
 /* The target. */
 
-static bool is_one_of(char c, const char *set)
-{
-    return c && strchr(set, c);
-}
-
-static bool is_alphanumeric(char c)
-{
-    return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
-
-/* How many bytes at the front belong to an address in brackets, or to a name; a comma is allowed in
- * a name by RFC 3986, and means two values to who joins fields. */
-static size_t host_length(struct str text)
-{
-    size_t n = 0;
-    if (text.n && text.p[0] == '[') {
-        for (n = 1; n < text.n && (is_alphanumeric(text.p[n]) || is_one_of(text.p[n], ":.")); n++)
-            ;
-        return n > 1 && n < text.n && text.p[n] == ']' ? n + 1 : 0;
-    }
-    while (n < text.n && (is_alphanumeric(text.p[n]) || is_one_of(text.p[n], "-._~%!$&'()*+;=")))
-        n++;
-    return n;
-}
-
-bool h1_is_host(struct str text)
-{
-    size_t host = host_length(text);
-    if (host == text.n)
-        return true;
-    if (host == 0 || text.p[host] != ':' || text.n - host > 6)
-        return false;
-    for (size_t i = host + 1; i < text.n; i++)
-        if (!is_digit(text.p[i]))
-            return false;
-    return true;
-}
-
 /* Takes "http://" or "https://" off the front. */
 static bool cut_scheme(struct str *target, struct str *scheme)
 {
@@ -140,7 +93,7 @@ static enum h1_fault parse_absolute(struct str target, struct h1_target *out)
         n++;
     out->authority = (struct str){target.p, n};
     out->path = (struct str){target.p + n, target.n - n};
-    return n && h1_is_host(out->authority) ? H1_NO_FAULT : H1_BAD_TARGET;
+    return n && uri_is_host(out->authority) ? H1_NO_FAULT : H1_BAD_TARGET;
 }
 
 enum h1_fault h1_target_parse(struct str method, struct str target, struct h1_target *out)

@@ -27,7 +27,5 @@ struct h1_target {
 
 /* RFC 9112 3.2: the origin form, the absolute form of a URI of ours, and "*" for OPTIONS. */
 enum h1_fault h1_target_parse(struct str method, struct str target, struct h1_target *out);
-/* Whether a text is a host with or without a port (RFC 9110 7.2), or empty. */
-bool h1_is_host(struct str text);
 
 #endif

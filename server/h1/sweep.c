@@ -42,7 +42,7 @@ void h1_sweep(struct session *base, double seconds)
         return;
     if (s->x && s->x->started) {
         s->head_seconds = NOT_WAITED;
-        if (!response_over(&s->x->exchange.response))
+        if (!outgoing_over(&s->x->exchange.response.message))
             sweep_exchange(s, seconds);
     } else if (!h1_in_head(s)) {
         s->head_seconds = NOT_WAITED;

@@ -2,9 +2,9 @@
 
 #include <nghttp2/nghttp2.h>
 
-void frames_init(struct frames *f)
+void frames_init(struct frames *f, bool of_client)
 {
-    *f = (struct frames){.payload = NGHTTP2_CLIENT_MAGIC_LEN};
+    *f = (struct frames){.payload = of_client ? NGHTTP2_CLIENT_MAGIC_LEN : 0};
 }
 
 static uint32_t length_of(const uint8_t *head)

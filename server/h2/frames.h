@@ -30,8 +30,8 @@ struct frames {
     uint8_t seen[FRAME_SEEN_MAX]; /* of the next one's head */
 };
 
-/* For the bytes of a client, which begin with its preface. */
-void frames_init(struct frames *f);
+/* The bytes of a client begin with its preface. */
+void frames_init(struct frames *f, bool of_client);
 /* Passes over bytes, up to the first head that they complete; returns how many. *begins says
  * whether there is one, which is f->last then. */
 size_t frames_cut(struct frames *f, const uint8_t *data, size_t n, bool *begins);

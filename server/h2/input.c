@@ -47,7 +47,7 @@ static bool weigh_headers(struct h2_session *s, const struct frame_head *frame, 
     s->header_seconds = NOT_WAITED;
     if (!weigh_open(s, frame, out))
         return false;
-    if (frame->stream % 2 && !gaps_open(&s->gaps, frame->stream))
+    if (!s->base.client && frame->stream % 2 && !gaps_open(&s->gaps, frame->stream))
         return accuse(
             out, ERROR_PROTOCOL_ERROR, "stream id reused", log_int("stream", frame->stream));
     return true;
@@ -95,6 +95,12 @@ static bool weigh(struct h2_session *s, const struct frame_head *frame, struct o
             return accuse(
                 out, ERROR_PROTOCOL_ERROR, "priority refused", log_int("stream", frame->stream));
         break;
+    case NGHTTP2_PUSH_PROMISE:
+        /* nghttp2 takes it until our SETTINGS, which forbid it, are acknowledged. */
+        if (s->base.client)
+            return accuse(
+                out, ERROR_PROTOCOL_ERROR, "push refused", log_int("stream", frame->stream));
+        break;
     case NGHTTP2_RST_STREAM:
         if (frame->stream % 2)
             ended_add(&s->ended, frame->stream);
@@ -131,30 +137,6 @@ static int on_begin_headers(nghttp2_session *ng, const nghttp2_frame *frame, voi
         return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
     nghttp2_session_set_stream_user_data(ng, frame->hd.stream_id, st);
     return 0;
-}
-
-/* A header list so many times a limit is no mistake: what HPACK made of few bytes would take long
- * to decode. */
-enum { BOMB = 4 };
-
-static bool is_bomb(const struct h2_stream *st)
-{
-    const struct http_limits *limits = st->session->common;
-    return st->header_bytes / BOMB > limits->header_bytes ||
-           st->header_fields / BOMB > limits->header_fields;
-}
-
-/* Counts a field against the limits; false once they are passed. */
-static bool count_field(struct h2_stream *st, size_t name_len, size_t value_len)
-{
-    const struct http_limits *limits = st->session->common;
-    st->header_bytes += name_len + value_len + 32;
-    st->header_fields++;
-    if (!st->too_large && st->header_bytes > limits->header_bytes)
-        st->too_large = "max-header-bytes";
-    if (!st->too_large && st->header_fields > limits->header_fields)
-        st->too_large = "max-header-fields";
-    return !st->too_large;
 }
 
 static void set_pseudo(struct request *r, struct str name, struct str value)
@@ -199,10 +181,10 @@ static int on_header(nghttp2_session *ng, const nghttp2_frame *frame, const uint
     struct h2_stream *st = stream_of(ng, frame->hd.stream_id);
     if (!st)
         return 0;
-    if (!count_field(st, name_len, value_len)) {
-        if (is_bomb(st))
+    if (!header_size_add(&st->size, st->session->common, name_len + value_len)) {
+        if (header_size_is_bomb(&st->size, st->session->common))
             h2_judge(st->session, ERROR_ENHANCE_YOUR_CALM, "limit reached",
-                log_str("limit", st->too_large));
+                log_str("limit", st->size.too_large));
         return st->session->judged ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
     }
     struct request *r = &st->exchange.request;
@@ -221,7 +203,7 @@ static struct str host_of(const struct request *r)
 static void log_too_large(const struct h2_stream *st)
 {
     const struct peer *peer = st->session->base.host->peer;
-    log_event(LOG_WARN, "limit reached", log_str("limit", st->too_large),
+    log_event(LOG_WARN, "limit reached", log_str("limit", st->size.too_large),
         log_int("conn", (int64_t)peer->conn), log_int("stream", st->exchange.stream),
         log_str("remote", peer->remote));
 }
@@ -232,7 +214,7 @@ static void begin_request(struct h2_stream *st)
     struct exchange *x = &st->exchange;
     if (!x->request.authority.p)
         x->request.authority = host_of(&x->request);
-    if (st->too_large) {
+    if (st->size.too_large) {
         log_too_large(st);
         exchange_respond(x, 431, STR("Request Header Fields Too Large\n"), NULL);
     } else if (str_eq(x->request.method, STR("CONNECT")))
@@ -250,7 +232,7 @@ static void on_headers(struct h2_stream *st, const nghttp2_frame *frame)
     if (frame->headers.cat == NGHTTP2_HCAT_REQUEST) {
         st->exchange.request.ended = ends;
         begin_request(st);
-    } else if (st->too_large && st->exchange.instance) {
+    } else if (st->size.too_large && st->exchange.instance) {
         log_too_large(st);
         h2_stream_fail(st, ERROR_ENHANCE_YOUR_CALM);
     } else if (ends) {
@@ -277,7 +259,8 @@ static int on_frame_recv(nghttp2_session *ng, const nghttp2_frame *frame, void *
         on_headers(st, frame);
     if (st && frame->hd.type == NGHTTP2_DATA)
         on_data_frame(st, frame);
-    if (st && frame->hd.type == NGHTTP2_RST_STREAM && !response_over(&st->exchange.response))
+    if (st && frame->hd.type == NGHTTP2_RST_STREAM &&
+        !outgoing_over(&st->exchange.response.message))
         h2_count(s, GUARD_RESETS);
     /* After a verdict too nghttp2 is to close a stream that was reset: its handler never runs. */
     return 0;
@@ -295,26 +278,28 @@ static void take_piece(struct h2_stream *st, const uint8_t *data, size_t n)
         h2_stream_fail(st, ERROR_INTERNAL_ERROR);
 }
 
-/* Credit for the connection is given on receipt, so that a body which nobody reads holds up no
- * other, up to a bound for all of them together; credit for the stream when the handler reads. */
-static int on_data(
-    nghttp2_session *ng, uint8_t flags, int32_t id, const uint8_t *data, size_t n, void *user)
+int h2_give_credit(struct h2_session *s, size_t n)
 {
-    (void)flags;
-    struct h2_session *s = user;
-    struct h2_stream *st = stream_of(ng, id);
-    if (st && st->exchange.instance)
-        take_piece(st, data, n);
     if (s->held > s->limits->conn_window)
         s->owed += n;
-    else if (nghttp2_session_consume_connection(ng, n))
+    else if (nghttp2_session_consume_connection(s->ng, n))
         return NGHTTP2_ERR_CALLBACK_FAILURE;
     return 0;
 }
 
+static int on_data(
+    nghttp2_session *ng, uint8_t flags, int32_t id, const uint8_t *data, size_t n, void *user)
+{
+    (void)flags;
+    struct h2_stream *st = stream_of(ng, id);
+    if (st && st->exchange.instance)
+        take_piece(st, data, n);
+    return h2_give_credit(user, n);
+}
+
 static bool is_complete(const struct exchange *x)
 {
-    return x->request.ended && x->response.state == RESPONSE_SENT;
+    return x->request.ended && x->response.message.state == OUTGOING_SENT;
 }
 
 static int on_stream_close(nghttp2_session *ng, int32_t id, uint32_t code, void *user)
@@ -331,7 +316,7 @@ static int on_stream_close(nghttp2_session *ng, int32_t id, uint32_t code, void 
     return 0;
 }
 
-static int on_invalid_frame(nghttp2_session *ng, const nghttp2_frame *frame, int error, void *user)
+int h2_on_invalid_frame(nghttp2_session *ng, const nghttp2_frame *frame, int error, void *user)
 {
     (void)ng;
     const struct h2_session *s = user;
@@ -348,5 +333,5 @@ void h2_input_callbacks(nghttp2_session_callbacks *cb)
     nghttp2_session_callbacks_set_on_frame_recv_callback(cb, on_frame_recv);
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(cb, on_data);
     nghttp2_session_callbacks_set_on_stream_close_callback(cb, on_stream_close);
-    nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(cb, on_invalid_frame);
+    nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(cb, h2_on_invalid_frame);
 }

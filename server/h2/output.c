@@ -1,57 +1,19 @@
 /* What exchanges have to send, into frames. */
 #include "core/clock.h"
 #include "core/log.h"
+#include "h2/message.h"
 #include "h2/stream.h"
 #include "http/code.h"
 
 /* Our strings live until the stream is freed, which is after nghttp2 is done with its frames. */
-static nghttp2_nv pair(struct str name, struct str value)
-{
-    return (nghttp2_nv){(uint8_t *)name.p, (uint8_t *)value.p, name.n, value.n,
-        NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_COPY_VALUE};
-}
-
-static void put_fields(nghttp2_nv *out, const struct fields *f)
-{
-    for (size_t i = 0; i < f->count; i++)
-        out[i] = pair(f->list[i].name, f->list[i].value);
-}
-
-static int submit_trailers(struct h2_stream *st)
-{
-    const struct fields *trailers = &st->exchange.response.trailers;
-    nghttp2_nv *nva = arena_alloc(&st->exchange.arena, trailers->count * sizeof *nva);
-    if (!nva)
-        return NGHTTP2_ERR_NOMEM;
-    put_fields(nva, trailers);
-    return nghttp2_submit_trailer(st->session->ng, h2_stream_id(st), nva, trailers->count);
-}
-
-/* nghttp2 asks for body. Trailers are submitted from here and nowhere else: from elsewhere they
- * would overtake DATA. */
 static ssize_t read_body(nghttp2_session *ng, int32_t id, uint8_t *out, size_t room,
     uint32_t *flags, nghttp2_data_source *source, void *user)
 {
-    (void)ng, (void)id, (void)user;
+    (void)user;
     struct h2_stream *st = source->ptr;
-    struct response *r = &st->exchange.response;
-    size_t n = bytes_take(&r->body, out, room);
-    switch (response_next(r)) {
-    case RESPONSE_TRAILERS:
-        *flags |= NGHTTP2_DATA_FLAG_EOF | NGHTTP2_DATA_FLAG_NO_END_STREAM;
-        if (submit_trailers(st))
-            return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
-        break;
-    case RESPONSE_END:
-        *flags |= NGHTTP2_DATA_FLAG_EOF;
-        break;
-    default:
-        if (n == 0) {
-            st->deferred = true;
-            return NGHTTP2_ERR_DEFERRED;
-        }
-    }
-    return (ssize_t)n;
+    ssize_t n = h2_read_body(ng, id, &st->exchange.response.message, H2_BORROW, out, room, flags);
+    st->deferred = n == NGHTTP2_ERR_DEFERRED;
+    return n;
 }
 
 static void put_status(char digits[3], int status)
@@ -72,8 +34,8 @@ static int make_head(
     if (!*nva || !digits)
         return NGHTTP2_ERR_NOMEM;
     put_status(digits, status);
-    (*nva)[0] = pair(STR(":status"), (struct str){digits, 3});
-    put_fields(*nva + 1, fields);
+    (*nva)[0] = h2_pair(STR(":status"), (struct str){digits, 3}, H2_BORROW);
+    h2_put_fields(*nva + 1, fields, H2_BORROW);
     return 0;
 }
 
@@ -82,7 +44,7 @@ static int submit_head(struct h2_stream *st, bool ends)
     struct response *r = &st->exchange.response;
     nghttp2_nv *nva;
     size_t count;
-    if (response_take_head(r) || make_head(st, r->status, &r->head, &nva, &count))
+    if (response_take_head(r) || make_head(st, r->status, &r->message.head, &nva, &count))
         return NGHTTP2_ERR_NOMEM;
     nghttp2_data_provider body = {.source.ptr = st, .read_callback = read_body};
     return nghttp2_submit_response(
@@ -111,7 +73,7 @@ static const double ending_seconds = 0.2;
 /* Whether the response is out, the handler gone, and the client still sending. */
 static bool ends_early(const struct exchange *x)
 {
-    return x->response.state == RESPONSE_SENT && !x->request.ended && !x->instance;
+    return x->response.message.state == OUTGOING_SENT && !x->request.ended && !x->instance;
 }
 
 static void await_end(struct h2_stream *st)
@@ -160,10 +122,10 @@ static int submit_informs(struct h2_stream *st)
 /* Submits the next step of the final response. */
 static int submit_response(struct h2_stream *st)
 {
-    enum response_step step = response_next(&st->exchange.response);
-    if (step == RESPONSE_HEAD || step == RESPONSE_HEAD_END)
-        return submit_head(st, step == RESPONSE_HEAD_END);
-    if (step == RESPONSE_NOTHING || !st->deferred)
+    enum outgoing_step step = outgoing_next(&st->exchange.response.message);
+    if (step == OUTGOING_HEAD || step == OUTGOING_HEAD_END)
+        return submit_head(st, step == OUTGOING_HEAD_END);
+    if (step == OUTGOING_NOTHING || !st->deferred)
         return 0;
     st->deferred = false;
     return nghttp2_session_resume_data(st->session->ng, h2_stream_id(st));
@@ -186,8 +148,10 @@ void h2_output(struct h2_stream *st)
 
 /* A GOAWAY with an error is the last frame of a session. Those that are not by our verdict answer
  * an error that nghttp2 found, and are logged here. */
-static void end_session(struct h2_session *s, const nghttp2_goaway *frame)
+void h2_note_goaway(struct h2_session *s, const nghttp2_goaway *frame)
 {
+    if (frame->error_code == NGHTTP2_NO_ERROR)
+        return;
     char name[CODE_NAME_SIZE];
     s->failed = true;
     if (s->judged)
@@ -203,29 +167,35 @@ enum {
     DRIBBLE = 64, /* DATA of fewer bytes, with more to come, is the work of a tiny window */
 };
 
-/* DATA earns WINDOW_UPDATEs; DATA that the peer keeps tiny is counted against it. */
-static void weigh_data(struct h2_stream *st, const nghttp2_frame_hd *hd)
+/* One dribble is the rest of a window that was large; those behind another are counted. */
+void h2_note_data(struct h2_session *s, size_t n, bool more)
 {
-    struct h2_session *s = st->session;
-    st->sent = true;
-    if (hd->length < DRIBBLE && st->exchange.response.body.len)
+    bool dribble = n < DRIBBLE && more;
+    if (dribble && s->dribbled)
         h2_count(s, GUARD_DRIBBLES);
-    else if (s->window_credit < CREDIT_MAX)
+    else if (!dribble && s->window_credit < CREDIT_MAX)
         s->window_credit += CREDIT_PER_DATA;
+    s->dribbled = dribble;
+}
+
+static void note_data(struct h2_stream *st, size_t n)
+{
+    st->sent = true;
+    h2_note_data(st->session, n, st->exchange.response.message.body.len);
 }
 
 /* A part of the response was handed to the connection. */
 static void note_handed(struct h2_stream *st, const nghttp2_frame_hd *hd)
 {
     struct response *r = &st->exchange.response;
-    if (response_over(r))
+    if (outgoing_over(&r->message))
         return;
     if (hd->type == NGHTTP2_HEADERS && r->informs_handed < r->informs_submitted)
         r->informs_handed++;
     else
-        r->head_handed = true;
+        r->message.head_handed = true;
     if (hd->flags & NGHTTP2_FLAG_END_STREAM) {
-        r->state = RESPONSE_SENT;
+        r->message.state = OUTGOING_SENT;
         if (ends_early(&st->exchange))
             h2_stream_dirty(st);
     }
@@ -238,8 +208,7 @@ static int on_frame_send(nghttp2_session *ng, const nghttp2_frame *frame, void *
     struct h2_stream *st = nghttp2_session_get_stream_user_data(ng, frame->hd.stream_id);
     switch (frame->hd.type) {
     case NGHTTP2_GOAWAY:
-        if (frame->goaway.error_code != NGHTTP2_NO_ERROR)
-            end_session(s, &frame->goaway);
+        h2_note_goaway(s, &frame->goaway);
         break;
     case NGHTTP2_RST_STREAM:
         /* One that we did not submit answers a fault of the peer's. */
@@ -248,7 +217,7 @@ static int on_frame_send(nghttp2_session *ng, const nghttp2_frame *frame, void *
         break;
     case NGHTTP2_DATA:
         if (st)
-            weigh_data(st, &frame->hd);
+            note_data(st, frame->hd.length);
         __attribute__((fallthrough));
     case NGHTTP2_HEADERS:
         if (st)

@@ -51,16 +51,10 @@ void h2_count(struct h2_session *s, enum guard_kind kind)
         h2_judge(s, ERROR_ENHANCE_YOUR_CALM, "limit reached", log_str("limit", guard_name(kind)));
 }
 
-/* Streams. */
+/* Credit. */
 
-static void mark_dirty(struct exchange *x)
-{
-    h2_stream_dirty(h2_stream_of(x));
-}
-
-/* Bytes of a body are no longer held: credit for the connection that was kept back is given. A call
- * that fails does so for lack of memory, and the next one gives its credit too. */
-static void release_held(struct h2_session *s, size_t n)
+/* A call that fails does so for lack of memory, and the next one gives its credit too. */
+void h2_release_held(struct h2_session *s, size_t n)
 {
     s->held -= n;
     if (s->owed && s->held <= s->limits->conn_window / 2 &&
@@ -70,80 +64,10 @@ static void release_held(struct h2_session *s, size_t n)
     }
 }
 
-/* Gives the peer credit on the stream for what the handler has read. */
-static void give_credit(struct exchange *x, size_t n)
-{
-    struct h2_stream *st = h2_stream_of(x);
-    struct h2_session *s = st->session;
-    release_held(s, n);
-    if (!st->closed && nghttp2_session_consume_stream(s->ng, h2_stream_id(st), n) == 0)
-        s->base.host->dirty(s->base.host);
-}
-
-static const struct exchange_host exchange_host = {
-    .dirty = mark_dirty,
-    .consumed = give_credit,
-    .detached = mark_dirty,
-};
-
-/* A client that has not seen our SETTINGS yet sends by the window that RFC 9113 6.9.2 gives it. */
-static size_t body_max(const struct http_limits *limits)
+size_t h2_body_max(const struct http_limits *limits)
 {
     return limits->stream_window > NGHTTP2_INITIAL_WINDOW_SIZE ? limits->stream_window
                                                                : NGHTTP2_INITIAL_WINDOW_SIZE;
-}
-
-struct h2_stream *h2_stream_new(struct h2_session *s, int32_t id)
-{
-    struct h2_stream *st = mem_get(sizeof *st);
-    if (!st)
-        return NULL;
-    exchange_init(&st->exchange, &exchange_host, s->base.host->peer, s->base.host->handler,
-        body_max(s->common));
-    st->exchange.stream = (uint32_t)id;
-    st->exchange.request.protocol = "HTTP/2";
-    st->session = s;
-    st->header_bytes = st->header_fields = 0;
-    st->age = st->starved_seconds = st->stuck_seconds = NOT_WAITED;
-    st->too_large = NULL;
-    st->received = st->sent = false;
-    st->deferred = st->reset = st->closed = false;
-    list_init(&st->dirty);
-    list_append(&s->streams, &st->link);
-    return st;
-}
-
-static void free_stream(struct h2_stream *st)
-{
-    list_remove(&st->link);
-    list_remove(&st->dirty);
-    release_held(st->session, st->exchange.request.body.len);
-    exchange_fini(&st->exchange);
-    mem_put(st, sizeof *st);
-}
-
-void h2_stream_dirty(struct h2_stream *st)
-{
-    if (list_linked(&st->dirty))
-        return;
-    list_append(&st->session->dirty, &st->dirty);
-    st->session->base.host->dirty(st->session->base.host);
-}
-
-void h2_stream_release(struct h2_stream *st)
-{
-    if (!st->closed || st->exchange.instance)
-        return;
-    list_remove(&st->dirty);
-    list_append(&st->session->dead, &st->dirty);
-    st->session->base.host->dirty(st->session->base.host);
-}
-
-void h2_stream_fail(struct h2_stream *st, uint32_t code)
-{
-    char name[CODE_NAME_SIZE];
-    exchange_abort(&st->exchange, code_name(code, name));
-    exchange_reset(&st->exchange, code);
 }
 
 /* The session's operations. */
@@ -194,7 +118,7 @@ static void output_dirty(struct h2_session *s)
 {
     struct list *node;
     while ((node = list_shift(&s->dirty)))
-        h2_output(container_of(node, struct h2_stream, dirty));
+        s->role->output(node);
 }
 
 /* The last GOAWAY. It is made as it goes out: a request that came before it is among the processed.
@@ -246,10 +170,7 @@ static bool is_idle(const struct session *base)
 static void shut_down(struct session *base)
 {
     struct h2_session *s = h2_of(base);
-    if (s->going)
-        s->leaving = true;
-    else if (nghttp2_submit_shutdown_notice(s->ng))
-        s->failed = true;
+    s->role->shut_down(s);
     s->going = true;
     base->host->dirty(base->host);
 }
@@ -264,18 +185,14 @@ static void reap(struct session *base)
     struct h2_session *s = h2_of(base);
     struct list *node;
     while ((node = list_shift(&s->dead)))
-        free_stream(container_of(node, struct h2_stream, dirty));
+        s->role->free_dead(node);
 }
 
 static void free_session(struct session *base, const char *reason)
 {
     struct h2_session *s = h2_of(base);
-    while (!list_empty(&s->streams)) {
-        struct h2_stream *st = container_of(s->streams.next, struct h2_stream, link);
-        st->closed = true;
-        exchange_abort(&st->exchange, reason);
-        free_stream(st);
-    }
+    while (!list_empty(&s->streams))
+        s->role->free_lost(s->streams.next, reason);
     nghttp2_session_del(s->ng);
     mem_put(s, sizeof *s);
 }
@@ -308,53 +225,24 @@ static void set_options(nghttp2_option *option)
     nghttp2_option_set_builtin_recv_extension_type(option, NGHTTP2_PRIORITY_UPDATE);
 }
 
-/* Callbacks and options are alike for every session and made once; the process keeps them. */
-static struct {
-    nghttp2_session_callbacks *callbacks;
-    nghttp2_option *option;
-} shared;
-
-static enum rc make_shared(void)
+/* Options are alike for every session, and callbacks for every one of a role; both are made once,
+ * and the process keeps them. */
+const nghttp2_option *h2_session_options(void)
 {
-    if (shared.option)
-        return RC_OK;
-    if (!shared.callbacks && nghttp2_session_callbacks_new(&shared.callbacks))
-        return RC_NOMEM;
-    h2_input_callbacks(shared.callbacks);
-    h2_output_callbacks(shared.callbacks);
-    if (nghttp2_option_new(&shared.option))
-        return RC_NOMEM;
-    set_options(shared.option);
-    return RC_OK;
+    static nghttp2_option *option;
+    if (!option && nghttp2_option_new(&option) == 0)
+        set_options(option);
+    return option;
 }
 
-static enum rc send_preface(struct h2_session *s)
+struct h2_session *h2_session_make(struct session_host *host, const struct http_limits *common,
+    const struct h2_limits *limits, const struct h2_role *role)
 {
-    const nghttp2_settings_entry settings[] = {
-        {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, s->limits->max_streams},
-        {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, s->common->stream_window},
-        {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, s->common->header_bytes},
-        {NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1},
-    };
-    if (nghttp2_submit_settings(
-            s->ng, NGHTTP2_FLAG_NONE, settings, sizeof settings / sizeof *settings))
-        return RC_NOMEM;
-    if (nghttp2_session_set_local_window_size(
-            s->ng, NGHTTP2_FLAG_NONE, 0, (int32_t)s->limits->conn_window))
-        return RC_NOMEM;
-    return RC_OK;
-}
-
-enum rc h2_session_new(struct session_host *host, const struct http_limits *common,
-    const struct h2_limits *limits, struct session **out)
-{
-    enum rc rc = make_shared();
-    if (rc)
-        return rc;
     struct h2_session *s = mem_get_zeroed(sizeof *s);
     if (!s)
-        return RC_NOMEM;
+        return NULL;
     s->base = (struct session){.ops = &session_ops, .host = host};
+    s->role = role;
     s->common = common;
     s->limits = limits;
     list_init(&s->streams);
@@ -362,17 +250,17 @@ enum rc h2_session_new(struct session_host *host, const struct http_limits *comm
     list_init(&s->dead);
     list_init(&s->ending);
     s->preface_seconds = NOT_WAITED;
-    frames_init(&s->frames);
-    if (nghttp2_session_server_new3(&s->ng, shared.callbacks, s, shared.option, h2_memory())) {
-        mem_put(s, sizeof *s);
+    return s;
+}
+
+enum rc h2_session_greet(struct h2_session *s, const nghttp2_settings_entry *settings, size_t count)
+{
+    if (nghttp2_submit_settings(s->ng, NGHTTP2_FLAG_NONE, settings, count) ||
+        nghttp2_session_set_local_window_size(
+            s->ng, NGHTTP2_FLAG_NONE, 0, (int32_t)s->limits->conn_window)) {
+        free_session(&s->base, "");
         return RC_NOMEM;
     }
-    rc = send_preface(s);
-    if (rc) {
-        free_session(&s->base, "");
-        return rc;
-    }
-    host->dirty(host);
-    *out = &s->base;
+    s->base.host->dirty(s->base.host);
     return RC_OK;
 }

@@ -19,26 +19,32 @@ static void sweep_stream(struct h2_stream *st, const struct http_limits *limits,
     struct exchange *x = &st->exchange;
     if (st->received || !x->wants_body)
         st->starved_seconds = NOT_WAITED;
-    if (st->sent || x->response.body.len == 0)
+    if (st->sent || x->response.message.body.len == 0)
         st->stuck_seconds = NOT_WAITED;
     st->received = st->sent = false;
     if (waited_past(&st->age, seconds, limits->request_timeout))
         expire(st, 504, "request-timeout");
     else if (x->wants_body && waited_past(&st->starved_seconds, seconds, limits->body_timeout))
         expire(st, 408, "body-timeout");
-    else if (x->response.body.len &&
+    else if (x->response.message.body.len &&
              waited_past(&st->stuck_seconds, seconds, limits->write_timeout))
         expire(st, 0, "write-timeout");
+}
+
+void h2_sweep_stream(struct list *link, double seconds)
+{
+    struct h2_stream *st = container_of(link, struct h2_stream, link);
+    if (!st->closed && !st->reset && !st->exchange.reset_wanted)
+        sweep_stream(st, st->session->common, seconds);
 }
 
 void h2_sweep(struct session *base, double seconds)
 {
     struct h2_session *s = container_of(base, struct h2_session, base);
     for (struct list *node = s->streams.next, *next; node != &s->streams; node = next) {
-        struct h2_stream *st = container_of(node, struct h2_stream, link);
         next = node->next;
-        if (!st->closed && !st->reset && !st->exchange.reset_wanted)
-            sweep_stream(st, s->common, seconds);
+        if (s->role->sweep)
+            s->role->sweep(node, seconds);
     }
     if (!s->greeted && waited_past(&s->preface_seconds, seconds, s->limits->preface_timeout))
         h2_judge(

@@ -45,7 +45,7 @@ struct exchange_host {
 enum exchange_want {
     WANT_NOTHING,
     WANT_INFORMED, /* interim responses have been handed to the connection */
-    WANT_ROOM,     /* the queue of the body has fallen to RESPONSE_QUEUE_LOW */
+    WANT_ROOM,     /* the queue of the body has fallen to OUTGOING_QUEUE_LOW */
     WANT_HANDED,   /* all that was written has been handed to the connection */
     WANT_SENT,     /* the response's end has been handed to the connection */
 };

@@ -214,6 +214,16 @@ enum rc fields_add(struct fields *f, struct arena *a, struct str name, struct st
     return RC_OK;
 }
 
+enum rc fields_copy(struct fields *f, struct arena *a, struct str name, struct str value)
+{
+    enum rc rc = field_lower(a, name, &name);
+    if (rc)
+        return rc;
+    value = field_trim(value);
+    const char *copy = arena_copy(a, value.p, value.n);
+    return copy ? fields_add(f, a, name, (struct str){copy, value.n}) : RC_NOMEM;
+}
+
 struct field *fields_find(const struct fields *f, struct str name)
 {
     for (size_t i = 0; i < f->count; i++)
@@ -231,4 +241,11 @@ size_t fields_remove(struct fields *f, struct str name)
     size_t removed = f->count - kept;
     f->count = kept;
     return removed;
+}
+
+void fields_remove_listed(struct fields *f, struct str list)
+{
+    struct str name;
+    while (field_list_next(&list, &name))
+        fields_remove(f, name);
 }

@@ -47,9 +47,14 @@ bool field_list_has(struct str list, struct str wanted);
 
 /* Appends a field whose bytes live as long as the arena. RC_NOMEM. */
 enum rc fields_add(struct fields *f, struct arena *a, struct str name, struct str value) MUST_CHECK;
+/* Appends a copy in the arena, the name in lower case, the value trimmed. RC_NOMEM. */
+enum rc fields_copy(
+    struct fields *f, struct arena *a, struct str name, struct str value) MUST_CHECK;
 /* The first field of that name (in any case), or NULL. */
 struct field *fields_find(const struct fields *f, struct str name);
 /* Removes all fields of that name; returns how many there were. */
 size_t fields_remove(struct fields *f, struct str name);
+/* Removes all fields whose names a list divided by commas has. */
+void fields_remove_listed(struct fields *f, struct str list);
 
 #endif

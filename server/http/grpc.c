@@ -64,10 +64,10 @@ enum rc grpc_respond(struct response *r, int http_status, struct str text)
     if (text.n > MESSAGE_MAX)
         text.n = MESSAGE_MAX;
     struct str encoded = {message, encode(text, message)};
-    enum rc rc = response_set_header(r, STR("content-type"), STR("application/grpc"));
+    enum rc rc = outgoing_set_header(&r->message, STR("content-type"), STR("application/grpc"));
     if (!rc)
-        rc = response_set_header(r, STR("grpc-status"), str_of(status_of(http_status)));
+        rc = outgoing_set_header(&r->message, STR("grpc-status"), str_of(status_of(http_status)));
     if (!rc && encoded.n)
-        rc = response_set_header(r, STR("grpc-message"), encoded);
-    return rc ? rc : response_finish(r);
+        rc = outgoing_set_header(&r->message, STR("grpc-message"), encoded);
+    return rc ? rc : outgoing_finish(&r->message);
 }

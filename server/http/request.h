@@ -16,11 +16,13 @@ struct request {
     struct str method;
     struct str scheme;
     struct str authority;
-    struct str path;  /* percent-encoded, without the query; starts with "/", or is "*" */
-    struct str query; /* without the "?"; p is NULL where there is no "?" */
+    struct str path;       /* percent-encoded, without the query; starts with "/", or is "*" */
+    struct str query;      /* without the "?"; p is NULL where there is no "?" */
+    struct str connection; /* what Connection fields of HTTP/1.x name; p is NULL for nothing */
     struct fields fields;
     struct fields trailers;
     struct bytes body;
+    uint64_t taken;        /* bytes of the body that the handler has read */
     bool ended;            /* all of the body, and the trailers, have arrived */
     bool expects_continue; /* the client waits for 100 before it sends the body (RFC 9110 10.1.1) */
 };

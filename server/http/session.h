@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct call;
 struct handler;
 struct peer;
 struct session;
@@ -20,7 +21,9 @@ struct session_host {
     void (*dirty)(struct session_host *host); /* the session wants fill and reap in this turn */
     /* The session wants on_alarm in so many seconds; one alarm at a time, the last set. */
     void (*alarm)(struct session_host *host, double seconds);
-    struct handler *handler;
+    /* A session in its client role: its room may have changed, or it is going. */
+    void (*changed)(struct session_host *host);
+    struct handler *handler; /* of a session in its server role */
     const struct peer *peer;
 };
 
@@ -50,8 +53,20 @@ struct session_ops {
     void (*free)(struct session *s, const char *reason);
 };
 
+/* What a session in its client role can do besides. */
+struct session_client_ops {
+    /* Takes a call, and holds it until it is done. RC_NOMEM: the call is as it was. Only where
+     * there is room. */
+    enum rc (*begin)(struct session *s, struct call *c);
+    /* How many calls more it takes now. */
+    uint32_t (*room)(const struct session *s);
+    /* Whether it will take none any more. */
+    bool (*is_going)(const struct session *s);
+};
+
 struct session {
     const struct session_ops *ops;
+    const struct session_client_ops *client; /* NULL in the server role */
     struct session_host *host;
     bool cut; /* what was sent last is not whole: the peer is not to be told of an orderly end */
 };

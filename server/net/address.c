@@ -8,6 +8,7 @@
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 static enum rc refuse(const char *url, const char *problem, char why[ADDRESS_WHY])
@@ -187,7 +188,10 @@ enum rc address_resolve(const struct address *a, char out[ADDRESS_TEXT])
 void address_format(const struct sockaddr *sa, socklen_t len, char out[ADDRESS_TEXT])
 {
     char host[48], port[8];
-    if (getnameinfo(sa, len, host, sizeof host, port, sizeof port, NI_NUMERICHOST | NI_NUMERICSERV))
+    if (sa->sa_family == AF_UNIX)
+        snprintf(out, ADDRESS_TEXT, "unix:%.50s", ((const struct sockaddr_un *)sa)->sun_path);
+    else if (getnameinfo(
+                 sa, len, host, sizeof host, port, sizeof port, NI_NUMERICHOST | NI_NUMERICSERV))
         snprintf(out, ADDRESS_TEXT, "unknown");
     else
         snprintf(out, ADDRESS_TEXT, sa->sa_family == AF_INET6 ? "[%s]:%s" : "%s:%s", host, port);

@@ -7,6 +7,7 @@
 #include "http/exchange.h"
 #include "net/access_log.h"
 #include "net/address.h"
+#include "net/dial.h"
 #include "net/protocol.h"
 #include "net/tls.h"
 
@@ -57,6 +58,13 @@ static void on_alarm(struct timer *t)
     c->session->ops->on_alarm(c->session);
 }
 
+static void on_session_changed(struct session_host *host)
+{
+    struct conn *c = container_of(host, struct conn, host);
+    if (c->dial)
+        dial_changed(c->dial);
+}
+
 void conn_free_session(struct conn *c, const char *reason)
 {
     if (!c->session)
@@ -66,11 +74,21 @@ void conn_free_session(struct conn *c, const char *reason)
     c->session = NULL;
 }
 
+/* Whoever opened the connection has it no more. */
+static void leave_dial(struct conn *c, const char *reason)
+{
+    struct dial *d = c->dial;
+    c->dial = NULL;
+    if (d)
+        dial_lost(d, reason);
+}
+
 void conn_close(struct conn *c, const char *reason)
 {
     if (c->state == CONN_DEAD)
         return;
     conn_free_session(c, reason);
+    leave_dial(c, reason);
     conn_set_state(c, CONN_DEAD);
     c->transport.ops->fini(&c->transport);
     ev_io_stop(c->loop->ev, &c->readable);
@@ -82,18 +100,25 @@ void conn_close(struct conn *c, const char *reason)
     list_append(&c->loop->dead, &c->dirty);
 }
 
+void conn_disown(struct conn *c, const char *reason)
+{
+    conn_free_session(c, reason);
+    c->dial = NULL;
+    conn_close(c, reason);
+}
+
 void conn_free(struct conn *c)
 {
     list_remove(&c->link);
     list_remove(&c->dirty);
     bytes_fini(&c->backlog);
-    census_leave(&c->loop->census, c->census);
+    if (c->census)
+        census_leave(&c->loop->census, c->census);
     mem_put(c, sizeof *c);
     live.conns--;
 }
 
-/* Reads while there is use for it: what a session does not want now stays with the peer. */
-static void watch_input(struct conn *c)
+void conn_watch_input(struct conn *c)
 {
     bool wanted = !c->input_ended || c->state == CONN_LINGERING;
     if (c->state == CONN_DEAD)
@@ -112,153 +137,13 @@ void conn_turn(struct conn *c)
         conn_pump(c);
     if (c->session)
         c->session->ops->reap(c->session);
-    watch_input(c);
+    conn_watch_input(c);
 }
 
 static void on_writable(struct ev_loop *ev, ev_io *w, int events)
 {
     (void)ev, (void)events;
     conn_mark_dirty(container_of(w, struct conn, writable));
-}
-
-/* Receiving. */
-
-static void fill_peer(struct conn *c)
-{
-    struct tls_info info = tls_info(&c->transport);
-    c->peer.tls_version = info.version;
-    c->peer.tls_cipher = info.cipher;
-    c->peer.tls_sni = info.sni;
-}
-
-/* The server is on its way out, and takes what this client had sent before it knew. */
-static void leave_at_once(struct conn *c)
-{
-    conn_shut_down(c);
-    loop_notice(c->loop);
-}
-
-static void open_session(struct conn *c, enum protocol protocol)
-{
-    conn_set_state(c, CONN_OPEN);
-    if (protocol_open(protocol, c->greeted, &c->host, c->loop->limits, &c->session))
-        conn_close(c, "connection lost");
-    else if (c->loop->going)
-        leave_at_once(c);
-}
-
-static void shake_hands(struct conn *c)
-{
-    const char *why = "";
-    enum rc rc = c->transport.ops->handshake(&c->transport, &why);
-    if (rc == RC_AGAIN)
-        return;
-    if (rc) {
-        log_event(LOG_INFO, "tls handshake failed", log_int("conn", (int64_t)c->peer.conn),
-            log_str("remote", c->peer.remote), log_str("reason", why));
-        c->ending = true;
-        conn_mark_dirty(c);
-        return;
-    }
-    fill_peer(c);
-    open_session(c, protocol_of_alpn(tls_info(&c->transport).alpn));
-}
-
-/* The first bytes of a plaintext connection: they tell what it speaks. */
-static void greet(struct conn *c, const uint8_t *data, size_t n)
-{
-    bool first = c->greeted == 0;
-    enum protocol protocol = protocol_of_bytes(&c->greeted, data, n);
-    if (protocol != PROTOCOL_UNKNOWN)
-        open_session(c, protocol);
-    else if (first)
-        conn_set_state(c, CONN_GREETING);
-}
-
-static enum rc take_opened(struct conn *c, const uint8_t *data, size_t n)
-{
-    if (c->state == CONN_GREETING)
-        greet(c, data, n);
-    return c->session ? c->session->ops->recv(c->session, data, n) : RC_OK;
-}
-
-/* The peer sends nothing more. What it has asked for is answered where the session can; else no
- * more is taken, and the connection ends. */
-static void end_input(struct conn *c)
-{
-    if (c->state != CONN_OPEN || !c->session->ops->end_input(c->session)) {
-        c->ending = true;
-        return;
-    }
-    c->input_ended = true;
-    c->ended = clock_monotonic();
-}
-
-/* Feeds the session all that the wire has received. */
-static void feed(struct conn *c)
-{
-    const uint8_t *data;
-    size_t n;
-    enum rc rc = RC_OK;
-    if (c->state == CONN_HANDSHAKE)
-        shake_hands(c);
-    while (!rc && (c->state == CONN_GREETING || c->state == CONN_OPEN) && !c->ending) {
-        rc = c->transport.ops->open(&c->transport, &data, &n);
-        if (!rc && take_opened(c, data, n))
-            c->ending = true;
-    }
-    if (rc == RC_CLOSED)
-        end_input(c);
-    else if (rc == RC_PROTOCOL)
-        c->ending = true;
-    if (c->ending)
-        conn_mark_dirty(c);
-    c->loop->wire->in_left = 0;
-}
-
-/* The peer has closed its side of the socket, without a word of TLS's. */
-static void meet_end(struct conn *c)
-{
-    if (c->state == CONN_OPEN && !c->ending)
-        end_input(c);
-    if (!c->input_ended || c->state != CONN_OPEN)
-        conn_close(c, "connection lost");
-}
-
-/* Takes what the socket has, up to a wire full. */
-static void take_input(struct conn *c)
-{
-    struct wire *w = c->loop->wire;
-    ssize_t n = recv(c->fd, w->in, sizeof w->in, 0);
-    if (n < 0 && (errno == EAGAIN || errno == EINTR))
-        return;
-    if (n < 0) {
-        conn_close(c, "connection lost");
-        return;
-    }
-    if (n == 0) {
-        meet_end(c);
-        return;
-    }
-    if (c->state == CONN_LINGERING || c->ending)
-        return;
-    c->active = clock_monotonic();
-    w->in_next = w->in;
-    w->in_left = (size_t)n;
-    feed(c);
-    if (c->state != CONN_DEAD && w->out_len)
-        conn_flush(c);
-    w->out_len = 0;
-}
-
-static void on_readable(struct ev_loop *ev, ev_io *w, int events)
-{
-    (void)ev, (void)events;
-    struct conn *c = container_of(w, struct conn, readable);
-    struct loop *l = c->loop;
-    take_input(c);
-    watch_input(c);
-    loop_turn(l);
 }
 
 /* Life. */
@@ -272,6 +157,38 @@ static enum rc init_transport(struct conn *c, struct tls *tls)
     return RC_OK;
 }
 
+static struct conn *new_conn(struct loop *l, int fd, const struct sockaddr *sa, socklen_t len)
+{
+    struct conn *c = mem_get_zeroed(sizeof *c);
+    if (!c)
+        return NULL;
+    c->loop = l;
+    c->fd = fd;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
+    c->peer.conn = ++l->opened;
+    address_format(sa, len, c->peer.remote);
+    c->host = (struct session_host){.dirty = on_session_dirty,
+        .alarm = on_session_alarm,
+        .changed = on_session_changed,
+        .peer = &c->peer};
+    timer_init(&c->alarm, l->ev, on_alarm);
+    bytes_init(&c->backlog, BACKLOG_MAX);
+    list_init(&c->dirty);
+    ev_io_init(&c->readable, conn_on_readable, fd, EV_READ);
+    ev_io_init(&c->writable, on_writable, fd, EV_WRITE);
+    return c;
+}
+
+static void start(struct conn *c, struct list *list, enum conn_state state)
+{
+    list_append(list, &c->link);
+    conn_set_state(c, state);
+    ev_io_start(c->loop->ev, &c->readable);
+    live.conns++;
+    log_event(LOG_DEBUG, "connection opened", log_int("conn", (int64_t)c->peer.conn),
+        log_str("remote", c->peer.remote));
+}
+
 enum rc conn_open(struct loop *l, int fd, struct tls *tls, const struct sockaddr *sa, socklen_t len)
 {
     struct census_entry *census = NULL;
@@ -280,35 +197,14 @@ enum rc conn_open(struct loop *l, int fd, struct tls *tls, const struct sockaddr
         census_enter(&l->census, sa, l->limits->max_conns, l->limits->max_conns_each, &census);
     if (rc)
         goto fail;
-    c = mem_get_zeroed(sizeof *c);
-    rc = c ? RC_OK : RC_NOMEM;
+    c = new_conn(l, fd, sa, len);
+    rc = c ? init_transport(c, tls) : RC_NOMEM;
     if (rc)
         goto fail;
-    c->loop = l;
-    c->fd = fd;
     c->census = census;
-    rc = init_transport(c, tls);
-    if (rc)
-        goto fail;
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
-    c->peer.conn = ++l->opened;
     c->peer.observer = access_log_observer(l->access_log);
-    address_format(sa, len, c->peer.remote);
-    c->host = (struct session_host){.dirty = on_session_dirty,
-        .alarm = on_session_alarm,
-        .handler = l->handler,
-        .peer = &c->peer};
-    timer_init(&c->alarm, l->ev, on_alarm);
-    bytes_init(&c->backlog, BACKLOG_MAX);
-    list_init(&c->dirty);
-    list_append(&l->conns, &c->link);
-    conn_set_state(c, tls ? CONN_HANDSHAKE : CONN_GREETING);
-    ev_io_init(&c->readable, on_readable, fd, EV_READ);
-    ev_io_init(&c->writable, on_writable, fd, EV_WRITE);
-    ev_io_start(l->ev, &c->readable);
-    live.conns++;
-    log_event(LOG_DEBUG, "connection opened", log_int("conn", (int64_t)c->peer.conn),
-        log_str("remote", c->peer.remote));
+    c->host.handler = l->handler;
+    start(c, &l->conns, tls ? CONN_HANDSHAKE : CONN_GREETING);
     return RC_OK;
 
 fail:
@@ -317,6 +213,41 @@ fail:
         census_leave(&l->census, census);
     mem_put(c, sizeof *c);
     return rc;
+}
+
+static enum rc init_client_transport(struct conn *c, const struct dial_to *to)
+{
+    struct wire *wire = c->loop->wire;
+    c->has_tls = to->tls;
+    if (to->tls)
+        return tls_client_transport(
+            &c->transport, to->tls, wire, to->host, to->protocol != PROTOCOL_HTTP_1);
+    transport_plain(&c->transport, wire);
+    return RC_OK;
+}
+
+enum rc conn_open_out(
+    struct loop *l, int fd, struct dial *d, const struct sockaddr *sa, socklen_t len)
+{
+    struct conn *c = new_conn(l, fd, sa, len);
+    enum rc rc = c ? init_client_transport(c, &d->to) : RC_NOMEM;
+    if (rc) {
+        close(fd);
+        mem_put(c, sizeof *c);
+        return rc;
+    }
+    c->dial = d;
+    d->conn = c;
+    start(c, &l->outgoing, CONN_HANDSHAKE);
+    if (!c->has_tls) {
+        conn_open_session(c, d->to.protocol);
+        return RC_OK;
+    }
+    conn_shake_hands(c); /* the client begins */
+    if (c->state != CONN_DEAD && l->wire->out_len)
+        conn_flush(c);
+    l->wire->out_len = 0;
+    return RC_OK;
 }
 
 /* Whether nothing was received in a time in which a client that wants something says so. */

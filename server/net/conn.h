@@ -5,8 +5,9 @@
  *     GREETING ──plaintext──┴─protocol known──▶ OPEN ──session over, all sent──▶ LINGERING
  *                                                       LINGERING ──peer closes──▶ DEAD
  *
- * Any state goes to DEAD when the socket fails or a timeout passes. Lingering lets the peer read
- * the last bytes: closing a socket with unread input would make the kernel discard them.
+ * One that this server opened, to call another, is in HANDSHAKE or OPEN, and DEAD when its session
+ * is over. Any state goes to DEAD when the socket fails or a timeout passes. Lingering lets the
+ * peer read the last bytes: closing a socket with unread input would make the kernel discard them.
  */
 #ifndef NET_CONN_H
 #define NET_CONN_H
@@ -19,12 +20,18 @@
 #include <sys/socket.h>
 
 struct conn;
+struct dial;
 struct tls;
 
 /* Takes over a connected, non-blocking socket; tls is NULL for plaintext. On failure the socket is
  * closed. RC_LIMIT past the loop's limits of connections, RC_NOMEM. */
 enum rc conn_open(
     struct loop *l, int fd, struct tls *tls, const struct sockaddr *sa, socklen_t len) MUST_CHECK;
+
+/* Takes over a socket that dial.c has connected, in the client role; it counts in no census. On
+ * failure the socket is closed. RC_NOMEM. */
+enum rc conn_open_out(
+    struct loop *l, int fd, struct dial *d, const struct sockaddr *sa, socklen_t len) MUST_CHECK;
 
 /* For the loop; link and dirty nodes of its lists give the connection. */
 struct conn *conn_of_link(struct list *link);
@@ -33,6 +40,8 @@ struct conn *conn_of_dirty(struct list *dirty);
 void conn_turn(struct conn *c);
 /* Closes at once, and queues the connection for conn_free. reason reaches handlers. */
 void conn_close(struct conn *c, const char *reason);
+/* The same, and whoever dialled it is not told. */
+void conn_disown(struct conn *c, const char *reason);
 void conn_free(struct conn *c);
 /* One step of a graceful end; see session_ops.shut_down. */
 void conn_shut_down(struct conn *c);

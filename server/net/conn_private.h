@@ -6,6 +6,7 @@
 #include "http/exchange.h"
 #include "http/session.h"
 #include "net/conn.h"
+#include "net/protocol.h"
 #include "net/transport.h"
 
 #include <ev.h>
@@ -25,13 +26,14 @@ struct conn {
     struct session *session; /* in CONN_OPEN */
     struct session_host host;
     struct peer peer;
-    struct bytes backlog; /* sealed bytes that the socket did not take */
-    double entered;       /* when the state was */
-    double active;        /* when bytes were last received, or taken by the socket */
-    double taken;         /* when bytes were last taken by the socket, or it had taken all */
-    double ended;         /* when the peer's input was */
-    struct census_entry *census;
-    struct timer alarm; /* the session's */
+    struct bytes backlog;        /* sealed bytes that the socket did not take */
+    double entered;              /* when the state was */
+    double active;               /* when bytes were last received, or taken by the socket */
+    double taken;                /* when bytes were last taken by the socket, or it had taken all */
+    double ended;                /* when the peer's input was */
+    struct census_entry *census; /* NULL for one that this server opened */
+    struct dial *dial;           /* who did, while it is interested; else NULL */
+    struct timer alarm;          /* the session's */
     ev_io readable, writable;
 };
 
@@ -39,6 +41,15 @@ void conn_set_state(struct conn *c, enum conn_state state);
 void conn_mark_dirty(struct conn *c);
 void conn_free_session(struct conn *c, const char *reason);
 
+/* Reads while there is use for it: what a session does not want now stays with the peer. */
+void conn_watch_input(struct conn *c);
+
+/* conn_receive.c: the event that there is something to read. */
+void conn_on_readable(struct ev_loop *ev, ev_io *w, int events);
+/* conn_receive.c: goes on with the handshake. */
+void conn_shake_hands(struct conn *c);
+/* conn_receive.c: from here on the connection speaks the protocol. */
+void conn_open_session(struct conn *c, enum protocol protocol);
 /* conn_send.c: sends what the wire holds; a connection that can't is closed. Whether all of it
  * went. */
 bool conn_flush(struct conn *c);

@@ -95,6 +95,14 @@ static void linger(struct conn *c)
     conn_set_state(c, CONN_LINGERING);
 }
 
+/* A server that was called has nothing more to say. */
+static void leave(struct conn *c)
+{
+    c->transport.ops->end(&c->transport);
+    if (conn_flush(c))
+        conn_close(c, "connection closed");
+}
+
 void conn_pump(struct conn *c)
 {
     if (!conn_flush(c))
@@ -103,8 +111,11 @@ void conn_pump(struct conn *c)
     bool more = c->session && gather(c);
     if (c->state == CONN_DEAD || !conn_flush(c))
         return;
+    bool over = c->ending || (c->session && c->session->ops->is_over(c->session));
     if (more)
         conn_mark_dirty(c);
-    else if (c->ending || (c->session && c->session->ops->is_over(c->session)))
+    else if (over && c->dial)
+        leave(c);
+    else if (over)
         linger(c);
 }

@@ -37,7 +37,7 @@ static const char *timeout_passed(const struct conn *c, double now)
 
 static bool has_idled(const struct conn *c, double now)
 {
-    return c->session && !c->ending && c->session->ops->is_idle(c->session) &&
+    return c->session && !c->dial && !c->ending && c->session->ops->is_idle(c->session) &&
            passes(now - c->active, c->loop->limits->idle_timeout);
 }
 
@@ -52,11 +52,11 @@ static void end_idle(struct conn *c, double now)
 
 /* Whether the peer is gone, which no event tells while the socket is not read. One that has closed
  * its side alone looks like one that has gone, until it is sent something: then it takes that, or
- * resets the connection. */
+ * resets the connection. A server that was called may well be gone once its response is here. */
 static bool is_gone(const struct conn *c, double now)
 {
     struct pollfd p = {.fd = c->fd};
-    if (ev_is_active(&c->readable))
+    if (c->dial || ev_is_active(&c->readable))
         return false;
     if (poll(&p, 1, 0) == 1 && p.revents & (POLLERR | POLLHUP))
         return true;

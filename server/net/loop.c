@@ -40,13 +40,34 @@ static void reap(struct loop *l)
         conn_free(conn_of_dirty(node));
 }
 
+static void run_steps(struct loop *l)
+{
+    for (struct list *node = l->steps.next; node != &l->steps; node = node->next) {
+        struct loop_step *s = container_of(node, struct loop_step, link);
+        s->run(s);
+    }
+}
+
+void loop_add_step(struct loop *l, struct loop_step *s)
+{
+    list_append(&l->steps, &s->link);
+}
+
+void loop_again(struct loop *l)
+{
+    l->again = true;
+    ev_idle_start(l->ev, &l->more);
+}
+
 void loop_turn(struct loop *l)
 {
+    l->again = false;
     bool more = l->handler->ops->run(l->handler);
+    run_steps(l);
     send_dirty(l);
     more |= !list_empty(&l->dead); /* their handlers were told, and may have something to do */
     reap(l);
-    if (more || !list_empty(&l->dirty))
+    if (more || l->again || !list_empty(&l->dirty))
         ev_idle_start(l->ev, &l->more);
     else
         ev_idle_stop(l->ev, &l->more);
@@ -69,16 +90,22 @@ static void on_more(struct ev_loop *ev, ev_idle *w, int events)
     (void)ev, (void)w, (void)events;
 }
 
+static void sweep_conns(struct list *conns, double now, double seconds)
+{
+    for (struct list *node = conns->next, *next; node != conns; node = next) {
+        next = node->next;
+        conn_sweep(conn_of_link(node), now, seconds);
+    }
+}
+
 static void on_sweep(struct timer *t)
 {
     struct loop *l = container_of(t, struct loop, sweep);
     double now = clock_monotonic();
     double seconds = now - l->swept;
     l->swept = now;
-    for (struct list *node = l->conns.next, *next; node != &l->conns; node = next) {
-        next = node->next;
-        conn_sweep(conn_of_link(node), now, seconds);
-    }
+    sweep_conns(&l->conns, now, seconds);
+    sweep_conns(&l->outgoing, now, seconds);
     timer_start(t, sweep_seconds);
 }
 
@@ -125,6 +152,8 @@ enum rc loop_init(
     if (!l->wire)
         return RC_NOMEM;
     list_init(&l->conns);
+    list_init(&l->outgoing);
+    list_init(&l->steps);
     list_init(&l->dirty);
     list_init(&l->dead);
     ev_prepare_init(&l->round, on_round);
@@ -138,13 +167,19 @@ enum rc loop_init(
     return RC_OK;
 }
 
-void loop_fini(struct loop *l)
+static void close_conns(struct list *conns)
 {
-    while (!list_empty(&l->conns)) {
-        struct conn *c = conn_of_link(l->conns.next);
+    while (!list_empty(conns)) {
+        struct conn *c = conn_of_link(conns->next);
         conn_close(c, "shutdown");
         conn_free(c);
     }
+}
+
+void loop_fini(struct loop *l)
+{
+    close_conns(&l->conns);
+    close_conns(&l->outgoing);
     ev_prepare_stop(l->ev, &l->round);
     ev_idle_stop(l->ev, &l->more);
     timer_stop(&l->sweep);

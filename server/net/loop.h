@@ -2,12 +2,13 @@
  * The worker's turn. One libev loop, no threads; each turn has four steps, which nothing nests in:
  *
  *     recv   readable sockets → transport → session → exchanges
- *     run    the handler does what was queued
+ *     run    the handler does what was queued, and then the steps that were added
  *     send   each dirty connection: session → transport → socket
  *     reap   what was marked dead is freed
  *
- * A turn follows each connection's input, while what it brought is still in the processor's caches,
- * and each round of the libev loop, for timers and what was left over.
+ * A turn follows the input of each connection that was accepted, while what it brought is still in
+ * the processor's caches, and each round of the libev loop, for other servers' answers, timers and
+ * what was left over.
  *
  * It owns its connections; the handler, the limits, the access log and the libev loop are borrowed.
  */
@@ -41,14 +42,23 @@ struct net_limits {
 /* The defaults. */
 extern const struct net_limits net_limits_default;
 
+/* What else is done in each turn: between run and send. */
+struct loop_step {
+    struct list link;
+    void (*run)(struct loop_step *s);
+};
+
 struct loop {
     struct ev_loop *ev;
     struct handler *handler;
     const struct net_limits *limits;
     struct access_log *access_log; /* borrowed; NULL for none */
     struct wire *wire;
-    struct list conns; /* all, by conn.link */
-    struct list dirty; /* those with something to send or free, by conn.dirty */
+    struct list conns;    /* all that were accepted, by conn.link */
+    struct list outgoing; /* all that this server opened, by conn.link; they keep no loop going */
+    struct list steps;    /* by loop_step.link */
+    bool again;           /* there is to be another turn before the loop blocks */
+    struct list dirty;    /* those with something to send or free, by conn.dirty */
     struct census census;
     struct list dead; /* those to be freed, by conn.dirty */
     uint64_t opened;  /* connections so far */
@@ -69,8 +79,12 @@ enum rc loop_init(struct loop *l, struct ev_loop *ev, struct handler *handler,
 void loop_fini(struct loop *l);
 /* The run, send and reap steps. */
 void loop_turn(struct loop *l);
-/* Starts a graceful end of all connections (RFC 9113 6.8): two GOAWAYs, and exchanges finish. The
- * loop ends by itself (ev_break) when the last connection has closed. */
+/* The owner may be freed after loop_fini. */
+void loop_add_step(struct loop *l, struct loop_step *s);
+/* There is to be another turn before the loop blocks. */
+void loop_again(struct loop *l);
+/* Starts a graceful end of all connections that were accepted (RFC 9113 6.8): two GOAWAYs, and
+ * exchanges finish. The loop ends by itself (ev_break) when the last of them has closed. */
 void loop_shut_down(struct loop *l);
 /* For a connection that took its first step only now: the second follows. */
 void loop_notice(struct loop *l);

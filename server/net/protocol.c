@@ -1,6 +1,8 @@
 #include "net/protocol.h"
 
+#include "h1/client.h"
 #include "h1/session.h"
+#include "h2/client.h"
 #include "h2/session.h"
 #include "http/session.h"
 #include "net/loop.h"
@@ -34,4 +36,11 @@ enum rc protocol_open(enum protocol protocol, size_t seen, struct session_host *
     if (!rc && seen)
         rc = (*out)->ops->recv(*out, preface, seen);
     return rc;
+}
+
+enum rc protocol_open_client(enum protocol protocol, struct session_host *host,
+    const struct net_limits *limits, struct session **out)
+{
+    return protocol == PROTOCOL_HTTP_2 ? h2_client_new(host, limits->http, limits->h2, out)
+                                       : h1_client_new(host, limits->http, out);
 }

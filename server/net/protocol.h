@@ -27,5 +27,8 @@ enum protocol protocol_of_bytes(size_t *seen, const uint8_t *data, size_t n);
  * RC_NOMEM. */
 enum rc protocol_open(enum protocol protocol, size_t seen, struct session_host *host,
     const struct net_limits *limits, struct session **out) MUST_CHECK;
+/* The same in the client role, by HTTP/2 or HTTP/1.x. */
+enum rc protocol_open_client(enum protocol protocol, struct session_host *host,
+    const struct net_limits *limits, struct session **out) MUST_CHECK;
 
 #endif

@@ -11,6 +11,7 @@
 #include "core/rc.h"
 #include "net/transport.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct tls;
@@ -35,6 +36,19 @@ void tls_free(struct tls *tls);
 
 /* A server's transport for one connection; tls is borrowed for its life. RC_NOMEM. */
 enum rc tls_transport(struct transport *t, struct tls *tls, struct wire *wire) MUST_CHECK;
+
+/* What this server as a client asks of others. */
+struct tls_client;
+
+/* Certificates are verified against the system's store, or the one in the PEM file cas, unless
+ * verify is false. On failure why holds one line. RC_INVALID, RC_NOMEM. */
+enum rc tls_client_new(
+    bool verify, const char *cas, struct tls_client **out, char why[TLS_WHY]) MUST_CHECK;
+void tls_client_free(struct tls_client *client);
+/* A client's transport for one connection to a host, by its name or address, offering h2 and
+ * http/1.1, or the latter alone. RC_NOMEM. */
+enum rc tls_client_transport(struct transport *t, struct tls_client *client, struct wire *wire,
+    const char *host, bool offer_h2) MUST_CHECK;
 
 /* After the handshake. Strings are borrowed from the transport, or static. */
 struct tls_info {

@@ -100,7 +100,8 @@ static enum rc handshake(struct transport *t, const char **why)
     if (SSL_get_error(s->ssl, done) == SSL_ERROR_WANT_READ)
         return RC_AGAIN;
     s->broken = true;
-    *why = reason();
+    long verified = SSL_get_verify_result(s->ssl);
+    *why = verified == X509_V_OK ? reason() : X509_verify_cert_error_string(verified);
     return RC_PROTOCOL;
 }
 
@@ -168,35 +169,35 @@ static const struct transport_ops tls_ops = {
     .fini = fini,
 };
 
-/* An SSL that accepts over the wire; NULL when memory ran out. */
-static SSL *new_ssl(struct tls *tls, struct wire *wire)
+static bool attach(SSL *ssl, struct tls_state *s, struct wire *wire)
 {
-    SSL *ssl = SSL_new(tls->contexts[0]);
     BIO *bio = wire_bio(wire);
-    if (!ssl || !bio) {
-        SSL_free(ssl);
-        BIO_free(bio);
-        return NULL;
-    }
+    if (!bio)
+        return false;
     SSL_set_bio(ssl, bio, bio);
-    SSL_set_accept_state(ssl);
     SSL_set_info_callback(ssl, on_info);
-    return ssl;
+    return SSL_set_app_data(ssl, s);
+}
+
+enum rc tls_transport_adopt(struct transport *t, SSL *ssl, struct wire *wire)
+{
+    struct tls_state *s = ssl ? mem_get_zeroed(sizeof *s) : NULL;
+    if (!s || !attach(ssl, s, wire)) {
+        SSL_free(ssl);
+        mem_put(s, sizeof *s);
+        return RC_NOMEM;
+    }
+    s->ssl = ssl;
+    *t = (struct transport){.ops = &tls_ops, .wire = wire, .state = s};
+    return RC_OK;
 }
 
 enum rc tls_transport(struct transport *t, struct tls *tls, struct wire *wire)
 {
-    struct tls_state *s = mem_get_zeroed(sizeof *s);
-    if (!s)
-        return RC_NOMEM;
-    s->ssl = new_ssl(tls, wire);
-    if (!s->ssl || !SSL_set_app_data(s->ssl, s)) {
-        SSL_free(s->ssl);
-        mem_put(s, sizeof *s);
-        return RC_NOMEM;
-    }
-    *t = (struct transport){.ops = &tls_ops, .wire = wire, .state = s};
-    return RC_OK;
+    SSL *ssl = SSL_new(tls->contexts[0]);
+    if (ssl)
+        SSL_set_accept_state(ssl);
+    return tls_transport_adopt(t, ssl, wire);
 }
 
 static const char *alpn(const SSL *ssl)

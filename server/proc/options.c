@@ -23,6 +23,8 @@ void options_init(struct options *o)
         .max_vm_memory = 512,
         .max_generations = 8,
         .body_limit = 1 << 20,
+        .proxy = proxy_options_default,
+        .pool = pool_limits_default,
         .net = net_limits_default,
         .http = http_limits_default,
         .h2 = h2_limits_default};

@@ -16,6 +16,8 @@
 #include "net/access_log.h"
 #include "net/loop.h"
 #include "net/tls.h"
+#include "proxy/pool.h"
+#include "proxy/proxy.h"
 
 #include <stdbool.h>
 
@@ -47,6 +49,9 @@ struct options {
     enum log_format log_format;
     const char *access_log; /* a file, or "-"; NULL for none */
     enum access_log_format access_log_format;
+    struct options_list upstream; /* "[PREFIX=]URL" */
+    struct proxy_options proxy;
+    struct pool_limits pool;
     struct net_limits net; /* but for its http and h2, which are the next */
     struct http_limits http;
     struct h2_limits h2;

@@ -49,6 +49,7 @@ void options_help(void)
     static const char *const heads[OPTIONS_SECTIONS] = {
         [OPTIONS_COMMAND] = "\nOn the command line alone:\n\n",
         [OPTIONS_SERVER] = "\nHere, or in the file that --config names:\n\n",
+        [OPTIONS_UPSTREAMS] = "\nOther servers that answer, likewise:\n\n",
         [OPTIONS_LIMITS] =
             "\nLimits, likewise, which end one stream or one connection when they are passed (0 is "
             "none,\nwhere that makes sense):\n\n",

@@ -25,6 +25,7 @@ enum options_section {
     OPTIONS_OPERAND, /* on the command line it has no name */
     OPTIONS_COMMAND, /* for the command line alone */
     OPTIONS_SERVER,
+    OPTIONS_UPSTREAMS,
     OPTIONS_LIMITS,
     OPTIONS_SECTIONS
 };

@@ -4,6 +4,7 @@
 #ifndef PROC_SERVICE_H
 #define PROC_SERVICE_H
 
+#include "core/rc.h"
 #include "core/setting.h"
 #include "proc/options.h"
 
@@ -11,6 +12,7 @@
 #include <stdio.h>
 
 struct ev_loop;
+struct loop;
 struct handler;
 
 enum { SERVICE_WHY = 2048 }; /* room for any reason; one line each */
@@ -24,6 +26,8 @@ struct service {
     /* In a worker: the handler, on its loop. */
     bool (*open)(
         const struct options *o, struct ev_loop *loop, struct handler **out, char why[SERVICE_WHY]);
+    /* In a worker: its loop is there, and connections to other servers can be opened on it. */
+    enum rc (*join)(const struct options *o, struct loop *loop);
     /* No connection is left; ticks still come. */
     void (*stop)(struct handler *h);
     void (*close)(struct handler *h);

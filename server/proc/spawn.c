@@ -17,8 +17,9 @@ void master_log_end(void)
 {
     mem_trim();
     log_event(LOG_INFO, "stopped", log_int("pid", getpid()), log_int("conns", live.conns),
-        log_int("exchanges", live.exchanges), log_int("tasks", live.tasks),
-        log_int("waits", live.waits), log_int("blocks", (int64_t)mem_stats()->blocks));
+        log_int("exchanges", live.exchanges), log_int("calls", live.calls),
+        log_int("tasks", live.tasks), log_int("waits", live.waits),
+        log_int("blocks", (int64_t)mem_stats()->blocks));
 }
 
 /* No signal may reach a new process before it has its own ways with them. */

@@ -216,7 +216,9 @@ static enum rc start_loop(struct worker *w, char why[SERVICE_WHY])
     w->loop.access_log = w->job->access_log;
     if (rc)
         goto fail;
-    rc = start_listening(w);
+    rc = w->job->service->join(o, &w->loop);
+    if (!rc)
+        rc = start_listening(w);
     if (!rc)
         return RC_OK;
     loop_fini(&w->loop);

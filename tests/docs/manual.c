@@ -21,6 +21,7 @@ static const char *const titles[OPTIONS_SECTIONS] = {
     [OPTIONS_OPERAND] = "What is served",
     [OPTIONS_COMMAND] = "On the command line alone",
     [OPTIONS_SERVER] = "Server",
+    [OPTIONS_UPSTREAMS] = "Upstreams",
     [OPTIONS_LIMITS] = "Limits",
 };
 

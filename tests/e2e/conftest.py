@@ -9,6 +9,7 @@ import pytest
 from client import Client
 from http1 import Http1
 from server import ROOT, Server, write_scripts
+from upstreams import Upstream
 
 
 @pytest.fixture(scope="session")
@@ -47,6 +48,20 @@ def connect():
     """Opens connections, closed at the test's end."""
     with ExitStack() as stack:
         yield lambda url, **more: stack.enter_context(Client(url, **more))
+
+
+@pytest.fixture
+def upstream():
+    """Starts upstreams of a test's own."""
+    started = []
+
+    def start_one(serve, kind=Upstream, **more):
+        started.append(kind(serve, **more))
+        return started[-1]
+
+    yield start_one
+    for one in started:
+        one.stop()
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ READY = re.compile(r'\bready"?[ ,]"?listen"?[=:]"?([^ "]+)')
 STARTED = re.compile(r'worker started"?[ ,].*\bpid"?[=:](\d+)')
 LOST = re.compile(r'worker (?:died|stuck|does not end)"?[ ,].*\bpid"?[=:](\d+)')
 STOPPED = re.compile(r'\bstopped"?[ ,]"?pid"?[=:](\d+)')
-LIVE = re.compile(r'\b(conns|exchanges|tasks|waits|blocks)"?[=:](\d+)')
+LIVE = re.compile(r'\b(conns|exchanges|calls|tasks|waits|blocks)"?[=:](\d+)')
 FAULT = re.compile(r"Sanitizer|runtime error:")
 
 
@@ -36,7 +36,8 @@ def write_scripts(folder, scripts):
 
 
 class Server:
-    """Serves scripts on free ports until stop(), which checks that nothing was left alive."""
+    """Serves scripts, or none where it has upstreams for all, on free ports until stop(), which
+    checks that nothing was left alive."""
 
     def __init__(self, scripts, *options, listen=ANY_PORT, program=PROGRAM, through=(),
                  **process):
@@ -48,8 +49,8 @@ class Server:
         self.log = []
         self._grown = threading.Condition()
         self.process = subprocess.Popen(
-            [*through, program, *urls, *map(str, options), str(scripts)], stdin=subprocess.DEVNULL,
-            stderr=subprocess.PIPE, encoding="utf-8", **process)
+            [*through, program, *urls, *map(str, options), *([str(scripts)] if scripts else [])],
+            stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, encoding="utf-8", **process)
         self._reader = threading.Thread(target=self._read_log, daemon=True)
         self._reader.start()
         try:
@@ -143,6 +144,6 @@ class Server:
         stopped = [line for line in self.log if STOPPED.search(line)]
         for line in stopped:
             live = LIVE.findall(line)
-            assert len(live) == 5 and all(count == "0" for _, count in live), log
+            assert len(live) == 6 and all(count == "0" for _, count in live), log
         expected = self._all(STARTED) - self._all(LOST) | {str(self.process.pid)}
         assert expected <= self._all(STOPPED), log

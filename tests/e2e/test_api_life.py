@@ -11,7 +11,8 @@ CALLS = """{
     reset = {}, read = {}, body = {}, request_trailers = {}, args = {}, form = {}, cookie = {"a"},
     status = {}, header = {"a"}, add_header = {"a", "b"}, set_cookie = {"a", "b"}, inform = {103},
     write = {"x"}, flush = {}, finish = {}, text = {"x"}, html = {"x"}, json = {1},
-    redirect = {"/"}, aborted = {}, on_abort = {function() end}, deadline = {} }"""
+    redirect = {"/"}, proxy = {"http://a"}, aborted = {}, on_abort = {function() end},
+    deadline = {}, request_header = {"a"}, read_exactly = {1} }"""
 
 # Calls each function of the ctx that is named; those that come out otherwise are listed.
 TRY_ALL = f"""

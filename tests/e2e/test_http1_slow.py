@@ -203,6 +203,7 @@ def test_a_request_under_way_finishes(start, http1, scheme, query):
     server.wait_for("text=waits")
     server.signal(signal.SIGTERM)
     server.wait_for("info stopping signal=TERM")
+    client.listen(0.3)  # the order is on its way to the worker
     client.send(request, b" and whole", end=True)
     response = client.response(request)
     assert (response.text, response.ended) == (query + " and whole", True)
@@ -221,6 +222,7 @@ def test_a_head_under_way_is_waited_for(start, http1):
     client.listen(0.1)
     server.signal(signal.SIGTERM)
     server.wait_for("info stopping")
+    client.listen(0.3)  # the order is on its way to the worker
     client.write(b"\n")
     response = client.response(client.expect())
     assert (response.text, response.header("connection")) == ("hello", "close")
@@ -236,6 +238,7 @@ def test_what_waits_behind_gets_no_answer(start, http1):
     server.wait_for("text=waits")
     server.signal(signal.SIGTERM)
     server.wait_for("info stopping")
+    client.listen(0.3)  # the order is on its way to the worker
     client.write(b"whole" + get("/hello"))
     response = client.response(request)
     assert (response.text, response.header("connection")) == ("whole", "close")

@@ -48,6 +48,7 @@ static const struct call {
     {"ctx.on_abort", "for _ = 1, 5 do ctx:on_abort(function(why) ctx.own = why .. 'x' end) end\n"
                      "ctx:reset() ctx:on_abort(error)"},
     {"ctx.protocol", "assert(ctx:protocol() == 'HTTP/2')"},
+    {"ctx.proxy", "pcall(ctx.proxy, ctx, 'h2c://127.0.0.1:1', {headers = {a = 'b'}})"},
     {"ctx.read", "local n = 0 while true do local piece = ctx:read(3)\n"
                  "    if not piece then break end n = n + #piece end assert(n == 7)"},
     {"ctx.read_exactly", "ctx:read_exactly(1) ctx:read_exactly(1000000)"},

@@ -140,8 +140,8 @@ static void Finish_NoCredit_WaitsForTheEnd(void **state)
     wire_expect_notes(w, "sent\n");
 }
 
-/* Each piece is noted once it is queued. The queue takes RESPONSE_QUEUE_HIGH bytes, and goes on at
- * RESPONSE_QUEUE_LOW. */
+/* Each piece is noted once it is queued. The queue takes OUTGOING_QUEUE_HIGH bytes, and goes on at
+ * OUTGOING_QUEUE_LOW. */
 static void SlowClient_Writer_WaitsBetweenTheMarks(void **state)
 {
     (void)state;
@@ -149,7 +149,7 @@ static void SlowClient_Writer_WaitsBetweenTheMarks(void **state)
     int32_t stream = wire_get(w, "/");
     wire_expect_notes(w, "1\n2\n3\n4\n5\n6\n7\n8\n");
     wire_expect_tasks(w, 1, 1);
-    wire_credit(w, stream, RESPONSE_QUEUE_HIGH - RESPONSE_QUEUE_LOW - 2);
+    wire_credit(w, stream, OUTGOING_QUEUE_HIGH - OUTGOING_QUEUE_LOW - 2);
     wire_expect_notes(w, "");
     wire_credit(w, stream, 1);
     wire_expect_notes(w, "9\n10\n11\n12\n");

@@ -32,6 +32,7 @@ static inline int check_end(void **state)
     mem_fail_at(0, 0);
     assert_int_equal(mem_stats()->blocks, blocks_at_start);
     assert_int_equal(live.exchanges, 0);
+    assert_int_equal(live.calls, 0);
     return 0;
 }
 

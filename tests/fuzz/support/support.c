@@ -63,10 +63,10 @@ static bool echo(struct exchange *x)
 static void end(struct exchange *x)
 {
     const struct field *f = fields_find(&x->request.fields, STR("x-trailer"));
-    bool trailers = response_supports_trailers(&x->response);
-    if (f && trailers && response_append_trailer(&x->response, f->name, f->value))
+    bool trailers = outgoing_supports_trailers(&x->response.message);
+    if (f && trailers && outgoing_append_trailer(&x->response.message, f->name, f->value))
         exchange_reset(x, 2);
-    else if (x->response.state < RESPONSE_FINISHED && exchange_finish(x))
+    else if (x->response.message.state < OUTGOING_FINISHED && exchange_finish(x))
         exchange_reset(x, 1);
     else
         exchange_detach(x);
@@ -155,7 +155,8 @@ void fuzz_begin(struct fuzz *f)
     *f = (struct fuzz){.handler = {&ops}, .blocks = mem_stats()->blocks};
     log_configure(LOG_ERROR + 1, LOG_TEXT);
     list_init(&f->waiting);
-    f->host = (struct session_host){on_dirty, on_alarm, &f->handler, &f->peer};
+    f->host = (struct session_host){
+        .dirty = on_dirty, .alarm = on_alarm, .handler = &f->handler, .peer = &f->peer};
 }
 
 void fuzz_end(struct fuzz *f)

@@ -361,6 +361,7 @@ int wire_test_end(void **state)
     assert_true(quiet);
     assert_int_equal(live.conns, 0);
     assert_int_equal(live.exchanges, 0);
+    assert_int_equal(live.calls, 0);
     assert_int_equal(live.tasks, 0);
     assert_int_equal(live.waits, 0);
     assert_int_equal(mem_stats()->blocks, blocks_at_start);

@@ -25,6 +25,16 @@ static void Monotonic_AfterSleep_CountsSeconds(void **state)
     assert_true(passed < 5);
 }
 
+static void Recent_BesideMonotonic_LittleBehind(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 100; i++) {
+        double recent = clock_recent(), now = clock_monotonic();
+        assert_true(recent <= now);
+        assert_true(now - recent < 1);
+    }
+}
+
 static void Wall_Now_IsTheTime(void **state)
 {
     (void)state;
@@ -69,6 +79,7 @@ static void LogDate_Now_HasFixedForm(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        check(Recent_BesideMonotonic_LittleBehind),
         check(Monotonic_Repeated_NeverGoesBack),
         check(Monotonic_AfterSleep_CountsSeconds),
         check(Wall_Now_IsTheTime),

@@ -3,6 +3,7 @@
 
 #include "../check.h"
 #include "core/mem.h"
+#include "http/uri.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -193,7 +194,7 @@ static void hosts_allowed(void **state)
     const char *const hosts[] = {
         "", "a", "a.example:80", "a:", "[::1]", "[::1]:443", "1.2.3.4", "x_y-z~", "%41"};
     for (size_t i = 0; i < count_of(hosts); i++)
-        assert_true(h1_is_host(str_of(hosts[i])));
+        assert_true(uri_is_host(str_of(hosts[i])));
 }
 
 static void hosts_refused(void **state)
@@ -202,7 +203,7 @@ static void hosts_refused(void **state)
     const char *const hosts[] = {"a b", "a,b", "a:b", ":80", "a:80:80", "a:123456", "u@a", "a/b",
         "[::1", "[]", "::1", "[::1]a", "a\tb", "\xc3\xa4", "a?b", "a#b", "a\\b"};
     for (size_t i = 0; i < count_of(hosts); i++)
-        if (h1_is_host(str_of(hosts[i])))
+        if (uri_is_host(str_of(hosts[i])))
             fail_msg("%s", hosts[i]);
 }
 

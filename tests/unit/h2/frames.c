@@ -21,7 +21,7 @@ static const char all[] =
 static void cut(size_t piece, char *out, size_t room)
 {
     struct frames f;
-    frames_init(&f);
+    frames_init(&f, true);
     *out = 0;
     for (size_t at = 0; at < sizeof all - 1;) {
         size_t n = sizeof all - 1 - at < piece ? sizeof all - 1 - at : piece;
@@ -54,7 +54,7 @@ static void Cut_StopsAtEachHead(void **state)
     (void)state;
     struct frames f;
     bool begins;
-    frames_init(&f);
+    frames_init(&f, true);
     assert_int_equal(frames_cut(&f, (const uint8_t *)all, sizeof all - 1, &begins), 24 + 9);
     assert_true(begins);
     assert_int_equal(f.payload, 6);

@@ -41,7 +41,7 @@ static void IsCall_ByMethodAndType(void **state)
 
 static struct str header(const struct response *r, struct str name)
 {
-    const struct field *f = fields_find(&r->head, name);
+    const struct field *f = fields_find(&r->message.head, name);
     return f ? f->value : (struct str){NULL, 0};
 }
 
@@ -60,7 +60,7 @@ static void Respond_StatusOfHttp_BecomesOneOfGrpc(void **state)
         response_init(&r, &arena);
         assert_int_equal(grpc_respond(&r, cases[i].http, STR("100% \xc3\xa9\n")), RC_OK);
         assert_int_equal(r.status, 200);
-        assert_int_equal(response_next(&r), RESPONSE_HEAD_END);
+        assert_int_equal(outgoing_next(&r.message), OUTGOING_HEAD_END);
         assert_str(header(&r, STR("content-type")), "application/grpc");
         assert_str(header(&r, STR("grpc-status")), cases[i].grpc);
         assert_str(header(&r, STR("grpc-message")), "100%25 %C3%A9");

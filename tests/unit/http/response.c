@@ -4,7 +4,7 @@
 
 #include "core/clock.h"
 
-enum { STATES = RESPONSE_ABORTED + 1 };
+enum { STATES = OUTGOING_ABORTED + 1 };
 
 /* A response and what it borrows. */
 struct fixture {
@@ -29,14 +29,14 @@ static void end(struct fixture *f)
 static enum rc write_all(struct response *r, const char *text)
 {
     size_t taken, n = strlen(text);
-    enum rc rc = response_write(r, text, n, &taken);
+    enum rc rc = outgoing_write(&r->message, text, n, &taken);
     assert_int_equal(taken, rc ? 0 : n);
     return rc;
 }
 
 static void assert_header(const struct response *r, const char *name, const char *value)
 {
-    struct field *f = fields_find(&r->head, str_of(name));
+    struct field *f = fields_find(&r->message.head, str_of(name));
     if (!value) {
         assert_null(f);
         return;
@@ -54,27 +54,27 @@ static enum rc set_status(struct response *r)
 
 static enum rc set_header(struct response *r)
 {
-    return response_set_header(r, STR("x"), STR("1"));
+    return outgoing_set_header(&r->message, STR("x"), STR("1"));
 }
 
 static enum rc add_header(struct response *r)
 {
-    return response_add_header(r, STR("x"), STR("1"));
+    return outgoing_add_header(&r->message, STR("x"), STR("1"));
 }
 
 static enum rc remove_header(struct response *r)
 {
-    return response_remove_header(r, STR("x"));
+    return outgoing_remove_header(&r->message, STR("x"));
 }
 
 static enum rc declare_trailer(struct response *r)
 {
-    return response_declare_trailer(r, STR("x"));
+    return outgoing_declare_trailer(&r->message, STR("x"));
 }
 
 static enum rc append_trailer(struct response *r)
 {
-    return response_append_trailer(r, STR("x"), STR("1"));
+    return outgoing_append_trailer(&r->message, STR("x"), STR("1"));
 }
 
 static enum rc write_some(struct response *r)
@@ -89,12 +89,22 @@ static enum rc write_nothing(struct response *r)
 
 static enum rc set_bad_header(struct response *r)
 {
-    return response_set_header(r, STR("a b"), STR("1"));
+    return outgoing_set_header(&r->message, STR("a b"), STR("1"));
 }
 
 static enum rc append_bad_trailer(struct response *r)
 {
-    return response_append_trailer(r, STR("date"), STR("1"));
+    return outgoing_append_trailer(&r->message, STR("date"), STR("1"));
+}
+
+static enum rc start(struct response *r)
+{
+    return outgoing_start(&r->message);
+}
+
+static enum rc finish(struct response *r)
+{
+    return outgoing_finish(&r->message);
 }
 
 static enum rc do_abort(struct response *r)
@@ -116,10 +126,10 @@ static const struct {
     {"remove_header", remove_header, "O!!!!"},
     {"declare_trailer", declare_trailer, "O!!!!"},
     {"append_trailer", append_trailer, "OS!!!"},
-    {"start", response_start, "SS!!!"},
+    {"start", start, "SS!!!"},
     {"write", write_some, "SS!!!"},
     {"write nothing", write_nothing, "SS!!!"},
-    {"finish", response_finish, "FF!!!"},
+    {"finish", finish, "FF!!!"},
     {"restart", response_restart, "OOO!!"},
     {"abort", do_abort, "AAAAA"},
     {"set_header, malformed", set_bad_header, "?????"},
@@ -135,30 +145,30 @@ static int expected_state(char outcome, int from)
 {
     switch (outcome) {
     case 'O':
-        return RESPONSE_OPEN;
+        return OUTGOING_OPEN;
     case 'S':
-        return RESPONSE_STARTED;
+        return OUTGOING_STARTED;
     case 'F':
-        return RESPONSE_FINISHED;
+        return OUTGOING_FINISHED;
     case 'A':
-        return RESPONSE_ABORTED;
+        return OUTGOING_ABORTED;
     default:
         return from;
     }
 }
 
 /* Brings a new response into a state, by the ways that handlers and sessions have. */
-static void reach(struct response *r, enum response_state wanted)
+static void reach(struct response *r, enum outgoing_state wanted)
 {
-    if (wanted == RESPONSE_STARTED)
-        assert_int_equal(response_start(r), RC_OK);
-    if (wanted == RESPONSE_FINISHED || wanted == RESPONSE_SENT)
-        assert_int_equal(response_finish(r), RC_OK);
-    if (wanted == RESPONSE_SENT)
-        r->state = RESPONSE_SENT;
-    if (wanted == RESPONSE_ABORTED)
+    if (wanted == OUTGOING_STARTED)
+        assert_int_equal(outgoing_start(&r->message), RC_OK);
+    if (wanted == OUTGOING_FINISHED || wanted == OUTGOING_SENT)
+        assert_int_equal(outgoing_finish(&r->message), RC_OK);
+    if (wanted == OUTGOING_SENT)
+        r->message.state = OUTGOING_SENT;
+    if (wanted == OUTGOING_ABORTED)
         response_abort(r);
-    assert_int_equal(r->state, wanted);
+    assert_int_equal(r->message.state, wanted);
 }
 
 static void Operations_EachState_AsTheTable(void **state)
@@ -169,11 +179,12 @@ static void Operations_EachState_AsTheTable(void **state)
             struct fixture f;
             struct response *r = begin(&f);
             char outcome = operations[i].in[from];
-            reach(r, (enum response_state)from);
+            reach(r, (enum outgoing_state)from);
             enum rc rc = operations[i].run(r);
-            if (rc != expected_rc(outcome) || (int)r->state != expected_state(outcome, from))
+            if (rc != expected_rc(outcome) ||
+                (int)r->message.state != expected_state(outcome, from))
                 fail_msg("%s in state %d: rc %d, state %d", operations[i].name, from, (int)rc,
-                    (int)r->state);
+                    (int)r->message.state);
             end(&f);
         }
     }
@@ -188,7 +199,7 @@ static void Refused_EachState_NothingChanges(void **state)
                 continue;
             struct fixture f;
             struct response *r = begin(&f);
-            reach(r, (enum response_state)from);
+            reach(r, (enum outgoing_state)from);
             struct response before;
             memcpy(&before, r, sizeof before);
             assert_int_not_equal(operations[i].run(r), RC_OK);
@@ -204,12 +215,12 @@ static void Over_EachState_SentAndAborted(void **state)
     for (int from = 0; from < STATES; from++) {
         struct fixture f;
         struct response *r = begin(&f);
-        reach(r, (enum response_state)from);
-        assert_int_equal(response_over(r), from >= RESPONSE_SENT);
-        if (from == RESPONSE_OPEN || from >= RESPONSE_SENT)
-            assert_int_equal(response_next(r), RESPONSE_NOTHING);
+        reach(r, (enum outgoing_state)from);
+        assert_int_equal(outgoing_over(&r->message), from >= OUTGOING_SENT);
+        if (from == OUTGOING_OPEN || from >= OUTGOING_SENT)
+            assert_int_equal(outgoing_next(&r->message), OUTGOING_NOTHING);
         else
-            assert_int_not_equal(response_next(r), RESPONSE_NOTHING);
+            assert_int_not_equal(outgoing_next(&r->message), OUTGOING_NOTHING);
         end(&f);
     }
 }
@@ -221,15 +232,15 @@ static void Over_EachState_SentAndAborted(void **state)
 static char *drain(struct response *r, char *steps)
 {
     static const char letters[] = "?HhBTE";
-    enum response_step step;
-    while ((step = response_next(r)) != RESPONSE_NOTHING) {
+    enum outgoing_step step;
+    while ((step = outgoing_next(&r->message)) != OUTGOING_NOTHING) {
         *steps++ = letters[step];
-        if (step == RESPONSE_HEAD || step == RESPONSE_HEAD_END)
+        if (step == OUTGOING_HEAD || step == OUTGOING_HEAD_END)
             assert_int_equal(response_take_head(r), RC_OK);
-        if (step == RESPONSE_BODY)
-            bytes_drop(&r->body, r->body.len);
-        if (step == RESPONSE_HEAD_END || step == RESPONSE_TRAILERS || step == RESPONSE_END)
-            r->state = RESPONSE_SENT;
+        if (step == OUTGOING_BODY)
+            bytes_drop(&r->message.body, r->message.body.len);
+        if (step == OUTGOING_HEAD_END || step == OUTGOING_TRAILERS || step == OUTGOING_END)
+            r->message.state = OUTGOING_SENT;
     }
     *steps = '\0';
     return steps;
@@ -280,11 +291,12 @@ static const struct decision decisions[] = {
 
 static void give_head(struct response *r, const struct decision *d)
 {
-    r->answers_head = d->kind == HEAD;
+    response_answer(r, d->kind == HEAD ? STR("HEAD") : STR("GET"));
     if (d->kind == NO_CONTENT || d->kind == NOT_MODIFIED)
         assert_int_equal(response_set_status(r, d->kind == NO_CONTENT ? 204 : 304), RC_OK);
     if (d->length)
-        assert_int_equal(response_set_header(r, STR("content-length"), str_of(d->length)), RC_OK);
+        assert_int_equal(
+            outgoing_set_header(&r->message, STR("content-length"), str_of(d->length)), RC_OK);
 }
 
 static void give_rest(struct response *r, const struct decision *d)
@@ -292,18 +304,18 @@ static void give_rest(struct response *r, const struct decision *d)
     if (d->body)
         assert_int_equal(write_all(r, d->body), RC_OK);
     if (d->trailer)
-        assert_int_equal(response_append_trailer(r, str_of(d->trailer), STR("1")), RC_OK);
-    assert_int_equal(response_finish(r), RC_OK);
+        assert_int_equal(outgoing_append_trailer(&r->message, str_of(d->trailer), STR("1")), RC_OK);
+    assert_int_equal(outgoing_finish(&r->message), RC_OK);
 }
 
 static void assert_sent(const struct response *r, size_t row, const char *steps,
     const char *expected, const char *length)
 {
-    const struct field *f = fields_find(&r->head, STR("content-length"));
+    const struct field *f = fields_find(&r->message.head, STR("content-length"));
     bool same = f && length ? str_eq(f->value, str_of(length)) : !f && !length;
     if (strcmp(steps, expected) != 0 || !same)
         fail_msg("decision %zu: %s, not %s; or content-length", row, steps, expected);
-    assert_int_equal(r->state, RESPONSE_SENT);
+    assert_int_equal(r->message.state, OUTGOING_SENT);
 }
 
 static void Next_WholeBeforeHead_AsTheTable(void **state)
@@ -330,7 +342,7 @@ static void Next_HeadFirst_AsTheTable(void **state)
         struct response *r = begin(&f);
         char steps[16];
         give_head(r, d);
-        assert_int_equal(response_start(r), RC_OK);
+        assert_int_equal(outgoing_start(&r->message), RC_OK);
         char *behind = drain(r, steps);
         give_rest(r, d);
         drain(r, behind);
@@ -348,9 +360,9 @@ static void Next_BodyBeforeEnd_ThenWaits(void **state)
     assert_int_equal(write_all(r, "one"), RC_OK);
     char *behind = drain(r, steps);
     assert_int_equal(write_all(r, "two"), RC_OK);
-    assert_int_equal(response_append_trailer(r, STR("t"), STR("1")), RC_OK);
+    assert_int_equal(outgoing_append_trailer(&r->message, STR("t"), STR("1")), RC_OK);
     behind = drain(r, behind);
-    assert_int_equal(response_finish(r), RC_OK);
+    assert_int_equal(outgoing_finish(&r->message), RC_OK);
     drain(r, behind);
     assert_string_equal(steps, "HBBT");
     assert_header(r, "content-length", NULL);
@@ -363,13 +375,13 @@ static void Next_PartlyTaken_BodyGoesOn(void **state)
     struct fixture f;
     struct response *r = begin(&f);
     assert_int_equal(write_all(r, "body"), RC_OK);
-    assert_int_equal(response_append_trailer(r, STR("t"), STR("1")), RC_OK);
-    assert_int_equal(response_finish(r), RC_OK);
+    assert_int_equal(outgoing_append_trailer(&r->message, STR("t"), STR("1")), RC_OK);
+    assert_int_equal(outgoing_finish(&r->message), RC_OK);
     assert_int_equal(response_take_head(r), RC_OK);
-    bytes_drop(&r->body, 3);
-    assert_int_equal(response_next(r), RESPONSE_BODY);
-    bytes_drop(&r->body, 1);
-    assert_int_equal(response_next(r), RESPONSE_TRAILERS);
+    bytes_drop(&r->message.body, 3);
+    assert_int_equal(outgoing_next(&r->message), OUTGOING_BODY);
+    bytes_drop(&r->message.body, 1);
+    assert_int_equal(outgoing_next(&r->message), OUTGOING_TRAILERS);
     end(&f);
 }
 
@@ -379,18 +391,18 @@ static void Next_AbortedWithBody_Nothing(void **state)
     struct fixture f;
     struct response *r = begin(&f);
     assert_int_equal(write_all(r, "body"), RC_OK);
-    assert_int_equal(response_append_trailer(r, STR("t"), STR("1")), RC_OK);
-    assert_int_equal(response_finish(r), RC_OK);
+    assert_int_equal(outgoing_append_trailer(&r->message, STR("t"), STR("1")), RC_OK);
+    assert_int_equal(outgoing_finish(&r->message), RC_OK);
     response_abort(r);
-    assert_int_equal(response_next(r), RESPONSE_NOTHING);
-    assert_int_equal(r->body.len, 0);
-    assert_int_equal(r->trailers.count, 0);
+    assert_int_equal(outgoing_next(&r->message), OUTGOING_NOTHING);
+    assert_int_equal(r->message.body.len, 0);
+    assert_int_equal(r->message.trailers.count, 0);
     end(&f);
 }
 
 /* The body. */
 
-static char large[RESPONSE_QUEUE_HIGH + 1000];
+static char large[OUTGOING_QUEUE_HIGH + 1000];
 
 static void Write_PastQueue_TakesWhatFits(void **state)
 {
@@ -398,17 +410,17 @@ static void Write_PastQueue_TakesWhatFits(void **state)
     struct fixture f;
     struct response *r = begin(&f);
     size_t taken;
-    assert_int_equal(response_write(r, large, 65000, &taken), RC_OK);
+    assert_int_equal(outgoing_write(&r->message, large, 65000, &taken), RC_OK);
     assert_int_equal(taken, 65000);
-    assert_int_equal(response_write(r, large, sizeof large, &taken), RC_OK);
-    assert_int_equal(taken, RESPONSE_QUEUE_HIGH - 65000);
-    assert_int_equal(response_write(r, large, 1, &taken), RC_OK);
+    assert_int_equal(outgoing_write(&r->message, large, sizeof large, &taken), RC_OK);
+    assert_int_equal(taken, OUTGOING_QUEUE_HIGH - 65000);
+    assert_int_equal(outgoing_write(&r->message, large, 1, &taken), RC_OK);
     assert_int_equal(taken, 0);
-    assert_int_equal(r->body.len, RESPONSE_QUEUE_HIGH);
-    bytes_drop(&r->body, 10);
-    assert_int_equal(response_write(r, large, sizeof large, &taken), RC_OK);
+    assert_int_equal(r->message.body.len, OUTGOING_QUEUE_HIGH);
+    bytes_drop(&r->message.body, 10);
+    assert_int_equal(outgoing_write(&r->message, large, sizeof large, &taken), RC_OK);
     assert_int_equal(taken, 10);
-    assert_int_equal(r->written, RESPONSE_QUEUE_HIGH + 10);
+    assert_int_equal(r->message.written, OUTGOING_QUEUE_HIGH + 10);
     end(&f);
 }
 
@@ -418,10 +430,10 @@ static void Write_WithoutContent_TakenAndDropped(void **state)
     struct fixture f;
     struct response *r = begin(&f);
     size_t taken;
-    r->answers_head = true;
-    assert_int_equal(response_write(r, large, sizeof large, &taken), RC_OK);
+    response_answer(r, STR("HEAD"));
+    assert_int_equal(outgoing_write(&r->message, large, sizeof large, &taken), RC_OK);
     assert_int_equal(taken, sizeof large);
-    assert_int_equal(r->body.len, 0);
+    assert_int_equal(r->message.body.len, 0);
     end(&f);
 }
 
@@ -432,8 +444,8 @@ static void Write_MemoryRunsOut_NothingTaken(void **state)
     struct response *r = begin(&f);
     mem_fail_at(1, 0);
     assert_int_equal(write_all(r, "body"), RC_NOMEM);
-    assert_int_equal(r->written, 0);
-    assert_int_equal(r->body.len, 0);
+    assert_int_equal(r->message.written, 0);
+    assert_int_equal(r->message.body.len, 0);
     assert_int_equal(write_all(r, "body"), RC_OK);
     end(&f);
 }
@@ -443,14 +455,14 @@ static void Length_TooMuch_Refused(void **state)
     (void)state;
     struct fixture f;
     struct response *r = begin(&f);
-    assert_int_equal(response_set_header(r, STR("Content-Length"), STR("5")), RC_OK);
+    assert_int_equal(outgoing_set_header(&r->message, STR("Content-Length"), STR("5")), RC_OK);
     assert_int_equal(write_all(r, "123456"), RC_LIMIT);
     assert_int_equal(write_all(r, "123"), RC_OK);
     assert_int_equal(write_all(r, "456"), RC_LIMIT);
-    assert_int_equal(r->body.len, 3);
+    assert_int_equal(r->message.body.len, 3);
     assert_int_equal(write_all(r, "45"), RC_OK);
     assert_int_equal(write_all(r, ""), RC_OK);
-    assert_int_equal(response_finish(r), RC_OK);
+    assert_int_equal(outgoing_finish(&r->message), RC_OK);
     end(&f);
 }
 
@@ -459,14 +471,14 @@ static void Length_TooLittle_NotFinished(void **state)
     (void)state;
     struct fixture f;
     struct response *r = begin(&f);
-    assert_int_equal(response_set_header(r, STR("content-length"), STR("5")), RC_OK);
-    assert_int_equal(response_finish(r), RC_LIMIT);
-    assert_int_equal(r->state, RESPONSE_OPEN);
+    assert_int_equal(outgoing_set_header(&r->message, STR("content-length"), STR("5")), RC_OK);
+    assert_int_equal(outgoing_finish(&r->message), RC_LIMIT);
+    assert_int_equal(r->message.state, OUTGOING_OPEN);
     assert_int_equal(write_all(r, "1234"), RC_OK);
-    assert_int_equal(response_finish(r), RC_LIMIT);
-    assert_int_equal(r->state, RESPONSE_STARTED);
+    assert_int_equal(outgoing_finish(&r->message), RC_LIMIT);
+    assert_int_equal(r->message.state, OUTGOING_STARTED);
     assert_int_equal(write_all(r, "5"), RC_OK);
-    assert_int_equal(response_finish(r), RC_OK);
+    assert_int_equal(outgoing_finish(&r->message), RC_OK);
     end(&f);
 }
 
@@ -477,14 +489,16 @@ static void Length_NoNumber_Invalid(void **state)
         "", "-1", "+1", "1 2", "1,1", "0x1", "1.0", "1234567890123456789", "four"};
     struct fixture f;
     struct response *r = begin(&f);
-    assert_int_equal(response_set_header(r, STR("content-length"), STR("7")), RC_OK);
+    assert_int_equal(outgoing_set_header(&r->message, STR("content-length"), STR("7")), RC_OK);
     for (size_t i = 0; i < count_of(values); i++) {
         struct str value = str_of(values[i]);
-        assert_int_equal(response_set_header(r, STR("content-length"), value), RC_INVALID);
-        assert_int_equal(response_add_header(r, STR("Content-Length"), value), RC_INVALID);
+        assert_int_equal(
+            outgoing_set_header(&r->message, STR("content-length"), value), RC_INVALID);
+        assert_int_equal(
+            outgoing_add_header(&r->message, STR("Content-Length"), value), RC_INVALID);
     }
     assert_header(r, "content-length", "7");
-    assert_int_equal(r->length, 7);
+    assert_int_equal(r->message.length, 7);
     end(&f);
 }
 
@@ -493,9 +507,9 @@ static void Length_Added_ReplacesTheOther(void **state)
     (void)state;
     struct fixture f;
     struct response *r = begin(&f);
-    assert_int_equal(response_set_header(r, STR("content-length"), STR("5")), RC_OK);
-    assert_int_equal(response_add_header(r, STR("content-length"), STR(" 3 ")), RC_OK);
-    assert_int_equal(r->head.count, 1);
+    assert_int_equal(outgoing_set_header(&r->message, STR("content-length"), STR("5")), RC_OK);
+    assert_int_equal(outgoing_add_header(&r->message, STR("content-length"), STR(" 3 ")), RC_OK);
+    assert_int_equal(r->message.head.count, 1);
     assert_header(r, "content-length", "3");
     assert_int_equal(write_all(r, "1234"), RC_LIMIT);
     end(&f);
@@ -507,10 +521,10 @@ static void Length_Removed_NoLongerChecked(void **state)
     struct fixture f;
     struct response *r = begin(&f);
     char steps[16];
-    assert_int_equal(response_set_header(r, STR("content-length"), STR("5")), RC_OK);
-    assert_int_equal(response_remove_header(r, STR("Content-Length")), RC_OK);
+    assert_int_equal(outgoing_set_header(&r->message, STR("content-length"), STR("5")), RC_OK);
+    assert_int_equal(outgoing_remove_header(&r->message, STR("Content-Length")), RC_OK);
     assert_int_equal(write_all(r, "123"), RC_OK);
-    assert_int_equal(response_finish(r), RC_OK);
+    assert_int_equal(outgoing_finish(&r->message), RC_OK);
     drain(r, steps);
     assert_header(r, "content-length", "3");
     end(&f);
@@ -525,9 +539,9 @@ static void Length_MemoryRunsOut_LengthAndFieldAgree(void **state)
         begin(&f);
         arena_init(&f.arena, NULL, 0, 1 << 20);
         mem_fail_at(i, 0);
-        enum rc rc = response_set_header(&f.r, STR("content-length"), STR("5"));
+        enum rc rc = outgoing_set_header(&f.r.message, STR("content-length"), STR("5"));
         mem_fail_at(0, 0);
-        assert_int_equal(f.r.length_set, rc == RC_OK);
+        assert_int_equal(f.r.message.length_set, rc == RC_OK);
         assert_header(&f.r, "content-length", rc ? NULL : "5");
         end(&f);
     }
@@ -555,17 +569,17 @@ static void Header_Set_LowerTrimmedReplaced(void **state)
     (void)state;
     struct fixture f;
     struct response *r = begin(&f);
-    assert_int_equal(response_add_header(r, STR("X-A"), STR("1")), RC_OK);
-    assert_int_equal(response_add_header(r, STR("x-a"), STR("2")), RC_OK);
-    assert_int_equal(r->head.count, 2);
-    assert_int_equal(response_set_header(r, STR("X-a"), STR(" \tthree ")), RC_OK);
-    assert_int_equal(r->head.count, 1);
-    assert_str(r->head.list[0].name, "x-a");
+    assert_int_equal(outgoing_add_header(&r->message, STR("X-A"), STR("1")), RC_OK);
+    assert_int_equal(outgoing_add_header(&r->message, STR("x-a"), STR("2")), RC_OK);
+    assert_int_equal(r->message.head.count, 2);
+    assert_int_equal(outgoing_set_header(&r->message, STR("X-a"), STR(" \tthree ")), RC_OK);
+    assert_int_equal(r->message.head.count, 1);
+    assert_str(r->message.head.list[0].name, "x-a");
     assert_header(r, "x-a", "three");
-    assert_int_equal(response_set_header(r, STR("x-a"), (struct str){NULL, 0}), RC_OK);
+    assert_int_equal(outgoing_set_header(&r->message, STR("x-a"), (struct str){NULL, 0}), RC_OK);
     assert_header(r, "x-a", "");
-    assert_int_equal(response_remove_header(r, STR("X-A")), RC_OK);
-    assert_int_equal(r->head.count, 0);
+    assert_int_equal(outgoing_remove_header(&r->message, STR("X-A")), RC_OK);
+    assert_int_equal(r->message.head.count, 0);
     end(&f);
 }
 
@@ -575,7 +589,7 @@ static void Header_Set_Copied(void **state)
     struct fixture f;
     struct response *r = begin(&f);
     char name[] = "x-a", value[] = "one";
-    assert_int_equal(response_set_header(r, str_of(name), str_of(value)), RC_OK);
+    assert_int_equal(outgoing_set_header(&r->message, str_of(name), str_of(value)), RC_OK);
     memset(name, '?', 3);
     memset(value, '?', 3);
     assert_header(r, "x-a", "one");
@@ -593,12 +607,13 @@ static void Header_BreaksRules_Invalid(void **state)
     struct response *r = begin(&f);
     for (size_t i = 0; i < count_of(cases); i++) {
         struct str name = str_of(cases[i].name), value = str_of(cases[i].value);
-        assert_int_equal(response_set_header(r, name, value), RC_INVALID);
-        assert_int_equal(response_add_header(r, name, value), RC_INVALID);
-        assert_int_equal(response_append_trailer(r, name, value), RC_INVALID);
+        assert_int_equal(outgoing_set_header(&r->message, name, value), RC_INVALID);
+        assert_int_equal(outgoing_add_header(&r->message, name, value), RC_INVALID);
+        assert_int_equal(outgoing_append_trailer(&r->message, name, value), RC_INVALID);
     }
-    assert_int_equal(response_set_header(r, STR("x"), (struct str){"a\0b", 3}), RC_INVALID);
-    assert_int_equal(r->head.count + r->trailers.count, 0);
+    assert_int_equal(
+        outgoing_set_header(&r->message, STR("x"), (struct str){"a\0b", 3}), RC_INVALID);
+    assert_int_equal(r->message.head.count + r->message.trailers.count, 0);
     end(&f);
 }
 
@@ -607,16 +622,16 @@ static void TakeHead_Date_AddedUnlessSet(void **state)
     (void)state;
     struct fixture f;
     struct response *r = begin(&f);
-    assert_int_equal(response_start(r), RC_OK);
+    assert_int_equal(outgoing_start(&r->message), RC_OK);
     assert_int_equal(response_take_head(r), RC_OK);
-    assert_int_equal(fields_find(&r->head, STR("date"))->value.n, CLOCK_DATE_LEN);
+    assert_int_equal(fields_find(&r->message.head, STR("date"))->value.n, CLOCK_DATE_LEN);
     end(&f);
     r = begin(&f);
-    assert_int_equal(response_set_header(r, STR("Date"), STR("mine")), RC_OK);
-    assert_int_equal(response_start(r), RC_OK);
+    assert_int_equal(outgoing_set_header(&r->message, STR("Date"), STR("mine")), RC_OK);
+    assert_int_equal(outgoing_start(&r->message), RC_OK);
     assert_int_equal(response_take_head(r), RC_OK);
     assert_header(r, "date", "mine");
-    assert_int_equal(r->head.count, 1);
+    assert_int_equal(r->message.head.count, 1);
     end(&f);
 }
 
@@ -627,11 +642,11 @@ static void TakeHead_MemoryRunsOut_NotTaken(void **state)
         struct fixture f;
         struct response *r = begin(&f);
         arena_init(&f.arena, NULL, 0, 1 << 20);
-        assert_int_equal(response_finish(r), RC_OK);
+        assert_int_equal(outgoing_finish(&r->message), RC_OK);
         mem_fail_at(i, 0);
         failed = response_take_head(r) == RC_NOMEM;
         mem_fail_at(0, 0);
-        assert_int_equal(r->head_taken, !failed);
+        assert_int_equal(r->message.head_taken, !failed);
         end(&f);
     }
 }
@@ -643,14 +658,14 @@ static void Trailer_Appended_InOrderAndRepeated(void **state)
     (void)state;
     struct fixture f;
     struct response *r = begin(&f);
-    assert_int_equal(response_append_trailer(r, STR("B"), STR(" 1 ")), RC_OK);
-    assert_int_equal(response_append_trailer(r, STR("a"), STR("2")), RC_OK);
-    assert_int_equal(response_append_trailer(r, STR("b"), STR("3")), RC_OK);
-    assert_int_equal(r->trailers.count, 3);
-    assert_str(r->trailers.list[0].name, "b");
-    assert_str(r->trailers.list[0].value, "1");
-    assert_str(r->trailers.list[1].name, "a");
-    assert_str(r->trailers.list[2].value, "3");
+    assert_int_equal(outgoing_append_trailer(&r->message, STR("B"), STR(" 1 ")), RC_OK);
+    assert_int_equal(outgoing_append_trailer(&r->message, STR("a"), STR("2")), RC_OK);
+    assert_int_equal(outgoing_append_trailer(&r->message, STR("b"), STR("3")), RC_OK);
+    assert_int_equal(r->message.trailers.count, 3);
+    assert_str(r->message.trailers.list[0].name, "b");
+    assert_str(r->message.trailers.list[0].value, "1");
+    assert_str(r->message.trailers.list[1].name, "a");
+    assert_str(r->message.trailers.list[2].value, "3");
     end(&f);
 }
 
@@ -659,15 +674,15 @@ static void Trailer_Declared_OnceInTheField(void **state)
     (void)state;
     struct fixture f;
     struct response *r = begin(&f);
-    assert_int_equal(response_declare_trailer(r, STR("Grpc-Status")), RC_OK);
+    assert_int_equal(outgoing_declare_trailer(&r->message, STR("Grpc-Status")), RC_OK);
     assert_header(r, "trailer", "grpc-status");
-    assert_int_equal(response_declare_trailer(r, STR("x-sum")), RC_OK);
-    assert_int_equal(response_declare_trailer(r, STR("GRPC-STATUS")), RC_OK);
-    assert_int_equal(response_declare_trailer(r, STR("X-Sum")), RC_OK);
-    assert_int_equal(response_declare_trailer(r, STR("x")), RC_OK);
+    assert_int_equal(outgoing_declare_trailer(&r->message, STR("x-sum")), RC_OK);
+    assert_int_equal(outgoing_declare_trailer(&r->message, STR("GRPC-STATUS")), RC_OK);
+    assert_int_equal(outgoing_declare_trailer(&r->message, STR("X-Sum")), RC_OK);
+    assert_int_equal(outgoing_declare_trailer(&r->message, STR("x")), RC_OK);
     assert_header(r, "trailer", "grpc-status, x-sum, x");
-    assert_int_equal(response_declare_trailer(r, STR("content-length")), RC_INVALID);
-    assert_int_equal(response_declare_trailer(r, STR("")), RC_INVALID);
+    assert_int_equal(outgoing_declare_trailer(&r->message, STR("content-length")), RC_INVALID);
+    assert_int_equal(outgoing_declare_trailer(&r->message, STR("")), RC_INVALID);
     assert_header(r, "trailer", "grpc-status, x-sum, x");
     end(&f);
 }
@@ -677,10 +692,10 @@ static void Trailer_DeclaredBesideHeader_Joined(void **state)
     (void)state;
     struct fixture f;
     struct response *r = begin(&f);
-    assert_int_equal(response_set_header(r, STR("Trailer"), STR("A ,b")), RC_OK);
-    assert_int_equal(response_declare_trailer(r, STR("a")), RC_OK);
-    assert_int_equal(response_declare_trailer(r, STR("b")), RC_OK);
-    assert_int_equal(response_declare_trailer(r, STR("c")), RC_OK);
+    assert_int_equal(outgoing_set_header(&r->message, STR("Trailer"), STR("A ,b")), RC_OK);
+    assert_int_equal(outgoing_declare_trailer(&r->message, STR("a")), RC_OK);
+    assert_int_equal(outgoing_declare_trailer(&r->message, STR("b")), RC_OK);
+    assert_int_equal(outgoing_declare_trailer(&r->message, STR("c")), RC_OK);
     assert_header(r, "trailer", "A ,b, c");
     end(&f);
 }
@@ -693,18 +708,18 @@ static void Restart_HeadNotTaken_EmptyAgain(void **state)
     struct fixture f;
     struct response *r = begin(&f);
     char steps[16];
-    r->answers_head = true;
+    response_answer(r, STR("HEAD"));
     assert_int_equal(response_set_status(r, 404), RC_OK);
-    assert_int_equal(response_set_header(r, STR("content-length"), STR("4")), RC_OK);
-    assert_int_equal(response_append_trailer(r, STR("t"), STR("1")), RC_OK);
+    assert_int_equal(outgoing_set_header(&r->message, STR("content-length"), STR("4")), RC_OK);
+    assert_int_equal(outgoing_append_trailer(&r->message, STR("t"), STR("1")), RC_OK);
     assert_int_equal(write_all(r, "body"), RC_OK);
-    assert_int_equal(response_finish(r), RC_OK);
+    assert_int_equal(outgoing_finish(&r->message), RC_OK);
     assert_int_equal(response_restart(r), RC_OK);
     assert_int_equal(r->status, 200);
-    assert_int_equal(r->head.count + r->trailers.count + r->body.len, 0);
+    assert_int_equal(r->message.head.count + r->message.trailers.count + r->message.body.len, 0);
     assert_true(r->answers_head);
     assert_int_equal(write_all(r, "longer than it was"), RC_OK);
-    assert_int_equal(response_finish(r), RC_OK);
+    assert_int_equal(outgoing_finish(&r->message), RC_OK);
     drain(r, steps);
     assert_string_equal(steps, "h");
     assert_header(r, "content-length", "18");
@@ -719,10 +734,10 @@ static void Restart_HeadTaken_Refused(void **state)
     assert_int_equal(write_all(r, "body"), RC_OK);
     assert_int_equal(response_take_head(r), RC_OK);
     assert_int_equal(response_restart(r), RC_STATE);
-    assert_int_equal(r->body.len, 4);
-    assert_int_equal(response_finish(r), RC_OK);
+    assert_int_equal(r->message.body.len, 4);
+    assert_int_equal(outgoing_finish(&r->message), RC_OK);
     assert_int_equal(response_restart(r), RC_STATE);
-    assert_int_equal(r->state, RESPONSE_FINISHED);
+    assert_int_equal(r->message.state, OUTGOING_FINISHED);
     end(&f);
 }
 

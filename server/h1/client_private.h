@@ -1,0 +1,46 @@
+/*
+ * The inside of an HTTP/1.x session in its client role; shared by the files of this folder alone.
+ *
+ *     IDLE ──begin──▶ BUSY ──response ended, request out──▶ IDLE, or CLOSING
+ *
+ * A call is let go of when its response has ended, even where its request still goes up, if the
+ * connection is to end with it.
+ */
+#ifndef H1_CLIENT_PRIVATE_H
+#define H1_CLIENT_PRIVATE_H
+
+#include "core/bytes.h"
+#include "h1/client.h"
+#include "h1/parser.h"
+#include "h1/writer.h"
+#include "http/call.h"
+#include "http/limits.h"
+#include "http/session.h"
+
+struct h1_client {
+    struct session base;
+    const struct http_limits *limits;
+    struct h1_parser parser;
+    struct call *call;        /* the one under way, or NULL */
+    struct bytes queue;       /* received and not parsed yet */
+    struct fields connection; /* what the head's Connection fields say; in the call's arena */
+    struct h1_writer out;
+    bool input_ended; /* the server sends nothing more */
+    bool going;       /* shut_down was called */
+    bool closing;     /* no other call is taken */
+    bool broken;      /* nothing more goes out, and nothing is looked at */
+};
+
+/* client.c: lets go of the call. */
+void h1_client_end(struct h1_client *s, enum call_end end, const char *why);
+/* client.c: the same where both messages have been moved whole, or all of them that will be. */
+void h1_client_settle(struct h1_client *s);
+/* client.c: the connection is of no use any more, nor is what comes over it. */
+void h1_client_break(struct h1_client *s, const char *why);
+
+/* client_input.c: takes from the data what can be taken now. */
+void h1_client_input(struct h1_client *s, struct str *data);
+/* client_input.c: the server sends nothing more, and all that it sent was parsed. */
+void h1_client_input_end(struct h1_client *s);
+
+#endif

@@ -1,0 +1,214 @@
+#include "h2/client.h"
+
+#include "core/mem.h"
+#include "h2/client_stream.h"
+#include "h2/memory.h"
+
+static struct h2_session *h2_of(const struct session *s)
+{
+    return container_of(s, struct h2_session, base);
+}
+
+static void mark_dirty(struct h2_session *s)
+{
+    s->base.host->dirty(s->base.host);
+}
+
+/* Streams. */
+
+static void leg_dirty(struct h2_leg *leg)
+{
+    if (!list_linked(&leg->dirty))
+        list_append(&leg->session->dirty, &leg->dirty);
+    mark_dirty(leg->session);
+}
+
+void h2_leg_release(struct h2_leg *leg)
+{
+    if (leg->call || !(leg->closed || leg->id == 0))
+        return;
+    list_remove(&leg->dirty);
+    list_append(&leg->session->dead, &leg->dirty);
+    mark_dirty(leg->session);
+}
+
+/* What the call has not read is no longer held by the session. */
+static struct call *detach(struct h2_leg *leg)
+{
+    struct call *c = leg->call;
+    leg->call = NULL;
+    h2_release_held(leg->session, c->body.len);
+    h2_leg_release(leg);
+    return c;
+}
+
+void h2_leg_end(struct h2_leg *leg, enum call_end end, const char *why)
+{
+    struct h2_session *s = leg->session;
+    call_end(detach(leg), end, why);
+    mark_dirty(s);
+}
+
+void h2_leg_reset(struct h2_leg *leg, uint32_t code)
+{
+    if (leg->reset || leg->closed || leg->id == 0)
+        return;
+    leg->reset = true;
+    if (nghttp2_submit_rst_stream(leg->session->ng, NGHTTP2_FLAG_NONE, leg->id, code))
+        leg->session->failed = true;
+}
+
+/* Calls. */
+
+static void on_dirty(struct call *c)
+{
+    leg_dirty(c->held);
+}
+
+static void on_consumed(struct call *c, size_t n)
+{
+    struct h2_leg *leg = c->held;
+    struct h2_session *s = leg->session;
+    h2_release_held(s, n);
+    if (!leg->closed && nghttp2_session_consume_stream(s->ng, leg->id, n) == 0)
+        mark_dirty(s);
+}
+
+static void on_cancelled(struct call *c, uint32_t code)
+{
+    struct h2_leg *leg = c->held;
+    h2_leg_reset(leg, code);
+    detach(leg);
+    mark_dirty(leg->session);
+}
+
+static const struct call_host call_host = {
+    .dirty = on_dirty,
+    .consumed = on_consumed,
+    .cancelled = on_cancelled,
+};
+
+static enum rc begin(struct session *base, struct call *c)
+{
+    struct h2_session *s = h2_of(base);
+    struct h2_leg *leg = mem_get_zeroed(sizeof *leg);
+    if (!leg)
+        return RC_NOMEM;
+    leg->session = s;
+    leg->call = c;
+    list_init(&leg->dirty);
+    list_append(&s->streams, &leg->link);
+    s->legs++;
+    call_hold(c, &call_host, leg, h2_body_max(s->common));
+    c->request.framing = FRAMING_OWN;
+    leg_dirty(leg);
+    return RC_OK;
+}
+
+static bool is_going(const struct session *base)
+{
+    const struct h2_session *s = h2_of(base);
+    return s->going || s->judged || s->failed || s->broken ||
+           !nghttp2_session_check_request_allowed(s->ng);
+}
+
+static uint32_t room(const struct session *base)
+{
+    const struct h2_session *s = h2_of(base);
+    uint32_t most =
+        nghttp2_session_get_remote_settings(s->ng, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
+    if (most > s->limits->max_streams)
+        most = s->limits->max_streams;
+    return is_going(base) || s->legs >= most ? 0 : most - s->legs;
+}
+
+static const struct session_client_ops client_ops = {
+    .begin = begin,
+    .room = room,
+    .is_going = is_going,
+};
+
+/* The role. */
+
+static void output(struct list *dirty)
+{
+    h2_client_output(container_of(dirty, struct h2_leg, dirty));
+}
+
+static void free_leg(struct h2_leg *leg)
+{
+    struct h2_session *s = leg->session;
+    list_remove(&leg->link);
+    list_remove(&leg->dirty);
+    mem_put(leg, sizeof *leg);
+    s->legs--;
+}
+
+static void free_dead(struct list *dead)
+{
+    struct h2_leg *leg = container_of(dead, struct h2_leg, dirty);
+    struct h2_session *s = leg->session;
+    free_leg(leg);
+    s->leaving |= s->going && s->legs == 0;
+    s->base.host->changed(s->base.host);
+    mark_dirty(s);
+}
+
+static void free_lost(struct list *link, const char *reason)
+{
+    struct h2_leg *leg = container_of(link, struct h2_leg, link);
+    leg->closed = true;
+    if (leg->call)
+        h2_leg_end(leg, leg->id ? CALL_LOST : CALL_REFUSED, reason);
+    free_leg(leg);
+}
+
+/* Calls under way finish, and GOAWAY follows the last. */
+static void shut_down(struct h2_session *s)
+{
+    s->leaving |= !s->going && s->legs == 0;
+    s->base.host->changed(s->base.host);
+}
+
+static const struct h2_role client_role = {
+    .output = output,
+    .free_dead = free_dead,
+    .free_lost = free_lost,
+    .shut_down = shut_down,
+};
+
+static const nghttp2_session_callbacks *client_callbacks(void)
+{
+    static nghttp2_session_callbacks *callbacks;
+    if (!callbacks && nghttp2_session_callbacks_new(&callbacks) == 0) {
+        h2_client_input_callbacks(callbacks);
+        h2_client_output_callbacks(callbacks);
+    }
+    return callbacks;
+}
+
+enum rc h2_client_new(struct session_host *host, const struct http_limits *common,
+    const struct h2_limits *limits, struct session **out)
+{
+    const nghttp2_settings_entry settings[] = {
+        {NGHTTP2_SETTINGS_ENABLE_PUSH, 0},
+        {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, common->stream_window},
+        {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, common->header_bytes},
+    };
+    const nghttp2_session_callbacks *callbacks = client_callbacks();
+    const nghttp2_option *options = h2_session_options();
+    struct h2_session *s =
+        callbacks && options ? h2_session_make(host, common, limits, &client_role) : NULL;
+    if (!s)
+        return RC_NOMEM;
+    s->base.client = &client_ops;
+    frames_init(&s->frames, false);
+    if (nghttp2_session_client_new3(&s->ng, callbacks, s, options, h2_memory())) {
+        mem_put(s, sizeof *s);
+        return RC_NOMEM;
+    }
+    enum rc rc = h2_session_greet(s, settings, sizeof settings / sizeof *settings);
+    if (!rc)
+        *out = &s->base;
+    return rc;
+}

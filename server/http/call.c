@@ -1,0 +1,250 @@
+#include "http/call.h"
+
+#include "core/clock.h"
+#include "core/live.h"
+#include "http/code.h"
+#include "http/uri.h"
+
+const struct call_options call_options_default = {
+    .connect_timeout = 10, .response_timeout = 60, .idle_timeout = 60};
+
+void call_init(struct call *c, const struct call_ops *ops)
+{
+    *c = (struct call){.state = CALL_IDLE, .ops = ops};
+    arena_init(&c->arena, c->first, sizeof c->first, CALL_ARENA_MAX);
+    outgoing_init(&c->request, &c->arena);
+    c->request.trailers_accepted = true;
+    bytes_init(&c->body, 0);
+    live.calls++;
+}
+
+void call_fini(struct call *c)
+{
+    outgoing_fini(&c->request);
+    bytes_fini(&c->body);
+    arena_fini(&c->arena);
+    live.calls--;
+}
+
+/* The request. */
+
+static bool is_target(struct str target)
+{
+    return str_eq(target, STR("*")) || (str_starts(target, STR("/")) && uri_is_target(target));
+}
+
+static enum rc copy(struct call *c, struct str text, struct str *out)
+{
+    const char *p = arena_copy(&c->arena, text.p, text.n);
+    *out = (struct str){p, text.n};
+    return p ? RC_OK : RC_NOMEM;
+}
+
+enum rc call_aim(
+    struct call *c, struct str method, struct str scheme, struct str authority, struct str target)
+{
+    if (field_name_problem(method) || str_eq(method, STR("CONNECT")) || !is_target(target) ||
+        authority.n == 0 || !uri_is_host(authority))
+        return RC_INVALID;
+    enum rc rc = copy(c, method, &c->method);
+    if (!rc)
+        rc = copy(c, scheme, &c->scheme);
+    if (!rc)
+        rc = copy(c, authority, &c->authority);
+    return rc ? rc : copy(c, target, &c->target);
+}
+
+static enum rc tell_dirty(struct call *c, enum rc rc)
+{
+    if (!rc && c->host)
+        c->host->dirty(c);
+    return rc;
+}
+
+enum rc call_write(struct call *c, const char *data, size_t n, size_t *taken)
+{
+    *taken = 0;
+    if (c->state == CALL_DONE)
+        return RC_STATE;
+    enum rc rc = outgoing_write(&c->request, data, n, taken);
+    c->wants_room = !rc && *taken < n;
+    return tell_dirty(c, rc);
+}
+
+enum rc call_flush(struct call *c)
+{
+    return c->state == CALL_DONE ? RC_STATE : tell_dirty(c, outgoing_start(&c->request));
+}
+
+enum rc call_finish(struct call *c)
+{
+    return c->state == CALL_DONE ? RC_STATE : tell_dirty(c, outgoing_finish(&c->request));
+}
+
+bool call_sending(const struct call *c)
+{
+    return c->state != CALL_DONE && !outgoing_over(&c->request);
+}
+
+/* The response. */
+
+const char *call_peek(const struct call *c, size_t *n)
+{
+    return bytes_front(&c->body, n);
+}
+
+void call_consume(struct call *c, size_t n)
+{
+    bytes_drop(&c->body, n);
+    c->progressed = clock_recent();
+    if (c->host)
+        c->host->consumed(c, n);
+}
+
+/* Its life. */
+
+static void finish(struct call *c, enum call_end end, const char *why)
+{
+    c->state = CALL_DONE;
+    c->host = NULL;
+    c->agent = NULL;
+    c->ops->on_done(c, end, why);
+}
+
+void call_cancel(struct call *c, uint32_t code)
+{
+    if (c->state != CALL_HELD)
+        return;
+    const struct call_host *host = c->host;
+    c->state = CALL_DONE;
+    c->host = NULL;
+    if (host)
+        host->cancelled(c, code);
+    if (c->agent)
+        c->agent->on_cancel(c);
+    c->agent = NULL;
+}
+
+enum rc call_rewind(struct call *c)
+{
+    if (c->host || c->began || outgoing_rewind(&c->request))
+        return RC_STATE;
+    if (c->state == CALL_DONE)
+        c->state = CALL_IDLE;
+    return RC_OK;
+}
+
+bool call_is_idempotent(const struct call *c)
+{
+    static const char *const methods[] = {"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"};
+    for (size_t i = 0; i < sizeof methods / sizeof *methods; i++)
+        if (str_eq(c->method, str_of(methods[i])))
+            return true;
+    return false;
+}
+
+/* For agents. */
+
+void call_engage(struct call *c, const struct call_agent *agent, void *ticket)
+{
+    c->state = CALL_HELD;
+    c->agent = agent;
+    c->ticket = ticket;
+}
+
+void call_fail(struct call *c, enum call_end end, const char *why)
+{
+    const struct call_host *host = c->host;
+    c->host = NULL;
+    if (host)
+        host->cancelled(c, ERROR_CANCEL);
+    finish(c, end, why);
+}
+
+bool call_waits(const struct call *c)
+{
+    const struct outgoing *o = &c->request;
+    if (o->body.len || o->state == OUTGOING_FINISHED)
+        return true;
+    return c->status ? !c->ended && c->body.len == 0 : o->state == OUTGOING_SENT;
+}
+
+/* For sessions. */
+
+void call_hold(struct call *c, const struct call_host *host, void *held, size_t body_max)
+{
+    c->state = CALL_HELD;
+    c->host = host;
+    c->held = held;
+    c->body.max = body_max;
+    c->wants_room = true;
+    c->progressed = clock_recent();
+}
+
+/* RFC 9110 8.6: a method that means something by content says so where there is none. */
+static bool anticipates_content(struct str method)
+{
+    return str_eq(method, STR("POST")) || str_eq(method, STR("PUT")) ||
+           str_eq(method, STR("PATCH"));
+}
+
+enum rc call_take_head(struct call *c)
+{
+    fields_remove(&c->request.head, STR("host"));
+    return outgoing_take_head(&c->request, c->request.written || anticipates_content(c->method));
+}
+
+void call_receive_head(struct call *c, const char *protocol, int status)
+{
+    c->progressed = clock_recent();
+    if (status < 200) {
+        c->ops->on_interim(c, status, &c->fields);
+        c->fields.count = 0;
+        return;
+    }
+    c->protocol = protocol;
+    c->status = status;
+    c->ops->on_head(c);
+}
+
+enum rc call_receive(struct call *c, const void *data, size_t n)
+{
+    c->progressed = clock_recent();
+    enum rc rc = bytes_append(&c->body, data, n);
+    if (!rc)
+        c->ops->on_readable(c);
+    return rc;
+}
+
+void call_receive_end(struct call *c)
+{
+    c->ended = true;
+    c->ops->on_readable(c);
+}
+
+void call_progress(struct call *c)
+{
+    c->progressed = clock_recent();
+    if (!c->wants_room || c->request.body.len > OUTGOING_QUEUE_LOW)
+        return;
+    c->wants_room = false;
+    c->ops->on_writable(c);
+    c->host->dirty(c); /* the owner was woken while things are sent: there is to be another turn */
+}
+
+bool call_is_complete(const struct call *c)
+{
+    return c->ended && c->request.state == OUTGOING_SENT;
+}
+
+void call_end(struct call *c, enum call_end end, const char *why)
+{
+    c->host = NULL;
+    if (c->ended) {
+        end = CALL_WHOLE;
+        why = "";
+    }
+    if (c->agent && c->agent->on_done(c, end, why))
+        return;
+    finish(c, end, why);
+}

@@ -1,0 +1,242 @@
+#include "http/outgoing.h"
+
+void outgoing_init(struct outgoing *o, struct arena *arena)
+{
+    *o = (struct outgoing){.state = OUTGOING_OPEN, .arena = arena};
+    bytes_init(&o->body, OUTGOING_QUEUE_HIGH);
+}
+
+void outgoing_fini(struct outgoing *o)
+{
+    bytes_fini(&o->body);
+}
+
+static bool has_ended(const struct outgoing *o)
+{
+    return o->state >= OUTGOING_FINISHED;
+}
+
+bool outgoing_supports_trailers(const struct outgoing *o)
+{
+    if (o->framing == FRAMING_OWN)
+        return true;
+    return o->framing == FRAMING_CHUNKS && o->trailers_accepted && !o->length_set;
+}
+
+static bool has_trailers(const struct outgoing *o)
+{
+    return o->trailers.count > 0 && !o->no_content && outgoing_supports_trailers(o);
+}
+
+static bool parse_length(struct str value, uint64_t *out)
+{
+    uint64_t length = 0;
+    if (value.n == 0 || value.n > 18)
+        return false;
+    for (size_t i = 0; i < value.n; i++) {
+        if (value.p[i] < '0' || value.p[i] > '9')
+            return false;
+        length = length * 10 + (uint64_t)(value.p[i] - '0');
+    }
+    *out = length;
+    return true;
+}
+
+static enum rc check_header(const struct outgoing *o, struct str name, struct str value)
+{
+    if (field_header_problem(name) || field_value_problem(value))
+        return RC_INVALID;
+    return o->state == OUTGOING_OPEN ? RC_OK : RC_STATE;
+}
+
+enum rc outgoing_set_header(struct outgoing *o, struct str name, struct str value)
+{
+    uint64_t length = 0;
+    bool is_length = field_same_name(name, STR("content-length"));
+    enum rc rc = check_header(o, name, value);
+    if (!rc && is_length && !parse_length(field_trim(value), &length))
+        rc = RC_INVALID;
+    if (!rc)
+        rc = outgoing_remove_header(o, name);
+    if (!rc)
+        rc = fields_copy(&o->head, o->arena, name, value);
+    if (!rc && is_length) {
+        o->length_set = true;
+        o->length = length;
+    }
+    return rc;
+}
+
+enum rc outgoing_add_header(struct outgoing *o, struct str name, struct str value)
+{
+    if (field_same_name(name, STR("content-length")))
+        return outgoing_set_header(o, name, value);
+    enum rc rc = check_header(o, name, value);
+    return rc ? rc : fields_copy(&o->head, o->arena, name, value);
+}
+
+enum rc outgoing_remove_header(struct outgoing *o, struct str name)
+{
+    if (o->state != OUTGOING_OPEN)
+        return RC_STATE;
+    if (field_same_name(name, STR("content-length")))
+        o->length_set = false;
+    fields_remove(&o->head, name);
+    return RC_OK;
+}
+
+enum rc outgoing_declare_trailer(struct outgoing *o, struct str name)
+{
+    if (field_trailer_problem(name))
+        return RC_INVALID;
+    if (o->state != OUTGOING_OPEN)
+        return RC_STATE;
+    enum rc rc = field_lower(o->arena, name, &name);
+    if (rc)
+        return rc;
+    struct field *f = fields_find(&o->head, STR("trailer"));
+    if (!f)
+        return fields_add(&o->head, o->arena, STR("trailer"), name);
+    if (field_list_has(f->value, name))
+        return RC_OK;
+    char *joined = arena_alloc(o->arena, f->value.n + 2 + name.n);
+    if (!joined)
+        return RC_NOMEM;
+    memcpy(joined, f->value.p, f->value.n);
+    memcpy(joined + f->value.n, ", ", 2);
+    memcpy(joined + f->value.n + 2, name.p, name.n);
+    f->value = (struct str){joined, f->value.n + 2 + name.n};
+    return RC_OK;
+}
+
+enum rc outgoing_append_trailer(struct outgoing *o, struct str name, struct str value)
+{
+    if (field_trailer_problem(name) || field_value_problem(value))
+        return RC_INVALID;
+    if (has_ended(o) || !outgoing_supports_trailers(o))
+        return RC_STATE;
+    return fields_copy(&o->trailers, o->arena, name, value);
+}
+
+enum rc outgoing_start(struct outgoing *o)
+{
+    if (has_ended(o))
+        return RC_STATE;
+    o->state = OUTGOING_STARTED;
+    return RC_OK;
+}
+
+enum rc outgoing_write(struct outgoing *o, const char *data, size_t n, size_t *taken)
+{
+    *taken = 0;
+    if (has_ended(o))
+        return RC_STATE;
+    if (o->length_set && n > o->length - o->written)
+        return RC_LIMIT;
+    o->state = OUTGOING_STARTED;
+    if (!o->no_content) {
+        if (n > bytes_room(&o->body))
+            n = bytes_room(&o->body);
+        enum rc rc = n ? bytes_append(&o->body, data, n) : RC_OK;
+        if (rc)
+            return rc;
+    }
+    o->written += n;
+    *taken = n;
+    return RC_OK;
+}
+
+enum rc outgoing_finish(struct outgoing *o)
+{
+    if (has_ended(o))
+        return RC_STATE;
+    if (o->length_set && o->written < o->length && !o->no_content)
+        return RC_LIMIT;
+    o->state = OUTGOING_FINISHED;
+    return RC_OK;
+}
+
+void outgoing_abort(struct outgoing *o)
+{
+    o->written = outgoing_sent(o);
+    bytes_fini(&o->body);
+    if (o->state != OUTGOING_SENT)
+        o->trailers.count = 0;
+    o->state = OUTGOING_ABORTED;
+}
+
+enum rc outgoing_rewind(struct outgoing *o)
+{
+    if (o->state == OUTGOING_ABORTED || outgoing_sent(o))
+        return RC_STATE;
+    if (!o->length_set)
+        fields_remove(&o->head, STR("content-length"));
+    if (o->state == OUTGOING_SENT)
+        o->state = OUTGOING_FINISHED;
+    o->head_taken = o->head_handed = false;
+    o->framing = FRAMING_OWN;
+    return RC_OK;
+}
+
+/* What follows the head once the queue is empty. */
+static enum outgoing_step next_after_body(const struct outgoing *o)
+{
+    if (o->state != OUTGOING_FINISHED)
+        return OUTGOING_NOTHING;
+    return has_trailers(o) ? OUTGOING_TRAILERS : OUTGOING_END;
+}
+
+enum outgoing_step outgoing_next(const struct outgoing *o)
+{
+    if (o->state == OUTGOING_OPEN || o->state >= OUTGOING_SENT)
+        return OUTGOING_NOTHING;
+    enum outgoing_step rest = o->body.len ? OUTGOING_BODY : next_after_body(o);
+    if (o->head_taken)
+        return rest;
+    return rest == OUTGOING_END ? OUTGOING_HEAD_END : OUTGOING_HEAD;
+}
+
+static enum rc add_length(struct outgoing *o)
+{
+    char digits[20], *first = digits + sizeof digits;
+    uint64_t rest = o->written;
+    do
+        *--first = (char)('0' + rest % 10);
+    while (rest /= 10);
+    size_t n = (size_t)(digits + sizeof digits - first);
+    const char *copy = arena_copy(o->arena, first, n);
+    if (!copy)
+        return RC_NOMEM;
+    return fields_add(&o->head, o->arena, STR("content-length"), (struct str){copy, n});
+}
+
+/* What has a length, or no body, needs no other mark of its end. */
+static void settle_framing(struct outgoing *o)
+{
+    bool delimited = o->no_content || o->length_set || o->state == OUTGOING_FINISHED;
+    if (o->framing != FRAMING_OWN && delimited && !has_trailers(o))
+        o->framing = FRAMING_LENGTH;
+}
+
+enum rc outgoing_take_head(struct outgoing *o, bool length)
+{
+    bool whole = o->state == OUTGOING_FINISHED && !o->length_set &&
+                 !(o->trailers.count && outgoing_supports_trailers(o));
+    if (length && whole && add_length(o))
+        return RC_NOMEM;
+    if (!outgoing_supports_trailers(o))
+        fields_remove(&o->head, STR("trailer"));
+    settle_framing(o);
+    o->head_taken = true;
+    return RC_OK;
+}
+
+bool outgoing_over(const struct outgoing *o)
+{
+    return o->state >= OUTGOING_SENT;
+}
+
+uint64_t outgoing_sent(const struct outgoing *o)
+{
+    return !o->no_content ? o->written - o->body.len : 0;
+}

@@ -1,0 +1,122 @@
+/*
+ * A message that this server sends, response or request, under construction; and the one place that
+ * decides what of it goes out next: whether the head ends the message, whether a body may follow,
+ * how it is framed, and when trailers come. Whoever writes it pushes at one end; a session takes at
+ * the other, in the steps of outgoing_next. response.h and call.h add what one kind alone has.
+ *
+ * States:
+ *
+ *     OPEN ──write, start──▶ STARTED ──finish──▶ FINISHED ──end handed over──▶ SENT
+ *       │                                            ▲
+ *       └──────────────────finish────────────────────┘
+ *     OPEN, STARTED, FINISHED, SENT ──abort──▶ ABORTED
+ *
+ * It owns the queue of body bytes; its strings live in the arena that it borrows.
+ */
+#ifndef HTTP_OUTGOING_H
+#define HTTP_OUTGOING_H
+
+#include "core/arena.h"
+#include "core/bytes.h"
+#include "http/field.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum outgoing_state {
+    OUTGOING_OPEN,     /* the head may change */
+    OUTGOING_STARTED,  /* the head is fixed, the body grows */
+    OUTGOING_FINISHED, /* all is known, the rest is on its way */
+    OUTGOING_SENT,     /* the end was handed to the connection */
+    OUTGOING_ABORTED,  /* nothing more goes out */
+};
+
+/* How a body's end is told. Sessions set what they do where its length is not known in advance;
+ * once the head is taken it is what is done. */
+enum framing {
+    FRAMING_OWN,    /* the protocol has its own mark: HTTP/2 */
+    FRAMING_CHUNKS, /* HTTP/1.1 (RFC 9112 7.1) */
+    FRAMING_CLOSE,  /* the connection ends with it: HTTP/1.0 */
+    FRAMING_LENGTH, /* HTTP/1.x, by content-length, or there is no body */
+};
+
+/* What a session is to send next. */
+enum outgoing_step {
+    OUTGOING_NOTHING,  /* not now; or never again */
+    OUTGOING_HEAD,     /* the head, and more will follow */
+    OUTGOING_HEAD_END, /* the head, which ends the message */
+    OUTGOING_BODY,     /* queued bytes of the body */
+    OUTGOING_TRAILERS, /* the trailers, which end the message */
+    OUTGOING_END,      /* only the mark that the message ends */
+};
+
+enum {
+    OUTGOING_QUEUE_HIGH = 65536, /* bytes of body queued at the most */
+    OUTGOING_QUEUE_LOW = 16384,  /* a writer that waits goes on at this many */
+};
+
+struct outgoing {
+    enum outgoing_state state;
+    enum framing framing;
+    bool trailers_accepted; /* with FRAMING_CHUNKS: the peer takes trailers */
+    bool no_content;        /* neither content nor trailers go out, whatever is written */
+    bool head_taken;        /* a session has taken the head: it can't be changed back */
+    bool head_handed;       /* the head was handed to the connection */
+    bool length_set;        /* content-length was set */
+    uint64_t length;        /* to this */
+    uint64_t written;       /* bytes of body so far */
+    struct fields head;
+    struct fields trailers;
+    struct bytes body;
+    struct arena *arena; /* borrowed */
+};
+
+void outgoing_init(struct outgoing *o, struct arena *arena);
+void outgoing_fini(struct outgoing *o);
+
+/* The head. All fail with RC_STATE once the message has started, RC_NOMEM where memory runs out. */
+
+/* Sets a field, replacing those of its name; RC_INVALID by the rules of field.h, and for a
+ * content-length that is no number. Name and value are copied. */
+enum rc outgoing_set_header(struct outgoing *o, struct str name, struct str value) MUST_CHECK;
+/* As outgoing_set_header, beside those of its name. */
+enum rc outgoing_add_header(struct outgoing *o, struct str name, struct str value) MUST_CHECK;
+enum rc outgoing_remove_header(struct outgoing *o, struct str name) MUST_CHECK;
+/* Adds a name to the Trailer field (RFC 9110 6.6.2), once. It goes out where trailers do. */
+enum rc outgoing_declare_trailer(struct outgoing *o, struct str name) MUST_CHECK;
+
+/* Whether trailers may be appended. With HTTP/1.1 that takes a peer that accepts them, and chunks
+ * (RFC 9112 7.1.2). Where there is no content, they are dropped with it. */
+bool outgoing_supports_trailers(const struct outgoing *o);
+/* Adds a trailer. RC_STATE once the message has ended, and where trailers are not supported;
+ * RC_INVALID, RC_NOMEM. */
+enum rc outgoing_append_trailer(struct outgoing *o, struct str name, struct str value) MUST_CHECK;
+
+/* Fixes the head. RC_STATE once the message has ended. */
+enum rc outgoing_start(struct outgoing *o) MUST_CHECK;
+/* Starts the message and queues as many of n bytes as there is room for; *taken says how many.
+ * RC_STATE after the end, RC_LIMIT for more than content-length, RC_NOMEM. */
+enum rc outgoing_write(struct outgoing *o, const char *data, size_t n, size_t *taken) MUST_CHECK;
+/* Ends the message. RC_STATE when it has ended, RC_LIMIT where less was written than content-length
+ * says. */
+enum rc outgoing_finish(struct outgoing *o) MUST_CHECK;
+/* Drops what has not gone out. */
+void outgoing_abort(struct outgoing *o);
+
+/* Back to what it was before a session took it, for another one. RC_STATE where bytes of the body
+ * are gone. */
+enum rc outgoing_rewind(struct outgoing *o) MUST_CHECK;
+
+/* For sessions. */
+
+enum outgoing_step outgoing_next(const struct outgoing *o);
+/* Completes the head, decides on the framing, and marks the head taken. Where add_length is true, a
+ * message that is whole carries its length; one with trailers does not, so that it is framed alike
+ * by every version of HTTP. RC_NOMEM. */
+enum rc outgoing_take_head(struct outgoing *o, bool add_length) MUST_CHECK;
+/* Whether the whole message has been handed over, or never will be. */
+bool outgoing_over(const struct outgoing *o);
+/* Bytes of the body that a session has taken. */
+uint64_t outgoing_sent(const struct outgoing *o);
+
+#endif

@@ -1,0 +1,185 @@
+/* What a connection receives: socket → transport → session. */
+#include "net/conn_private.h"
+
+#include "core/clock.h"
+#include "core/log.h"
+#include "net/dial.h"
+#include "net/loop.h"
+#include "net/protocol.h"
+#include "net/tls.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+
+static void fill_peer(struct conn *c)
+{
+    struct tls_info info = tls_info(&c->transport);
+    c->peer.tls_version = info.version;
+    c->peer.tls_cipher = info.cipher;
+    c->peer.tls_sni = info.sni;
+}
+
+/* The server is on its way out, and takes what this client had sent before it knew. */
+static void leave_at_once(struct conn *c)
+{
+    conn_shut_down(c);
+    loop_notice(c->loop);
+}
+
+static void open_client_session(struct conn *c, enum protocol protocol)
+{
+    if (protocol_open_client(protocol, &c->host, c->loop->limits, &c->session))
+        conn_close(c, rc_text(RC_NOMEM));
+    else
+        dial_opened(c->dial, c->session);
+}
+
+void conn_open_session(struct conn *c, enum protocol protocol)
+{
+    conn_set_state(c, CONN_OPEN);
+    if (c->dial)
+        open_client_session(c, protocol);
+    else if (protocol_open(protocol, c->greeted, &c->host, c->loop->limits, &c->session))
+        conn_close(c, "connection lost");
+    else if (c->loop->going)
+        leave_at_once(c);
+}
+
+/* The server is told of the alert that there may be. */
+static void fail_outgoing(struct conn *c, const char *why)
+{
+    if (conn_flush(c))
+        conn_close(c, why);
+}
+
+static void end_handshake(struct conn *c)
+{
+    enum protocol protocol = protocol_of_alpn(tls_info(&c->transport).alpn);
+    fill_peer(c);
+    if (c->dial && c->dial->to.protocol == PROTOCOL_HTTP_2 && protocol != PROTOCOL_HTTP_2)
+        fail_outgoing(c, "it does not speak HTTP/2");
+    else
+        conn_open_session(c, protocol);
+}
+
+void conn_shake_hands(struct conn *c)
+{
+    const char *why = "";
+    enum rc rc = c->transport.ops->handshake(&c->transport, &why);
+    if (rc == RC_AGAIN)
+        return;
+    if (rc && c->dial) {
+        fail_outgoing(c, why);
+        return;
+    }
+    if (rc) {
+        log_event(LOG_INFO, "tls handshake failed", log_int("conn", (int64_t)c->peer.conn),
+            log_str("remote", c->peer.remote), log_str("reason", why));
+        c->ending = true;
+        conn_mark_dirty(c);
+        return;
+    }
+    end_handshake(c);
+}
+
+/* The first bytes of a plaintext connection: they tell what it speaks. */
+static void greet(struct conn *c, const uint8_t *data, size_t n)
+{
+    bool first = c->greeted == 0;
+    enum protocol protocol = protocol_of_bytes(&c->greeted, data, n);
+    if (protocol != PROTOCOL_UNKNOWN)
+        conn_open_session(c, protocol);
+    else if (first)
+        conn_set_state(c, CONN_GREETING);
+}
+
+static enum rc take_opened(struct conn *c, const uint8_t *data, size_t n)
+{
+    if (c->state == CONN_GREETING)
+        greet(c, data, n);
+    return c->session ? c->session->ops->recv(c->session, data, n) : RC_OK;
+}
+
+/* The peer sends nothing more. What it has asked for is answered where the session can; else no
+ * more is taken, and the connection ends. */
+static void end_input(struct conn *c)
+{
+    if (c->state != CONN_OPEN || !c->session->ops->end_input(c->session)) {
+        c->ending = true;
+        return;
+    }
+    c->input_ended = true;
+    c->ended = clock_monotonic();
+}
+
+/* Feeds the session all that the wire has received. */
+static void feed(struct conn *c)
+{
+    const uint8_t *data;
+    size_t n;
+    enum rc rc = RC_OK;
+    if (c->state == CONN_HANDSHAKE)
+        conn_shake_hands(c);
+    while (!rc && (c->state == CONN_GREETING || c->state == CONN_OPEN) && !c->ending) {
+        rc = c->transport.ops->open(&c->transport, &data, &n);
+        if (!rc && take_opened(c, data, n))
+            c->ending = true;
+    }
+    if (rc == RC_CLOSED)
+        end_input(c);
+    else if (rc == RC_PROTOCOL)
+        c->ending = true;
+    if (c->ending)
+        conn_mark_dirty(c);
+    c->loop->wire->in_left = 0;
+}
+
+/* The peer has closed its side of the socket, without a word of TLS's. A response may be cut short
+ * then, and look whole (RFC 9112 9.8). */
+static void meet_end(struct conn *c)
+{
+    bool may_be_cut = c->dial && c->has_tls;
+    if (c->state == CONN_OPEN && !c->ending && !may_be_cut)
+        end_input(c);
+    if (!c->input_ended || c->state != CONN_OPEN)
+        conn_close(c, "connection lost");
+}
+
+/* Takes what the socket has, up to a wire full. */
+static void take_input(struct conn *c)
+{
+    struct wire *w = c->loop->wire;
+    ssize_t n = recv(c->fd, w->in, sizeof w->in, 0);
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    if (n < 0) {
+        conn_close(c, "connection lost");
+        return;
+    }
+    if (n == 0) {
+        meet_end(c);
+        return;
+    }
+    if (c->state == CONN_LINGERING || c->ending)
+        return;
+    c->active = clock_monotonic();
+    w->in_next = w->in;
+    w->in_left = (size_t)n;
+    feed(c);
+    if (c->state != CONN_DEAD && w->out_len)
+        conn_flush(c);
+    w->out_len = 0;
+}
+
+void conn_on_readable(struct ev_loop *ev, ev_io *w, int events)
+{
+    (void)ev, (void)events;
+    struct conn *c = container_of(w, struct conn, readable);
+    struct loop *l = c->loop;
+    bool outgoing = c->dial;
+    take_input(c);
+    conn_watch_input(c);
+    /* What several servers answer at once goes out together, in the round's own turn. */
+    if (!outgoing)
+        loop_turn(l);
+}

@@ -1,0 +1,91 @@
+/* TLS of connections that this server opens: who the other is gets verified. */
+#include "net/tls_private.h"
+
+#include "core/mem.h"
+
+#include <openssl/err.h>
+#include <openssl/x509v3.h>
+
+#include <arpa/inet.h>
+#include <stdio.h>
+
+static bool set_policy(SSL_CTX *ctx, bool verify)
+{
+    SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
+    SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS);
+    SSL_CTX_set_verify(ctx, verify ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, NULL);
+    return SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) &&
+           SSL_CTX_set_cipher_list(ctx, "ECDHE+AESGCM:ECDHE+CHACHA20");
+}
+
+static bool load_store(SSL_CTX *ctx, const char *cas)
+{
+    return cas ? SSL_CTX_load_verify_file(ctx, cas) : SSL_CTX_set_default_verify_paths(ctx);
+}
+
+enum rc tls_client_new(bool verify, const char *cas, struct tls_client **out, char why[TLS_WHY])
+{
+    struct tls_client *client = mem_get_zeroed(sizeof *client);
+    snprintf(why, TLS_WHY, "TLS cannot be set up: %s", rc_text(RC_NOMEM));
+    if (!client)
+        return RC_NOMEM;
+    ERR_clear_error();
+    client->context = SSL_CTX_new(TLS_client_method());
+    if (!client->context || !set_policy(client->context, verify)) {
+        tls_client_free(client);
+        return RC_NOMEM;
+    }
+    if (!load_store(client->context, cas)) {
+        const char *reason = ERR_reason_error_string(ERR_peek_error());
+        snprintf(why, TLS_WHY, "certificates \"%s\" cannot be used: %s",
+            cas ? cas : "of the system", reason ? reason : "none could be read");
+        ERR_clear_error();
+        tls_client_free(client);
+        return RC_INVALID;
+    }
+    *out = client;
+    return RC_OK;
+}
+
+void tls_client_free(struct tls_client *client)
+{
+    SSL_CTX_free(client->context);
+    mem_put(client, sizeof *client);
+}
+
+static bool is_address(const char *host)
+{
+    unsigned char address[sizeof(struct in6_addr)];
+    return inet_pton(AF_INET, host, address) == 1 || inet_pton(AF_INET6, host, address) == 1;
+}
+
+/* RFC 6066 3: an address is no server name. */
+static bool name_peer(SSL *ssl, const char *host)
+{
+    X509_VERIFY_PARAM *param = SSL_get0_param(ssl);
+    if (is_address(host))
+        return X509_VERIFY_PARAM_set1_ip_asc(param, host);
+    X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+    return X509_VERIFY_PARAM_set1_host(param, host, 0) && SSL_set_tlsext_host_name(ssl, host);
+}
+
+static bool offer(SSL *ssl, bool h2)
+{
+    static const unsigned char protocols[] = "\002h2\010http/1.1";
+    enum { H2 = 3, ALL = sizeof protocols - 1 };
+    const unsigned char *first = h2 ? protocols : protocols + H2;
+    return SSL_set_alpn_protos(ssl, first, h2 ? ALL : ALL - H2) == 0; /* 0 is success here */
+}
+
+enum rc tls_client_transport(struct transport *t, struct tls_client *client, struct wire *wire,
+    const char *host, bool offer_h2)
+{
+    SSL *ssl = SSL_new(client->context);
+    if (ssl && (!name_peer(ssl, host) || !offer(ssl, offer_h2))) {
+        SSL_free(ssl);
+        ssl = NULL;
+    }
+    if (ssl)
+        SSL_set_connect_state(ssl);
+    return tls_transport_adopt(t, ssl, wire);
+}

@@ -1,0 +1,428 @@
+#include "core/clock.h"
+#include "core/log.h"
+#include "core/mem.h"
+#include "http/code.h"
+#include "http/exchange.h"
+#include "http/forwarder.h"
+#include "http/handler.h"
+#include "proxy/forward_private.h"
+#include "proxy/rules.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { INFORMS_MAX = 32 }; /* interim responses passed on */
+
+/* For the other server to say 100; then the body goes up all the same (RFC 9110 10.1.1). */
+static const double expect_seconds = 1;
+
+struct forward *forward_of_queue(struct list *queue)
+{
+    return container_of(queue, struct forward, queue);
+}
+
+static void enqueue(struct forward *f)
+{
+    if (!list_linked(&f->queue))
+        list_append(&f->shared->ready, &f->queue);
+}
+
+/* What the call tells. */
+
+static struct forward *of_call(struct call *c)
+{
+    return container_of(c, struct forward, call);
+}
+
+static void on_interim(struct call *c, int status, const struct fields *fields)
+{
+    struct forward *f = of_call(c);
+    struct fields list = {0};
+    f->expects = false;
+    enqueue(f);
+    /* 100 is for this hop: where the client waits for one, its session says it. */
+    if (status == 100 || f->informs++ >= INFORMS_MAX)
+        return;
+    if (rules_interim(f->x, fields, &list) || exchange_inform(f->x, status, &list))
+        log_event(LOG_DEBUG, "interim response dropped", log_int("status", status),
+            log_int("conn", (int64_t)f->x->peer->conn), log_int("stream", f->x->stream));
+}
+
+static void on_event(struct call *c)
+{
+    enqueue(of_call(c));
+}
+
+static void on_done(struct call *c, enum call_end end, const char *why)
+{
+    struct forward *f = of_call(c);
+    f->over = true;
+    f->end = end;
+    snprintf(f->why, sizeof f->why, "%s", why);
+    enqueue(f);
+}
+
+const struct call_ops forward_call_ops = {
+    .on_interim = on_interim,
+    .on_head = on_event,
+    .on_readable = on_event,
+    .on_writable = on_event,
+    .on_done = on_done,
+};
+
+static void on_patience(struct timer *t)
+{
+    struct forward *f = container_of(t, struct forward, patience);
+    f->expects = false;
+    enqueue(f);
+}
+
+/* The end. */
+
+static void end_call(struct forward *f, uint32_t code)
+{
+    if (!f->begun)
+        return;
+    call_cancel(&f->call, code);
+    call_fini(&f->call);
+    f->begun = false;
+}
+
+/* The exchange is its lender's again, if it was lent. */
+static void give_back(struct forward *f)
+{
+    struct exchange *x = f->x;
+    if (!f->lender)
+        return;
+    x->handler = f->lender->handler;
+    x->instance = f->lender->instance;
+    x->want = WANT_NOTHING;
+    x->wants_body = false;
+    f->lender->forward = NULL;
+}
+
+static void free_forward(struct forward *f, uint32_t code)
+{
+    end_call(f, code);
+    timer_stop(&f->patience);
+    list_remove(&f->queue);
+    bytes_fini(&f->kept);
+    if (f->only)
+        mem_put(f->only, sizeof *f->only);
+    mem_put(f, sizeof *f);
+}
+
+void forward_cancel(struct forward *f)
+{
+    give_back(f);
+    free_forward(f, ERROR_CANCEL);
+}
+
+/* The response is complete, as far as this server has to do with it. */
+static void leave(struct forward *f)
+{
+    struct lender *lender = f->lender;
+    f->shared->returned |= lender != NULL;
+    give_back(f);
+    if (!lender)
+        exchange_detach(f->x);
+    free_forward(f, ERROR_NO_ERROR);
+    if (lender)
+        lender->returned(lender);
+}
+
+/* The code with which a client's stream was reset, for the other server to see. */
+static uint32_t code_of(const char *reason)
+{
+    uint32_t code;
+    if (code_parse(str_of(reason), &code))
+        return code;
+    if (strncmp(reason, "0x", 2) == 0)
+        return (uint32_t)strtoul(reason, NULL, 16);
+    return ERROR_CANCEL;
+}
+
+void forward_on_abort(struct exchange *x, const char *reason)
+{
+    struct forward *f = x->instance;
+    struct lender *lender = f->lender;
+    give_back(f);
+    free_forward(f, code_of(reason));
+    if (lender)
+        lender->handler->ops->on_abort(x, reason);
+}
+
+void forward_on_event(struct exchange *x)
+{
+    enqueue(x->instance);
+}
+
+/* Failures. */
+
+static void log_failure(const struct forward *f, const char *reason, int status)
+{
+    log_event(LOG_WARN, "upstream failed",
+        log_str("upstream", f->upstream ? f->upstream->origin.authority : ""),
+        log_str("reason", reason), log_int("status", status),
+        log_int("conn", (int64_t)f->x->peer->conn), log_int("stream", f->x->stream));
+}
+
+/* The client's stream is reset, since its response has begun. */
+static void cut_short(struct forward *f, uint32_t code)
+{
+    struct exchange *x = f->x;
+    struct lender *lender = f->lender;
+    char name[CODE_NAME_SIZE];
+    give_back(f);
+    free_forward(f, ERROR_CANCEL);
+    if (lender)
+        lender->handler->ops->on_abort(x, code_name(code, name));
+    exchange_reset(x, code);
+}
+
+/* The client gets the status, or where that comes too late a reset with the code. */
+static void fail(struct forward *f, int status, uint32_t code)
+{
+    char text[STATUS_TEXT_SIZE];
+    if (f->x->response.message.head_taken) {
+        cut_short(f, code);
+        return;
+    }
+    exchange_respond(f->x, status, status_text(status, text), NULL);
+    leave(f);
+}
+
+static void fail_logged(struct forward *f, const char *reason, int status, uint32_t code)
+{
+    bool is_late = f->x->response.message.head_taken;
+    log_failure(f, reason, is_late ? 0 : status);
+    fail(f, status, code);
+}
+
+/* How the server did, for those that come after. */
+static void note(struct forward *f, bool failed)
+{
+    if (f->only || !upstream_note(f->upstream, f->shared->rules, failed, clock_monotonic()))
+        return;
+    log_event(LOG_WARN, "upstream left out", log_str("upstream", f->upstream->origin.authority),
+        log_num("seconds", f->shared->rules->recovery));
+}
+
+/* The code of a reset that is the other server's affair goes on; one that blames this server's
+ * frames, or would say that a response that has begun was not, does not. */
+static uint32_t code_passed_on(uint32_t code)
+{
+    bool is_own =
+        code == ERROR_CANCEL || code == ERROR_ENHANCE_YOUR_CALM || code > ERROR_HTTP_1_1_REQUIRED;
+    return is_own ? code : ERROR_INTERNAL_ERROR;
+}
+
+/* The call could not be made. */
+static void fail_to_begin(struct forward *f, enum rc rc)
+{
+    if (rc == RC_INVALID)
+        fail(f, 400, ERROR_PROTOCOL_ERROR);
+    else
+        fail_logged(f, rc_text(rc), 503, ERROR_INTERNAL_ERROR);
+}
+
+static void start_call(struct forward *f)
+{
+    enum rc rc = forward_begin(f);
+    if (rc)
+        fail_to_begin(f, rc);
+}
+
+/* The request provably was not processed, and all of it is at hand; where no connection came about,
+ * another upstream is to be asked. */
+static bool may_retry(const struct forward *f)
+{
+    if (f->retried || f->answering)
+        return false;
+    if (f->end == CALL_UNREACHABLE)
+        return f->upstreams && f->upstreams->count > 1;
+    return f->end == CALL_REFUSED && f->keeps;
+}
+
+static void retry(struct forward *f)
+{
+    log_event(LOG_DEBUG, "upstream retried", log_str("upstream", f->upstream->origin.authority),
+        log_str("reason", f->why), log_int("conn", (int64_t)f->x->peer->conn),
+        log_int("stream", f->x->stream));
+    f->retried = true;
+    if (!f->keeps) {
+        enum rc rc = forward_begin_again(f);
+        if (rc)
+            fail_to_begin(f, rc);
+        return;
+    }
+    end_call(f, ERROR_CANCEL);
+    start_call(f);
+}
+
+/* The call is over, and the response is not whole. */
+static void conclude(struct forward *f)
+{
+    if (!f->answering && f->end != CALL_RESET)
+        note(f, true);
+    if (may_retry(f))
+        retry(f);
+    else if (f->end == CALL_RESET)
+        fail_logged(f, f->why, 502, code_passed_on(f->call.reset_code));
+    else
+        fail_logged(f, f->why, f->end == CALL_TIMED_OUT ? 504 : 502, ERROR_INTERNAL_ERROR);
+}
+
+/* The response. */
+
+static bool pass_head(struct forward *f)
+{
+    struct call *c = &f->call;
+    if (rules_response(f->x, c->status, &c->fields)) {
+        note(f, true);
+        fail_logged(f, "its response has a head that can't be passed on", 502, 0);
+        return false;
+    }
+    note(f, false);
+    f->answering = true;
+    f->keeps = false;
+    bytes_fini(&f->kept);
+    return true;
+}
+
+static enum rc move_body(struct forward *f)
+{
+    size_t n, taken;
+    const char *p;
+    while ((p = call_peek(&f->call, &n)) && n) {
+        enum rc rc = exchange_write(f->x, p, n, &taken);
+        if (rc)
+            return rc;
+        call_consume(&f->call, taken);
+        if (taken < n) {
+            f->x->want = WANT_ROOM;
+            return RC_OK;
+        }
+    }
+    return RC_OK;
+}
+
+static enum rc finish(struct forward *f)
+{
+    enum rc rc = rules_trailers(f->x, &f->call.trailers);
+    return rc ? rc : exchange_finish(f->x);
+}
+
+/* Passes on what has come. False where the forward is no more. */
+static bool answer(struct forward *f)
+{
+    struct call *c = &f->call;
+    enum rc rc = move_body(f);
+    if (!rc && c->ended && c->body.len == 0) {
+        rc = finish(f);
+        if (!rc) {
+            leave(f);
+            return false;
+        }
+    }
+    if (!rc && f->x->response.message.state == OUTGOING_OPEN)
+        rc = exchange_flush(f->x);
+    if (!rc)
+        return true;
+    fail_logged(f, "its response is not what its head says", 502, ERROR_INTERNAL_ERROR);
+    return false;
+}
+
+/* What has come of a response that will not be whole goes out before its end does, which would
+ * overtake it. */
+static bool is_handed(struct forward *f)
+{
+    struct exchange *x = f->x;
+    if (f->call.body.len)
+        return false;
+    x->want = WANT_HANDED;
+    if (!exchange_want_met(x))
+        return false;
+    x->want = WANT_NOTHING;
+    return true;
+}
+
+void forward_run(struct forward *f)
+{
+    enum rc rc = RC_OK;
+    if (!f->begun) {
+        start_call(f);
+        return;
+    }
+    if (!f->answering && f->call.status && !pass_head(f))
+        return;
+    if (f->answering && !answer(f))
+        return;
+    if (f->over && !f->call.ended) {
+        if (!f->answering || is_handed(f))
+            conclude(f);
+        return;
+    }
+    if (!f->over && !f->sent)
+        rc = forward_send_up(f);
+    if (rc)
+        fail_logged(f, rc_text(rc), 502, ERROR_INTERNAL_ERROR);
+}
+
+/* The beginning. */
+
+static void take_over(struct forward *f, struct exchange *x, const struct forward_aim *aim)
+{
+    struct lender *lender = f->lender = aim->lender;
+    if (lender) {
+        lender->handler = x->handler;
+        lender->instance = x->instance;
+        lender->forward = f;
+    }
+    f->x = x;
+    x->handler = f->shared->handler;
+    x->instance = f;
+}
+
+/* A client that waits for 100 waits for the other server's. */
+static void expect(struct forward *f)
+{
+    f->expects = f->x->request.expects_continue;
+    timer_init(&f->patience, f->shared->ev, on_patience);
+    if (f->expects)
+        timer_start(&f->patience, expect_seconds);
+}
+
+enum rc forward_new(
+    struct forward_shared *shared, struct exchange *x, const struct forward_aim *aim)
+{
+    struct forward *f = mem_get(sizeof *f);
+    if (!f)
+        return RC_NOMEM;
+    memset(f, 0, offsetof(struct forward, call));
+    memset(
+        (char *)f + offsetof(struct forward, kept), 0, sizeof *f - offsetof(struct forward, kept));
+    list_init(&f->queue);
+    f->shared = shared;
+    f->upstreams = aim->upstreams;
+    f->prefix = aim->prefix;
+    f->target = aim->target;
+    f->timeout = aim->timeout;
+    f->keeps = true;
+    bytes_init(&f->kept, FORWARD_KEPT);
+    enum rc rc = rules_request(x, aim->replace, &f->head);
+    if (!rc && !f->upstreams) {
+        f->upstream = f->only = mem_get(sizeof *f->only);
+        rc = f->only ? RC_OK : RC_NOMEM;
+    }
+    if (rc) {
+        mem_put(f, sizeof *f);
+        return rc;
+    }
+    if (f->only)
+        *f->only = *aim->only;
+    take_over(f, x, aim);
+    expect(f);
+    enqueue(f);
+    return RC_OK;
+}

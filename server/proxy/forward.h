@@ -1,0 +1,71 @@
+/*
+ * One exchange on its way to another server and back: the exchange at one end, a call at the other.
+ * Both bodies stream at once, each as fast as the slower of its two ends: what one end does not
+ * take stays in a bounded queue, and what fills it waits.
+ *
+ *     CALLING ──its head comes──▶ ANSWERING ──its end comes──▶ over
+ *        │▲                          └──lost────▶ over: the client's stream is reset
+ *        ││ not processed: once more, elsewhere
+ *        └┴──failed──▶ over: 502 or 504
+ *
+ * It owns the call, and borrows the exchange, which it has to itself until it is over. What it is
+ * told it notes and queues; the work is done by forward_run.
+ */
+#ifndef PROXY_FORWARD_H
+#define PROXY_FORWARD_H
+
+#include "core/list.h"
+#include "core/rc.h"
+#include "core/str.h"
+#include "http/call.h"
+#include "http/field.h"
+
+struct exchange;
+struct forward;
+struct handler;
+struct lender;
+struct pool;
+struct upstream;
+struct upstreams;
+struct upstreams_rules;
+
+/* What all have in common; borrowed. */
+struct forward_shared {
+    struct handler *handler; /* that an exchange has while it is under way */
+    struct pool *pool;
+    struct ev_loop *ev;
+    const struct upstreams_rules *rules;
+    const struct call_options *options;
+    bool pass_host;    /* the client's Host goes on, in place of the server's own */
+    struct list ready; /* those that have something to do, by forward.queue */
+    bool returned;     /* an exchange went back to its lender; for whoever looks to clear */
+};
+
+/* Where one goes. */
+struct forward_aim {
+    struct upstreams *upstreams;  /* borrowed; one of them is asked. NULL: the next is */
+    const struct upstream *only;  /* copied, but for its base */
+    struct str prefix;            /* of the path, in whose place a base goes; "/" for none */
+    struct str target;            /* in place of what becomes of the request's own; p is NULL for
+                                     that */
+    const struct fields *replace; /* fields in place of the request's; NULL for none */
+    double timeout;               /* seconds, in place of what the options say; 0 for those */
+    struct lender *lender;        /* NULL where the exchange comes straight from its session */
+};
+
+/* Takes over x, whose response has not started; from the next forward_run on it is under way.
+ * RC_NOMEM: x is as it was. */
+enum rc forward_new(
+    struct forward_shared *shared, struct exchange *x, const struct forward_aim *aim) MUST_CHECK;
+/* Gives up, and gives x back to its lender. */
+void forward_cancel(struct forward *f);
+/* Does what there is to do. May free. */
+void forward_run(struct forward *f);
+
+struct forward *forward_of_queue(struct list *queue);
+
+/* The operations of a handler, for the exchanges that are under way. */
+void forward_on_event(struct exchange *x); /* readable or writable */
+void forward_on_abort(struct exchange *x, const char *reason);
+
+#endif

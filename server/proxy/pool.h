@@ -1,0 +1,60 @@
+/*
+ * The pool: a worker's connections to other servers, and the calls that go over them. A call goes
+ * to a connection that has room for it: one of HTTP/2 carries many at a time, one of HTTP/1.x one
+ * after the other. Where there is none, a new one is opened, up to a limit for each origin; past
+ * that calls wait, in order, up to a limit as well.
+ *
+ * A call that a session lost is made once more where it provably was not
+ * processed (REFUSED_STREAM, GOAWAY below its stream); or where it was lost before anything of the
+ * response came, on a connection that had carried calls before, which the other server may have
+ * closed meanwhile, and the request is idempotent (RFC 9110 9.2.2). In either case only while all
+ * of its body is still queued.
+ *
+ * It owns its connections' records and TLS contexts; calls, the loop and the resolver are borrowed.
+ */
+#ifndef PROXY_POOL_H
+#define PROXY_POOL_H
+
+#include "core/rc.h"
+#include "http/call.h"
+#include "proxy/origin.h"
+
+struct loop;
+struct pool;
+
+/* 0 is no limit. */
+struct pool_limits {
+    uint32_t max_conns;   /* to one origin */
+    uint32_t max_idle;    /* of these without a call */
+    uint32_t max_waiting; /* calls that wait for a connection to one origin */
+    uint32_t max_streams; /* calls on one connection of HTTP/2; its peer may allow fewer */
+    double idle_timeout;  /* seconds that a connection is kept without a call */
+};
+
+/* The defaults: 512, 64, 1024, 100, 50 s. */
+extern const struct pool_limits pool_limits_default;
+
+/* Since the pool was made. */
+struct pool_stats {
+    uint64_t opened;  /* connections tried */
+    uint64_t reused;  /* calls on a connection that had carried another */
+    uint64_t retried; /* calls made once more */
+};
+
+/* One for each worker; the loop, which must have been initialized, and the limits are borrowed for
+ * its life. RC_NOMEM. */
+enum rc pool_new(struct loop *loop, const struct pool_limits *limits, struct pool **out) MUST_CHECK;
+/* Before loop_fini or after it, and before the libev loop is destroyed. Calls that the pool holds
+ * end: those that wait with CALL_UNREACHABLE, those under way with CALL_LOST. */
+void pool_free(struct pool *p);
+
+/* Makes a call of an origin; both origin and options are copied. Nothing goes out while the request
+ * is OPEN, though the call takes its place on a connection. From here on the pool holds the call
+ * until on_done or call_cancel; on_done never comes from within. RC_LIMIT where too many wait for
+ * this origin, RC_NOMEM: the call is as it was then. */
+enum rc pool_call(struct pool *p, const struct origin *origin, const struct call_options *options,
+    struct call *c) MUST_CHECK;
+
+const struct pool_stats *pool_stats(const struct pool *p);
+
+#endif

@@ -1,0 +1,169 @@
+#include "proxy/rules.h"
+
+#include "http/exchange.h"
+#include "proxy/trace.h"
+
+/* What may be sent at all. */
+
+static bool is_sound(const struct field *f)
+{
+    return !field_name_problem(f->name) && !field_value_problem(f->value);
+}
+
+/* RFC 9110 7.6.1 and 11.7, RFC 7540 3.2.1: what is between two neighbours, wherever it stands. */
+static bool is_of_connection(struct str name, struct str connection)
+{
+    static const struct str names[] = {{"proxy-authenticate", 18}, {"proxy-authorization", 19},
+        {"proxy-authentication-info", 25}, {"http2-settings", 14}};
+    if (field_header_problem(name))
+        return !field_name_problem(name);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (str_eq(name, names[i]))
+            return true;
+    return connection.p && field_list_has(connection, name);
+}
+
+/* What delimits the message: one that named it in Connection would change where it ends. */
+static bool is_framing(struct str name)
+{
+    return str_eq(name, STR("content-length"));
+}
+
+static bool is_dropped(struct str name, struct str connection)
+{
+    return !is_framing(name) && is_of_connection(name, connection);
+}
+
+/* Requests. */
+
+static bool is_set_elsewhere(struct str name)
+{
+    return str_eq(name, STR("host")) || str_eq(name, STR("te")) || str_eq(name, STR("cookie")) ||
+           trace_owns(name);
+}
+
+/* What is no longer so: a length of which a part was read, an expectation that was met. */
+static bool is_outdated(const struct request *r, struct str name)
+{
+    if (is_framing(name))
+        return r->taken > 0;
+    return str_eq(name, STR("expect")) && !r->expects_continue;
+}
+
+/* RFC 9113 8.2.3: HTTP/1.x has one Cookie field. */
+static enum rc add_cookie(struct exchange *x, struct fields *out)
+{
+    const struct fields *came = &x->request.fields;
+    size_t size = 0, n = 0;
+    for (size_t i = 0; i < came->count; i++)
+        if (str_eq(came->list[i].name, STR("cookie")))
+            size += came->list[i].value.n + 2;
+    if (size == 0 || is_dropped(STR("cookie"), x->request.connection))
+        return RC_OK;
+    char *value = arena_bytes(&x->arena, size);
+    if (!value)
+        return RC_NOMEM;
+    for (size_t i = 0; i < came->count; i++) {
+        const struct field *f = &came->list[i];
+        if (!str_eq(f->name, STR("cookie")))
+            continue;
+        if (!is_sound(f))
+            return RC_INVALID;
+        memcpy(value + n, f->value.p, f->value.n);
+        memcpy(value + n + f->value.n, "; ", 2);
+        n += f->value.n + 2;
+    }
+    return fields_add(out, &x->arena, STR("cookie"), (struct str){value, n - 2});
+}
+
+static enum rc add_own(struct exchange *x, struct fields *out)
+{
+    const struct request *r = &x->request;
+    enum rc rc = RC_OK;
+    for (size_t i = 0; !rc && i < r->fields.count; i++) {
+        const struct field *f = &r->fields.list[i];
+        if (is_set_elsewhere(f->name) || is_dropped(f->name, r->connection) ||
+            is_outdated(r, f->name))
+            continue;
+        rc = is_sound(f) ? fields_add(out, &x->arena, f->name, f->value) : RC_INVALID;
+    }
+    return rc;
+}
+
+static enum rc replace(struct exchange *x, const struct fields *set, struct fields *out)
+{
+    enum rc rc = RC_OK;
+    for (size_t i = 0; set && i < set->count; i++)
+        fields_remove(out, set->list[i].name);
+    for (size_t i = 0; set && !rc && i < set->count; i++) {
+        const struct field *f = &set->list[i];
+        if (f->value.p)
+            rc = is_sound(f) ? fields_add(out, &x->arena, f->name, f->value) : RC_INVALID;
+    }
+    return rc;
+}
+
+enum rc rules_request(struct exchange *x, const struct fields *set, struct fields *out)
+{
+    enum rc rc = add_own(x, out);
+    if (!rc)
+        rc = add_cookie(x, out);
+    if (!rc)
+        rc = trace_add(x, out);
+    /* To say so is to promise that they are not thrown away (RFC 9110 10.1.4). */
+    if (!rc && outgoing_supports_trailers(&x->response.message))
+        rc = fields_add(out, &x->arena, STR("te"), STR("trailers"));
+    return rc ? rc : replace(x, set, out);
+}
+
+/* Responses, from which their session has left out what Connection named. */
+
+static const struct str none = {NULL, 0};
+
+/* With HTTP/1.1 trailers take chunks (RFC 9112 7.1.2), and a length would be in their way. */
+static bool makes_room(const struct exchange *x, const struct fields *fields)
+{
+    return x->response.message.framing == FRAMING_CHUNKS &&
+           outgoing_supports_trailers(&x->response.message) && fields_find(fields, STR("trailer"));
+}
+
+enum rc rules_response(struct exchange *x, int status, const struct fields *fields)
+{
+    struct response *r = &x->response;
+    const struct fields own = r->message.head;
+    bool without_length = makes_room(x, fields);
+    enum rc rc = response_set_status(r, status);
+    for (size_t i = 0; !rc && i < fields->count; i++) {
+        const struct field *f = &fields->list[i];
+        if (is_dropped(f->name, none) || (without_length && is_framing(f->name)))
+            continue;
+        if (own.count && !str_eq(f->name, STR("set-cookie")) && fields_find(&own, f->name))
+            continue;
+        rc = outgoing_add_header(&r->message, f->name, f->value);
+    }
+    return rc;
+}
+
+enum rc rules_interim(struct exchange *x, const struct fields *fields, struct fields *out)
+{
+    enum rc rc = RC_OK;
+    for (size_t i = 0; !rc && i < fields->count; i++) {
+        const struct field *f = &fields->list[i];
+        if (!is_framing(f->name) && !is_of_connection(f->name, none) && is_sound(f))
+            rc = fields_add(out, &x->arena, f->name, f->value);
+    }
+    return rc;
+}
+
+enum rc rules_trailers(struct exchange *x, const struct fields *trailers)
+{
+    enum rc rc = RC_OK;
+    if (!outgoing_supports_trailers(&x->response.message))
+        return RC_OK;
+    for (size_t i = 0; !rc && i < trailers->count; i++) {
+        const struct field *f = &trailers->list[i];
+        if (!field_trailer_problem(f->name) && !field_value_problem(f->value))
+            rc = outgoing_append_trailer(&x->response.message, f->name, f->value);
+    }
+    return rc;
+}

@@ -1,0 +1,91 @@
+#include "proxy/trace.h"
+
+#include "http/exchange.h"
+
+#include <stdio.h>
+
+static const struct str forwarded = {"forwarded", 9}, via = {"via", 3},
+                        forwarded_for = {"x-forwarded-for", 15},
+                        forwarded_host = {"x-forwarded-host", 16},
+                        forwarded_proto = {"x-forwarded-proto", 17};
+
+bool trace_owns(struct str name)
+{
+    return str_eq(name, via) || str_eq(name, forwarded) || str_eq(name, forwarded_for) ||
+           str_eq(name, forwarded_host) || str_eq(name, forwarded_proto);
+}
+
+/* The client's address without its port: "127.0.0.1", "[::1]". */
+static struct str address_of(const char *remote)
+{
+    const char *colon = strrchr(remote, ':');
+    return (struct str){remote, colon ? (size_t)(colon - remote) : strlen(remote)};
+}
+
+static struct str without_brackets(struct str address)
+{
+    bool has = address.n > 2 && address.p[0] == '[';
+    return has ? (struct str){address.p + 1, address.n - 2} : address;
+}
+
+static void append(char **end, struct str text)
+{
+    memcpy(*end, text.p, text.n);
+    *end += text.n;
+}
+
+/* Adds a field with all values that the request has for its name, and one more. */
+static enum rc add_member(struct exchange *x, struct fields *list, struct str name, struct str last)
+{
+    const struct fields *came = &x->request.fields;
+    size_t size = last.n;
+    for (size_t i = 0; i < came->count; i++)
+        if (str_eq(came->list[i].name, name))
+            size += came->list[i].value.n + 2;
+    char *value = arena_bytes(&x->arena, size), *end = value;
+    if (!value)
+        return RC_NOMEM;
+    for (size_t i = 0; i < came->count; i++) {
+        if (!str_eq(came->list[i].name, name) || came->list[i].value.n == 0)
+            continue;
+        append(&end, came->list[i].value);
+        append(&end, STR(", "));
+    }
+    append(&end, last);
+    return fields_add(list, &x->arena, name, (struct str){value, (size_t)(end - value)});
+}
+
+/* An address of IPv6 stands in quotes (RFC 7239 section 6), and so does a host with a port. */
+static enum rc add_forwarded(struct exchange *x, struct fields *list)
+{
+    struct str from = address_of(x->peer->remote), host = x->request.authority;
+    const char *quote = from.p[0] == '[' ? "\"" : "";
+    size_t room = from.n + host.n + sizeof "for=\"\";host=\"\";proto=https";
+    char *text = arena_bytes(&x->arena, room);
+    if (!text)
+        return RC_NOMEM;
+    int n = snprintf(text, room, "for=%s%.*s%s%s%.*s%s;proto=%.*s", quote, (int)from.n, from.p,
+        quote, host.n ? ";host=\"" : "", (int)host.n, host.n ? host.p : "", host.n ? "\"" : "",
+        (int)x->request.scheme.n, x->request.scheme.p);
+    return add_member(x, list, forwarded, (struct str){text, (size_t)n});
+}
+
+static struct str via_member(const struct request *r)
+{
+    if (strcmp(r->protocol, "HTTP/2") == 0)
+        return STR("2.0 moontrail");
+    return strcmp(r->protocol, "HTTP/1.0") == 0 ? STR("1.0 moontrail") : STR("1.1 moontrail");
+}
+
+enum rc trace_add(struct exchange *x, struct fields *list)
+{
+    struct request *r = &x->request;
+    enum rc rc = add_forwarded(x, list);
+    if (!rc)
+        rc = add_member(x, list, forwarded_for, without_brackets(address_of(x->peer->remote)));
+    if (!rc && r->authority.n)
+        rc = fields_add(list, &x->arena, forwarded_host, r->authority);
+    if (!rc)
+        rc = fields_add(list, &x->arena, forwarded_proto, r->scheme);
+    return rc ? rc : add_member(x, list, via, via_member(r));
+}

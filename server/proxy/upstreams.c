@@ -1,0 +1,61 @@
+#include "proxy/upstreams.h"
+
+#include <stdio.h>
+
+static enum rc refuse(struct str url, const char *problem, enum rc rc, char why[ORIGIN_WHY])
+{
+    snprintf(
+        why, ORIGIN_WHY, "upstream \"%.*s\" %s", url.n < 100 ? (int)url.n : 100, url.p, problem);
+    return rc;
+}
+
+enum rc upstreams_add(struct upstreams *u, struct str url, char why[ORIGIN_WHY])
+{
+    if (u->count == UPSTREAMS_MAX)
+        return refuse(url, "is one too many for its path: at most 16 take turns", RC_LIMIT, why);
+    struct upstream *made = &u->list[u->count];
+    *made = (struct upstream){.url = url};
+    enum rc rc = origin_parse(url, &made->origin, &made->base, why);
+    if (rc)
+        return rc;
+    if (made->base.n && memchr(made->base.p, '?', made->base.n))
+        return refuse(url, "has a query, which belongs to requests", RC_INVALID, why);
+    u->count++;
+    return RC_OK;
+}
+
+/* Better is one that is not out, or has been for longer. */
+static bool is_better(const struct upstream *a, const struct upstream *b, double now)
+{
+    return b->out_until > now && a->out_until < b->out_until;
+}
+
+struct upstream *upstreams_pick(struct upstreams *u, const struct upstream * not, double now)
+{
+    struct upstream *best = NULL;
+    for (size_t i = 0; i < u->count; i++) {
+        struct upstream *one = &u->list[(u->next + i) % u->count];
+        if (one == not &&u->count > 1)
+            continue;
+        if (!best || is_better(one, best, now))
+            best = one;
+    }
+    if (!not )
+        u->next = (size_t)(best - u->list + 1) % u->count;
+    return best;
+}
+
+bool upstream_note(struct upstream *u, const struct upstreams_rules *rules, bool failed, double now)
+{
+    bool was_out = u->out_until > now;
+    if (!failed) {
+        u->failures = 0;
+        u->out_until = 0;
+        return false;
+    }
+    u->failures++;
+    if (rules->max_failures == 0 || u->failures < rules->max_failures)
+        return false;
+    u->out_until = now + rules->recovery;
+    return !was_out;
+}

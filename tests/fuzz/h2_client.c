@@ -1,0 +1,17 @@
+/* What a server of HTTP/2 sends, to calls. */
+#include "h2/client.h"
+#include "h2/session.h"
+#include "http/limits.h"
+#include "support/calls.h"
+#include "support/support.h"
+
+static enum rc open_session(struct session_host *host, struct session **out)
+{
+    return h2_client_new(host, &http_limits_default, &h2_limits_default, out);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    fuzz_calls(open_session, data, size);
+    return 0;
+}
