@@ -18,9 +18,8 @@ enum { ABORT_ERRORS = 100, ABORT_SECONDS = 5 };
 
 #define ABORT_ERROR "request aborted: "
 
-/* Addresses that serve as keys: in ctx tables, for the handle and for a field that is nil; in the
- * registry, for the metatable. */
-static const char handle_key, nil_key, metatable_key;
+/* Addresses that serve as keys in ctx tables: for the handle, and for a field that is nil. */
+static const char handle_key, nil_key;
 
 /* Life. */
 
@@ -365,7 +364,7 @@ void ctx_open(lua_State *L)
     luaL_setfuncs(L, metamethods, 1);
     lua_pushliteral(L, "moontrail.ctx");
     lua_setfield(L, -2, "__name");
-    lua_rawsetp(L, LUA_REGISTRYINDEX, &metatable_key);
+    vm_of(L)->ctx_metatable = luaL_ref(L, LUA_REGISTRYINDEX);
 }
 
 void ctx_push(lua_State *L, struct ctx *c)
@@ -373,7 +372,7 @@ void ctx_push(lua_State *L, struct ctx *c)
     lua_createtable(L, 0, 1);
     lua_pushinteger(L, c->handle);
     lua_rawsetp(L, -2, &handle_key);
-    lua_rawgetp(L, LUA_REGISTRYINDEX, &metatable_key);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, c->vm->ctx_metatable);
     lua_setmetatable(L, -2);
     c->table = lua_topointer(L, -1);
 }

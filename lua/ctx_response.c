@@ -243,12 +243,16 @@ static int k_write(lua_State *L, int status, lua_KContext handle)
     return queue_arguments(L, c) ? 0 : wait_writable(L, c, WANT_ROOM, k_write);
 }
 
-/* Begins to write the arguments from index first on. */
+static void check_arguments(lua_State *L)
+{
+    for (int i = 1; i <= lua_gettop(L); i++)
+        ctx_check_str(L, i);
+}
+
+/* Begins to write the arguments from index first on, which are strings or numbers. */
 static bool start_write(lua_State *L, struct ctx *c, int first)
 {
     claim_writer(L, c);
-    for (int i = first; i <= lua_gettop(L); i++)
-        ctx_check_str(L, i);
     c->write_next = first;
     c->write_offset = 0;
     return queue_arguments(L, c);
@@ -262,6 +266,7 @@ static int write_all(lua_State *L, struct ctx *c, int first)
 static int l_write(lua_State *L)
 {
     struct ctx *c = ctx_live(L);
+    check_arguments(L);
     return write_all(L, c, 1);
 }
 
@@ -304,6 +309,7 @@ static int l_finish(lua_State *L)
     struct ctx *c = ctx_live(L);
     task_waiter(L);
     lua_settop(L, lua_isnoneornil(L, 1) ? 0 : 1);
+    check_arguments(L);
     if (!start_write(L, c, 1))
         return wait_writable(L, c, WANT_ROOM, k_finish);
     return end_response(L, c);

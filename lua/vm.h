@@ -45,6 +45,7 @@ struct vm {
     struct budget budget;
     int closing;             /* coroutines being closed, within each other */
     struct handles requests; /* struct ctx by handle */
+    int ctx_metatable;       /* the registry's reference to it */
     const char *fault;       /* why the scripts on disk do not load; "" where they do; borrowed */
     size_t memory_mark;      /* bytes past which a collection is due before the next task */
     bool bloated;            /* the last collection left nearly all of its memory taken */

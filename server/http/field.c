@@ -20,12 +20,10 @@ static char lower(char c)
     return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
 }
 
-bool field_same_name(struct str a, struct str b)
+bool field_same_letters(const char *a, const char *b, size_t n)
 {
-    if (a.n != b.n)
-        return false;
-    for (size_t i = 0; i < a.n; i++)
-        if (lower(a.p[i]) != lower(b.p[i]))
+    for (size_t i = 0; i < n; i++)
+        if (a[i] != b[i] && lower(a[i]) != lower(b[i]))
             return false;
     return true;
 }
@@ -152,11 +150,12 @@ const char *field_trailer_problem(struct str name)
 
 enum rc field_lower(struct arena *a, struct str name, struct str *out)
 {
-    char *copy = arena_copy(a, name.p, name.n);
+    char *copy = arena_bytes(a, name.n + 1);
     if (!copy)
         return RC_NOMEM;
     for (size_t i = 0; i < name.n; i++)
-        copy[i] = lower(copy[i]);
+        copy[i] = lower(name.p[i]);
+    copy[name.n] = '\0';
     *out = (struct str){copy, name.n};
     return RC_OK;
 }
