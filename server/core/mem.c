@@ -1,5 +1,6 @@
 #include "core/mem.h"
 
+#include <stdalign.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -51,18 +52,18 @@ static int told_to_fail(void)
     return fail_at && (requests == fail_at || (fail_sticky && requests > fail_at));
 }
 
-/* Rounds size up to its class's and gives the class's index. Sizes are at most MEM_POOLED. */
-static inline size_t class_of(size_t *size)
+/* The class of a size, which is rounded up to that of its blocks. Sizes are at most MEM_POOLED. */
+static inline struct class *class_of(size_t *size)
 {
-    if (*size <= SMALL) {
+    if (__builtin_expect(*size <= SMALL, 1)) {
         size_t index = (*size - 1) / UNIT;
         *size = (index + 1) * UNIT;
-        return index;
+        return &classes[index];
     }
     int doubling = 63 - __builtin_clzll(*size - 1); /* 9 for 513..1024 */
     size_t quarter = (*size - 1) >> (doubling - 2); /* 4..7 */
     *size = (quarter + 1) << (doubling - 2);
-    return SMALL_CLASSES + (size_t)(doubling - 9) * 4 + quarter - 4;
+    return &classes[SMALL_CLASSES + (size_t)(doubling - 9) * 4 + quarter - 4];
 }
 
 /* Out of line, as give_back: what the pool answers then needs no stack frame, and costs half. */
@@ -84,7 +85,7 @@ void *mem_get(size_t size)
     if (!KEEP || size > MEM_POOLED)
         return take_new(size, size);
     size_t rounded = size;
-    struct class *c = &classes[class_of(&rounded)];
+    struct class *c = class_of(&rounded);
     struct kept *k = c->first;
     if (!k)
         return take_new(size, rounded);
@@ -116,7 +117,7 @@ void mem_put(void *block, size_t size)
         give_back(block);
         return;
     }
-    struct class *c = &classes[class_of(&size)];
+    struct class *c = class_of(&size);
     if (c->kept_bytes + size > KEEP) {
         give_back(block);
         return;
@@ -160,16 +161,15 @@ void *mem_resize(void *block, size_t old_size, size_t new_size)
 }
 
 /* The size stands in front of the block, which stays aligned for any type. */
-union prefix {
-    size_t size;
-    max_align_t align;
+struct prefix {
+    alignas(max_align_t) size_t size;
 };
 
 void *mem_malloc(size_t size)
 {
-    if (size > SIZE_MAX - sizeof(union prefix))
+    if (size > SIZE_MAX - sizeof(struct prefix))
         return NULL;
-    union prefix *p = mem_get(sizeof *p + size);
+    struct prefix *p = mem_get(sizeof *p + size);
     if (!p)
         return NULL;
     p->size = sizeof *p + size;
@@ -189,9 +189,9 @@ void *mem_realloc(void *block, size_t size)
 {
     if (!block)
         return mem_malloc(size);
-    if (size > SIZE_MAX - sizeof(union prefix))
+    if (size > SIZE_MAX - sizeof(struct prefix))
         return NULL;
-    union prefix *p = (union prefix *)block - 1;
+    struct prefix *p = (struct prefix *)block - 1;
     p = mem_resize(p, p->size, sizeof *p + size);
     if (!p)
         return NULL;
@@ -203,13 +203,13 @@ void mem_free(void *block)
 {
     if (!block)
         return;
-    union prefix *p = (union prefix *)block - 1;
+    struct prefix *p = (struct prefix *)block - 1;
     mem_put(p, p->size);
 }
 
 size_t mem_size(const void *block)
 {
-    return block ? ((const union prefix *)block - 1)->size - sizeof(union prefix) : 0;
+    return block ? ((const struct prefix *)block - 1)->size - sizeof(struct prefix) : 0;
 }
 
 void mem_trim(void)
