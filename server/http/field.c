@@ -148,13 +148,34 @@ const char *field_trailer_problem(struct str name)
     return is_no_trailer(name) ? "may not be sent as a trailer (RFC 9110 6.5.1)" : NULL;
 }
 
+/* The lower case of eight bytes: each that is at least 'A' and at most 'Z' gets the bit that tells
+ * the cases apart. */
+static uint64_t lower_eight(uint64_t all)
+{
+    const uint64_t each = UINT64_C(0x0101010101010101);
+    uint64_t low = all & each * 0x7f;
+    uint64_t from_a = low + each * (0x80 - 'A'), past_z = low + each * (0x7f - 'Z');
+    return all | ((from_a ^ past_z) & ~all & each * 0x80) >> 2;
+}
+
+static void copy_lower(char *out, const char *in, size_t n)
+{
+    uint64_t all;
+    for (; n >= sizeof all; n -= sizeof all, in += sizeof all, out += sizeof all) {
+        memcpy(&all, in, sizeof all);
+        all = lower_eight(all);
+        memcpy(out, &all, sizeof all);
+    }
+    for (size_t i = 0; i < n; i++)
+        out[i] = lower(in[i]);
+}
+
 enum rc field_lower(struct arena *a, struct str name, struct str *out)
 {
     char *copy = arena_bytes(a, name.n + 1);
     if (!copy)
         return RC_NOMEM;
-    for (size_t i = 0; i < name.n; i++)
-        copy[i] = lower(name.p[i]);
+    copy_lower(copy, name.p, name.n);
     copy[name.n] = '\0';
     *out = (struct str){copy, name.n};
     return RC_OK;

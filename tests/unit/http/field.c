@@ -146,6 +146,26 @@ static void Lower_MixedCase_LowerCopy(void **state)
     assert_int_equal(field_lower(&a, STR("x"), &out), RC_NOMEM);
 }
 
+static void Lower_EachByteAtEachPlace_LettersAlone(void **state)
+{
+    (void)state;
+    for (int c = 0; c < 256; c++) {
+        for (size_t at = 0; at < 20; at++) {
+            char name[] = "AZ@[`{\x80\xc1\xffwordWORD-123", expected[sizeof name];
+            struct arena a;
+            struct str out;
+            name[at] = (char)c;
+            for (size_t i = 0; i < sizeof name; i++)
+                expected[i] = isupper((unsigned char)name[i]) ? (char)(name[i] + 32) : name[i];
+            init_arena(&a);
+            assert_int_equal(field_lower(&a, (struct str){name, 20}, &out), RC_OK);
+            assert_int_equal(out.n, 20);
+            assert_memory_equal(out.p, expected, 20);
+            arena_fini(&a);
+        }
+    }
+}
+
 static void Trim_WhiteSpace_OnlyAtEnds(void **state)
 {
     (void)state;
@@ -258,6 +278,7 @@ int main(void)
         check(Trailer_Others_Allowed),
         check(Names_AnyCase_Same),
         check(Lower_MixedCase_LowerCopy),
+        check(Lower_EachByteAtEachPlace_LettersAlone),
         check(Trim_WhiteSpace_OnlyAtEnds),
         check(Members_Divided_TrimmedAndPerhapsEmpty),
         check(Members_Has_InAnyCaseAndWhole),
