@@ -244,15 +244,14 @@ static struct ctx *of_task(lua_State *L, const struct task *t)
 struct ctx *ctx_arg(lua_State *L)
 {
     struct ctx *c = own(L, 1);
-    if (c) {
-        lua_remove(L, 1);
+    if (c)
         return c;
-    }
     if (is_ctx(L, 1)) {
         c = of_table(L, 1);
-        lua_remove(L, 1);
     } else {
         c = of_task(L, vm_of(L)->running);
+        lua_pushnil(L);
+        lua_insert(L, 1);
     }
     if (!c)
         raise_ended(L);

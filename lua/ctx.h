@@ -84,8 +84,9 @@ void ctx_call_callbacks_at_end(struct ctx *c);
 
 /* For the files that implement ctx functions. */
 
-/* The request that the call is about: of the table at index 1, which is removed, or of the running
- * task. Raises if it has ended. [-0|1, +0, may longjmp] */
+/* The request that the call is about: of the table at index 1, or of the running task, and then
+ * index 1 is made nil: arguments begin at index 2. Raises if it has ended. [-0, +0|1, may longjmp]
+ */
 struct ctx *ctx_arg(lua_State *L);
 /* As ctx_arg; raises if it is aborted as well. */
 struct ctx *ctx_live(lua_State *L);
