@@ -37,6 +37,20 @@ static enum rc load(struct generation *g, const char *path, char why[SCRIPT_WHY]
     return rc;
 }
 
+static int l_collect_load(lua_State *L)
+{
+    lua_gc(L, LUA_GCCOLLECT);
+    return 0;
+}
+
+/* What loading has left behind is not what the scripts need. */
+static void set_floor(struct generation *g)
+{
+    if (!vm_call(g->vm, l_collect_load, NULL, 0))
+        lua_settop(g->vm->L, 0);
+    g->vm->memory_floor = g->vm->memory;
+}
+
 enum rc generation_new(
     const struct generation_source *from, struct generation **out, char why[SCRIPT_WHY])
 {
@@ -45,11 +59,19 @@ enum rc generation_new(
     if (rc)
         return rc;
     rc = load(g, from->path, why);
-    if (rc)
+    if (rc) {
         generation_free(g);
-    else
-        *out = g;
-    return rc;
+        return rc;
+    }
+    set_floor(g);
+    *out = g;
+    return RC_OK;
+}
+
+enum rc generation_bare(const struct generation_source *from, struct generation **out)
+{
+    char why[SCRIPT_WHY];
+    return make(from, out, why);
 }
 
 enum rc generation_prove(const struct generation_source *from,
@@ -88,6 +110,7 @@ void generation_free(struct generation *g)
 void generation_abort(struct generation *g)
 {
     size_t at = 0;
+    g->aborted = true;
     for (struct ctx *c; (c = handles_next(&g->vm->requests, &at));)
         if (c->x)
             exchange_refuse(c->x, "reload", 503);

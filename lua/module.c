@@ -5,11 +5,13 @@
 #include "core/version.h"
 #include "lua/ctx.h"
 #include "lua/files.h"
+#include "lua/http.h"
 #include "lua/spawn.h"
 #include "lua/task.h"
 #include "lua/vm.h"
 
 #include <lauxlib.h>
+#include <stdlib.h>
 
 enum { LOG_FIELDS_MAX = 32 };
 
@@ -76,7 +78,12 @@ static struct log_field to_field(lua_State *L)
     return log_bytes(key, text, len);
 }
 
-/* Writes the line; the texts stay on the stack meanwhile, each with its key. */
+static int by_key(const void *a, const void *b)
+{
+    return strcmp(((const struct log_field *)a)->key, ((const struct log_field *)b)->key);
+}
+
+/* Writes the line, its fields by their names, since a table has no order; the texts stay on the stack meanwhile, each with its key. */
 static int write_log(lua_State *L, enum log_level level)
 {
     struct log_field fields[LOG_FIELDS_MAX];
@@ -96,6 +103,7 @@ static int write_log(lua_State *L, enum log_level level)
             lua_pushvalue(L, -2);
         }
     }
+    qsort(fields, count, sizeof *fields, by_key);
     log_write(level, event, fields, count);
     return 0;
 }
@@ -154,6 +162,8 @@ int luaopen_moontrail(lua_State *L)
         {"debug", l_debug}, {"info", l_info}, {"warn", l_warn}, {"error", l_error}, {NULL, NULL}};
     luaL_newlib(L, functions);
     spawn_open(L);
+    http_open(L);
+    lua_setfield(L, -2, "http");
     luaL_newlib(L, levels);
     lua_setfield(L, -2, "log");
     push_options(L);

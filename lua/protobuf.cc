@@ -64,14 +64,29 @@ static int finish(lua_State *L, schema *s, const char *problem)
     return 1;
 }
 
-/* load(file [, folders [, bounds]]) */
+/* Adds the places where files were looked for to the list at index 4, if there is one. */
+static void give_places(lua_State *L, const schema *s)
+{
+    if (lua_isnil(L, 4))
+        return;
+    lua_Integer n = (lua_Integer)lua_rawlen(L, 4);
+    for (auto place = s->found.places.begin(); place != s->found.places.end(); ++place) {
+        lua_pushlstring(L, place->data(), place->size());
+        lua_rawseti(L, 4, ++n);
+    }
+}
+
+/* load(file [, folders [, bounds [, places]]]) */
 static int l_load(lua_State *L)
 {
     const char *file = luaL_checkstring(L, 1);
-    lua_settop(L, 3);
+    lua_settop(L, 4);
+    luaL_argexpected(L, lua_isnil(L, 4) || lua_istable(L, 4), 4, "list of places");
     schema *s = handle_push_schema(L)->s;
     take_options(L, s);
-    return finish(L, s, schema_load(s, file));
+    const char *problem = schema_load(s, file);
+    give_places(L, s);
+    return finish(L, s, problem);
 }
 
 /* parse(text, name [, folders [, bounds]]) */

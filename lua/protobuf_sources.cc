@@ -31,10 +31,11 @@ static std::string real_path(const std::string &path)
 }
 
 /* The path of the file of that name; empty when no folder has it. */
-std::string sources::find(const std::string &name) const
+std::string sources::find(const std::string &name)
 {
     for (const std::string &folder : folders) {
         std::string path = join(folder, name);
+        places.insert(path);
         if (is_file(path))
             return path;
     }
@@ -46,7 +47,7 @@ void sources::give(const std::string &name, const std::string &text)
     given[name] = text;
 }
 
-bool sources::has(const std::string &name) const
+bool sources::has(const std::string &name)
 {
     return !find(name).empty();
 }
@@ -78,6 +79,7 @@ std::string sources::name_of(const std::string &file)
     if (is_plain(file) && has(file))
         return file;
     std::string path = has(file) ? find(file) : file;
+    places.insert(path);
     if (!is_file(path))
         return file;
     std::string real = real_path(path);

@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <deque>
 #include <google/protobuf/compiler/importer.h>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -22,7 +23,8 @@ class sources : public google::protobuf::compiler::SourceTree,
     size_t max_files = 1000, max_bytes = 16 << 20; /* of all files that are read */
     std::vector<std::string> folders;              /* searched in that order */
     std::vector<std::string> paths;                /* of the files read, in the order read */
-    std::string errors;                            /* lines: "path:line:column: message" */
+    std::set<std::string> places; /* where files were looked for, those found included */
+    std::string errors;           /* lines: "path:line:column: message" */
 
     /* The name under which imports see the file that is given by such a name or by its path. Adds
      * the path's folder where it is in none of the others. */
@@ -32,7 +34,7 @@ class sources : public google::protobuf::compiler::SourceTree,
     void give(const std::string &name, const std::string &text);
 
     /* Whether a folder has the file. */
-    bool has(const std::string &name) const;
+    bool has(const std::string &name);
     /* The folders, for a message: " in a, b". */
     std::string searched() const;
     /* Frees the texts read; streams opened must be closed. */
@@ -54,7 +56,7 @@ class sources : public google::protobuf::compiler::SourceTree,
 
     std::unordered_map<std::string, std::string> given; /* texts by name */
 
-    std::string find(const std::string &name) const;
+    std::string find(const std::string &name);
     google::protobuf::io::ZeroCopyInputStream *read(
         const std::string &name, const std::string &path);
 };

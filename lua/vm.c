@@ -13,7 +13,8 @@
 #include <lauxlib.h>
 #include <lualib.h>
 
-/* The share of its memory that a vm may be left with after a collection. */
+/* The share that may be taken after a collection, of the memory that loading the scripts has left:
+ * to load them anew frees no more than that. */
 static const double bloated_share = 0.9;
 
 /* Past the vm's limit memory has run out: Lua then collects what it can, and tries once more. */
@@ -49,6 +50,7 @@ static int l_open(lua_State *L)
     luaL_openlibs(L);
     lib_open(L, folder);
     ctx_open(L);
+    bundle_open(L);
     luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
     lua_pushstring(L, folder);
     lua_pushcclosure(L, luaopen_moontrail, 1);
@@ -101,9 +103,9 @@ void vm_free(struct vm *vm)
 static int l_collect(lua_State *L)
 {
     struct vm *vm = vm_of(L);
-    double limit = (double)vm->options.max_memory;
+    double floor = (double)vm->memory_floor, limit = (double)vm->options.max_memory;
     lua_gc(L, LUA_GCCOLLECT);
-    vm->bloated = (double)vm->memory > bloated_share * limit;
+    vm->bloated = (double)vm->memory > floor + bloated_share * (limit - floor);
     size_t mark = vm->memory + (vm->options.max_memory - vm->memory) / 2;
     if (mark > vm->memory_mark)
         vm->memory_mark = mark;

@@ -23,36 +23,35 @@ grpc.health = { set = health.set }
 
 -- Where .proto files are looked for: beside the script, among all scripts, along the path.
 local function import_folders()
-    local folders = { script.folder() }
-    folders[#folders + 1] = mt.options.folder
+    if type(grpc.path) ~= "string" then
+        script.blame("grpc.path is a %s, not a string of folders divided by semicolons",
+            type(grpc.path))
+    end
+    local folders, seen = {}, {}
+    local function add(folder)
+        if folder and not seen[folder] then
+            seen[folder] = true
+            folders[#folders + 1] = folder
+        end
+    end
+    add(script.folder())
+    add(mt.options.folder)
     for folder in grpc.path:gmatch("[^;]+") do
-        folders[#folders + 1] = folder
+        add(folder)
     end
     return folders
 end
 
--- What the schemas come from is watched, where the server loads anew what has changed.
-local watch = mt.watch
-
--- Where a file may lie, so that one that comes into being is seen as well.
-local function watch_places(file, folders)
-    for _, folder in ipairs(folders) do
-        watch(folder .. "/" .. file)
-    end
-end
-
+-- Each place where a file was looked for is watched, so that one that comes into being is seen, and
+-- whatever mends a schema that does not load.
 local function load(file, folders)
-    watch_places(file, folders)
-    local ok, schema = pcall(pb.load, file, folders)
-    if not ok then
-        local culprit = schema:match("^([^\n]-):%d+:")
-        if culprit then
-            watch(culprit)
-        end
-        script.blame("%s", schema)
+    local places = {}
+    local ok, schema = pcall(pb.load, file, folders, nil, places)
+    for _, place in ipairs(places) do
+        mt.watch(place)
     end
-    for _, path in ipairs(schema:files()) do
-        watch(path)
+    if not ok then
+        script.blame("%s", schema)
     end
     return schema
 end
@@ -96,6 +95,16 @@ function grpc.service(file, name, options)
     end
     local schema = load_once(file, import_folders())
     return service.new(schema, name, options, add_extras)
+end
+
+-- client(url, file, name [, options]): a table with a function for each method of the service on
+-- another server.
+function grpc.client(url, file, name, options)
+    if type(url) ~= "string" or type(file) ~= "string" or type(name) ~= "string" then
+        script.blame("grpc.client takes a URL, the file of a .proto and the full name of a service")
+    end
+    local schema = load_once(file, import_folders())
+    return require("moontrail.grpc.client").new(schema, url, name, options)
 end
 
 return grpc

@@ -1,5 +1,6 @@
 #include "core/mem.h"
 
+#include <malloc.h>
 #include <stdalign.h>
 #include <stdlib.h>
 #include <string.h>
@@ -222,4 +223,5 @@ void mem_trim(void)
         }
         classes[i].kept_bytes = 0;
     }
+    malloc_trim(0);
 }

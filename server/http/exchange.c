@@ -192,7 +192,7 @@ static enum rc respond(struct exchange *x, int status, struct str text, const st
     struct response *r = &x->response;
     enum rc rc = response_restart(r);
     if (!rc && grpc_is_call(&x->request))
-        return grpc_respond(r, status, text);
+        return grpc_respond(r, &x->request, status, text);
     if (!rc)
         rc = response_set_status(r, status);
     if (!rc && text.n)

@@ -56,9 +56,20 @@ static size_t encode(struct str text, char *out)
     return n;
 }
 
-enum rc grpc_respond(struct response *r, int http_status, struct str text)
+/* The message for a path that is not served: a name misspelt in the client shows nowhere else. */
+static struct str describe_missing(struct str path, char *out)
 {
-    char message[3 * MESSAGE_MAX];
+    int path_max = path.n < MESSAGE_MAX ? (int)path.n : MESSAGE_MAX;
+    int n = snprintf(out, MESSAGE_MAX, "there is no method %.*s", path_max, path.p);
+    return (struct str){out, n < MESSAGE_MAX ? (size_t)n : MESSAGE_MAX - 1};
+}
+
+enum rc grpc_respond(
+    struct response *r, const struct request *request, int http_status, struct str text)
+{
+    char missing[MESSAGE_MAX], message[3 * MESSAGE_MAX];
+    if (http_status == 404)
+        text = describe_missing(request->path, missing);
     while (text.n && text.p[text.n - 1] == '\n')
         text.n--;
     if (text.n > MESSAGE_MAX)

@@ -8,6 +8,8 @@ from urllib.parse import urlsplit
 import grpc
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
+from server import write_scripts
+
 PROTO = """
     syntax = "proto3";
     package test;
@@ -118,12 +120,10 @@ class Protos:
 
     def __init__(self, *files, folder=None, **texts):
         with tempfile.TemporaryDirectory() as made:
-            for name, text in texts.items():
-                files += (f"{name}.proto",)
-                with open(f"{made}/{name}.proto", "w") as file:
-                    file.write(text)
+            texts = {f"{name}.proto": text for name, text in texts.items()}
+            write_scripts(made, texts)
             subprocess.run(["protoc", f"-I{folder or made}", "--include_imports",
-                            f"--descriptor_set_out={made}/set", *files], check=True)
+                            f"--descriptor_set_out={made}/set", *files, *texts], check=True)
             with open(f"{made}/set", "rb") as file:
                 described = descriptor_pb2.FileDescriptorSet.FromString(file.read())
         self.pool = descriptor_pool.DescriptorPool()

@@ -79,6 +79,7 @@ def test_levels_and_fields(server, client):
             mt.log[level]("told " .. level, { text = "two words", line = "a\nb", count = 1 << 62,
                 ratio = 0.5, yes = true, list = {} })
         end
+        mt.log.info("in order", { c = 3, b = "2", d = 4.5, a = true })
         mt.log.info("bare")
         mt.log.info("bare\nforged")""")
     for level in ("debug", "info", "warn", "error"):
@@ -87,6 +88,7 @@ def test_levels_and_fields(server, client):
             'text="two words"', r'line="a\nb"'}
         assert f"count={1 << 62} " in fields + " " and "ratio=0.5" in fields
         assert "yes=true" in fields and re.search(r'list="table: 0x', fields)
+    server.wait_for(" info in order a=true b=2 c=3 d=4.5$")
     server.wait_for(" info bare$")
     server.wait_for(r" info bare\\nforged$")
 

@@ -153,6 +153,7 @@ def test_a_method_or_service_that_nobody_knows(channel):
     for path in ("/test.Calls/None", "/test.None/Echo"):
         error = failure(lambda: channel.unary_unary(path)(b""))
         assert error.code() == grpc.StatusCode.UNIMPLEMENTED
+        assert error.details() == "there is no method " + path
 
 
 def test_a_message_that_is_none(channel):

@@ -1,46 +1,9 @@
 """Health and reflection, which come with every gRPC service."""
 import grpc
 import pytest
-from google.protobuf import descriptor_pb2
 
-from grpc_service import PROTO, Protos, open_channel, scripts
-
-HEALTH = Protos(health="""
-    syntax = "proto3";
-    package grpc.health.v1;
-    message HealthCheckRequest { string service = 1; }
-    message HealthCheckResponse {
-      enum ServingStatus { UNKNOWN = 0; SERVING = 1; NOT_SERVING = 2; SERVICE_UNKNOWN = 3; }
-      ServingStatus status = 1;
-    }
-    service Health {
-      rpc Check(HealthCheckRequest) returns (HealthCheckResponse);
-      rpc Watch(HealthCheckRequest) returns (stream HealthCheckResponse);
-    }""")
-Check = HEALTH.message("grpc.health.v1.HealthCheckRequest")
-
-REFLECTION = """
-    syntax = "proto3";
-    package grpc.reflection.%s;
-    service ServerReflection { rpc ServerReflectionInfo(stream Request) returns (stream Response); }
-    message Request {
-      string host = 1;
-      oneof asked {
-        string file = 3; string symbol = 4; Extension extension = 5; string numbers_of = 6;
-        string list = 7;
-      }
-    }
-    message Extension { string type = 1; int32 number = 2; }
-    message Response {
-      string host = 1;
-      Request original = 2;
-      oneof answer { Files files = 4; Numbers numbers = 5; Services services = 6; Error error = 7; }
-    }
-    message Files { repeated bytes file = 1; }
-    message Numbers { string type = 1; repeated int32 number = 2; }
-    message Services { repeated Service service = 1; }
-    message Service { string name = 1; }
-    message Error { int32 code = 1; string message = 2; }"""
+from grpc_extras import HEALTH, Check, Reflection, name_of
+from grpc_service import PROTO, open_channel, scripts
 
 EXTENDED = """
     syntax = "proto2";
@@ -78,11 +41,6 @@ def health(channel):
     return HEALTH.stub(channel, "grpc.health.v1.Health")
 
 
-def name_of(response):
-    return type(response).DESCRIPTOR.fields_by_name["status"].enum_type \
-        .values_by_number[response.status].name
-
-
 @pytest.mark.parametrize("service", ["", "test.Calls", "extended.Other"])
 def test_what_is_served_is_healthy(health, service):
     assert name_of(health.Check(Check(service=service))) == "SERVING"
@@ -112,29 +70,6 @@ def test_watch_tells_of_each_change(health, connect, server):
 
 def test_a_status_that_is_none(connect, server):
     assert connect(server.https).fetch("/set?service=x&status=GOOD").status == 500
-
-
-class Reflection:
-    def __init__(self, channel, version):
-        package = f"grpc.reflection.{version}"
-        protos = Protos(reflection=REFLECTION % version)
-        self._request = protos.message(f"{package}.Request")
-        self._info = protos.stub(channel, f"{package}.ServerReflection").ServerReflectionInfo
-
-    def ask(self, **asked):
-        request = self._request(host="here")
-        for name, value in asked.items():
-            if isinstance(value, tuple):
-                request.extension.type, request.extension.number = value
-            else:
-                setattr(request, name, value)
-        response, = self._info(iter([request]))
-        assert response.original == request and response.host == "here"
-        return response
-
-    def file(self, **asked):
-        described, = self.ask(**asked).files.file
-        return descriptor_pb2.FileDescriptorProto.FromString(described)
 
 
 @pytest.fixture(params=["v1", "v1alpha"])

@@ -97,9 +97,20 @@ def test_check_lists_services_methods_and_types(tmp_path):
      r"service.lua:3: max_message is a number of bytes"),
     (SMALL % '"calls.proto", "test.Calls", { compression = "br" }',
      r'service.lua:3: compression is "gzip", "deflate" or false'),
+    (SMALL % '"calls.proto", "test.Calls", { max_message = -1 }',
+     r"service.lua:3: max_message is a number of bytes"),
+    (SMALL % '"calls.proto", "test.Calls", 5',
+     r"service.lua:3: the options of a service are a number, not a table"),
+    (PLAIN.replace("local Calls", "grpc.path = {} local Calls"),
+     r"service.lua:3: grpc.path is a table, not a string of folders"),
+    (PLAIN.replace("return Calls", "Calls.Sum = 5 return Calls"),
+     r"service.lua:5: the method Sum of test.Calls is a number, not a function"),
+    (PLAIN.replace("Calls.Echo", "Calls:Echo"),
+     r"service.lua:4: the method Echo of test.Calls is given no self: define it with a dot"),
 ], ids=["a misspelt method", "a hidden one", "no such service", "no such file", "a bad file",
         "a bad import", "no name", "no file", "no such option", "a bad limit",
-        "a bad compression"])
+        "a bad compression", "a negative limit", "bad options", "a bad path", "no function",
+        "a colon"])
 def test_a_service_that_cannot_load_says_why(tmp_path, script, problem):
     files = {"calls.proto": PROTO, "service.lua": script,
              "bad.proto": '\nsyntax = "proto3";\npackage test;\nmessage { }\n',
@@ -122,6 +133,12 @@ def test_a_service_that_cannot_load_says_why(tmp_path, script, problem):
     ('call:header("a b", "x")', "metadata has a name of letters"),
     ('call:header("x", "\\n")', "metadata x has bytes that are not printable ASCII"),
     ('call:header("x", print)', "metadata x has a function as its value, not a string"),
+    ('grpc.error(5, {})', "the message of a status is a table, not a string"),
+    ('grpc.error(5, "x", { { type = "no.Type", value = {} } })',
+     "a detail: there is no message no.Type"),
+    ('grpc.error(5, "x", { { type = "test.Data", value = { text = 5, no = 6 } } })',
+     'a detail: test.Data: there is no field .*no'),
+    ("call.trailer('x', 'y')", r"trailer is called with a colon: call:trailer"),
     ("call:send({})", "send is for methods whose replies are a stream"),
     ("call:recv()", "recv is for methods whose requests are a stream"),
 ])
@@ -134,14 +151,34 @@ def test_a_mistake_of_a_handler_is_told_with_its_line(start, statement, problem)
     server.wait_for("grpc call failed.*service.lua:4: " + problem)
 
 
-def test_details_of_an_unknown_type(start):
-    script = PLAIN.replace("return request",
-                           'grpc.error(5, "x", { { type = "no.Type", value = {} } })')
-    server = start({"calls.proto": PROTO, "service.lua": script})
-    with pytest.raises(grpc.RpcError) as raised:
+@pytest.mark.parametrize("statement, problem", [
+    ("return { text = 5 > 4 }", "test.Data.text: expected a string, got boolean"),
+    ("return", "/test.Calls/Echo has a nil as its reply, not a table"),
+    ("error({})", "the error is a table, not a string"),
+    ("error()", "the error is a nil, not a string"),
+    ("error(setmetatable({}, { __tostring = function() return 'its text' end }))", "its text"),
+])
+def test_a_reply_or_error_that_is_none_is_told_with_the_handler(start, statement, problem):
+    script = PLAIN.replace("return request", statement)
+    server = start({"calls.proto": PROTO, "service.lua": script}, "--dev")
+    with pytest.raises(grpc.RpcError, match=problem):
         echo(server)
-    assert raised.value.code() == grpc.StatusCode.UNKNOWN
-    server.wait_for("no message no.Type is known to the service")
+    line = server.wait_for("grpc call failed.*" + problem).string
+    assert re.search(r"handler=\S*service.lua:4\b", line)
+
+
+@pytest.mark.parametrize("statement, problem", [
+    ("return request", "/test.Calls/Count has a stream of replies: call:send.reply., and return"),
+    ("call:send(request) call:header('x', 'y')", "service.lua:5: metadata x comes too late"),
+    ("call.send(request)", "service.lua:5: send is called with a colon"),
+])
+def test_a_mistake_with_a_stream_is_told(start, statement, problem):
+    script = PLAIN.replace("return Calls",
+                           f"function Calls.Count(request, call) {statement} end return Calls")
+    server = start({"calls.proto": PROTO, "service.lua": script}, "--dev")
+    with open_channel(server.http) as channel, pytest.raises(grpc.RpcError, match=problem):
+        list(calls(channel).Count(Data()))
+    server.wait_for("grpc call failed.*" + problem)
 
 
 def test_a_handler_that_never_waits_ends_the_call_alone(start):

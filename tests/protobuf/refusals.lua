@@ -28,6 +28,21 @@ refuses('a.proto:1:54: Field number 1 has already been used in "A" by field "b".
 -- Files.
 check.raises("none.proto: there is no such file", pb.load, "none.proto")
 check.raises("none.proto: there is no such file in /tmp", pb.load, "none.proto", { "/tmp" })
+
+-- Where files were looked for is told of what does not load, too.
+local function places_of(file, folders)
+    local places = { "before" }
+    pcall(pb.load, file, folders, nil, places)
+    return places
+end
+
+check.same(places_of("none.proto", { "/tmp/b", "/tmp/a" }),
+    { "before", "/tmp/a/none.proto", "/tmp/b/none.proto", "none.proto" })
+check.same(places_of("around.proto", { folder }),
+    { "before", folder .. "/around.proto", folder .. "/round.proto" })
+check.raises("bad argument #4 to 'moontrail.protobuf.load' (list of places expected, got string)",
+    pb.load, "none.proto", {}, nil, "places")
+
 check.raises(folder .. "/broken.proto:4:1: Expected message name.", pb.load, folder
     .. "/broken.proto")
 check.raises(folder .. '/around.proto:3:1: import "round.proto": it imports this file in turn',

@@ -80,7 +80,14 @@ call.send = send
 
 -- The handler's methods.
 
+local function check_self(self, name)
+    if getmetatable(self) ~= Call then
+        script.blame("%s is called with a colon: call:%s(...)", name, name)
+    end
+end
+
 function methods:recv()
+    check_self(self, "recv")
     if not self.method.client_streaming then
         script.blame("recv is for methods whose requests are a stream")
     end
@@ -89,10 +96,12 @@ end
 
 -- For «for request in call:messages() do»
 function methods:messages()
+    check_self(self, "messages")
     return self.recv, self
 end
 
 function methods:send(reply)
+    check_self(self, "send")
     if not self.method.server_streaming then
         script.blame("send is for methods whose replies are a stream: return the reply")
     end
@@ -112,6 +121,10 @@ end
 
 -- Metadata that goes before the first reply.
 function methods:header(name, value)
+    check_self(self, "header")
+    if self.begun then
+        script.blame("metadata %s comes too late: a reply was sent; there is call:trailer", name)
+    end
     each(value, function(one)
         self.ctx:add_header(metadata.check(name, one))
     end)
@@ -120,6 +133,7 @@ end
 
 -- Metadata that goes with the status.
 function methods:trailer(name, value)
+    check_self(self, "trailer")
     local trailers = self.trailers or {}
     each(value, function(one)
         trailers[#trailers + 1] = { metadata.check(name, one) }

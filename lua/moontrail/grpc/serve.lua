@@ -3,6 +3,7 @@ local call = require "moontrail.grpc.call"
 local message = require "moontrail.grpc.message"
 local metadata = require "moontrail.grpc.metadata"
 local mt = require "moontrail"
+local script = require "moontrail.grpc.script"
 local status = require "moontrail.grpc.status"
 
 local codes = status.codes
@@ -26,12 +27,6 @@ local function raise(code, text)
 end
 
 -- The head of the request.
-
--- Whether a content-type is gRPC's; application/grpc-web is another protocol's.
-local function is_grpc(kind)
-    kind = (kind or ""):lower()
-    return kind == "application/grpc" or kind:find("^application/grpc[+;]") ~= nil
-end
 
 local function refuse(ctx, code, text)
     ctx:status(code)
@@ -80,14 +75,22 @@ local function run_client_streaming(self, timeout, encoding)
     send(self, self.method.handler(self))
 end
 
+-- A reply that a handler returns beside its stream would be lost without a word.
+local function check_nothing(self, reply)
+    if reply ~= nil then
+        script.blame("%s has a stream of replies: call:send(reply), and return nothing",
+            self.method.path)
+    end
+end
+
 local function run_server_streaming(self, timeout, encoding)
     prepare(self, timeout, encoding)
-    self.method.handler(receive_only(self, encoding), self)
+    check_nothing(self, self.method.handler(receive_only(self, encoding), self))
 end
 
 local function run_bidirectional(self, timeout, encoding)
     prepare(self, timeout, encoding)
-    self.method.handler(self)
+    check_nothing(self, self.method.handler(self))
 end
 
 local function kind_of(method)
@@ -99,6 +102,11 @@ end
 
 -- The end.
 
+local function text_of(problem)
+    return problem ~= nil and script.text(problem)
+        or ("the error is a %s, not a string"):format(type(problem))
+end
+
 -- A status is kept as it is. What was raised while the request was decoded, which costs a call more
 -- to catch than to recognize, is the client's fault; of any other error the traceback is taken.
 local function on_error(problem)
@@ -109,13 +117,14 @@ local function on_error(problem)
     if caller and caller.func == receive_only then
         return call.unreadable(problem)
     end
-    return { text = tostring(problem), traceback = debug.traceback(nil, 3) }
+    return { text = text_of(problem), traceback = debug.traceback(nil, 3) }
 end
 
 local function log_failure(self, problem)
     mt.log.error("grpc call failed", {
         method = self.method.path,
         error = problem.text,
+        handler = script.line_of(self.method.handler),
         traceback = problem.traceback,
     })
 end
@@ -173,14 +182,24 @@ local function hide(problem)
     return status.new(codes.UNKNOWN, mt.options.dev and problem.text or "the handler failed")
 end
 
+-- The bytes of a status's details, or nil and what is wrong with them.
+local function encode_details(self, problem)
+    local ok, result = pcall(status.encode_details, problem, self.method.schema)
+    if ok then
+        return result
+    end
+    return nil, { text = ("%s: a detail: %s"):format(problem.line, result), traceback = "" }
+end
+
 local function finish_failed(self, problem)
+    local details, mistake
+    if status.is(problem) and problem.details then
+        details, mistake = encode_details(self, problem)
+    end
+    problem = mistake or problem
     if not status.is(problem) then
         log_failure(self, problem)
         problem = hide(problem)
-    end
-    local details
-    if problem.details then
-        details = status.encode_details(problem, self.method.schema)
     end
     finish_with(self, problem.code, problem.message, details)
 end
@@ -218,7 +237,7 @@ function serve.route(method)
     return function(ctx)
         local kind, timeout, encoding =
             request_header(ctx, "content-type", "grpc-timeout", "grpc-encoding")
-        if kind ~= "application/grpc" and not is_grpc(kind) then
+        if kind ~= "application/grpc" and not message.is_grpc(kind) then
             return refuse(ctx, 415, "application/grpc is served here\n")
         end
         if not supports_trailers(ctx) then

@@ -1,35 +1,16 @@
 -- Services: what a script fills with functions, and the routes that come of it.
 local blame = require("moontrail.grpc.script").blame
+local options = require "moontrail.grpc.options"
 local serve = require "moontrail.grpc.serve"
 
 local service = {}
 
--- The bytes of a request's message, unless the service says otherwise.
-local MESSAGE_MAX = 4 << 20
-
 local defaults = {
-    max_message = MESSAGE_MAX,
+    max_message = options.MESSAGE_MAX,
     compression = false,
     health = true,
     reflection = true,
 }
-
-local compressions = { [false] = true, gzip = true, deflate = true }
-
-local function check_options(options)
-    for name, value in pairs(options or {}) do
-        if defaults[name] == nil then
-            blame("a service has no option %s", name)
-        end
-        if name == "max_message" and math.type(value) ~= "integer" then
-            blame("max_message is a number of bytes")
-        end
-        if name == "compression" and not compressions[value] then
-            blame("compression is \"gzip\", \"deflate\" or false")
-        end
-    end
-    return setmetatable(options or {}, { __index = defaults })
-end
 
 -- A method as --check shows it, in the words of a .proto.
 local function describe(method)
@@ -38,9 +19,22 @@ local function describe(method)
         method.server_streaming and "stream " or "", method.output_name)
 end
 
--- The names of the methods; a function under any other name is a mistake.
-local function check_name(self, name, value)
-    if type(value) == "function" and not self.methods[name] then
+-- What a method is set to. Nobody would pass the self of one that is defined with a colon.
+local function check_handler(self, name, value)
+    if type(value) ~= "function" then
+        blame("the method %s of %s is a %s, not a function", name, self.name, type(value))
+    end
+    if debug.getlocal(value, 1) == "self" then
+        blame("the method %s of %s is given no self: define it with a dot, not a colon",
+            name, self.name)
+    end
+end
+
+-- A function under a name that is no method's is a mistake; anything else is the script's own.
+local function check_field(self, name, value)
+    if self.methods[name] and value ~= nil then
+        check_handler(self, name, value)
+    elseif type(value) == "function" then
         blame("%s has no method %s", self.name, name)
     end
 end
@@ -65,7 +59,7 @@ end
 -- Adds the routes of a service, whose functions the script has set by now, and notes on them.
 local function add_routes(self, object, routes, notes)
     for name, value in next, object do
-        check_name(self, name, value)
+        check_field(self, name, value)
     end
     for name, method in pairs(self.methods) do
         local path = ("/%s/%s"):format(self.name, name)
@@ -75,21 +69,31 @@ local function add_routes(self, object, routes, notes)
     end
 end
 
--- A service of a schema: the object for the script, and what it is to us. Beside it others may be
--- served, such as health: extras(self) gives their routes.
-function service.new(schema, name, options, extras)
+-- A service of a schema, as the .proto has it.
+function service.find(schema, name)
     local found = schema:service(name)
     if not found then
         blame("there is no service %s; there is %s",
             name, table.concat(schema:services(), ", "))
     end
-    local self = { schema = schema, name = name, options = check_options(options), methods = {} }
-    for _, method in ipairs(found.methods) do
+    return found
+end
+
+-- A service of a schema: the object for the script, and what it is to us. Beside it others may be
+-- served, such as health: extras(self) gives their routes.
+function service.new(schema, name, given, extras)
+    local self = {
+        schema = schema,
+        name = name,
+        options = options.check("service", given, defaults),
+        methods = {},
+    }
+    for _, method in ipairs(service.find(schema, name).methods) do
         self.methods[method.name] = method
     end
     local metatable = { __name = "moontrail.grpc.service" }
     function metatable.__newindex(object, key, value)
-        check_name(self, key, value)
+        check_field(self, key, value)
         rawset(object, key, value)
     end
     function metatable.__routes(object)

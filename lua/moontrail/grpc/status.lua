@@ -1,5 +1,7 @@
 -- Statuses of gRPC: their names and numbers, the errors that carry them, and how they travel.
-local blame = require("moontrail.grpc.script").blame
+local script = require "moontrail.grpc.script"
+
+local blame = script.blame
 
 local status = {}
 
@@ -15,7 +17,7 @@ for code, name in pairs(names) do
     status.codes[name] = code
 end
 
--- What grpc.error raises: code, message, and perhaps details.
+-- What grpc.error raises: code, message, and perhaps details with the line that gave them.
 local Status = { __name = "moontrail.grpc.status" }
 
 function Status:__tostring()
@@ -62,11 +64,19 @@ function status.new(code, message, details)
     return setmetatable({ code = code, message = message, details = details }, Status)
 end
 
+-- The text of a message, which may be an error that was caught.
+local function check_message(message)
+    return script.text(message or "") or blame("the message of a status is a table, not a string")
+end
+
 -- grpc.error
 function status.raise(code, message, details)
-    code = check_code(code)
-    check_details(details)
-    error(status.new(code, tostring(message or ""), details), 0)
+    local raised = status.new(check_code(code), check_message(message), details)
+    if details ~= nil then
+        check_details(details)
+        raised.line = script.line()
+    end
+    error(raised, 0)
 end
 
 local function escape(byte)
@@ -101,15 +111,19 @@ local function encode_detail(detail, schema)
     if not url then
         local message = schema:message(detail.type)
         if not message then
-            error(("no message %s is known to the service, for a detail"):format(detail.type), 0)
+            error(("there is no message %s"):format(detail.type), 0)
         end
         url, value = "type.googleapis.com/" .. detail.type, message:encode(value)
     end
     return field(1, url) .. field(2, value)
 end
 
--- The bytes of grpc-status-details-bin.
+-- The bytes of grpc-status-details-bin; of a status that another server gave, as they came. Raises
+-- for a detail that is not as its .proto has it.
 function status.encode_details(self, schema)
+    if self.encoded then
+        return self.encoded
+    end
     if type(self.details) == "string" then
         return self.details
     end
@@ -118,6 +132,13 @@ function status.encode_details(self, schema)
         parts[#parts + 1] = field(3, encode_detail(detail, schema))
     end
     return table.concat(parts)
+end
+
+-- A message as it was before status.encode_message.
+function status.decode_message(text)
+    return (text:gsub("%%(%x%x)", function(digits)
+        return string.char(tonumber(digits, 16))
+    end))
 end
 
 return status

@@ -39,6 +39,8 @@ static void IsCall_ByMethodAndType(void **state)
     }
 }
 
+static const struct request call = {.path = STR("/test.Calls/Nón%65")};
+
 static struct str header(const struct response *r, struct str name)
 {
     const struct field *f = fields_find(&r->message.head, name);
@@ -51,14 +53,14 @@ static void Respond_StatusOfHttp_BecomesOneOfGrpc(void **state)
     static const struct {
         int http;
         const char *grpc;
-    } cases[] = {{404, "12"}, {405, "12"}, {400, "12"}, {413, "8"}, {431, "8"}, {503, "14"},
+    } cases[] = {{405, "12"}, {400, "12"}, {413, "8"}, {431, "8"}, {503, "14"},
         {500, "2"}, {501, "2"}};
     for (size_t i = 0; i < count_of(cases); i++) {
         struct arena arena;
         struct response r;
         arena_init(&arena, NULL, 0, 16384);
         response_init(&r, &arena);
-        assert_int_equal(grpc_respond(&r, cases[i].http, STR("100% \xc3\xa9\n")), RC_OK);
+        assert_int_equal(grpc_respond(&r, &call, cases[i].http, STR("100% \xc3\xa9\n")), RC_OK);
         assert_int_equal(r.status, 200);
         assert_int_equal(outgoing_next(&r.message), OUTGOING_HEAD_END);
         assert_str(header(&r, STR("content-type")), "application/grpc");
@@ -67,6 +69,30 @@ static void Respond_StatusOfHttp_BecomesOneOfGrpc(void **state)
         response_fini(&r);
         arena_fini(&arena);
     }
+}
+
+static void Respond_NotFound_NamesTheMethod(void **state)
+{
+    (void)state;
+    char path[2000];
+    memset(path, 'p', sizeof path);
+    const struct request far = {.path = {path, sizeof path}};
+    const struct request *requests[] = {&call, &far};
+    struct str messages[2];
+    struct arena arena;
+    struct response responses[2];
+    arena_init(&arena, NULL, 0, 16384);
+    for (size_t i = 0; i < 2; i++) {
+        response_init(&responses[i], &arena);
+        assert_int_equal(
+            grpc_respond(&responses[i], requests[i], 404, STR("Not Found\n")), RC_OK);
+        assert_str(header(&responses[i], STR("grpc-status")), "12");
+        messages[i] = header(&responses[i], STR("grpc-message"));
+        response_fini(&responses[i]);
+    }
+    assert_str(messages[0], "there is no method /test.Calls/N%C3%B3n%2565");
+    assert_int_equal(messages[1].n, 1023);
+    arena_fini(&arena);
 }
 
 static void Respond_LongMessage_IsCut(void **state)
@@ -78,7 +104,7 @@ static void Respond_LongMessage_IsCut(void **state)
     memset(text, '%', sizeof text);
     arena_init(&arena, NULL, 0, 16384);
     response_init(&r, &arena);
-    assert_int_equal(grpc_respond(&r, 500, (struct str){text, sizeof text}), RC_OK);
+    assert_int_equal(grpc_respond(&r, &call, 500, (struct str){text, sizeof text}), RC_OK);
     assert_int_equal(header(&r, STR("grpc-message")).n, 3 * 1024);
     response_fini(&r);
     arena_fini(&arena);
@@ -91,7 +117,7 @@ static void Respond_EmptyMessage_IsLeftOut(void **state)
     struct response r;
     arena_init(&arena, NULL, 0, 4096);
     response_init(&r, &arena);
-    assert_int_equal(grpc_respond(&r, 404, STR("\n")), RC_OK);
+    assert_int_equal(grpc_respond(&r, &call, 503, STR("\n")), RC_OK);
     assert_null(header(&r, STR("grpc-message")).p);
     response_fini(&r);
     arena_fini(&arena);
@@ -102,6 +128,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         check(IsCall_ByMethodAndType),
         check(Respond_StatusOfHttp_BecomesOneOfGrpc),
+        check(Respond_NotFound_NamesTheMethod),
         check(Respond_LongMessage_IsCut),
         check(Respond_EmptyMessage_IsLeftOut),
     };
