@@ -80,8 +80,8 @@ run: all ## serve scripts/ on https://127.0.0.1:8443 and http://127.0.0.1:8080
 	@echo '  curl -k --http2 https://127.0.0.1:8443/hello'
 	@echo "  nghttp -nv https://127.0.0.1:8443/hello          # the trailers"
 	@echo "  nghttp -nv 'https://127.0.0.1:8443/reset?code=2' # the reset code"
-	@echo 'Ctrl-C ends it.'
-	@build/moontrail scripts
+	@echo 'Edit a script, and the next request runs it. Ctrl-C ends it.'
+	@build/moontrail --dev scripts
 
 build/moontrail: $(call release_objects,$(SOURCES) server/main.c)
 	$(call SHOW,LD)$(CC) $(RELEASE_FLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)

@@ -4,6 +4,8 @@
 #include "http/exchange.h"
 #include "lua/vm.h"
 
+#include <stdio.h>
+
 /* As many fields as an answer has, beside those of every response. */
 enum { FIELDS_MAX = 2 };
 
@@ -34,6 +36,18 @@ void answer_failure(const struct vm *vm, struct exchange *x, struct str page)
     struct field fault = fault_field(vm);
     exchange_respond(
         x, 500, page, &(struct fields){.list = &fault, .count = has_fault(vm) ? 1 : 0});
+}
+
+void answer_without_scripts(const struct vm *vm, struct exchange *x)
+{
+    char text[sizeof "The scripts do not load: \n" + VM_FAULT];
+    if (!has_fault(vm)) {
+        answer_status(vm, x, 503, NULL);
+        return;
+    }
+    snprintf(text, sizeof text, "The scripts do not load: %s\n", vm->fault);
+    struct field fault = fault_field(vm);
+    exchange_respond(x, 503, str_of(text), &(struct fields){.list = &fault, .count = 1});
 }
 
 void answer_mark(const struct vm *vm, struct exchange *x)

@@ -15,6 +15,8 @@ struct vm;
 void answer_status(const struct vm *vm, struct exchange *x, int status, const char *allow);
 /* 500, or where the head is out already a reset. */
 void answer_failure(const struct vm *vm, struct exchange *x, struct str page);
+/* 503, since there are no scripts to answer; with --dev it says why. */
+void answer_without_scripts(const struct vm *vm, struct exchange *x);
 /* Marks the response that a handler is about to make. */
 void answer_mark(const struct vm *vm, struct exchange *x);
 

@@ -20,7 +20,7 @@ struct bridge {
     unsigned live;               /* generations, the current one included */
     unsigned loaded;             /* generations so far */
     struct vm *volatile running; /* the one whose tasks run now, for the ticks */
-    char fault[SCRIPT_WHY];
+    char fault[VM_FAULT];
 };
 
 /* The task. */
@@ -83,6 +83,10 @@ static void on_start(struct handler *h, struct exchange *x)
     struct generation *g = container_of(h, struct bridge, base)->current;
     struct script_answer answer;
     struct ctx *c;
+    if (!g->scripts) {
+        answer_without_scripts(g->vm, x);
+        return;
+    }
     if (ctx_new(g->vm, x, &c)) {
         answer_status(g->vm, x, 503, NULL);
         return;
@@ -153,6 +157,18 @@ static void stop(struct bridge *b, struct generation *g)
     b->running = NULL;
 }
 
+/* Large ones leave more free memory behind than the next one is likely to take. */
+static void close_generation(struct bridge *b, struct generation *g)
+{
+    enum { LARGE = 1 << 20 };
+    bool large = g->vm->memory > LARGE;
+    generation_free(g);
+    if (large)
+        mem_trim();
+    b->live--;
+    log_event(LOG_DEBUG, "generation closed", log_int("live", b->live));
+}
+
 static bool run_old(struct bridge *b)
 {
     bool more = false;
@@ -160,13 +176,10 @@ static bool run_old(struct bridge *b)
         struct generation *g = container_of(node, struct generation, link);
         next = node->next;
         more |= run(b, g);
-        if (generation_wind_up(g)) {
-            generation_free(g);
-            b->live--;
-            log_event(LOG_DEBUG, "generation closed", log_int("live", b->live));
-        } else {
+        if (generation_wind_up(g))
+            close_generation(b, g);
+        else
             more |= !list_empty(&g->vm->ready);
-        }
     }
     return more;
 }
@@ -174,13 +187,16 @@ static bool run_old(struct bridge *b)
 /* What runs in a generation that is aborted needs another turn to end. */
 static void bound_generations(struct bridge *b)
 {
-    unsigned max = b->source.options.max_generations;
-    if (!max || b->live <= max || list_empty(&b->old))
-        return;
-    struct generation *oldest = container_of(b->old.next, struct generation, link);
-    log_event(LOG_WARN, "generation aborted", log_str("limit", "max-generations"),
-        log_int("live", b->live), log_int("requests", (int64_t)oldest->vm->requests.used));
-    generation_abort(oldest);
+    unsigned max = b->source.options.max_generations, live = b->live;
+    struct list *node = b->old.next;
+    for (; max && live > max && node != &b->old; node = node->next, live--) {
+        struct generation *g = container_of(node, struct generation, link);
+        if (g->aborted)
+            continue;
+        log_event(LOG_WARN, "generation aborted", log_str("limit", "max-generations"),
+            log_int("live", b->live), log_int("requests", (int64_t)g->vm->requests.used));
+        generation_abort(g);
+    }
 }
 
 /* A new generation takes over; where it does not load, the old one stays. */
@@ -200,14 +216,28 @@ static enum rc renew(struct bridge *b, char why[SCRIPT_WHY])
     return RC_OK;
 }
 
-/* Scripts that fill their memory are loaded anew, to begin with none taken. */
+/* Makes of it what can stand in a field: ASCII, and no longer than a reader wants. */
+static void set_fault(struct bridge *b, const char *why)
+{
+    snprintf(b->fault, sizeof b->fault, "%s", why);
+    for (char *c = b->fault; *c; c++)
+        if (*c < ' ' || *c > '~')
+            *c = '?';
+}
+
+/* Scripts that fill their memory are loaded anew, to begin with none taken; not where it is known
+ * that those on disk do not load. */
 static void retire(struct bridge *b)
 {
     char why[SCRIPT_WHY];
+    if (b->fault[0])
+        return;
     log_event(LOG_WARN, "scripts retired", log_str("limit", "max-vm-memory"),
         log_int("bytes", (int64_t)b->current->vm->memory));
-    if (renew(b, why))
-        log_event(LOG_ERROR, "scripts not loaded", log_str("reason", why));
+    if (!renew(b, why))
+        return;
+    log_event(LOG_ERROR, "scripts not loaded", log_str("reason", why));
+    set_fault(b, why);
 }
 
 static bool on_run(struct handler *h)
@@ -223,22 +253,19 @@ static bool on_run(struct handler *h)
 
 static bool on_reload(struct handler *h, char *why, size_t why_size)
 {
+    struct bridge *b = container_of(h, struct bridge, base);
     char reason[SCRIPT_WHY];
-    if (!renew(container_of(h, struct bridge, base), reason))
+    if (!renew(b, reason)) {
+        set_fault(b, "");
         return true;
+    }
     snprintf(why, why_size, "%s", reason);
     return false;
 }
 
-/* One that can stand in a field: ASCII, and no longer than a reader wants. */
 static void on_set_fault(struct handler *h, const char *why)
 {
-    enum { FAULT_MAX = 500 };
-    struct bridge *b = container_of(h, struct bridge, base);
-    snprintf(b->fault, FAULT_MAX, "%s", why ? why : "");
-    for (char *c = b->fault; *c; c++)
-        if (*c < ' ' || *c > '~')
-            *c = '?';
+    set_fault(container_of(h, struct bridge, base), why ? why : "");
 }
 
 static const struct handler_ops handler_ops = {
@@ -254,23 +281,43 @@ static const struct handler_ops handler_ops = {
 
 /* Life. */
 
-enum rc bridge_new(struct ev_loop *ev, const char *path, const struct vm_options *options,
-    struct bridge **out, char why[SCRIPT_WHY])
+static struct bridge *make(struct ev_loop *ev, const char *path, const struct vm_options *options)
 {
     struct bridge *b = mem_get_zeroed(sizeof *b);
-    snprintf(why, SCRIPT_WHY, "%s", rc_text(RC_NOMEM));
     if (!b)
-        return RC_NOMEM;
+        return NULL;
     b->base.ops = &handler_ops;
     b->source = (struct generation_source){ev, path, *options, b->fault};
     list_init(&b->old);
     b->live = b->loaded = 1;
-    enum rc rc = generation_new(&b->source, &b->current, why);
+    return b;
+}
+
+static enum rc take(struct bridge *b, enum rc rc, struct bridge **out)
+{
     if (rc)
         mem_put(b, sizeof *b);
     else
         *out = b;
     return rc;
+}
+
+enum rc bridge_new(struct ev_loop *ev, const char *path, const struct vm_options *options,
+    struct bridge **out, char why[SCRIPT_WHY])
+{
+    struct bridge *b = make(ev, path, options);
+    snprintf(why, SCRIPT_WHY, "%s", rc_text(RC_NOMEM));
+    return b ? take(b, generation_new(&b->source, &b->current, why), out) : RC_NOMEM;
+}
+
+enum rc bridge_bare(struct ev_loop *ev, const char *path, const struct vm_options *options,
+    const char *why, struct bridge **out)
+{
+    struct bridge *b = make(ev, path, options);
+    if (!b)
+        return RC_NOMEM;
+    set_fault(b, why);
+    return take(b, generation_bare(&b->source, &b->current), out);
 }
 
 enum rc bridge_prove(const char *path, const struct vm_options *options,

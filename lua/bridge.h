@@ -20,6 +20,10 @@ struct handler;
  * at each reload. RC_INVALID, RC_NOMEM; why then is one line. */
 enum rc bridge_new(struct ev_loop *ev, const char *path, const struct vm_options *options,
     struct bridge **out, char why[SCRIPT_WHY]) MUST_CHECK;
+/* One without scripts, since they do not load for the reason given: it answers 503 until a reload
+ * succeeds. RC_NOMEM. */
+enum rc bridge_bare(struct ev_loop *ev, const char *path, const struct vm_options *options,
+    const char *why, struct bridge **out) MUST_CHECK;
 /* Loads the scripts and throws them away: a process that does so proves that they load. Visits the
  * path of each file that loading came upon, where it fails too. As bridge_new. */
 enum rc bridge_prove(const char *path, const struct vm_options *options,

@@ -71,6 +71,15 @@ void budget_tick(struct budget *b)
         arm(L);
 }
 
+/* Where it stands is said of level 0: a hook has none of its own. */
+static void raise_late(lua_State *L, double seconds)
+{
+    luaL_where(L, 0);
+    lua_pushfstring(L, "takes longer than %f s to load (--load-timeout)", seconds);
+    lua_concat(L, 2);
+    lua_error(L);
+}
+
 /* A coroutine that a script made as it loaded has the hook for life: it then takes it off. */
 static void on_load_hook(lua_State *L, lua_Debug *unused)
 {
@@ -79,7 +88,7 @@ static void on_load_hook(lua_State *L, lua_Debug *unused)
     if (vm->budget.load_until == 0)
         lua_sethook(L, NULL, 0, 0);
     else if (clock_monotonic() > vm->budget.load_until)
-        luaL_error(L, "takes longer than %f s to load (--load-timeout)", vm->options.load_timeout);
+        raise_late(L, vm->options.load_timeout);
 }
 
 void budget_start_load(struct vm *vm)

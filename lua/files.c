@@ -3,6 +3,7 @@
 #include "lua/vm.h"
 
 #include <lauxlib.h>
+#include <string.h>
 
 /* The registry's key of the table, whose keys are the paths. */
 static const char files_key;
@@ -27,6 +28,27 @@ void files_visit(struct vm *vm, void (*visit)(void *data, const char *file), voi
     lua_pop(L, 1);
 }
 
+/* Notes each file that package.path has for a name, up to the one that was found: one that comes
+ * to be there is what require then finds. [-0, +0] */
+static void note_candidates(lua_State *L, const char *name, const char *found)
+{
+    int top = lua_gettop(L);
+    const char *stem = luaL_gsub(L, name, ".", LUA_DIRSEP);
+    lua_getfield(L, lua_upvalueindex(1), "path");
+    const char *path = luaL_checkstring(L, -1);
+    for (size_t n; *path; path += n + (path[n] == ';')) {
+        n = strcspn(path, ";");
+        lua_pushlstring(L, path, n);
+        const char *file = luaL_gsub(L, lua_tostring(L, -1), "?", stem);
+        if (n)
+            files_note(L, file);
+        if (found && strcmp(file, found) == 0)
+            break;
+        lua_pop(L, 2);
+    }
+    lua_settop(L, top);
+}
+
 /* Pushes where require finds a module among Lua files, or nil and where it looked. [-0, +2] */
 static void search_path(lua_State *L)
 {
@@ -42,10 +64,10 @@ static int l_search(lua_State *L)
     const char *name = luaL_checkstring(L, 1);
     lua_settop(L, 1);
     search_path(L);
-    if (lua_isnil(L, -2))
-        return 1;
     const char *file = lua_tostring(L, -2);
-    files_note(L, file);
+    note_candidates(L, name, file);
+    if (!file)
+        return 1;
     if (luaL_loadfilex(L, file, "t"))
         return luaL_error(
             L, "error loading module '%s' from file '%s':\n\t%s", name, file, lua_tostring(L, -1));

@@ -1,7 +1,7 @@
 /*
- * The files that the scripts of a vm come from: each script, each module that require finds, what
- * loadfile and dofile read, and what a script names with mt.watch. A change of one of them is a
- * reason to load anew.
+ * The files that the scripts of a vm come from: each script, each module that require finds and
+ * where it looked before, what loadfile and dofile read, and what a script names with mt.watch. A
+ * change of one of them is a reason to load anew.
  */
 #ifndef LUA_FILES_H
 #define LUA_FILES_H

@@ -10,9 +10,6 @@
 
 #include <stdio.h>
 
-/* The share of its memory that a vm may be left with after a collection. */
-static const double bloated_share = 0.9;
-
 static enum rc make(
     const struct generation_source *from, struct generation **out, char why[SCRIPT_WHY])
 {
@@ -40,6 +37,20 @@ static enum rc load(struct generation *g, const char *path, char why[SCRIPT_WHY]
     return rc;
 }
 
+static int l_collect_load(lua_State *L)
+{
+    lua_gc(L, LUA_GCCOLLECT);
+    return 0;
+}
+
+/* What loading has left behind is not what the scripts need. */
+static void set_floor(struct generation *g)
+{
+    if (!vm_call(g->vm, l_collect_load, NULL, 0))
+        lua_settop(g->vm->L, 0);
+    g->vm->memory_floor = g->vm->memory;
+}
+
 enum rc generation_new(
     const struct generation_source *from, struct generation **out, char why[SCRIPT_WHY])
 {
@@ -48,11 +59,19 @@ enum rc generation_new(
     if (rc)
         return rc;
     rc = load(g, from->path, why);
-    if (rc)
+    if (rc) {
         generation_free(g);
-    else
-        *out = g;
-    return rc;
+        return rc;
+    }
+    set_floor(g);
+    *out = g;
+    return RC_OK;
+}
+
+enum rc generation_bare(const struct generation_source *from, struct generation **out)
+{
+    char why[SCRIPT_WHY];
+    return make(from, out, why);
 }
 
 enum rc generation_prove(const struct generation_source *from,
@@ -91,6 +110,7 @@ void generation_free(struct generation *g)
 void generation_abort(struct generation *g)
 {
     size_t at = 0;
+    g->aborted = true;
     for (struct ctx *c; (c = handles_next(&g->vm->requests, &at));)
         if (c->x)
             exchange_refuse(c->x, "reload", 503);
@@ -106,25 +126,7 @@ bool generation_wind_up(struct generation *g)
     return list_empty(&g->vm->tasks);
 }
 
-/* Collects, and sets the mark and the collector's pause so that the next collection comes when half
- * of what is left is taken: buffers of Lua's library fail without trying one first. */
-static int l_collect(lua_State *L)
-{
-    struct vm *vm = vm_of(L);
-    lua_gc(L, LUA_GCCOLLECT);
-    size_t mark = vm->memory + (vm->options.max_memory - vm->memory) / 2;
-    if (mark > vm->memory_mark)
-        vm->memory_mark = mark;
-    lua_gc(L, LUA_GCSETPAUSE, (int)(100.0 * (double)mark / (double)vm->memory));
-    return 0;
-}
-
 bool generation_is_bloated(struct generation *g)
 {
-    struct vm *vm = g->vm;
-    if (vm->memory <= vm->memory_mark)
-        return false;
-    if (!vm_call(vm, l_collect, NULL, 0))
-        lua_settop(vm->L, 0);
-    return (double)vm->memory > bloated_share * (double)vm->options.max_memory;
+    return g->vm->bloated;
 }

@@ -19,8 +19,8 @@
 struct generation {
     struct list link;
     struct vm *vm;
-    struct scripts *scripts;
-    bool closing;
+    struct scripts *scripts; /* NULL in a bare one */
+    bool aborted, closing;
 };
 
 /* What generations are made from; all of it is borrowed. */
@@ -34,6 +34,8 @@ struct generation_source {
 /* Loads the scripts into a vm of their own. RC_INVALID, RC_NOMEM; why then is one line. */
 enum rc generation_new(
     const struct generation_source *from, struct generation **out, char why[SCRIPT_WHY]) MUST_CHECK;
+/* One without scripts, whose vm is there for what is answered in their place. RC_NOMEM. */
+enum rc generation_bare(const struct generation_source *from, struct generation **out) MUST_CHECK;
 /* Loads them as generation_new does, and throws the result away; visits the path of each file that
  * loading came upon, in no order, where it fails too. */
 enum rc generation_prove(const struct generation_source *from,
@@ -43,11 +45,12 @@ enum rc generation_prove(const struct generation_source *from,
 void generation_stop(struct generation *g, const char *reason);
 /* Stops first, if that was not done. */
 void generation_free(struct generation *g);
-/* Aborts every request with the reason "reload"; the clients get 503, or a reset with CANCEL. */
+/* Aborts every request with the reason "reload"; the clients get 503, or a reset with CANCEL. To be
+ * done once. */
 void generation_abort(struct generation *g);
 /* For one that is old: moves it on towards its end. Whether it may be freed. */
 bool generation_wind_up(struct generation *g);
-/* Whether its memory is nearly all taken, and collecting does not help. Collects past a mark. */
+/* Whether it has taken nearly all memory beyond what it began with, and collecting did not help. */
 bool generation_is_bloated(struct generation *g);
 
 #endif

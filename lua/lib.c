@@ -9,6 +9,7 @@
 #include <lauxlib.h>
 #include <limits.h>
 #include <string.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 /* print(...): the values, as tostring gives them, divided by tabs. */
@@ -83,9 +84,25 @@ static void make_buffer_metatable(lua_State *L)
     lua_pop(L, 1);
 }
 
+/* Lua's own seed is made of the time and an address, which are the same in workers that were forked
+ * alike: all would draw the same numbers. */
+static void seed_random(lua_State *L)
+{
+    lua_Integer seed[2];
+    if (getrandom(seed, sizeof seed, 0) != (ssize_t)sizeof seed)
+        return;
+    lua_getglobal(L, "math");
+    lua_getfield(L, -1, "randomseed");
+    lua_pushinteger(L, seed[0]);
+    lua_pushinteger(L, seed[1]);
+    lua_call(L, 2, 0);
+    lua_pop(L, 1);
+}
+
 void lib_open(lua_State *L, const char *folder)
 {
     make_buffer_metatable(L);
+    seed_random(L);
     set_function(L, LUA_GNAME, "print", l_print);
     set_function(L, "os", "exit", l_exit);
     set_function(L, "debug", "sethook", NULL);

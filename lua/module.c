@@ -5,6 +5,7 @@
 #include "core/version.h"
 #include "lua/ctx.h"
 #include "lua/files.h"
+#include "lua/http.h"
 #include "lua/spawn.h"
 #include "lua/task.h"
 #include "lua/vm.h"
@@ -161,6 +162,8 @@ int luaopen_moontrail(lua_State *L)
         {"debug", l_debug}, {"info", l_info}, {"warn", l_warn}, {"error", l_error}, {NULL, NULL}};
     luaL_newlib(L, functions);
     spawn_open(L);
+    http_open(L);
+    lua_setfield(L, -2, "http");
     luaL_newlib(L, levels);
     lua_setfield(L, -2, "log");
     push_options(L);

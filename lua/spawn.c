@@ -164,6 +164,17 @@ static void wake_joiners(struct spawn *s)
         task_wake(s->watcher);
 }
 
+/* Who gets what a task's results may refer to. */
+static struct task *heir_of(const struct spawn *s, const struct task *t)
+{
+    if (s->watcher)
+        return s->watcher;
+    if (!list_empty(&s->joiners))
+        return container_of(s->joiners.next, struct task, queue);
+    const struct ctx *c = handles_get(&t->vm->requests, t->request);
+    return c ? c->task : NULL;
+}
+
 static void on_done(struct task *t, int status)
 {
     struct spawn *s = t->owner;
@@ -175,6 +186,8 @@ static void on_done(struct task *t, int status)
     lua_settop(t->vm->L, 0);
     if (s->failed)
         task_close(t, on_close_error);
+    else
+        task_bequeath(t, heir_of(s, t));
     lua_settop(t->vm->L, 0);
     s->task = NULL;
     wake_joiners(s);
@@ -183,7 +196,7 @@ static void on_done(struct task *t, int status)
 
 static const struct task_kind kind = {l_enter, check_cancelled, on_done};
 
-static void cancel(struct spawn *s, const char *reason)
+void spawn_cancel(struct spawn *s, const char *reason)
 {
     if (!s->task || s->cancelled)
         return;
@@ -196,15 +209,13 @@ void spawn_cancel_all(struct vm *vm, const char *reason)
     for (struct list *node = vm->tasks.next; node != &vm->tasks; node = node->next) {
         struct task *t = container_of(node, struct task, link);
         if (t->done == on_done)
-            cancel(t->owner, reason);
+            spawn_cancel(t->owner, reason);
     }
 }
 
 /* The script's side. */
 
-/* Starts a task for the function and the arguments from index first on, which are replaced by its
- * userdata. [-n, +1, may longjmp] */
-static struct spawn *start(lua_State *L, int first)
+struct spawn *spawn_start(lua_State *L, int first)
 {
     luaL_checktype(L, first, LUA_TFUNCTION);
     int count = lua_gettop(L) - first + 1;
@@ -228,7 +239,7 @@ static struct spawn *start(lua_State *L, int first)
 /* spawn(fn, ...) → task */
 static int l_spawn(lua_State *L)
 {
-    start(L, 1);
+    spawn_start(L, 1);
     return 1;
 }
 
@@ -275,7 +286,7 @@ static int l_join(lua_State *L)
 /* task:cancel() */
 static int l_cancel(lua_State *L)
 {
-    cancel(check_spawn(L, 1), "cancelled");
+    spawn_cancel(check_spawn(L, 1), "cancelled");
     return 0;
 }
 
@@ -288,7 +299,7 @@ static void set_watcher(lua_State *L, int count, struct task *watcher)
 static void cancel_tasks(lua_State *L, int count)
 {
     for (int i = 1; i <= count; i++)
-        cancel(lua_touserdata(L, i), "another task of mt.all failed");
+        spawn_cancel(lua_touserdata(L, i), "another task of mt.all failed");
 }
 
 static void watch_nothing(struct task *t)
@@ -357,7 +368,7 @@ static int l_all(lua_State *L)
         task_waiter(L);
     for (int i = 1; i <= count; i++) {
         lua_pushvalue(L, i);
-        start(L, count + 1);
+        spawn_start(L, count + 1);
         lua_replace(L, i);
     }
     return wait_all(L, count);

@@ -30,6 +30,7 @@ static enum rc make(struct vm *vm, struct task **out)
     t->vm = vm;
     list_init(&t->queue);
     list_init(&t->link);
+    list_init(&t->bonds);
     timer_init(&t->timer, vm->ev, on_timer);
     if (!vm_call(vm, l_new_coroutine, t, 0)) {
         lua_settop(vm->L, 0);
@@ -84,11 +85,34 @@ enum rc task_new(struct vm *vm, const struct task_kind *kind, void *owner, struc
     return RC_OK;
 }
 
+void task_bind(struct task *t, struct task_bond *b)
+{
+    list_append(&t->bonds, &b->link);
+}
+
+void task_bequeath(struct task *t, struct task *heir)
+{
+    if (heir)
+        list_splice(&heir->bonds, &t->bonds);
+    while (list_shift(&t->bonds))
+        ;
+}
+
+static void end_bonds(struct task *t)
+{
+    struct list *node;
+    while ((node = list_shift(&t->bonds))) {
+        struct task_bond *b = container_of(node, struct task_bond, link);
+        b->end(b);
+    }
+}
+
 /* Keeps the task for later use. */
 static void retire(struct task *t)
 {
     live.tasks--;
     t->state = TASK_OVER;
+    end_bonds(t);
     list_remove(&t->queue);
     list_remove(&t->link);
     lua_settop(t->co, 0);

@@ -23,6 +23,12 @@ struct vm;
 
 enum task_state { TASK_READY, TASK_RUNNING, TASK_WAITING, TASK_KILLED, TASK_CLOSING, TASK_OVER };
 
+/* Something that ends with a task, unless it has ended before. */
+struct task_bond {
+    struct list link;
+    void (*end)(struct task_bond *b); /* b is bound no longer */
+};
+
 struct task {
     struct list link, queue;
     struct vm *vm;
@@ -40,6 +46,7 @@ struct task {
     bool met_abort;                 /* an abort error was raised in it */
     void *owner;                    /* for done and check */
     const char *killed;             /* why it is to end, whatever catches errors; static */
+    struct list bonds;              /* what ends with it, by task_bond.link */
     bool overran;                   /* what closes it has passed the CPU budget once */
     /* Raises where the task is not to wait, or to go on after a wait: its request is aborted, say.
      */
@@ -112,6 +119,10 @@ void task_close(struct task *t, void (*on_error)(lua_State *L, struct task *t));
 /* Closes a coroutine: lua_resetthread under the task's budget. Gives its status; an error is on top
  * of it. */
 int task_close_coroutine(lua_State *co);
+/* Binds b, whose link is in no list, to t. */
+void task_bind(struct task *t, struct task_bond *b);
+/* What is bound to t is bound to the heir from now on, or to none where that is NULL. */
+void task_bequeath(struct task *t, struct task *heir);
 /* Pushes the error of a task that has raised. [-0, +1] */
 void task_push_error(lua_State *L, struct task *t);
 

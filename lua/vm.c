@@ -13,6 +13,10 @@
 #include <lauxlib.h>
 #include <lualib.h>
 
+/* The share that may be taken after a collection, of the memory that loading the scripts has left:
+ * to load them anew frees no more than that. */
+static const double bloated_share = 0.9;
+
 /* Past the vm's limit memory has run out: Lua then collects what it can, and tries once more. */
 static void *alloc(void *data, void *block, size_t old_size, size_t new_size)
 {
@@ -46,6 +50,7 @@ static int l_open(lua_State *L)
     luaL_openlibs(L);
     lib_open(L, folder);
     ctx_open(L);
+    bundle_open(L);
     luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
     lua_pushstring(L, folder);
     lua_pushcclosure(L, luaopen_moontrail, 1);
@@ -93,13 +98,38 @@ void vm_free(struct vm *vm)
     mem_put(vm, sizeof *vm);
 }
 
+/* Collects, and sets the mark and the collector's pause so that the next collection comes when half
+ * of what is left is taken: buffers of Lua's library fail without trying one first. */
+static int l_collect(lua_State *L)
+{
+    struct vm *vm = vm_of(L);
+    double floor = (double)vm->memory_floor, limit = (double)vm->options.max_memory;
+    lua_gc(L, LUA_GCCOLLECT);
+    vm->bloated = (double)vm->memory > floor + bloated_share * (limit - floor);
+    size_t mark = vm->memory + (vm->options.max_memory - vm->memory) / 2;
+    if (mark > vm->memory_mark)
+        vm->memory_mark = mark;
+    lua_gc(L, LUA_GCSETPAUSE, (int)(100.0 * (double)mark / (double)vm->memory));
+    return 0;
+}
+
+/* What one task leaves is not what the next one fails for. */
+static void collect(struct vm *vm)
+{
+    if (!vm_call(vm, l_collect, NULL, 0))
+        lua_settop(vm->L, 0);
+}
+
 bool vm_run(struct vm *vm)
 {
     struct list now;
     list_init(&now);
     list_splice(&now, &vm->ready);
     struct list *node;
-    while ((node = list_shift(&now)))
+    while ((node = list_shift(&now))) {
         task_run(container_of(node, struct task, queue));
+        if (vm->memory > vm->memory_mark)
+            collect(vm);
+    }
     return !list_empty(&vm->ready);
 }

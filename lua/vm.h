@@ -17,8 +17,11 @@
 #include <stdint.h>
 
 struct ev_loop;
+struct connector;
 struct forwarder;
 struct task;
+
+enum { VM_FAULT = 500 }; /* bytes of vm.fault at the most */
 
 struct vm_options {
     bool dev;                 /* error pages show tracebacks */
@@ -30,6 +33,7 @@ struct vm_options {
     const char *const *proto_path; /* folders of .proto files; borrowed */
     int proto_path_count;
     struct forwarder *forwarder; /* for ctx:proxy; borrowed. NULL where no request comes */
+    struct connector *connector; /* for mt.http; as the forwarder */
 };
 
 struct vm {
@@ -46,7 +50,9 @@ struct vm {
     int closing;             /* coroutines being closed, within each other */
     struct handles requests; /* struct ctx by handle */
     const char *fault;       /* why the scripts on disk do not load; "" where they do; borrowed */
-    size_t memory_mark;      /* bytes past which a collection is due after the turn */
+    size_t memory_floor;     /* bytes that it took when the scripts had just loaded */
+    size_t memory_mark;      /* bytes past which a collection is due before the next task */
+    bool bloated;            /* the last collection left nearly all above the floor taken */
 };
 
 /* The folder that require searches first; may be NULL. RC_NOMEM. */

@@ -9,6 +9,7 @@
 #include "proc/options_help.h"
 #include "proc/service.h"
 #include "proxy/pool.h"
+#include "proxy/pool_connector.h"
 #include "proxy/proxy.h"
 
 #include <stdio.h>
@@ -17,6 +18,7 @@
 static struct proxy *proxy;
 static struct bridge *bridge;
 static struct pool *pool;
+static struct pool_connector connector;
 
 static struct vm_options vm_options_of(const struct options *o)
 {
@@ -52,38 +54,47 @@ static bool open_proxy(
     return !rc;
 }
 
-static bool open_bridge(const struct options *o, struct ev_loop *loop, char why[SERVICE_WHY])
+/* RC_INVALID where the scripts do not load; there is a bridge then if it may do without. */
+static enum rc open_bridge(
+    const struct options *o, struct ev_loop *loop, bool may_lack, char why[SERVICE_WHY])
 {
     struct vm_options options = vm_options_of(o);
     options.forwarder = proxy_forwarder(proxy);
+    pool_connector_init(&connector);
+    options.connector = &connector.base;
     bridge = NULL;
     if (proxy_takes_all(proxy))
-        return true;
-    if (bridge_new(loop, o->scripts, &options, &bridge, why))
-        return false;
-    proxy_set_next(proxy, bridge_handler(bridge));
-    return true;
+        return RC_OK;
+    enum rc rc = bridge_new(loop, o->scripts, &options, &bridge, why);
+    if (rc == RC_INVALID && may_lack && bridge_bare(loop, o->scripts, &options, why, &bridge))
+        rc = RC_NOMEM;
+    if (bridge)
+        proxy_set_next(proxy, bridge_handler(bridge));
+    return rc;
 }
 
-static bool open_handler(
-    const struct options *o, struct ev_loop *loop, struct handler **out, char why[SERVICE_WHY])
+static enum service_state open_handler(const struct options *o, struct ev_loop *loop, bool may_lack,
+    struct handler **out, char why[SERVICE_WHY])
 {
     if (!open_proxy(o, loop, &proxy, why))
-        return false;
-    if (!open_bridge(o, loop, why)) {
+        return SERVICE_FAILED;
+    enum rc rc = open_bridge(o, loop, may_lack, why);
+    if (rc && !bridge) {
         proxy_free(proxy);
-        return false;
+        return SERVICE_FAILED;
     }
     *out = proxy_handler(proxy);
-    return true;
+    return rc ? SERVICE_LACKING : SERVICE_OPEN;
 }
 
 static enum rc join(const struct options *o, struct loop *loop)
 {
     enum rc rc = pool_new(loop, &o->pool, &pool);
-    if (!rc)
-        proxy_set_pool(proxy, pool);
-    return rc;
+    if (rc)
+        return rc;
+    proxy_set_pool(proxy, pool);
+    connector.pool = pool;
+    return RC_OK;
 }
 
 static void stop_handler(struct handler *h)
@@ -139,7 +150,7 @@ static int check(const struct options *o)
 {
     char why[SERVICE_WHY];
     struct handler *handler;
-    if (!open_handler(o, NULL, &handler, why))
+    if (open_handler(o, NULL, false, &handler, why) == SERVICE_FAILED)
         return complain(why, EXIT_FAILED);
     proxy_print_routes(proxy, stdout);
     if (bridge)

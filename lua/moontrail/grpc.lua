@@ -97,4 +97,14 @@ function grpc.service(file, name, options)
     return service.new(schema, name, options, add_extras)
 end
 
+-- client(url, file, name [, options]): a table with a function for each method of the service on
+-- another server.
+function grpc.client(url, file, name, options)
+    if type(url) ~= "string" or type(file) ~= "string" or type(name) ~= "string" then
+        script.blame("grpc.client takes a URL, the file of a .proto and the full name of a service")
+    end
+    local schema = load_once(file, import_folders())
+    return require("moontrail.grpc.client").new(schema, url, name, options)
+end
+
 return grpc

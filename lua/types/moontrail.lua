@@ -258,6 +258,7 @@ function log.error(event, fields) end
 ---`local mt = require "moontrail"`
 ---@class moontrail
 ---@field ctx moontrail.ctx the functions of every ctx, found once: `mt.ctx.write(ctx, ...)`
+---@field http moontrail.http
 ---@field log moontrail.log
 ---@field options moontrail.options
 ---@field version string the server's version
@@ -289,6 +290,99 @@ function moontrail.spawn(fn, ...) end
 ---@param ... fun(): any each runs as a task
 ---@return any ...
 function moontrail.all(...) end
+
+---The options of a call of another server.
+---@class moontrail.http.options
+---@field url? string `http:`, `https:`, `h2c:` (HTTP/2 by prior knowledge) or `unix:`
+---@field path? string path and query, in place of the URL's
+---@field method? string `"GET"` unless given
+---@field headers? table<string, string|number|(string|number)[]> by name
+---@field body? string|fun(): string? a function gives the next piece, and nil at the end
+---@field timeout? number seconds until the response is whole; no limit unless given
+---@field connect_timeout? number seconds until there is a connection; 10 unless given
+---@field idle_timeout? number seconds in which nothing moves; 60 unless given
+---@field version? "1.1"|"2" else as the URL says, and with `https` as the servers agree
+---@field verify? boolean `false`: the certificate is not verified
+---@field ca? string a file of certificates, PEM, in place of the system's
+
+---Calls of other servers. What fails raises an error that names the URL.
+---@class moontrail.http
+local http = {}
+
+---Makes a call, and waits for the head of its response.
+---@param options moontrail.http.options what is asked of whom
+---@return moontrail.http.response res
+function http.request(options) end
+
+---The same with `GET`.
+---@param url string what is asked for
+---@param options? moontrail.http.options the others
+---@return moontrail.http.response res
+function http.get(url, options) end
+
+---The same with `POST`.
+---@param url string where it is sent to
+---@param body? string|fun(): string? a function gives the next piece, and nil at the end
+---@param options? moontrail.http.options the others
+---@return moontrail.http.response res
+function http.post(url, body, options) end
+
+---A call whose request's body the script writes; it is the response as well.
+---@param options moontrail.http.options what is asked of whom, without a body
+---@return moontrail.http.response call
+function http.open(options) end
+
+---The response to a call, which ends with the request that it was made for.
+---@class moontrail.http.response
+---@field status? integer nil until the head is there, as the next three are
+---@field protocol? string `"HTTP/2"`, `"HTTP/1.1"` or `"HTTP/1.0"`
+---@field headers? table<string, string> by lower-case name; repeated fields are joined by `", "`
+---@field fields? string[][] an array of `{name, value}` in the order in which they came
+---@field failure? "unreachable"|"refused"|"reset"|"lost"|"timeout"|"upload" why it raises
+---@field reset_code? moontrail.code of a response that was reset, by name
+local response = {}
+
+---The next piece of the body, or nil at its end. Waits until there is one.
+---@param max? integer the bytes that it has at the most
+---@return string? piece
+function response:read(max) end
+
+---The next bytes of the body: as many as asked for, or what is left; nil at its end.
+---@param n integer how many bytes
+---@return string? piece
+function response:read_exactly(n) end
+
+---The whole body. Over the limit it raises, and closes the response.
+---@param limit? integer bytes; 16 MiB unless given
+---@return string body
+function response:body(limit) end
+
+---The trailers by lower-case name, and as they came, once the body has been read to its end.
+---@return table<string, string> trailers
+---@return string[][] fields
+function response:trailers() end
+
+---Ends the call: nobody wants the rest.
+function response:close() end
+
+---Waits for the head of the response to a call of `http.open`.
+---@return moontrail.http.response res the same
+function response:response() end
+
+---Sends pieces of the request's body, and waits while the other server is slower.
+---@param ... string|number the pieces
+---@return boolean wanted false once the other server wants no more of it
+function response:write(...) end
+
+---Adds a trailer, sent behind the request's body.
+---@param name string a token that may be a trailer; it goes out in lower case
+---@param value string|number without control characters
+function response:append_trailer(name, value) end
+
+---Sends the last pieces, and ends the request.
+---@param ... string|number the pieces
+---@return boolean wanted false where the other server wanted no more of it
+function response:finish(...) end
 
 ---`local json = require "moontrail.json"`
 ---@class moontrail.json
@@ -552,6 +646,28 @@ function message:from_json(text) end
 ---@field health? boolean whether grpc.health.v1.Health is served beside it; true unless given
 ---@field reflection? boolean whether the services for reflection are, and tell of it; likewise
 
+---The options of a client.
+---@class moontrail.grpc.client_options
+---@field timeout? number seconds for each call; no limit unless given
+---@field metadata? table<string, string|number|(string|number)[]> sent with each call
+---@field max_message? integer the bytes of a reply's message at the most, 4 MiB unless given
+---@field compression? "gzip"|"deflate"|false of requests
+---@field verify? boolean `false`: the certificate is not verified
+---@field ca? string a file of certificates, PEM, in place of the system's
+---@field connect_timeout? number seconds until there is a connection; 10 unless given
+
+---The options of a call.
+---@class moontrail.grpc.call_options
+---@field timeout? number seconds, in place of the client's
+---@field metadata? table<string, string|number|(string|number)[]> beside the client's
+
+---What the functions of a client raise, where the call has a status other than OK.
+---@class moontrail.grpc.status
+---@field code integer
+---@field message string
+---@field details? moontrail.grpc.detail[]
+---@field metadata? table<string, string|string[]> that came with it
+
 ---`local grpc = require "moontrail.grpc"`; docs/grpc.md is its reference.
 ---@class moontrail.grpc
 ---@field codes moontrail.grpc.codes
@@ -565,6 +681,14 @@ local grpc = {}
 ---@param options? moontrail.grpc.options those of this service
 ---@return table<string, function> service
 function grpc.service(file, name, options) end
+
+---A client of a service on another server: a table with a function for each method.
+---@param url string `h2c://HOST[:PORT]`, `http://…` (the same), `https://…` or `unix:FILE`
+---@param file string the .proto, found as that of `grpc.service` is
+---@param name string the service's full name
+---@param options? moontrail.grpc.client_options those of all its calls
+---@return table<string, fun(client: table, ...: table?): any, moontrail.grpc.client_call> client
+function grpc.client(url, file, name, options) end
 
 ---Raises a status, which ends the call.
 ---@param code moontrail.grpc.code its name or its number
@@ -621,5 +745,37 @@ function call:cancelled() end
 ---Whether replies are compressed from here on, where the client takes that.
 ---@param on boolean whether they are
 function call:compress(on) end
+
+---A call of a method on another server.
+---@class moontrail.grpc.client_call
+---@field metadata table<string, string|string[]> before the replies; it is waited for
+---@field trailers? table<string, string|string[]> behind them, once the call has ended
+local client_call = {}
+
+---Sends a message of a stream of requests, and waits while the other server is slower.
+---@param request table its fields by name
+---@return boolean wanted false once the call has ended: `recv` tells how
+function client_call:send(request) end
+
+---Ends the stream of requests.
+---@return boolean wanted false where the call has ended already
+function client_call:close_send() end
+
+---The next reply, or nil behind the last. Raises a status other than OK.
+---@return table? reply
+function client_call:recv() end
+
+---An iterator over the replies that are still to come.
+---@return fun(): table?
+function client_call:messages() end
+
+---Waits for the end, and passes over replies that nobody has read.
+---@return integer code
+---@return string message
+---@return moontrail.grpc.detail[]? details
+function client_call:status() end
+
+---Ends the call, unless it has ended.
+function client_call:cancel() end
 
 return moontrail

@@ -1,5 +1,6 @@
 #include "core/mem.h"
 
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -219,4 +220,5 @@ void mem_trim(void)
         }
         classes[i].kept_bytes = 0;
     }
+    malloc_trim(0);
 }

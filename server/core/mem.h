@@ -42,7 +42,7 @@ struct mem_stats {
 };
 const struct mem_stats *mem_stats(void);
 
-/* Gives all kept blocks back to the system. */
+/* Gives all kept blocks back to the system, and what its allocator keeps as well. Takes time. */
 void mem_trim(void);
 
 /* For tests: the n-th request from now (1 is the next) fails, and each one after it while sticky.

@@ -167,12 +167,15 @@ enum {
     DRIBBLE = 64, /* DATA of fewer bytes, with more to come, is the work of a tiny window */
 };
 
+/* One dribble is the rest of a window that was large; those behind another are counted. */
 void h2_note_data(struct h2_session *s, size_t n, bool more)
 {
-    if (n < DRIBBLE && more)
+    bool dribble = n < DRIBBLE && more;
+    if (dribble && s->dribbled)
         h2_count(s, GUARD_DRIBBLES);
-    else if (s->window_credit < CREDIT_MAX)
+    else if (!dribble && s->window_credit < CREDIT_MAX)
         s->window_credit += CREDIT_PER_DATA;
+    s->dribbled = dribble;
 }
 
 static void note_data(struct h2_stream *st, size_t n)

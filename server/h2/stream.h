@@ -48,6 +48,7 @@ struct h2_session {
     struct gaps gaps;
     struct ended ended;
     uint32_t window_credit; /* WINDOW_UPDATEs that the DATA we sent accounts for */
+    bool dribbled;          /* the last DATA was tiny for want of window */
     uint32_t continuations; /* of the header block under way */
     uint32_t legs;          /* streams, in the client role */
     size_t held;            /* bytes of bodies received and not read */

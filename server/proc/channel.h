@@ -17,7 +17,7 @@ enum message {
     ORDER_REOPEN,  /* open the access log anew */
     ORDER_FAULT,   /* the scripts on disk do not load: why; without a text, they do again */
     ORDER_TICKETS, /* a struct tls_tickets */
-    REPLY_READY,   /* requests are served from now on */
+    REPLY_READY,   /* requests are served from now on; a text says why there are no scripts yet */
     REPLY_RELOADED,
     REPLY_FAILED, /* what was ordered, or the start, did not succeed: why */
 };

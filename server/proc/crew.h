@@ -32,7 +32,10 @@ struct child {
     int index;               /* among the workers */
     uint32_t setup;          /* the number of the setup that it serves with */
     bool served;             /* it got as far as that */
+    bool bare;               /* it serves, but has no scripts: what is on disk does not load */
+    bool retried;            /* it was ordered to load them, it alone */
     bool loading;            /* scripts, which may take longer than a heart may be still */
+    int reloads;             /* ordered, and not replied to */
     double started, drained; /* when it was; seconds of clock_monotonic */
     double grace;            /* that it has once it drains */
     double patience;         /* seconds that its heart may be still, but for loading; 0 for ever */

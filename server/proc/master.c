@@ -32,7 +32,7 @@ static void on_proof_done(struct proof *p, bool proved, const char *why, const c
 {
     struct master *m = container_of(p, struct master, proof);
     bool changes = m->task == MASTER_PROVING_CHANGE;
-    reload_watch(changes ? &m->next : &m->now, files);
+    reload_watch(changes ? &m->next : &m->now, proved, files);
     if (changes)
         change_proved(m, proved, why);
     else
@@ -53,11 +53,13 @@ void master_next_task(struct master *m)
     }
 }
 
-static void on_ready(struct master *m, struct child *c)
+static void on_ready(struct master *m, struct child *c, const char *lack)
 {
     log_event(LOG_INFO, "worker started", log_int("worker", c->index), log_int("pid", c->pid));
     if (c->setup == m->next.number)
         change_joined(m);
+    else if (lack[0])
+        reload_lacking(m, c, lack);
     else if (m->fault[0])
         child_order(c, ORDER_FAULT, m->fault, strlen(m->fault));
 }
@@ -79,7 +81,7 @@ static void on_reply(struct child *c, enum message kind, const char *text)
     if (m->stopping)
         return;
     if (kind == REPLY_READY)
-        on_ready(m, c);
+        on_ready(m, c, text);
     else if (!c->served)
         on_no_start(m, c, text);
     else
@@ -227,6 +229,7 @@ static enum rc init(struct master *m, const struct service *service, int argc, c
         rc = systemd_sockets(&m->now.sockets);
     raise_descriptors();
     posts_init(m);
+    reload_init(m);
     proof_init(&m->proof, m->loop, on_proof_done);
     upgrade_init(&m->upgrade, m->loop, argv, on_upgrade_done);
     timer_init(&m->rotation, m->loop, rotate_tickets);

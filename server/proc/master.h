@@ -27,6 +27,7 @@ enum master_task {
     MASTER_PROVING_CHANGE, /* do the scripts of the next setup load? */
     MASTER_CHANGING,       /* its workers start */
     MASTER_PROVING_RELOAD, /* do those of the setup in force load anew? */
+    MASTER_PROVING_RETRY,  /* the same, for workers that have none */
 };
 
 /* A worker's place, which is taken again when it falls vacant. */
@@ -46,6 +47,7 @@ struct master {
     uint32_t readings; /* of the setup so far */
     enum master_task task;
     bool change_wanted, reload_wanted; /* once the task is done */
+    double doubted; /* since when reloads failed as the scripts changed once more; 0 for none */
     bool stopping;
     int status;              /* to exit with */
     int heir;                /* of upgrade_inherit */
@@ -56,6 +58,7 @@ struct master {
     struct upgrade upgrade;
     struct tls_tickets tickets;
     struct timer rotation;
+    struct timer retry; /* runs while a worker has no scripts */
     ev_signal signals[MASTER_SIGNALS];
 };
 
@@ -79,10 +82,14 @@ void master_stop(struct master *m, const char *signal_name);
 void change_proved(struct master *m, bool proved, const char *why);
 void change_joined(struct master *m);
 void change_failed(struct master *m, enum rc rc, const char *why);
-/* The files, a line each, that a proof came upon: they are watched from now on. */
-void reload_watch(struct setup *s, const char *files);
+void reload_init(struct master *m);
+/* The files, a line each, that a proof came upon: they are watched from now on. Where it failed it
+ * may not have come upon all, and those of before are kept. */
+void reload_watch(struct setup *s, bool proved, const char *files);
 void reload_proved(struct master *m, bool proved, const char *why);
-void reload_replied(struct master *m, const struct child *c, enum message kind, const char *text);
+/* A worker that replaces another serves, but has no scripts. */
+void reload_lacking(struct master *m, struct child *c, const char *why);
+void reload_replied(struct master *m, struct child *c, enum message kind, const char *text);
 /* Starts what was wanted meanwhile. */
 void master_next_task(struct master *m);
 /* stop.c: as master_stop does the first time, but for what systemd is told. */
@@ -102,6 +109,8 @@ void master_log_end(void);
 /* posts.c: a worker with a place in the setup in force has ended. */
 void posts_init(struct master *m);
 void posts_vacated(struct master *m, const struct child *c);
+/* Fills those that are vacant at once: what was in the way may be gone. */
+void posts_retry(struct master *m);
 /* Forgets vacancies and failures. */
 void posts_clear(struct master *m);
 

@@ -52,6 +52,17 @@ void posts_vacated(struct master *m, const struct child *c)
         retry(p);
 }
 
+void posts_retry(struct master *m)
+{
+    for (int i = 0; i < OPTIONS_WORKERS; i++) {
+        struct post *p = &m->posts[i];
+        if (!ev_is_active(&p->again.ev))
+            continue;
+        timer_stop(&p->again);
+        fill(p);
+    }
+}
+
 void posts_clear(struct master *m)
 {
     for (int i = 0; i < OPTIONS_WORKERS; i++) {

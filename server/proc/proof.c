@@ -11,6 +11,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+/* Scripts know their limit, and say where they were when it was over; after it they have that long
+ * to say so. */
+static const double last_words_seconds = 0.5;
+
 enum { TEXT_MAX = 4 << 20, PIECE = 4096, PROVED = '+', REFUTED = '-' };
 
 static int end(struct proof *p)
@@ -120,7 +124,7 @@ enum rc proof_start(struct proof *p, double seconds, int *fd)
     ev_io_init(&p->readable, on_readable, ends[0], EV_READ);
     ev_io_start(p->loop, &p->readable);
     if (seconds > 0)
-        timer_start(&p->limit, seconds);
+        timer_start(&p->limit, seconds + last_words_seconds);
     return RC_OK;
 }
 

@@ -35,6 +35,7 @@ void master_release(struct master *m)
     for (int i = 0; i < MASTER_SIGNALS; i++)
         ev_signal_stop(m->loop, &m->signals[i]);
     timer_stop(&m->rotation);
+    timer_stop(&m->retry);
     setup_end_watch(&m->now);
     setup_end_watch(&m->next);
     posts_clear(m);
@@ -72,6 +73,7 @@ _Noreturn static void become_worker(
         .access_log = s->access_log,
         .sockets = &s->sockets,
         .index = index,
+        .may_lack = s == &m->now,
         .channel = berth->channel,
         .board = m->crew.board,
         .heart = berth->heart};

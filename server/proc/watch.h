@@ -6,12 +6,14 @@
  * Changes that come close together are told as one. Who is told reads the files anew, in these
  * steps, so that no change is lost between the watching and the reading:
  *
- *     watch_begin, then reads; watch_file for each file that was read; watch_end
+ *     watch_begin, then reads; watch_file for each file that was read; watch_end, or watch_keep
  */
 #ifndef PROC_WATCH_H
 #define PROC_WATCH_H
 
 #include "core/rc.h"
+
+#include <stdbool.h>
 
 struct ev_loop;
 struct watch;
@@ -31,5 +33,9 @@ void watch_file(struct watch *w, const char *path);
 /* Forgets what was not named since watch_begin. Tells of a change, where one of the files changed
  * before it was watched. */
 void watch_end(struct watch *w);
+/* Instead of watch_end, where it is not known all that counts: forgets nothing. */
+void watch_keep(struct watch *w);
+/* Whether there was a change that was not told yet. */
+bool watch_has_change(struct watch *w);
 
 #endif

@@ -227,13 +227,13 @@ fail:
     return rc;
 }
 
-/* Reports itself ready, and serves until it is ordered to end. */
-static void serve(struct worker *w)
+/* Reports itself ready, and what it lacks, and serves until it is ordered to end. */
+static void serve(struct worker *w, const char *lack)
 {
     start_ticks(w->handler);
     if (w->job->options->heartbeat_timeout > 0)
         on_beat(&w->beat);
-    reply(w, REPLY_READY, "");
+    reply(w, REPLY_READY, lack);
     ev_run(w->ev, 0);
     stop_listening(w);
     timer_stop(&w->cut);
@@ -243,13 +243,18 @@ static void serve(struct worker *w)
     set_ticks(0);
 }
 
+/* Where it succeeds why is empty, or says what is lacking. */
 static enum rc start(struct worker *w, char why[SERVICE_WHY])
 {
     const struct worker_job *job = w->job;
+    enum service_state state;
     if (job->options->user && user_become(job->options->user, why))
         return RC_SYSTEM;
-    if (!job->service->open(job->options, w->ev, &w->handler, why))
+    state = job->service->open(job->options, w->ev, job->may_lack, &w->handler, why);
+    if (state == SERVICE_FAILED)
         return RC_SYSTEM;
+    if (state == SERVICE_OPEN)
+        why[0] = '\0';
     enum rc rc = start_loop(w, why);
     if (rc)
         job->service->close(w->handler);
@@ -271,7 +276,7 @@ int worker_main(const struct worker_job *job)
     channel_start(&w.channel, w.ev, job->channel);
     enum rc rc = start(&w, why);
     if (!rc) {
-        serve(&w);
+        serve(&w, why);
         job->service->close(w.handler);
     } else if (channel_send(&w.channel, REPLY_FAILED, why, strlen(why))) {
         log_event(LOG_ERROR, "worker not started", log_str("reason", why));

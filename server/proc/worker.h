@@ -9,6 +9,8 @@
 #ifndef PROC_WORKER_H
 #define PROC_WORKER_H
 
+#include <stdbool.h>
+
 struct access_log;
 struct board;
 struct options;
@@ -25,7 +27,8 @@ struct worker_job {
     struct tls_tickets *tickets;
     struct access_log *access_log; /* NULL where there is none */
     const struct sockets *sockets;
-    int index; /* among the workers */
+    int index;     /* among the workers */
+    bool may_lack; /* scripts: it serves even so */
     int channel;
     struct board *board;
     int heart;

@@ -1,5 +1,8 @@
 """Fixtures: servers, connections to them, certificates."""
+import os
+import shutil
 import subprocess
+import tempfile
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +11,7 @@ import pytest
 
 from client import Client
 from http1 import Http1
+from reloading import Watched
 from server import ROOT, Server, write_scripts
 from upstreams import Upstream
 
@@ -77,6 +81,27 @@ def client(server, connect):
     return connect(server.https)
 
 
+@pytest.fixture
+def serve(start, connect):
+    """Starts servers whose scripts are to change."""
+    return lambda scripts, *options, **more: Watched(start(scripts, *options, **more), connect)
+
+
+@pytest.fixture
+def watch(serve):
+    """Starts servers that watch their scripts."""
+    return lambda scripts, *options, **more: serve(scripts, "--watch", *options, **more)
+
+
+@pytest.fixture
+def open_folder():
+    """A folder that any user can read."""
+    folder = tempfile.mkdtemp(prefix="moontrail-")
+    os.chmod(folder, 0o755)
+    yield Path(folder)
+    shutil.rmtree(folder)
+
+
 @dataclass
 class Certificate:
     cert: Path
@@ -87,16 +112,25 @@ class Certificate:
         return ("--cert", self.cert, "--key", self.key)
 
 
+def make_certificate(folder, name, alternative):
+    """A self-signed certificate for a name, or for an address."""
+    made = Certificate(folder / f"{name}.pem", folder / f"{name}.key")
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+         "-nodes", "-days", "2", "-subj", f"/CN={name}", "-addext", f"subjectAltName={alternative}",
+         "-out", made.cert, "-keyout", made.key], check=True, capture_output=True)
+    return made
+
+
 @pytest.fixture(scope="session")
 def certificates(tmp_path_factory):
     """Two self-signed certificates, by the name that each is for."""
     folder = tmp_path_factory.mktemp("certificates")
-    made = {}
-    for name in ("one.test", "two.test"):
-        made[name] = Certificate(folder / f"{name}.pem", folder / f"{name}.key")
-        subprocess.run(
-            ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
-             "-nodes", "-days", "2", "-subj", f"/CN={name}",
-             "-addext", f"subjectAltName=DNS:{name}",
-             "-out", made[name].cert, "-keyout", made[name].key], check=True, capture_output=True)
-    return made
+    return {name: make_certificate(folder, name, f"DNS:{name}")
+            for name in ("one.test", "two.test")}
+
+
+@pytest.fixture(scope="session")
+def local_certificate(tmp_path_factory):
+    """A self-signed certificate for the address that tests listen on."""
+    return make_certificate(tmp_path_factory.mktemp("certificate"), "local", "IP:127.0.0.1")

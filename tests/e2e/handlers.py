@@ -111,7 +111,9 @@ PARK = """
 # Answers with each name of the API and its kind, by class.
 WALK = """
     local mt, zlib, pb = require "moontrail", require "moontrail.zlib", require "moontrail.protobuf"
-    local schema = pb.parse('syntax = "proto3"; message A {}', "a.proto")
+    local schema = pb.parse([[
+        syntax = "proto3"; message A {} service S { rpc Chat(stream A) returns (stream A); }
+        ]], "a.proto")
     local classes
 
     local function add(class, names)
@@ -126,11 +128,9 @@ WALK = """
     end
 
     -- The metatable of a call has a function as its __index, which looks into its methods.
-    local function call_names()
-        local metatable = getmetatable(require("moontrail.grpc.call").new())
-        local names = { ctx = true, metadata = true, compressed = true }
+    local function call_names(call, names)
         for i = 1, 9 do
-            local name, value = debug.getupvalue(metatable.__index, i)
+            local name, value = debug.getupvalue(getmetatable(call).__index, i)
             for key, method in pairs(name == "methods" and value or {}) do
                 names[key] = method
             end
@@ -142,13 +142,20 @@ WALK = """
         classes = {}
         local task = mt.spawn(function() end)
         for name in pairs(package.preload) do
-            if name:find("^moontrail") and not name:find("^moontrail%.grpc%.") then
+            if name:find("^moontrail%.?%w*$") then -- those below are for the modules' own use
                 add(name, require(name))
             end
         end
         local _, names = debug.getupvalue(getmetatable(ctx).__index, 1)
         add("moontrail.ctx", names)
-        add("moontrail.grpc.call", call_names())
+        add("moontrail.grpc.call", call_names(require("moontrail.grpc.call").new(),
+            { ctx = true, metadata = true, compressed = true }))
+        local client = require("moontrail.grpc.client").new(schema, "http://127.0.0.1:1", "S")
+        add("moontrail.grpc.client_call", call_names(client:Chat(),
+            { metadata = true, trailers = true }))
+        local res = mt.http.open { url = "http://127.0.0.1:1" }
+        _, names = debug.getupvalue(debug.getmetatable(res).__index, 1)
+        add("moontrail.http.response", names)
         add("moontrail.task", debug.getmetatable(task).__index)
         add("moontrail.zlib.deflate", debug.getmetatable(zlib.deflate()).__index)
         add("moontrail.zlib.inflate", debug.getmetatable(zlib.inflate()).__index)

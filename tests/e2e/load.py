@@ -1,5 +1,6 @@
 """Clients that ask again and again, in a process of their own, and count what goes wrong."""
 import multiprocessing
+import re
 from collections import Counter
 
 from client import Client, Closed
@@ -53,7 +54,8 @@ class Visitor:
         response = self._client.so_far(stream)
         if self._is_refused(stream):
             return "refused"
-        if response.ended and response.status == 200 and response.text == self._expected:
+        if (response.ended and response.status == 200
+                and re.fullmatch(self._expected, response.text)):
             return "answered"
         return "failed"
 
@@ -78,7 +80,7 @@ def ask(url, path, expected, connections, pipe):
 
 
 class Load:
-    """Asks from its start to stop()."""
+    """Asks from its start to stop(). expected is a pattern for the whole text of an answer."""
 
     def __init__(self, url, path="/hello", expected="hello", connections=4):
         fork = multiprocessing.get_context("fork")

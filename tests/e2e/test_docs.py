@@ -9,6 +9,7 @@ from h2.errors import ErrorCodes
 
 from handlers import WALK
 from server import ROOT
+from upstreams import free_port
 
 SCRIPTS = {"index.lua": WALK}
 
@@ -23,6 +24,7 @@ EXAMPLES = [example for document in ("api", "protobuf")
 
 # How the reference writes what belongs to a class of the runtime.
 OWNERS = {"moontrail.ctx": "ctx:", "moontrail": "mt.", "moontrail.log": "mt.log.",
+          "moontrail.http": "mt.http.", "moontrail.http.response": "res:",
           "moontrail.task": "task:", "moontrail.json": "json.", "moontrail.zlib": "zlib.",
           "moontrail.zlib.deflate": "stream:", "moontrail.zlib.inflate": "stream:"}
 ELSEWHERE = ("moontrail.protobuf", "moontrail.grpc")  # in documents of their own
@@ -67,14 +69,26 @@ def test_example_gives_what_is_printed(code, wanted, start, connect, tmp_path):
     assert transcript(response, "\n" + wanted) == wanted.rstrip("\n")
 
 
-def test_grpc_service_of_the_document_answers_curl(start, tmp_path):
-    text = (ROOT / "docs/grpc.md").read_text()
+@pytest.fixture
+def grpc_of_the_document(start):
+    """A server of the document's files, and the document, at a port of their own."""
+    text = (ROOT / "docs/grpc.md").read_text().replace(":8080", f":{free_port()}")
+    url = re.search(r"http://127\.0\.0\.1:\d+", text)[0]
     files = dict(re.findall(r"```(?:proto|lua)\n(?://|--) (\S+)\n(.*?)```", text, re.S))
-    server = start(files)
+    return start(files, listen=("https://127.0.0.1:0", url)), text
+
+
+def test_grpc_service_of_the_document_answers_curl(grpc_of_the_document, tmp_path):
+    _, text = grpc_of_the_document
     command = re.search(r"^    \{ printf.*?\n\n", text, re.S | re.M)[0]
-    command = command.replace("http://127.0.0.1:8080", server.http)
     output = subprocess.check_output(["sh", "-c", command], cwd=tmp_path / "scripts", timeout=30)
     assert output == b'message: "Hello moon"\n'
+
+
+def test_grpc_client_of_the_document(grpc_of_the_document, connect):
+    server, _ = grpc_of_the_document
+    assert connect(server.https).fetch("/hello?name=all").text == \
+        "Hello all\n" + "".join(f"Hello you, time {i}\n" for i in (1, 2, 3))
 
 
 def test_readme_handler_sends_its_trailer(start, connect, tmp_path):
@@ -100,13 +114,14 @@ def test_every_function_has_a_heading_and_no_other(client):
 
 def test_every_field_is_told(client):
     classes = json.loads(client.fetch("/").text)
-    for name in (name for name, kind in classes["moontrail.ctx"].items() if kind == "field"):
-        assert re.search(rf"^\|.*`ctx\.{name}`", API, re.M), name
+    for class_, owner in (("moontrail.ctx", "ctx"), ("moontrail.http.response", "res")):
+        for name in (name for name, kind in classes[class_].items() if kind == "field"):
+            assert re.search(rf"^\|.*`{owner}\.{name}`", API, re.M), name
     assert {"### `mt.version`", "### `json.null`"} <= set(API.splitlines())
 
 
 def test_every_function_is_in_an_example(client):
     code = "".join(code for code, _ in EXAMPLES)
     for function in functions_served(client):
-        call = re.sub(r"^(task|stream):", r"\\w+:", function)
+        call = re.sub(r"^(task|stream|res):", r"\\w+:", function)
         assert re.search(rf"\b{call}\b", code), function

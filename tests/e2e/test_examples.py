@@ -24,4 +24,5 @@ def test_example(folder, tmp_path):
 
 
 def test_there_are_examples():
-    assert {"edge", "grpc-edge", "reset", "streaming", "trailers"} <= {folder.name for folder in FOLDERS}
+    assert {"aggregate", "edge", "grpc-edge", "reset", "streaming", "trailers"} <= {
+        folder.name for folder in FOLDERS}

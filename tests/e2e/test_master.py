@@ -1,9 +1,7 @@
 """Master and workers: who serves, who runs as whom, and what happens when one dies."""
 import os
 import re
-import shutil
 import signal
-import tempfile
 import time
 from datetime import datetime
 from pathlib import Path
@@ -209,15 +207,6 @@ def test_workers_end_with_their_master(tmp_path, connect):
 
 # Privileges.
 
-@pytest.fixture
-def open_folder():
-    """A folder that any user can read."""
-    folder = tempfile.mkdtemp(prefix="moontrail-")
-    os.chmod(folder, 0o755)
-    yield Path(folder)
-    shutil.rmtree(folder)
-
-
 def uid(pid):
     return os.stat(f"/proc/{pid}").st_uid
 
@@ -282,12 +271,12 @@ def test_scripts_that_never_load(tmp_path):
 
 
 def test_a_replacement_that_cannot_start(start, tmp_path):
+    """Its scripts end it each time."""
     server = start(SCRIPTS, "-w", "2")
-    write_scripts(tmp_path / "scripts", {"broken.lua": "error('not today')"})
+    write_scripts(tmp_path / "scripts", {"broken.lua": "os.execute('kill -9 $PPID')"})
     os.kill(server.workers[0], signal.SIGKILL)
-    server.wait_for('error worker not started worker=. pid=.* reason=".*not today')
-    server.wait_until(lambda: len(server.lines("worker not started")) == 3)
-    assert len(server.lines("worker died")) == 1
+    server.wait_until(lambda: len(server.lines("worker died .* end=SIGKILL")) == 4)
+    assert len(server.lines("worker started")) == 2
     write_scripts(tmp_path / "scripts", {"broken.lua": "return print"})
     server.wait_until(lambda: len(server.lines("worker started")) == 3)
 

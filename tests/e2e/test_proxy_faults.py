@@ -2,7 +2,6 @@
 import signal
 import socket
 import ssl
-import subprocess
 import time
 
 import pytest
@@ -72,16 +71,12 @@ def test_certificate_of_another_name(edge, connect, upstream, certificates):
     check_failed(server, 502, "mismatch")
 
 
-def test_certificate_that_verifies(edge, connect, upstream, tmp_path):
-    cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
-         "-nodes", "-days", "2", "-subj", "/CN=here", "-addext", "subjectAltName=IP:127.0.0.1",
-         "-out", cert, "-keyout", key], check=True, capture_output=True)
+def test_certificate_that_verifies(edge, connect, upstream, local_certificate):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(cert, key)
+    context.load_cert_chain(local_certificate.cert, local_certificate.key)
     made = upstream(always(response(b"ok")), tls=context)
-    assert connect(edge(made.url, "--upstream-ca", cert).https).fetch("/").text == "ok"
+    server = edge(made.url, "--upstream-ca", local_certificate.cert)
+    assert connect(server.https).fetch("/").text == "ok"
 
 
 def test_connect_timeout(edge, connect):

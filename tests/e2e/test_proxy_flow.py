@@ -57,9 +57,7 @@ def inner(tmp_path_factory):
 @pytest.fixture(params=["http", "h2c"])
 def edge(request, inner):
     url = inner.http.replace("http:", request.param + ":")
-    # The client gives credit for each frame at once, and so leaves windows of a few bytes.
-    server = Server(None, "--upstream", url, "--log-level", "info", "--max-dribbles", "0",
-                    program=RELEASE)
+    server = Server(None, "--upstream", url, "--log-level", "info", program=RELEASE)
     yield server
     server.stop()
 

@@ -14,7 +14,8 @@ PLAIN = {"moontrail.tls", "moontrail.cookie_options", "moontrail.proxy_options",
          "moontrail.zlib.deflate_options",
          "moontrail.zlib.inflate_options", "moontrail.protobuf.bounds",
          "moontrail.protobuf.service", "moontrail.protobuf.method", "moontrail.grpc.detail",
-         "moontrail.grpc.options"}
+         "moontrail.grpc.options", "moontrail.grpc.client_options", "moontrail.grpc.call_options",
+         "moontrail.grpc.status", "moontrail.http.options"}
 
 SCRIPTS = {"index.lua": WALK}
 

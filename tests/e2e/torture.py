@@ -100,10 +100,10 @@ KINDS = {
         end)
         hoard = nil
         collectgarbage()
-        ctx:text(tostring(ok) .. ' ' .. problem)""", 1, says("false not enough memory")),
+        ctx:text(tostring(ok) .. ' ' .. problem)""", 5, says("false not enough memory")),
     "hoard_fail": Kind("""
         local hoard, piece = nil, ('x'):rep(1 << 10):rep(1 << 10)
-        for i = 1, math.huge do hoard = {hoard, piece .. i} end""", 1, fails),
+        for i = 1, math.huge do hoard = {hoard, piece .. i} end""", 5, fails),
     "leak": Kind("leaks = {leaks, ('x'):rep(10000) .. ctx.id} ctx:text('leaked')", 10,
                  says("leaked")),
     "reset": Kind("""

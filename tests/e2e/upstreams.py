@@ -85,6 +85,7 @@ class Connection:
         return True
 
     def vanish(self):
+        self._file.close()  # which would keep the connection
         vanish(self.socket)
 
     def close(self):

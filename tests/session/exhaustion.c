@@ -1,7 +1,7 @@
 /* Memory runs out inside each function that scripts can call: every allocation of a request fails
  * in its turn, alone and with all that follow it. The request ends, nothing is lost, and the next
  * one on the same vm is served. */
-#include "support/wire.h"
+#include "support/other.h"
 
 #include <ev.h>
 #include <stdio.h>
@@ -10,7 +10,7 @@
 
 enum { ALLOCATIONS_MAX = 2000, GROWTH_MAX = 32 << 10 };
 
-static const struct call {
+static const struct trial {
     const char *name, *handler;
 } calls[] = {
     {"coroutine.close",
@@ -61,6 +61,14 @@ static const struct call {
     {"ctx.supports_trailers", "assert(ctx:supports_trailers())"},
     {"ctx.text", "ctx:text(12.5)"},
     {"ctx.write", "for i = 1, 20 do ctx:write(i, ('x'):rep(3000)) end"},
+    {"http.get", "assert(mt.http.get('http://h/'):body() == 'hello')"},
+    {"http.open",
+        "local c = mt.http.open {url = 'http://h/'} c:write('x') c:finish() c:response()"},
+    {"http.post", "mt.http.post('http://h/', ('x'):rep(9000))\n"
+                  "local n = 0 assert(mt.http.post('http://h/', function()\n"
+                  "    n = n + 1 return n < 4 and ('x'):rep(900) or nil end):body() == 'hello')"},
+    {"http.request", "local o = {url = 'http://h/', headers = {['x-a'] = {1, 2}, host = 'x'}}\n"
+                     "assert(mt.http.request(o).headers['x-a'] == '1')"},
     {"json.array", "assert(json.encode(json.array()) == '[]')"},
     {"json.decode", "assert(json.decode('{\"a\": [1, 2.5, \"x\", null]}').a[2] == 2.5)"},
     {"json.encode", "json.encode({list = json.array {}, text = ('x'):rep(5000)})"},
@@ -77,6 +85,17 @@ static const struct call {
     {"mt.spawn", "mt.spawn(function(...) mt.sleep(0) ctx.own = {...} end, 1, 'x', {})\n"
                  "mt.spawn(error, 'alone')"},
     {"mt.watch", "for i = 1, 40 do mt.watch('file' .. i) end"},
+    {"response.append_trailer", "local c = mt.http.open {url = 'http://h/'}\n"
+                                "for i = 1, 9 do c:append_trailer('x-a', i) end c:finish()"},
+    {"response.body", "local r = mt.http.get('http://h/') assert(#r:body() == 5 and r.fields[1])"},
+    {"response.close", "mt.http.open({url = 'http://h/'}):close()"},
+    {"response.finish", "mt.http.open({url = 'http://h/'}):finish(('x'):rep(200000))"},
+    {"response.read", "local r = mt.http.get('http://h/') while r:read(2) do end"},
+    {"response.read_exactly", "assert(mt.http.get('http://h/'):read_exactly(9) == 'hello')"},
+    {"response.response", "local c = mt.http.open {url = 'http://h/'} c:finish() c:response()"},
+    {"response.trailers", "local r = mt.http.get('http://h/') r:body()\n"
+                          "assert(r:trailers()['x-t'] == '2')"},
+    {"response.write", "mt.http.open({url = 'http://h/'}):write('x', 1, ('x'):rep(20000))"},
     {"runtime.pcall", "for _ = 1, 5 do pcall(pcall, error, {}) end pcall(ctx.body, ctx, 1)"},
     {"runtime.print", "print('a', 1, {}, ('x'):rep(3000))"},
     {"runtime.warn", "warn('a', ('b'):rep(3000))"},
@@ -101,7 +120,9 @@ static const char inventory[] =
     "    if type(f) == 'function' then names[#names + 1] = prefix .. '.' .. name end end end\n"
     "local _, api = debug.getupvalue(getmetatable(ctx).__index, 1)\n"
     "add('ctx', api) add('mt', mt) add('log', mt.log) add('coroutine', coroutine)\n"
-    "add('task', getmetatable(mt.spawn(print)).__index)\n"
+    "add('task', getmetatable(mt.spawn(print)).__index) add('http', mt.http)\n"
+    "_, api = debug.getupvalue(debug.getmetatable(mt.http.open {url = 'http://h/'}).__index, 1)\n"
+    "add('response', api)\n"
     "add('json', require 'moontrail.json') add('zlib', require 'moontrail.zlib')\n"
     "add('runtime', {pcall = pcall, xpcall = xpcall, print = print, warn = warn})\n"
     "table.sort(names) note(table.concat(names, '\\n'))";
@@ -112,7 +133,7 @@ static void Inventory_EachFunction_HasACase(void **state)
     struct text names = {0};
     for (size_t i = 0; i < CALLS; i++)
         text_print(&names, "%s\n", calls[i].name);
-    struct wire *w = wire_handler(inventory);
+    struct wire *w = other_open(inventory);
     wire_get(w, "/");
     wire_expect_notes(w, text_of(&names));
     text_clear(&names);
@@ -120,7 +141,7 @@ static void Inventory_EachFunction_HasACase(void **state)
 
 /* The function is called where there is a query; without one, the handler tells what memory Lua
  * holds when all garbage is gone. */
-static struct wire *open_wire(const struct call *c)
+static struct wire *open_wire(const struct trial *c)
 {
     struct text script = {0};
     text_print(&script,
@@ -130,7 +151,7 @@ static struct wire *open_wire(const struct call *c)
         "    collectgarbage() collectgarbage() note(collectgarbage('count') * 1024 // 1)\n"
         "end\n",
         c->handler);
-    struct wire *w = wire_script(text_of(&script));
+    struct wire *w = other_open_served(text_of(&script));
     text_clear(&script);
     return w;
 }
@@ -139,7 +160,7 @@ static struct wire *open_wire(const struct call *c)
  * its response is not waited for: here requests end. */
 static void settle(struct wire *w)
 {
-    while (wire_turn(w))
+    while (wire_turn(w) | other_turn())
         continue;
 }
 
@@ -184,7 +205,7 @@ static long memory_of(struct wire *w)
 
 /* One round on the vm of the last, or on a new one where the connection did not survive that.
  * Returns how many allocations went well. */
-static uint64_t play(struct wire **w, const struct call *c, uint64_t fail_at, int sticky)
+static uint64_t play(struct wire **w, const struct trial *c, uint64_t fail_at, int sticky)
 {
     if (!(*w)->session) {
         wire_close(*w);
@@ -201,14 +222,14 @@ static uint64_t play(struct wire **w, const struct call *c, uint64_t fail_at, in
 }
 
 /* Nothing that a failure leaves behind is kept by the vm. */
-static void expect_no_growth(const struct call *c, struct wire *w, long before)
+static void expect_no_growth(const struct trial *c, struct wire *w, long before)
 {
     long after = w->session ? memory_of(w) : 0;
     if (after > before + GROWTH_MAX)
         stage_fail("%s: %ld bytes more", c->name, after - before);
 }
 
-static void fail_each(const struct call *c)
+static void fail_each(const struct trial *c)
 {
     struct wire *w = open_wire(c);
     play(&w, c, 0, 0);

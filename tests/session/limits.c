@@ -404,17 +404,36 @@ static void Dribbles_TinyWindow_Goaway(void **state)
     struct wire *w = wire_open(&(struct wire_options){
         .handler = "note(pcall(ctx.finish, ctx, 'Hello world'))", .limits = &limits, .window = 1});
     int32_t stream = wire_get(w, "/");
-    for (int i = 1; i < LIMIT; i++) {
+    for (int i = 0; i < LIMIT; i++) {
         wire_settle(w);
         wire_credit(w, stream, 1);
     }
     wire_expect(w, "HEADERS stream=1 :status=200 date=now content-length=11\n"
                    "DATA stream=1 len=1 'H'\n"
                    "DATA stream=1 len=1 'e'\n"
+                   "DATA stream=1 len=1 'l'\n"
                    "DATA stream=1 len=1 'l'\n");
     wire_credit(w, stream, 1);
-    expect_breach(w, "DATA stream=1 len=1 'l'\n" CALM("1"), "max-dribbles");
+    expect_breach(w, "DATA stream=1 len=1 'o'\n" CALM("1"), "max-dribbles");
     wire_expect_notes(w, "false request aborted: connection lost\n");
+}
+
+/* A client that gives credit for each frame leaves a rest of its window between large ones. */
+static void Dribbles_RestsOfAWindow_NotCounted(void **state)
+{
+    (void)state;
+    struct wire_limits limits = wire_limits();
+    limits.h2.a_second[GUARD_DRIBBLES] = LIMIT;
+    struct wire *w = wire_open(&(struct wire_options){
+        .handler = "ctx:finish(('x'):rep(5000))", .limits = &limits, .window = 1});
+    int32_t stream = wire_get(w, "/");
+    for (int i = 0; i < 20; i++) {
+        wire_settle(w);
+        wire_credit(w, stream, i % 2 ? 1 : 100);
+    }
+    wire_settle(w);
+    assert_non_null(w->session);
+    wire_expect_body(w, stream, 'x', 1 + 10 * 101);
 }
 
 /* Small DATA that is all there is, as of events, is no dribble. */
@@ -726,6 +745,7 @@ int main(void)
         wire_test(WindowUpdates_OnAClosedStream_Goaway),
         wire_test(WindowUpdates_ForData_NotCounted),
         wire_test(Dribbles_TinyWindow_Goaway),
+        wire_test(Dribbles_RestsOfAWindow_NotCounted),
         wire_test(Dribbles_SmallWrites_NotCounted),
         wire_test(EmptyFrames_Data_Goaway),
         wire_test(EmptyFrames_DataOnAClosedStream_Goaway),

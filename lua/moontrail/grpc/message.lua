@@ -15,6 +15,12 @@ local formats = { gzip = "gzip", deflate = "zlib" }
 -- What a client may compress with.
 message.accepted = "identity, deflate, gzip"
 
+-- Whether a content-type is gRPC's; application/grpc-web is another protocol's.
+function message.is_grpc(kind)
+    kind = (kind or ""):lower()
+    return kind == "application/grpc" or kind:find("^application/grpc[+;]") ~= nil
+end
+
 function message.is_known(encoding)
     return encoding == nil or encoding == "identity" or formats[encoding] ~= nil
 end
@@ -41,7 +47,7 @@ end
 local function inflate(payload, encoding, limit)
     local format = formats[encoding]
     if not format then
-        raise("INTERNAL", "a message is compressed, and the request has no grpc-encoding")
+        raise("INTERNAL", "a message is compressed, and no grpc-encoding says how")
     end
     local ok, result = pcall(zlib.decompress, payload, { format = format, limit = limit })
     if ok then
@@ -64,24 +70,32 @@ local function open(flag, payload, encoding, limit)
     return inflate(payload, encoding, limit), true
 end
 
--- The next message's bytes, and whether it was compressed; nil at the end of them.
-function message.read(ctx, encoding, limit)
-    local head = read_exactly(ctx, 5)
+-- The next message's bytes, and whether it was compressed; nil at the end of them. exactly(from, n)
+-- reads n bytes of what they come from.
+function message.read_by(exactly, from, encoding, limit)
+    local head = exactly(from, 5)
     if not head then
         return nil
     end
     if #head < 5 then
-        raise("INTERNAL", "the request ends within the head of a message")
+        raise("INTERNAL", "the stream ends within the head of a message")
     end
     local flag, length = unpack(">BI4", head)
     if length > limit then
         raise_too_large(limit)
     end
-    local payload = length > 0 and read_exactly(ctx, length) or ""
+    local payload = length > 0 and exactly(from, length) or ""
     if #payload < length then
-        raise("INTERNAL", "the request ends within a message")
+        raise("INTERNAL", "the stream ends within a message")
     end
     return open(flag, payload, encoding, limit)
+end
+
+local read_by = message.read_by
+
+-- The same of a request.
+function message.read(ctx, encoding, limit)
+    return read_by(read_exactly, ctx, encoding, limit)
 end
 
 -- What of a message, or of its head, is still to come behind a piece of it.
@@ -134,13 +148,20 @@ local heads = setmetatable({}, {
     end,
 })
 
--- Sends a message, compressed where an encoding is given.
-function message.write(ctx, bytes, encoding)
+-- The head and the payload of a message, compressed where an encoding is given.
+local function wrap(bytes, encoding)
     if encoding then
         bytes = zlib.compress(bytes, { format = formats[encoding] })
-        return write(ctx, pack(">BI4", 1, #bytes), bytes)
+        return pack(">BI4", 1, #bytes), bytes
     end
-    return write(ctx, heads[#bytes], bytes)
+    return heads[#bytes], bytes
+end
+
+message.wrap = wrap
+
+-- Sends a message.
+function message.write(ctx, bytes, encoding)
+    return write(ctx, wrap(bytes, encoding))
 end
 
 return message

@@ -28,12 +28,6 @@ end
 
 -- The head of the request.
 
--- Whether a content-type is gRPC's; application/grpc-web is another protocol's.
-local function is_grpc(kind)
-    kind = (kind or ""):lower()
-    return kind == "application/grpc" or kind:find("^application/grpc[+;]") ~= nil
-end
-
 local function refuse(ctx, code, text)
     ctx:status(code)
     ctx:text(text)
@@ -194,7 +188,8 @@ local function encode_details(self, problem)
     if ok then
         return result
     end
-    return nil, { text = ("%s: a detail: %s"):format(problem.line, result), traceback = "" }
+    local place = problem.line and problem.line .. ": " or ""
+    return nil, { text = place .. "a detail: " .. result, traceback = "" }
 end
 
 local function finish_failed(self, problem)
@@ -243,7 +238,7 @@ function serve.route(method)
     return function(ctx)
         local kind, timeout, encoding =
             request_header(ctx, "content-type", "grpc-timeout", "grpc-encoding")
-        if kind ~= "application/grpc" and not is_grpc(kind) then
+        if kind ~= "application/grpc" and not message.is_grpc(kind) then
             return refuse(ctx, 415, "application/grpc is served here\n")
         end
         if not supports_trailers(ctx) then

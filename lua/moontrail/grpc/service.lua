@@ -1,38 +1,16 @@
 -- Services: what a script fills with functions, and the routes that come of it.
 local blame = require("moontrail.grpc.script").blame
+local options = require "moontrail.grpc.options"
 local serve = require "moontrail.grpc.serve"
 
 local service = {}
 
--- The bytes of a request's message, unless the service says otherwise.
-local MESSAGE_MAX = 4 << 20
-
 local defaults = {
-    max_message = MESSAGE_MAX,
+    max_message = options.MESSAGE_MAX,
     compression = false,
     health = true,
     reflection = true,
 }
-
-local compressions = { [false] = true, gzip = true, deflate = true }
-
-local function check_options(options)
-    if options ~= nil and type(options) ~= "table" then
-        blame("the options of a service are a %s, not a table", type(options))
-    end
-    for name, value in pairs(options or {}) do
-        if defaults[name] == nil then
-            blame("a service has no option %s", name)
-        end
-        if name == "max_message" and (math.type(value) ~= "integer" or value < 0) then
-            blame("max_message is a number of bytes")
-        end
-        if name == "compression" and not compressions[value] then
-            blame("compression is \"gzip\", \"deflate\" or false")
-        end
-    end
-    return setmetatable(options or {}, { __index = defaults })
-end
 
 -- A method as --check shows it, in the words of a .proto.
 local function describe(method)
@@ -91,16 +69,26 @@ local function add_routes(self, object, routes, notes)
     end
 end
 
--- A service of a schema: the object for the script, and what it is to us. Beside it others may be
--- served, such as health: extras(self) gives their routes.
-function service.new(schema, name, options, extras)
+-- A service of a schema, as the .proto has it.
+function service.find(schema, name)
     local found = schema:service(name)
     if not found then
         blame("there is no service %s; there is %s",
             name, table.concat(schema:services(), ", "))
     end
-    local self = { schema = schema, name = name, options = check_options(options), methods = {} }
-    for _, method in ipairs(found.methods) do
+    return found
+end
+
+-- A service of a schema: the object for the script, and what it is to us. Beside it others may be
+-- served, such as health: extras(self) gives their routes.
+function service.new(schema, name, given, extras)
+    local self = {
+        schema = schema,
+        name = name,
+        options = options.check("service", given, defaults),
+        methods = {},
+    }
+    for _, method in ipairs(service.find(schema, name).methods) do
         self.methods[method.name] = method
     end
     local metatable = { __name = "moontrail.grpc.service" }

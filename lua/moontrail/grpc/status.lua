@@ -118,8 +118,12 @@ local function encode_detail(detail, schema)
     return field(1, url) .. field(2, value)
 end
 
--- The bytes of grpc-status-details-bin; raises for a detail that is not as its .proto has it.
+-- The bytes of grpc-status-details-bin; of a status that another server gave, as they came. Raises for
+-- a detail that is not as its .proto has it.
 function status.encode_details(self, schema)
+    if self.encoded then
+        return self.encoded
+    end
     if type(self.details) == "string" then
         return self.details
     end
@@ -128,6 +132,13 @@ function status.encode_details(self, schema)
         parts[#parts + 1] = field(3, encode_detail(detail, schema))
     end
     return table.concat(parts)
+end
+
+-- A message as it was before status.encode_message.
+function status.decode_message(text)
+    return (text:gsub("%%(%x%x)", function(digits)
+        return string.char(tonumber(digits, 16))
+    end))
 end
 
 return status

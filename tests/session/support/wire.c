@@ -237,6 +237,7 @@ static void load_bridge(struct wire *w, const struct wire_options *o)
     options.dev = o->dev;
     options.max_memory = o->max_memory;
     options.max_generations = o->max_generations;
+    options.connector = o->connector;
     if (bridge_new(w->ev, stage_path(o->folder ? "" : "handler.lua"), &options, &w->bridge, why))
         stage_fail("%s", why);
     w->handler = bridge_handler(w->bridge);

@@ -31,6 +31,7 @@
 
 struct ev_loop;
 struct bridge;
+struct connector;
 struct handler;
 
 enum { WIRE_UPLOADS = 8 };
@@ -79,6 +80,7 @@ struct wire_options {
     bool dev;
     size_t max_memory; /* bytes that a vm may take */
     unsigned max_generations;
+    struct connector *connector; /* for mt.http; borrowed */
     size_t grain;
     int32_t window; /* the client's, of a stream; it gives no credit of its own then */
     const struct wire_limits *limits; /* copied */

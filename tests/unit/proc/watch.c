@@ -231,6 +231,104 @@ static void Root_IsALink_ThatIsTurned_Told(void **state)
     expect_changes(1);
 }
 
+static void Root_BehindALink_ThatIsTurned_Told(void **state)
+{
+    (void)state;
+    mkdir(path_in(stage.outside, "next"), 0700);
+    mkdir(path_in(stage.outside, "next/inner"), 0700);
+    assert_int_equal(symlink(stage.folder, path_in(stage.outside, "link")), 0);
+    open_on(path_in(stage.outside, "link/inner"));
+    put(at("inner/b.lua"), "2");
+    expect_changes(1);
+    assert_int_equal(symlink("next", path_in(stage.outside, "fresh")), 0);
+    rename(path_in(stage.outside, "fresh"), path_in(stage.outside, "link"));
+    expect_changes(1);
+    put(path_in(stage.outside, "next/inner/c.lua"), "1");
+    expect_changes(1);
+}
+
+static void Root_NotThere_ToldOfEachFolderOnTheWay(void **state)
+{
+    (void)state;
+    open_on(path_in(stage.outside, "deep/deeper/root"));
+    mkdir(path_in(stage.outside, "other"), 0700);
+    expect_changes(0);
+    mkdir(path_in(stage.outside, "deep"), 0700);
+    expect_changes(1);
+    mkdir(path_in(stage.outside, "deep/deeper"), 0700);
+    expect_changes(1);
+    mkdir(path_in(stage.outside, "deep/deeper/root"), 0700);
+    expect_changes(1);
+}
+
+static void Link_ToAFolder_MadeAndTurned_Told(void **state)
+{
+    (void)state;
+    put(path_in(stage.outside, "x.lua"), "1");
+    assert_int_equal(symlink("/dev/null", at("nowhere")), 0);
+    open_on(stage.folder);
+    assert_int_equal(symlink(stage.outside, at("link")), 0);
+    expect_changes(1);
+    put(path_in(stage.outside, "x.lua"), "2");
+    expect_changes(1);
+    unlink(at("link"));
+    expect_changes(1);
+    put(path_in(stage.outside, "x.lua"), "3");
+    expect_changes(0);
+}
+
+/* Each of two links doubles the ways at each step down. */
+static void Links_ThatLeadRound_EachFolderOnce(void **state)
+{
+    (void)state;
+    assert_int_equal(symlink(stage.folder, at("round")), 0);
+    assert_int_equal(symlink(stage.folder, at("inner/round")), 0);
+    open_on(stage.folder);
+    put(at("inner/b.lua"), "2");
+    expect_changes(1);
+}
+
+static void File_HalfWritten_ToldOnceItIsClosed(void **state)
+{
+    (void)state;
+    open_on(stage.folder);
+    FILE *f = fopen(at("a.lua"), "w");
+    assert_non_null(f);
+    for (int i = 0; i < 3; i++) {
+        fputs("half", f);
+        fflush(f);
+        run_for(0.05);
+    }
+    assert_int_equal(stage.changes, 0);
+    fclose(f);
+    expect_changes(1);
+}
+
+static void File_NeverClosed_Told(void **state)
+{
+    (void)state;
+    open_on(stage.folder);
+    FILE *f = fopen(at("a.lua"), "w");
+    assert_non_null(f);
+    fputs("whole", f);
+    fflush(f);
+    expect_changes(1);
+    fclose(f);
+}
+
+static void FileElsewhere_Kept_Told(void **state)
+{
+    (void)state;
+    open_on(stage.folder);
+    watch_begin(stage.watch);
+    watch_file(stage.watch, path_in(stage.outside, "x.lua"));
+    watch_end(stage.watch);
+    watch_begin(stage.watch);
+    watch_keep(stage.watch);
+    put(path_in(stage.outside, "x.lua"), "1");
+    expect_changes(1);
+}
+
 static void FileElsewhere_Named_Told(void **state)
 {
     (void)state;
@@ -318,6 +416,13 @@ int main(void)
         on_stage(Root_RemovedAndMadeAgain_Told),
         on_stage(Root_IsAFile_OthersNotTold),
         on_stage(Root_IsALink_ThatIsTurned_Told),
+        on_stage(Root_BehindALink_ThatIsTurned_Told),
+        on_stage(Root_NotThere_ToldOfEachFolderOnTheWay),
+        on_stage(Link_ToAFolder_MadeAndTurned_Told),
+        on_stage(Links_ThatLeadRound_EachFolderOnce),
+        on_stage(File_HalfWritten_ToldOnceItIsClosed),
+        on_stage(File_NeverClosed_Told),
+        on_stage(FileElsewhere_Kept_Told),
         on_stage(FileElsewhere_Named_Told),
         on_stage(FileElsewhere_BehindALink_BothTold),
         on_stage(FileElsewhere_ChangedBeforeItWasWatched_Told),

@@ -1,0 +1,54 @@
+-- The options of services, clients and calls: what each is, and what it is unless it is given.
+local blame = require("moontrail.grpc.script").blame
+
+local options = {}
+
+-- The bytes of a message at the most, unless an option says otherwise.
+options.MESSAGE_MAX = 4 << 20
+
+local function is_of(kind)
+    return function(value) return type(value) == kind end
+end
+
+local function is_bytes(value)
+    return math.type(value) == "integer" and value >= 0
+end
+
+local compressions = { [false] = true, gzip = true, deflate = true }
+
+local function is_compression(value)
+    return compressions[value] ~= nil
+end
+
+-- By name: whether a value may be, and what it should be.
+local rules = {
+    ca = { is_of "string", "the name of a file" },
+    compression = { is_compression, "\"gzip\", \"deflate\" or false" },
+    connect_timeout = { is_of "number", "a number of seconds" },
+    health = { is_of "boolean", "true or false" },
+    max_message = { is_bytes, "a number of bytes" },
+    metadata = { is_of "table", "a table of values by name" },
+    reflection = { is_of "boolean", "true or false" },
+    timeout = { is_of "number", "a number of seconds" },
+    verify = { is_of "boolean", "true or false" },
+}
+
+-- The options given to something, with the defaults of those that are not; false is nothing.
+function options.check(of, given, defaults)
+    if given ~= nil and type(given) ~= "table" then
+        blame("the options of a %s are a table", of)
+    end
+    local result = setmetatable({}, { __index = defaults })
+    for name, value in pairs(given or result) do
+        if defaults[name] == nil then
+            blame("a %s has no option %s", of, tostring(name))
+        end
+        if not rules[name][1](value) then
+            blame("%s is %s", name, rules[name][2])
+        end
+        result[name] = value
+    end
+    return result
+end
+
+return options
