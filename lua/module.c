@@ -103,8 +103,8 @@ static int write_log(lua_State *L, enum log_level level)
             fields[count++] = to_field(L);
             lua_pushvalue(L, -2);
         }
+        qsort(fields, count, sizeof *fields, by_key);
     }
-    qsort(fields, count, sizeof *fields, by_key);
     log_write(level, event, fields, count);
     return 0;
 }
