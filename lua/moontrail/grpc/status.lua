@@ -118,8 +118,8 @@ local function encode_detail(detail, schema)
     return field(1, url) .. field(2, value)
 end
 
--- The bytes of grpc-status-details-bin; of a status that another server gave, as they came. Raises for
--- a detail that is not as its .proto has it.
+-- The bytes of grpc-status-details-bin; of a status that another server gave, as they came. Raises
+-- for a detail that is not as its .proto has it.
 function status.encode_details(self, schema)
     if self.encoded then
         return self.encoded
