@@ -36,7 +36,7 @@ local rules = {
 -- The options given to something, with the defaults of those that are not; false is nothing.
 function options.check(of, given, defaults)
     if given ~= nil and type(given) ~= "table" then
-        blame("the options of a %s are a table", of)
+        blame("the options of a %s are a %s, not a table", of, type(given))
     end
     local result = setmetatable({}, { __index = defaults })
     for name, value in pairs(given or result) do
