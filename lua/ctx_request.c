@@ -105,10 +105,10 @@ static int l_request_header(lua_State *L)
     const struct ctx *c = ctx_live(L);
     int count = lua_gettop(L);
     luaL_checkstack(L, count + 3, "too many names");
-    ctx_check_str(L, 1);
-    for (int i = 1; i <= count; i++)
+    ctx_check_str(L, 2);
+    for (int i = 2; i <= count; i++)
         field_table_push_values(L, &c->x->request.fields, ctx_check_str(L, i));
-    return count;
+    return count - 1;
 }
 
 /* The body. */
@@ -166,8 +166,8 @@ static int read_on(lua_State *L, struct ctx *c)
 static int l_read(lua_State *L)
 {
     struct ctx *c = ctx_live(L);
-    lua_Integer max = ctx_opt_integer(L, 1, LUA_MAXINTEGER);
-    ctx_check_that(L, max > 0, 1, "not above 0");
+    lua_Integer max = ctx_opt_integer(L, 2, LUA_MAXINTEGER);
+    ctx_check_that(L, max > 0, 2, "not above 0");
     claim_reader(L, c);
     lua_settop(L, 0);
     lua_pushinteger(L, max);
@@ -194,8 +194,8 @@ static int refuse_body(lua_State *L, struct ctx *c)
 
 void ctx_start_body(lua_State *L, struct ctx *c)
 {
-    lua_Integer limit = ctx_opt_integer(L, 1, (lua_Integer)c->vm->options.body_limit);
-    ctx_check_that(L, limit >= 0, 1, "below 0");
+    lua_Integer limit = ctx_opt_integer(L, 2, (lua_Integer)c->vm->options.body_limit);
+    ctx_check_that(L, limit >= 0, 2, "below 0");
     claim_reader(L, c);
     c->body_limit = (size_t)limit;
     c->body_size = 0;
@@ -259,9 +259,11 @@ static int exactly_on(lua_State *L, struct ctx *c)
 static int l_read_exactly(lua_State *L)
 {
     struct ctx *c = ctx_live(L);
-    ctx_check_that(L, ctx_check_integer(L, 1) > 0, 1, "not above 0");
+    lua_Integer n = ctx_check_integer(L, 2);
+    ctx_check_that(L, n > 0, 2, "not above 0");
     claim_reader(L, c);
-    lua_settop(L, 1);
+    lua_settop(L, 0);
+    lua_pushinteger(L, n);
     lua_pushnil(L);
     return exactly_on(L, c);
 }
