@@ -17,6 +17,12 @@ TEST_PACKAGES  = $(BUILD_PACKAGES) libcmocka-dev curl nghttp2-client openssl pyt
 # Some have these from elsewhere.
 NODE_PACKAGES  = $(if $(shell command -v node),,nodejs) $(if $(shell command -v npm),,npm)
 FUZZ_PACKAGES  = $(BUILD_PACKAGES) clang libclang-rt-14-dev
+# Each peer of the benchmark that cannot be had is left out.
+BENCH_PACKAGES = nginx libnginx-mod-http-lua lua-cjson h2o haproxy lighttpd lighttpd-modules-lua \
+                 lighttpd-mod-openssl nghttp2-server golang-go golang-google-grpc-dev \
+                 golang-goprotobuf-dev libgrpc++-dev protobuf-compiler protobuf-compiler-grpc
+# What counts instructions.
+INSTRUCTIONS_PACKAGES = $(BUILD_PACKAGES) python3 python3-h2 valgrind
 LINT_PACKAGES  = $(BUILD_PACKAGES) clang-format cppcheck lua-check
 
 WARNINGS_BOTH = -Wall -Wextra -Wshadow -Wwrite-strings -Werror
@@ -37,7 +43,8 @@ C_FILES   = $(wildcard server/*.[ch] server/*/*.[ch] lua/*.[ch] tests/*/*.[ch] t
               lua/*.cc tests/*/*.cc)
 TYPES     = moontrail.lua moontrail/grpc.lua moontrail/json.lua moontrail/protobuf.lua \
             moontrail/zlib.lua
-LUA_FILES = $(BUNDLED) $(TYPES:%=lua/types/%) $(wildcard tests/protobuf/*.lua tests/bench/*.lua) \
+LUA_FILES = $(BUNDLED) $(TYPES:%=lua/types/%) $(wildcard tests/protobuf/*.lua tests/bench/*.lua \
+              tests/bench/scripts/*.lua) \
             $(shell find scripts examples -name '*.lua')
 
 # Two builds: for use, and for the tests, which find what a sanitizer can find.
@@ -65,7 +72,7 @@ fuzz_objects    = $(patsubst %,build/fuzz/%.o,$(basename $(1)))
 FUZZERS         = $(addprefix build/fuzz/bin/,$(basename $(notdir $(wildcard tests/fuzz/*.c*))))
 SESSION_TESTS   = $(patsubst %.c,build/%,$(SESSIONS))
 
-.PHONY: all run test unit session e2e fuzz fuzzbrief bench lint format docs install uninstall clean \
+.PHONY: all run test unit session e2e fuzz fuzzbrief bench instructions lint format docs install uninstall clean \
         deps help
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -138,6 +145,36 @@ build/bench/bare: tests/bench/bare.c | build/deps-build
 	@mkdir -p $(@D)
 	$(call SHOW,CC)$(CC) -std=gnu11 -O2 -g $(WARNINGS) -o $@ $< -lnghttp2 -lssl -lcrypto -lev
 
+# The server with handlers in C in place of Lua: what the layers below it cost.
+build/bench/chandler: $(call release_objects,$(wildcard server/*/*.c) tests/bench/chandler.c)
+	@mkdir -p $(@D)
+	$(call SHOW,LD)$(CC) $(RELEASE_FLAGS) $(LDFLAGS) -o $@ $^ -lnghttp2 -lssl -lcrypto -lev -lcares
+
+# The benchmark's peers that are programs of ours.
+PEERS   = $(addprefix build/bench/,httpd-go greeter-go greeter-cc)
+GO      = GO111MODULE=off GOCACHE=$(CURDIR)/build/bench/gocache \
+          GOPATH=$(CURDIR)/build/bench/go:/usr/share/gocode go build -o $@
+GRPC_CC = tests/bench/peers/greeter.cc build/bench/cc/greeter.pb.cc build/bench/cc/greeter.grpc.pb.cc
+
+build/bench/httpd-go: tests/bench/peers/httpd.go
+	$(call SHOW,GO)$(GO) $<
+
+build/bench/greeter-go: tests/bench/peers/greeter.go build/bench/go/src/greeter/greeter.pb.go
+	$(call SHOW,GO)$(GO) $<
+
+build/bench/go/src/greeter/greeter.pb.go: tests/bench/scripts/greeter.proto
+	@mkdir -p $(@D)
+	$(call SHOW,GEN)protoc -I$(<D) --go_out=plugins=grpc,import_path=greeter:$(@D) $<
+
+build/bench/cc/%.pb.cc build/bench/cc/%.grpc.pb.cc: tests/bench/scripts/%.proto
+	@mkdir -p $(@D)
+	$(call SHOW,GEN)protoc -I$(<D) --cpp_out=$(@D) --grpc_out=$(@D) \
+	    --plugin=protoc-gen-grpc=$$(command -v grpc_cpp_plugin) $<
+
+build/bench/greeter-cc: $(GRPC_CC)
+	$(call SHOW,CXX)$(CXX) -std=c++17 -O2 -Ibuild/bench/cc -o $@ $^ -lgrpc++ -lgrpc -lgpr -lprotobuf \
+	    -labsl_synchronization
+
 build/fuzz/%.o: %.c | build/deps-fuzz
 	@mkdir -p $(@D)
 	$(call SHOW,CC)clang $(CPPFLAGS) $(FUZZ_FLAGS) -MMD -MP -c -o $@ $<
@@ -186,8 +223,12 @@ fuzzbrief: $(FUZZERS)
 	    $$t -seed=1 -runs=20000 -verbosity=0 $$new tests/fuzz/seeds/$${t##*/} 2>build/fuzz.log \
 	        || { tail -n 40 build/fuzz.log; exit 1; }; rm -r $$new; done
 
-bench: build/moontrail build/bench/bare build/deps-test ## measure CPU a request against a bare responder
-	/usr/bin/python3 tests/bench/bench.py --quick
+bench: all build/bench/bare build/deps-test $(if $(QUICK),,build/deps-bench) ## measure CPU a request beside the peers; QUICK=1: without most
+	@$(if $(QUICK),,$(MAKE) -s -k build/bench/chandler $(PEERS) build/grpcjs/ready || true)
+	@/usr/bin/python3 tests/bench/bench.py $(if $(QUICK),--quick) $(if $(RECORD),--record)
+
+instructions: all build/deps-instructions ## count instructions a request; RECORD=1 makes them the bounds
+	@/usr/bin/python3 tests/bench/instructions.py $(if $(RECORD),--record)
 
 lint: build/deps-lint ## check format, layers and what a linter finds
 	@clang-format --dry-run --Werror $(C_FILES)
@@ -224,32 +265,23 @@ clean: ## remove build/
 
 deps: build/deps-build build/deps-test build/deps-lint ## install what building, tests and lint need
 
-# Installs the Debian packages of a purpose that are missing, saying which; one purpose at a time.
-define install_missing
-	@mkdir -p build
-	@exec 9>build/apt.lock && flock 9; missing=$$(for p in $(1); do \
-	    dpkg-query -W -f='$${db:Status-Status}' $$p 2>/dev/null | grep -qx installed || echo $$p; done); \
-	if [ -n "$$missing" ]; then \
-	    sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
-	    echo "installing" $$missing "with $$sudo apt-get"; \
-	    $$sudo apt-get update -qq && \
-	    $$sudo env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get install -qq -y --no-install-recommends $$missing \
-	        >build/apt.log 2>&1 || { tail -n 20 build/apt.log >&2; exit 1; }; \
-	fi
-	@touch $@
-endef
+build/deps-build: Makefile deps.sh
+	@./deps.sh $(BUILD_PACKAGES) && touch $@
 
-build/deps-build: Makefile
-	$(call install_missing,$(BUILD_PACKAGES))
+build/deps-test: Makefile deps.sh
+	@./deps.sh $(TEST_PACKAGES) && touch $@
 
-build/deps-test: Makefile
-	$(call install_missing,$(TEST_PACKAGES))
+build/deps-fuzz: Makefile deps.sh
+	@./deps.sh $(FUZZ_PACKAGES) && touch $@
 
-build/deps-fuzz: Makefile
-	$(call install_missing,$(FUZZ_PACKAGES))
+build/deps-bench: Makefile deps.sh
+	@./deps.sh -k $(BENCH_PACKAGES) && touch $@
 
-build/deps-lint: Makefile
-	$(call install_missing,$(LINT_PACKAGES))
+build/deps-instructions: Makefile deps.sh
+	@./deps.sh $(INSTRUCTIONS_PACKAGES) && touch $@
+
+build/deps-lint: Makefile deps.sh
+	@./deps.sh $(LINT_PACKAGES) && touch $@
 
 $(SESSION_TESTS): $(call test_objects,$(SUPPORT))
 build/tests/unit/lua/protobuf: | build/test/lib/moontrail/protobuf.so

@@ -1,0 +1,49 @@
+// The benchmark's routes on Node's http2. Usage: node httpd.js PORT CERT KEY
+"use strict";
+
+const fs = require("fs");
+const http2 = require("http2");
+
+const [port, cert, key] = process.argv.slice(2);
+const PLAIN = { "content-type": "text/plain; charset=utf-8" };
+const NAMES = ["user-agent", "accept", "accept-language", "x-request-id", "cookie"];
+const mebibyte = Buffer.alloc(1 << 20);
+const items = [];
+for (let id = 1001; id <= 1038; id += 1) {
+  items.push({ id, name: `item number ${id}`, price: 1999, available: true,
+    tags: ["red", "large"] });
+}
+
+const routes = {
+  "/hello": (request, response) => {
+    response.writeHead(200, PLAIN);
+    response.end("Hello world\n");
+  },
+  "/trailer": (request, response) => {
+    response.writeHead(200, { ...PLAIN, trailer: "trailername" });
+    response.addTrailers({ trailername: "trailervalue" });
+    response.end("Hello world\n");
+  },
+  "/fields": (request, response) => {
+    const values = NAMES.map((name) => request.headers[name]);
+    const query = request.url.slice(request.url.indexOf("?") + 1);
+    response.writeHead(200, PLAIN);
+    response.end(`${values.join(",")},${query}\n`);
+  },
+  "/json": (request, response) => {
+    response.writeHead(200, { "content-type": "application/json" });
+    response.end(JSON.stringify({ items }));
+  },
+  "/echo": (request, response) => {
+    request.pipe(response);
+  },
+  "/download": (request, response) => {
+    response.end(mebibyte);
+  },
+};
+
+http2.createSecureServer({
+  cert: fs.readFileSync(cert), key: fs.readFileSync(key), allowHTTP1: true,
+}, (request, response) => {
+  routes[request.url.split("?")[0]](request, response);
+}).listen(Number(port), "127.0.0.1");
