@@ -48,7 +48,7 @@ LUA_FILES = $(BUNDLED) $(TYPES:%=lua/types/%) $(wildcard tests/protobuf/*.lua te
             $(shell find scripts examples -name '*.lua')
 
 # Two builds: for use, and for the tests, which find what a sanitizer can find.
-RELEASE       = -O2 -g -flto=auto
+RELEASE       = -O2 -g -flto=auto -fno-plt -fno-tree-slp-vectorize
 TEST          = -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
                 -fno-sanitize-recover=all
 RELEASE_FLAGS = -std=gnu11 $(RELEASE) $(WARNINGS)
@@ -111,6 +111,11 @@ build/test/%.o: %.c | build/deps-build
 build/tests/%: build/test/tests/%.o $(call test_objects,$(SOURCES))
 	@mkdir -p $(@D)
 	$(call SHOW,LD)$(CC) $(TEST_FLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcmocka
+
+# What the sanitizers' builds do without.
+build/tests/release/pool: tests/release/pool.c server/core/mem.c | build/deps-test
+	@mkdir -p $(@D)
+	$(call SHOW,LD)$(CC) $(CPPFLAGS) $(RELEASE_FLAGS) $(CFLAGS) -MMD -MP -o $@ $^ -lcmocka
 
 build/lib/moontrail/protobuf.so: $(call module_objects,release,$(PROTOBUF))
 	@mkdir -p $(@D)
@@ -190,7 +195,7 @@ build/fuzz/bin/%: build/fuzz/tests/fuzz/%.o $(call fuzz_objects,$(SOURCES) $(wil
 
 test: unit session fuzzbrief e2e ## build and run every test, under ASan and UBSan
 
-unit: $(UNIT_TESTS) ## test pure modules
+unit: $(UNIT_TESTS) build/tests/release/pool ## test pure modules
 	@for t in $^; do $$t || exit 1; done
 
 session: $(SESSION_TESTS) ## test sessions, frame by frame over memory

@@ -146,6 +146,7 @@ static bool run(struct bridge *b, struct generation *g)
 {
     b->running = g->vm;
     bool more = vm_run(g->vm);
+    ctx_let_go(g->vm);
     b->running = NULL;
     return more;
 }

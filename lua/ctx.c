@@ -18,9 +18,8 @@ enum { ABORT_ERRORS = 100, ABORT_SECONDS = 5 };
 
 #define ABORT_ERROR "request aborted: "
 
-/* Addresses that serve as keys: in ctx tables, for the handle and for a field that is nil; in the
- * registry, for the metatable. */
-static const char handle_key, nil_key, metatable_key;
+/* Addresses that serve as keys in ctx tables: for the handle, and for a field that is nil. */
+static const char handle_key, nil_key;
 
 /* Life. */
 
@@ -37,6 +36,7 @@ enum rc ctx_new(struct vm *vm, struct exchange *x, struct ctx **out)
     c->task = NULL;
     c->x = x;
     c->table = NULL;
+    c->attached = false;
     c->reader = c->writer = NULL;
     c->lender = (struct lender){.forward = NULL};
     c->callbacks = LUA_NOREF;
@@ -101,10 +101,24 @@ void ctx_set_deadline(struct ctx *c, double seconds)
     timer_start(&c->alarm, seconds);
 }
 
+/* The table that ctx_push made last gets its handle. [-0, +0, may longjmp] */
+static void attach(lua_State *L, struct ctx *c)
+{
+    if (c->attached)
+        return;
+    luaL_checkstack(L, 2, "no room to wait");
+    lua_rawgeti(L, LUA_REGISTRYINDEX, c->vm->ctx_begun);
+    lua_pushinteger(L, c->handle);
+    lua_rawsetp(L, -2, &handle_key);
+    lua_pop(L, 1);
+    c->attached = true;
+}
+
 void ctx_check_task(lua_State *L, struct task *t)
 {
     struct ctx *c = t->ctx;
     ctx_check(L, c);
+    attach(L, c);
     bool expired = c->expired;
     c->expired = false;
     if (expired || (c->deadline > 0 && clock_monotonic() >= c->deadline))
@@ -191,18 +205,30 @@ static int raise_ended(lua_State *L)
 
 static bool is_ctx(lua_State *L, int index)
 {
-    if (lua_type(L, index) != LUA_TTABLE)
+    if (!lua_getmetatable(L, index))
         return false;
-    bool has_handle = lua_rawgetp(L, index, &handle_key) == LUA_TNUMBER;
-    lua_pop(L, 1);
-    return has_handle;
+    lua_rawgeti(L, LUA_REGISTRYINDEX, vm_of(L)->ctx_metatable);
+    bool same = lua_rawequal(L, -1, -2);
+    lua_pop(L, 2);
+    return same;
+}
+
+/* The running task's request, if the table is its own; NULL otherwise. */
+static struct ctx *own(lua_State *L, int index)
+{
+    const struct task *t = vm_of(L)->running;
+    struct ctx *c = t ? t->ctx : NULL;
+    return c && lua_topointer(L, index) == c->table ? c : NULL;
 }
 
 /* The request of a ctx table, NULL when it has ended. */
 static struct ctx *of_table(lua_State *L, int index)
 {
-    lua_rawgetp(L, index, &handle_key);
-    struct ctx *c = handles_get(&vm_of(L)->requests, lua_tointeger(L, -1));
+    struct ctx *c = own(L, index);
+    if (c)
+        return c;
+    if (lua_rawgetp(L, index, &handle_key) == LUA_TNUMBER)
+        c = handles_get(&vm_of(L)->requests, lua_tointeger(L, -1));
     lua_pop(L, 1);
     return c;
 }
@@ -217,17 +243,15 @@ static struct ctx *of_task(lua_State *L, const struct task *t)
 
 struct ctx *ctx_arg(lua_State *L)
 {
-    struct task *t = vm_of(L)->running;
-    struct ctx *c = t ? t->ctx : NULL;
-    if (c && lua_topointer(L, 1) == c->table) {
-        lua_remove(L, 1);
+    struct ctx *c = own(L, 1);
+    if (c)
         return c;
-    }
     if (is_ctx(L, 1)) {
         c = of_table(L, 1);
-        lua_remove(L, 1);
     } else {
-        c = of_task(L, t);
+        c = of_task(L, vm_of(L)->running);
+        lua_pushnil(L);
+        lua_insert(L, 1);
     }
     if (!c)
         raise_ended(L);
@@ -327,8 +351,12 @@ static int l_next(lua_State *L)
     return 1;
 }
 
+/* A wait in the loop does not add the handle to what the loop goes through. */
 static int l_pairs(lua_State *L)
 {
+    struct ctx *c = own(L, 1);
+    if (c)
+        attach(L, c);
     lua_pushcfunction(L, l_next);
     lua_pushvalue(L, 1);
     lua_pushnil(L);
@@ -365,15 +393,24 @@ void ctx_open(lua_State *L)
     luaL_setfuncs(L, metamethods, 1);
     lua_pushliteral(L, "moontrail.ctx");
     lua_setfield(L, -2, "__name");
-    lua_rawsetp(L, LUA_REGISTRYINDEX, &metatable_key);
+    vm_of(L)->ctx_metatable = luaL_ref(L, LUA_REGISTRYINDEX);
+    lua_pushboolean(L, false);
+    vm_of(L)->ctx_begun = luaL_ref(L, LUA_REGISTRYINDEX);
 }
 
 void ctx_push(lua_State *L, struct ctx *c)
 {
-    lua_createtable(L, 0, 1);
-    lua_pushinteger(L, c->handle);
-    lua_rawsetp(L, -2, &handle_key);
-    lua_rawgetp(L, LUA_REGISTRYINDEX, &metatable_key);
+    lua_newtable(L);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, c->vm->ctx_metatable);
     lua_setmetatable(L, -2);
     c->table = lua_topointer(L, -1);
+    lua_pushvalue(L, -1);
+    lua_rawseti(L, LUA_REGISTRYINDEX, c->vm->ctx_begun);
+}
+
+/* What is in the place is replaced, which takes no memory. */
+void ctx_let_go(struct vm *vm)
+{
+    lua_pushboolean(vm->L, false);
+    lua_rawseti(vm->L, LUA_REGISTRYINDEX, vm->ctx_begun);
 }

@@ -7,6 +7,10 @@
  *
  * When an exchange dies its ctx is detached from it first, so that nothing that a script holds can
  * reach freed memory; then the waits are cancelled and the task raises.
+ *
+ * A table gets its handle when its task first waits. Until then no other task runs: whoever has the
+ * table is the running task, which knows it by its address. Most tasks never wait, and a table with
+ * nothing in it is 500 instructions less a request.
  */
 #ifndef LUA_CTX_H
 #define LUA_CTX_H
@@ -32,6 +36,7 @@ struct ctx {
     struct exchange *x; /* NULL once aborted */
     int64_t handle;
     const void *table;  /* the address of its Lua table, which the handler's frame keeps alive */
+    bool attached;      /* the table has the handle */
     int handler;        /* the registry's reference to the function to call */
     struct match match; /* the path's parameters; in the exchange's arena */
     /* Who waits for the request's body, and for the response to go out: held until it runs again,
@@ -65,6 +70,8 @@ void ctx_free(struct ctx *c);
 void ctx_push_functions(lua_State *L);
 /* Pushes the new table of c. [-0, +1, may longjmp] */
 void ctx_push(lua_State *L, struct ctx *c);
+/* The table that was pushed last may be collected: its task has waited or is over. */
+void ctx_let_go(struct vm *vm);
 /* Ends what another server does for it: the exchange is the handler's again. */
 void ctx_take_back(struct ctx *c);
 /* Detaches c from its exchange, which may be freed then, and wakes what waits. */
@@ -77,8 +84,9 @@ void ctx_call_callbacks_at_end(struct ctx *c);
 
 /* For the files that implement ctx functions. */
 
-/* The request that the call is about: of the table at index 1, which is removed, or of the running
- * task. Raises if it has ended. [-0|1, +0, may longjmp] */
+/* The request that the call is about: of the table at index 1, or of the running task, and then
+ * index 1 is made nil: arguments begin at index 2. Raises if it has ended. [-0, +0|1, may longjmp]
+ */
 struct ctx *ctx_arg(lua_State *L);
 /* As ctx_arg; raises if it is aborted as well. */
 struct ctx *ctx_live(lua_State *L);

@@ -2,25 +2,24 @@
 
 #include <lauxlib.h>
 
-/* lauxlib takes a method's self off the count: it is put back for the message. Returns the
- * argument's index then. */
-static int with_self(lua_State *L, int arg)
+/* lauxlib does not count the self of a method's call; of any other it is taken off the stack.
+ * Returns the argument's index then. */
+static int without_self(lua_State *L, int arg)
 {
     lua_Debug call;
-    if (!lua_getstack(L, 0, &call) || !lua_getinfo(L, "n", &call) || !call.namewhat ||
-        call.namewhat[0] != 'm')
+    if (lua_getstack(L, 0, &call) && lua_getinfo(L, "n", &call) && call.namewhat &&
+        call.namewhat[0] == 'm')
         return arg;
-    lua_pushnil(L);
-    lua_insert(L, 1);
-    return arg + 1;
+    lua_remove(L, 1);
+    return arg - 1;
 }
 
 struct str ctx_check_str(lua_State *L, int arg)
 {
     struct str s;
-    if (!lua_isstring(L, arg))
-        arg = with_self(L, arg);
-    s.p = luaL_checklstring(L, arg, &s.n);
+    s.p = lua_tolstring(L, arg, &s.n);
+    if (!s.p)
+        s.p = luaL_checklstring(L, without_self(L, arg), &s.n);
     return s;
 }
 
@@ -31,7 +30,7 @@ lua_Integer ctx_check_integer(lua_State *L, int arg)
         lua_Integer number = lua_tointegerx(L, arg, &exact);
         if (exact)
             return number;
-        arg = with_self(L, arg);
+        arg = without_self(L, arg);
     }
     return luaL_checkinteger(L, arg);
 }
@@ -45,17 +44,17 @@ lua_Number ctx_opt_number(lua_State *L, int arg, lua_Number otherwise)
 {
     if (lua_isnoneornil(L, arg))
         return otherwise;
-    return luaL_checknumber(L, lua_isnumber(L, arg) ? arg : with_self(L, arg));
+    return luaL_checknumber(L, lua_isnumber(L, arg) ? arg : without_self(L, arg));
 }
 
 void ctx_check_type(lua_State *L, int arg, int type)
 {
     if (lua_type(L, arg) != type)
-        luaL_checktype(L, with_self(L, arg), type);
+        luaL_checktype(L, without_self(L, arg), type);
 }
 
 void ctx_check_that(lua_State *L, bool ok, int arg, const char *message)
 {
     if (!ok)
-        luaL_argerror(L, with_self(L, arg), message);
+        luaL_argerror(L, without_self(L, arg), message);
 }

@@ -1,6 +1,6 @@
 /*
- * Arguments of ctx functions, whose self has been taken off the stack. As lauxlib's functions of
- * like names, but that an error counts as the script does: in ctx:f(a), a is the first.
+ * Arguments of ctx functions, behind the self at index 1. As lauxlib's functions of like names, but
+ * that an error does not count the self: in ctx:f(a), ctx.f(a) and f(ctx, a), a is the first.
  */
 #ifndef LUA_CTX_ARGS_H
 #define LUA_CTX_ARGS_H

@@ -58,7 +58,7 @@ static bool find_cookie(const struct fields *fields, struct str name, struct str
 static int l_cookie(lua_State *L)
 {
     const struct ctx *c = ctx_live(L);
-    struct str name = ctx_check_str(L, 1), value;
+    struct str name = ctx_check_str(L, 2), value;
     if (find_cookie(&c->x->request.fields, name, &value))
         lua_pushlstring(L, value.p, value.n);
     else
@@ -84,7 +84,7 @@ static void check_pair(lua_State *L, struct str name, struct str value)
                 name.p, (unsigned char)value.p[i]);
 }
 
-enum { OPTIONS = 3 }; /* the index of the table of options */
+enum { OPTIONS = 4 }; /* the index of the table of options */
 
 /* An option, which adds an attribute: push pushes its text above the option's value. */
 struct attribute {
@@ -230,7 +230,7 @@ static void append_attributes(lua_State *L)
 static int l_set_cookie(lua_State *L)
 {
     struct ctx *c = ctx_live(L);
-    struct str name = ctx_check_str(L, 1), value = ctx_check_str(L, 2);
+    struct str name = ctx_check_str(L, 2), value = ctx_check_str(L, 3);
     check_pair(L, name, value);
     lua_settop(L, OPTIONS);
     lua_pushfstring(L, "%s=%s", name.p, value.p);

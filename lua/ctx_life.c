@@ -31,9 +31,9 @@ static void push_callbacks(lua_State *L, struct ctx *c)
 static int l_on_abort(lua_State *L)
 {
     struct ctx *c = ctx_arg(L);
-    ctx_check_type(L, 1, LUA_TFUNCTION);
+    ctx_check_type(L, 2, LUA_TFUNCTION);
     push_callbacks(L, c);
-    lua_pushvalue(L, 1);
+    lua_pushvalue(L, 2);
     lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
     ctx_call_callbacks(L, c);
     return 0;
@@ -43,14 +43,14 @@ static int l_on_abort(lua_State *L)
 static int l_deadline(lua_State *L)
 {
     struct ctx *c = ctx_live(L);
-    if (lua_isnone(L, 1)) {
+    if (lua_isnone(L, 2)) {
         lua_pushnil(L);
         if (c->deadline > 0)
             lua_pushnumber(L, fmax(0, c->deadline - clock_monotonic()));
         return 1;
     }
-    lua_Number seconds = ctx_opt_number(L, 1, -1);
-    ctx_check_that(L, lua_isnil(L, 1) || (seconds >= 0 && seconds <= DEADLINE_MAX), 1,
+    lua_Number seconds = ctx_opt_number(L, 2, -1);
+    ctx_check_that(L, lua_isnil(L, 2) || (seconds >= 0 && seconds <= DEADLINE_MAX), 2,
         "not within 0..1e8 seconds");
     ctx_set_deadline(c, seconds);
     return 0;

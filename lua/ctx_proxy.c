@@ -67,7 +67,7 @@ static void add_field(lua_State *L, struct ctx *c, struct fields *list)
 
 static void take_headers(lua_State *L, struct ctx *c, struct forward_order *order)
 {
-    if (lua_getfield(L, 2, "headers") == LUA_TNIL)
+    if (lua_getfield(L, 3, "headers") == LUA_TNIL)
         return;
     if (!lua_istable(L, -1))
         luaL_error(L, "headers is a table, not a %s", luaL_typename(L, -1));
@@ -77,7 +77,7 @@ static void take_headers(lua_State *L, struct ctx *c, struct forward_order *orde
 
 static void take_path(lua_State *L, struct ctx *c, struct forward_order *order)
 {
-    if (lua_getfield(L, 2, "path") == LUA_TNIL)
+    if (lua_getfield(L, 3, "path") == LUA_TNIL)
         return;
     if (lua_type(L, -1) != LUA_TSTRING || lua_tostring(L, -1)[0] != '/')
         luaL_error(L, "path is a string that begins with a slash");
@@ -86,7 +86,7 @@ static void take_path(lua_State *L, struct ctx *c, struct forward_order *order)
 
 static void take_timeout(lua_State *L, struct forward_order *order)
 {
-    if (lua_getfield(L, 2, "timeout") == LUA_TNIL)
+    if (lua_getfield(L, 3, "timeout") == LUA_TNIL)
         return;
     order->timeout = lua_tonumber(L, -1);
     if (!lua_isnumber(L, -1) || !(order->timeout > 0))
@@ -97,7 +97,7 @@ static void take_timeout(lua_State *L, struct forward_order *order)
 static void check_options(lua_State *L)
 {
     static const char *const names[] = {"headers", "path", "timeout", NULL};
-    for (lua_pushnil(L); lua_next(L, 2); lua_pop(L, 1)) {
+    for (lua_pushnil(L); lua_next(L, 3); lua_pop(L, 1)) {
         const char *name = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "?";
         const char *const *known = names;
         while (*known && strcmp(*known, name) != 0)
@@ -109,11 +109,11 @@ static void check_options(lua_State *L)
 
 static struct forward_order check_order(lua_State *L, struct ctx *c)
 {
-    struct forward_order order = {.url = ctx_check_str(L, 1)};
-    lua_settop(L, 2);
-    if (lua_isnil(L, 2))
+    struct forward_order order = {.url = ctx_check_str(L, 2)};
+    lua_settop(L, 3);
+    if (lua_isnil(L, 3))
         return order;
-    ctx_check_type(L, 2, LUA_TTABLE);
+    ctx_check_type(L, 3, LUA_TTABLE);
     check_options(L);
     take_headers(L, c, &order);
     take_path(L, c, &order);

@@ -7,7 +7,7 @@
 
 struct ctx;
 
-/* Begins to gather the body, up to the limit at index 1, by default the configured one. Raises for
+/* Begins to gather the body, up to the limit at index 2, by default the configured one. Raises for
  * one below 0, and where another task reads. The stack is then a table for the pieces alone.
  * [-?, +1, may longjmp] */
 void ctx_start_body(lua_State *L, struct ctx *c);

@@ -11,12 +11,12 @@
 static int l_status(lua_State *L)
 {
     struct ctx *c = ctx_live(L);
-    if (lua_isnone(L, 1)) {
+    if (lua_isnone(L, 2)) {
         lua_pushinteger(L, c->x->response.status);
         return 1;
     }
-    lua_Integer status = ctx_check_integer(L, 1);
-    ctx_check_that(L, status >= 200 && status <= 599, 1, "not a final status, 200 to 599");
+    lua_Integer status = ctx_check_integer(L, 2);
+    ctx_check_that(L, status >= 200 && status <= 599, 2, "not a final status, 200 to 599");
     if (response_set_status(&c->x->response, (int)status))
         return luaL_error(L, "status comes too late: the headers are sent");
     return 0;
@@ -66,7 +66,7 @@ static void check_pair(lua_State *L)
 
 static void set_headers(lua_State *L, struct response *r)
 {
-    for (lua_pushnil(L); lua_next(L, 1); lua_pop(L, 1)) {
+    for (lua_pushnil(L); lua_next(L, 2); lua_pop(L, 1)) {
         check_pair(L);
         set_header(L, r, lua_absindex(L, -2), lua_absindex(L, -1));
     }
@@ -92,19 +92,19 @@ static int l_header(lua_State *L)
 {
     struct ctx *c = ctx_live(L);
     struct response *r = &c->x->response;
-    if (lua_istable(L, 1))
+    if (lua_istable(L, 2))
         set_headers(L, r);
-    else if (lua_isnone(L, 2))
-        return push_header(L, r, ctx_check_str(L, 1));
+    else if (lua_isnone(L, 3))
+        return push_header(L, r, ctx_check_str(L, 2));
     else
-        set_header(L, r, 1, 2);
+        set_header(L, r, 2, 3);
     return 0;
 }
 
 static int l_add_header(lua_State *L)
 {
     struct ctx *c = ctx_live(L);
-    struct str name = ctx_check_str(L, 1), value = ctx_check_str(L, 2);
+    struct str name = ctx_check_str(L, 2), value = ctx_check_str(L, 3);
     check_header(L, outgoing_add_header(&c->x->response.message, name, value), name, value);
     return 0;
 }
@@ -119,10 +119,10 @@ static int l_redirect(lua_State *L)
 {
     struct ctx *c = ctx_live(L);
     struct response *r = &c->x->response;
-    struct str name = STR("location"), url = ctx_check_str(L, 1);
-    lua_Integer status = ctx_opt_integer(L, 2, 302);
-    ctx_check_that(L, !memchr(url.p, '\t', url.n), 1, "has a tab");
-    ctx_check_that(L, is_redirect(status), 2, "not 301, 302, 303, 307 or 308");
+    struct str name = STR("location"), url = ctx_check_str(L, 2);
+    lua_Integer status = ctx_opt_integer(L, 3, 302);
+    ctx_check_that(L, !memchr(url.p, '\t', url.n), 2, "has a tab");
+    ctx_check_that(L, is_redirect(status), 3, "not 301, 302, 303, 307 or 308");
     check_header(L, outgoing_set_header(&r->message, name, url), name, url);
     check_header(L, response_set_status(r, (int)status), name, url);
     return 0;
@@ -186,15 +186,15 @@ static int l_inform(lua_State *L)
 {
     struct ctx *c = ctx_live(L);
     struct fields list = {0};
-    lua_Integer status = ctx_check_integer(L, 1);
-    ctx_check_that(L, status >= 100 && status <= 199 && status != 101, 1,
+    lua_Integer status = ctx_check_integer(L, 2);
+    ctx_check_that(L, status >= 100 && status <= 199 && status != 101, 2,
         "not an interim status, 100 to 199 but 101");
     claim_writer(L, c);
     task_waiter(L);
-    lua_settop(L, 2);
-    if (!lua_isnil(L, 2)) {
-        ctx_check_type(L, 2, LUA_TTABLE);
-        for (lua_pushnil(L); lua_next(L, 2); lua_pop(L, 1))
+    lua_settop(L, 3);
+    if (!lua_isnil(L, 3)) {
+        ctx_check_type(L, 3, LUA_TTABLE);
+        for (lua_pushnil(L); lua_next(L, 3); lua_pop(L, 1))
             collect_field(L, c->x, &list);
     }
     enum rc rc = exchange_inform(c->x, (int)status, &list);
@@ -243,12 +243,16 @@ static int k_write(lua_State *L, int status, lua_KContext handle)
     return queue_arguments(L, c) ? 0 : wait_writable(L, c, WANT_ROOM, k_write);
 }
 
-/* Begins to write the arguments from index first on. */
+static void check_arguments(lua_State *L)
+{
+    for (int i = 2; i <= lua_gettop(L); i++)
+        ctx_check_str(L, i);
+}
+
+/* Begins to write the arguments from index first on, which are strings or numbers. */
 static bool start_write(lua_State *L, struct ctx *c, int first)
 {
     claim_writer(L, c);
-    for (int i = first; i <= lua_gettop(L); i++)
-        ctx_check_str(L, i);
     c->write_next = first;
     c->write_offset = 0;
     return queue_arguments(L, c);
@@ -262,7 +266,8 @@ static int write_all(lua_State *L, struct ctx *c, int first)
 static int l_write(lua_State *L)
 {
     struct ctx *c = ctx_live(L);
-    return write_all(L, c, 1);
+    check_arguments(L);
+    return write_all(L, c, 2);
 }
 
 static int k_flush(lua_State *L, int status, lua_KContext handle)
@@ -303,8 +308,9 @@ static int l_finish(lua_State *L)
 {
     struct ctx *c = ctx_live(L);
     task_waiter(L);
-    lua_settop(L, lua_isnoneornil(L, 1) ? 0 : 1);
-    if (!start_write(L, c, 1))
+    lua_settop(L, lua_isnoneornil(L, 2) ? 1 : 2);
+    check_arguments(L);
+    if (!start_write(L, c, 2))
         return wait_writable(L, c, WANT_ROOM, k_finish);
     return end_response(L, c);
 }
@@ -325,10 +331,10 @@ static void set_type(lua_State *L, struct ctx *c, struct str type)
 static int write_typed(lua_State *L, struct str type)
 {
     struct ctx *c = ctx_live(L);
-    ctx_check_str(L, 1);
-    lua_settop(L, 1);
+    ctx_check_str(L, 2);
+    lua_settop(L, 2);
     set_type(L, c, type);
-    return write_all(L, c, 1);
+    return write_all(L, c, 2);
 }
 
 static int l_text(lua_State *L)
@@ -344,11 +350,11 @@ static int l_html(lua_State *L)
 static int l_json(lua_State *L)
 {
     struct ctx *c = ctx_live(L);
-    ctx_check_that(L, !lua_isnone(L, 1), 1, "value expected");
-    lua_settop(L, 1);
-    json_push_encoded(L, 1);
+    ctx_check_that(L, !lua_isnone(L, 2), 2, "value expected");
+    lua_settop(L, 2);
+    json_push_encoded(L, 2);
     set_type(L, c, STR("application/json"));
-    return write_all(L, c, 2);
+    return write_all(L, c, 3);
 }
 
 const luaL_Reg ctx_response_functions[] = {

@@ -22,7 +22,7 @@ static int l_supports_trailers(lua_State *L)
 /* Raises for what response.h gave for a trailer. */
 static int refuse(lua_State *L, enum rc rc, const char *problem, const char *late)
 {
-    const char *name = lua_tostring(L, 1);
+    const char *name = lua_tostring(L, 2);
     if (rc == RC_INVALID)
         return luaL_error(L, "trailer \"%s\" %s", name, problem);
     if (rc == RC_STATE)
@@ -33,7 +33,7 @@ static int refuse(lua_State *L, enum rc rc, const char *problem, const char *lat
 static int l_declare_trailer(lua_State *L)
 {
     struct ctx *c = ctx_live(L);
-    struct str name = ctx_check_str(L, 1);
+    struct str name = ctx_check_str(L, 2);
     enum rc rc = outgoing_declare_trailer(&c->x->response.message, name);
     if (rc)
         return refuse(L, rc, field_trailer_problem(name), "the headers are sent");
@@ -43,7 +43,7 @@ static int l_declare_trailer(lua_State *L)
 static int l_append_trailer(lua_State *L)
 {
     struct ctx *c = ctx_live(L);
-    struct str name = ctx_check_str(L, 1), value = ctx_check_str(L, 2);
+    struct str name = ctx_check_str(L, 2), value = ctx_check_str(L, 3);
     enum rc rc = outgoing_append_trailer(&c->x->response.message, name, value);
     if (!rc)
         return 0;
@@ -72,7 +72,7 @@ static uint32_t check_code(lua_State *L, int index)
 static int l_reset(lua_State *L)
 {
     struct ctx *c = ctx_arg(L);
-    uint32_t code = check_code(L, 1);
+    uint32_t code = check_code(L, 2);
     if (c->aborted)
         return 0;
     struct exchange *x = c->x;

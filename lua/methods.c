@@ -65,8 +65,9 @@ void methods_take(lua_State *L, struct methods *m, const char *file)
     }
     if (!lua_istable(L, -1))
         luaL_error(L,
-            "%s: returns a %s, not a handler: a function, or a table of functions by method", file,
-            luaL_typename(L, -1));
+            "%s: returns a %s, not a handler: a function, a table of functions by method, or a "
+            "service of gRPC",
+            file, luaL_typename(L, -1));
     for (lua_pushnil(L); lua_next(L, -2);) {
         check(L, file);
         add(L, m, lua_tostring(L, -2), file);

@@ -83,7 +83,8 @@ static int by_key(const void *a, const void *b)
     return strcmp(((const struct log_field *)a)->key, ((const struct log_field *)b)->key);
 }
 
-/* Writes the line, its fields by their names, since a table has no order; the texts stay on the stack meanwhile, each with its key. */
+/* Writes the line, its fields by their names, since a table has no order; the texts stay on the
+ * stack meanwhile, each with its key. */
 static int write_log(lua_State *L, enum log_level level)
 {
     struct log_field fields[LOG_FIELDS_MAX];
@@ -102,8 +103,8 @@ static int write_log(lua_State *L, enum log_level level)
             fields[count++] = to_field(L);
             lua_pushvalue(L, -2);
         }
+        qsort(fields, count, sizeof *fields, by_key);
     }
-    qsort(fields, count, sizeof *fields, by_key);
     log_write(level, event, fields, count);
     return 0;
 }

@@ -131,13 +131,23 @@ static void take_routes(lua_State *L, struct load *l)
     l->script->gives_routes = true;
 }
 
+/* Runs the script's chunk for its handler. A handler behind it would be lost without a word, while
+ * `return require "x"` has the module's file behind it. [-1, +1, may longjmp] */
+static void run(lua_State *L, const char *file)
+{
+    lua_call(L, 0, 2);
+    if (lua_isfunction(L, -1) || lua_istable(L, -1))
+        luaL_error(L, "%s: returns two handlers: a script has one", file);
+    lua_pop(L, 1);
+}
+
 static int l_load(lua_State *L)
 {
     struct load *l = lua_touserdata(L, 1);
     files_note(L, l->script->file);
     if (luaL_loadfilex(L, l->script->file, "t"))
         return lua_error(L);
-    lua_call(L, 0, 1);
+    run(L, l->script->file);
     if (luaL_getmetafield(L, -1, "__routes") == LUA_TNIL)
         methods_take(L, &l->script->methods, l->script->file);
     else

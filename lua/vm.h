@@ -49,6 +49,8 @@ struct vm {
     struct budget budget;
     int closing;             /* coroutines being closed, within each other */
     struct handles requests; /* struct ctx by handle */
+    int ctx_metatable;       /* the registry's reference to it */
+    int ctx_begun;           /* and its place for the ctx table of the task that began last */
     const char *fault;       /* why the scripts on disk do not load; "" where they do; borrowed */
     size_t memory_floor;     /* bytes that it took when the scripts had just loaded */
     size_t memory_mark;      /* bytes past which a collection is due before the next task */

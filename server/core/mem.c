@@ -1,6 +1,7 @@
 #include "core/mem.h"
 
 #include <malloc.h>
+#include <stdalign.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -52,51 +53,48 @@ static int told_to_fail(void)
     return fail_at && (requests == fail_at || (fail_sticky && requests > fail_at));
 }
 
-/* Rounds size up to its class's and gives the class's index. Sizes are at most MEM_POOLED. */
-static inline size_t class_of(size_t *size)
+/* The class of a size, which is rounded up to that of its blocks. Sizes are at most MEM_POOLED. */
+static inline struct class *class_of(size_t *size)
 {
-    if (*size <= SMALL) {
+    if (__builtin_expect(*size <= SMALL, 1)) {
         size_t index = (*size - 1) / UNIT;
         *size = (index + 1) * UNIT;
-        return index;
+        return &classes[index];
     }
     int doubling = 63 - __builtin_clzll(*size - 1); /* 9 for 513..1024 */
     size_t quarter = (*size - 1) >> (doubling - 2); /* 4..7 */
     *size = (quarter + 1) << (doubling - 2);
-    return SMALL_CLASSES + (size_t)(doubling - 9) * 4 + quarter - 4;
+    return &classes[SMALL_CLASSES + (size_t)(doubling - 9) * 4 + quarter - 4];
 }
 
-static void *system_alloc(size_t size)
+/* Out of line, as give_back: what the pool answers then needs no stack frame, and costs half. */
+static __attribute__((noinline)) void *take_new(size_t size, size_t rounded)
 {
     stats.mallocs++;
-    return malloc(size);
-}
-
-static void *take_kept(struct class *c, size_t size)
-{
-    struct kept *k = c->first;
-    if (k) {
-        c->first = k->next;
-        c->kept_bytes -= size;
+    void *block = malloc(rounded);
+    if (block) {
+        stats.blocks++;
+        stats.bytes += size;
     }
-    return k;
+    return block;
 }
 
 void *mem_get(size_t size)
 {
     if (told_to_fail())
         return NULL;
-    void *block = NULL;
+    if (!KEEP || size > MEM_POOLED)
+        return take_new(size, size);
     size_t rounded = size;
-    if (KEEP && size <= MEM_POOLED)
-        block = take_kept(&classes[class_of(&rounded)], rounded);
-    if (!block)
-        block = system_alloc(rounded);
-    if (block) {
-        stats.blocks++;
-        stats.bytes += size;
-    }
-    return block;
+    struct class *c = class_of(&rounded);
+    struct kept *k = c->first;
+    if (!k)
+        return take_new(size, rounded);
+    c->first = k->next;
+    c->kept_bytes -= rounded;
+    stats.blocks++;
+    stats.bytes += size;
+    return k;
 }
 
 void *mem_get_zeroed(size_t size)
@@ -105,24 +103,30 @@ void *mem_get_zeroed(size_t size)
     return block ? memset(block, 0, size) : NULL;
 }
 
+static __attribute__((noinline)) void give_back(void *block)
+{
+    free(block);
+}
+
 void mem_put(void *block, size_t size)
 {
     if (!block)
         return;
     stats.blocks--;
     stats.bytes -= size;
-    if (KEEP && size <= MEM_POOLED) {
-        size_t rounded = size;
-        struct class *c = &classes[class_of(&rounded)];
-        if (c->kept_bytes + rounded <= KEEP) {
-            struct kept *k = block;
-            k->next = c->first;
-            c->first = k;
-            c->kept_bytes += rounded;
-            return;
-        }
+    if (!KEEP || size > MEM_POOLED) {
+        give_back(block);
+        return;
     }
-    free(block);
+    struct class *c = class_of(&size);
+    if (c->kept_bytes + size > KEEP) {
+        give_back(block);
+        return;
+    }
+    struct kept *k = block;
+    k->next = c->first;
+    c->first = k;
+    c->kept_bytes += size;
 }
 
 static size_t rounded_size(size_t size)
@@ -158,16 +162,15 @@ void *mem_resize(void *block, size_t old_size, size_t new_size)
 }
 
 /* The size stands in front of the block, which stays aligned for any type. */
-union prefix {
-    size_t size;
-    max_align_t align;
+struct prefix {
+    alignas(max_align_t) size_t size;
 };
 
 void *mem_malloc(size_t size)
 {
-    if (size > SIZE_MAX - sizeof(union prefix))
+    if (size > SIZE_MAX - sizeof(struct prefix))
         return NULL;
-    union prefix *p = mem_get(sizeof *p + size);
+    struct prefix *p = mem_get(sizeof *p + size);
     if (!p)
         return NULL;
     p->size = sizeof *p + size;
@@ -187,9 +190,9 @@ void *mem_realloc(void *block, size_t size)
 {
     if (!block)
         return mem_malloc(size);
-    if (size > SIZE_MAX - sizeof(union prefix))
+    if (size > SIZE_MAX - sizeof(struct prefix))
         return NULL;
-    union prefix *p = (union prefix *)block - 1;
+    struct prefix *p = (struct prefix *)block - 1;
     p = mem_resize(p, p->size, sizeof *p + size);
     if (!p)
         return NULL;
@@ -201,13 +204,13 @@ void mem_free(void *block)
 {
     if (!block)
         return;
-    union prefix *p = (union prefix *)block - 1;
+    struct prefix *p = (struct prefix *)block - 1;
     mem_put(p, p->size);
 }
 
 size_t mem_size(const void *block)
 {
-    return block ? ((const union prefix *)block - 1)->size - sizeof(union prefix) : 0;
+    return block ? ((const struct prefix *)block - 1)->size - sizeof(struct prefix) : 0;
 }
 
 void mem_trim(void)

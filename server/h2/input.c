@@ -3,11 +3,6 @@
 #include "h2/stream.h"
 #include "http/code.h"
 
-static struct h2_stream *stream_of(nghttp2_session *ng, int32_t id)
-{
-    return nghttp2_session_get_stream_user_data(ng, id);
-}
-
 /* What a frame may not do, as the verdict on the connection will say it. */
 struct offence {
     uint32_t code;
@@ -177,8 +172,8 @@ static enum rc store_field(
 static int on_header(nghttp2_session *ng, const nghttp2_frame *frame, const uint8_t *name,
     size_t name_len, const uint8_t *value, size_t value_len, uint8_t flags, void *user)
 {
-    (void)flags, (void)user;
-    struct h2_stream *st = stream_of(ng, frame->hd.stream_id);
+    (void)ng, (void)flags;
+    struct h2_stream *st = h2_stream_find(user, frame->hd.stream_id);
     if (!st)
         return 0;
     if (!header_size_add(&st->size, st->session->common, name_len + value_len)) {
@@ -251,8 +246,9 @@ static void on_data_frame(struct h2_stream *st, const nghttp2_frame *frame)
 
 static int on_frame_recv(nghttp2_session *ng, const nghttp2_frame *frame, void *user)
 {
+    (void)ng;
     struct h2_session *s = user;
-    struct h2_stream *st = stream_of(ng, frame->hd.stream_id);
+    struct h2_stream *st = h2_stream_find(s, frame->hd.stream_id);
     if (frame->hd.type == NGHTTP2_SETTINGS)
         s->greeted = true;
     if (st && frame->hd.type == NGHTTP2_HEADERS)
@@ -290,8 +286,8 @@ int h2_give_credit(struct h2_session *s, size_t n)
 static int on_data(
     nghttp2_session *ng, uint8_t flags, int32_t id, const uint8_t *data, size_t n, void *user)
 {
-    (void)flags;
-    struct h2_stream *st = stream_of(ng, id);
+    (void)ng, (void)flags;
+    struct h2_stream *st = h2_stream_find(user, id);
     if (st && st->exchange.instance)
         take_piece(st, data, n);
     return h2_give_credit(user, n);
@@ -304,12 +300,14 @@ static bool is_complete(const struct exchange *x)
 
 static int on_stream_close(nghttp2_session *ng, int32_t id, uint32_t code, void *user)
 {
-    (void)user;
-    struct h2_stream *st = stream_of(ng, id);
+    (void)ng;
+    struct h2_session *s = user;
+    struct h2_stream *st = h2_stream_find(s, id);
     char name[CODE_NAME_SIZE];
     if (!st)
         return 0;
     st->closed = true;
+    s->recent = NULL;
     if (!is_complete(&st->exchange))
         exchange_abort(&st->exchange, code_name(code, name));
     h2_stream_release(st);

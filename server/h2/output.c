@@ -9,8 +9,9 @@
 static ssize_t read_body(nghttp2_session *ng, int32_t id, uint8_t *out, size_t room,
     uint32_t *flags, nghttp2_data_source *source, void *user)
 {
-    (void)user;
+    struct h2_session *s = user;
     struct h2_stream *st = source->ptr;
+    s->recent = st;
     ssize_t n = h2_read_body(ng, id, &st->exchange.response.message, H2_BORROW, out, room, flags);
     st->deferred = n == NGHTTP2_ERR_DEFERRED;
     return n;
@@ -204,8 +205,9 @@ static void note_handed(struct h2_stream *st, const nghttp2_frame_hd *hd)
 
 static int on_frame_send(nghttp2_session *ng, const nghttp2_frame *frame, void *user)
 {
+    (void)ng;
     struct h2_session *s = user;
-    struct h2_stream *st = nghttp2_session_get_stream_user_data(ng, frame->hd.stream_id);
+    struct h2_stream *st = h2_stream_find(s, frame->hd.stream_id);
     switch (frame->hd.type) {
     case NGHTTP2_GOAWAY:
         h2_note_goaway(s, &frame->goaway);
@@ -229,8 +231,9 @@ static int on_frame_send(nghttp2_session *ng, const nghttp2_frame *frame, void *
 
 static int on_frame_not_send(nghttp2_session *ng, const nghttp2_frame *frame, int error, void *user)
 {
-    const struct h2_session *s = user;
-    struct h2_stream *st = nghttp2_session_get_stream_user_data(ng, frame->hd.stream_id);
+    (void)ng;
+    struct h2_session *s = user;
+    struct h2_stream *st = h2_stream_find(s, frame->hd.stream_id);
     if (frame->hd.type != NGHTTP2_HEADERS || !st || st->closed)
         return 0;
     log_event(LOG_ERROR, "headers not sent", log_int("conn", (int64_t)s->base.host->peer->conn),

@@ -49,6 +49,8 @@ static void free_stream(struct h2_stream *st)
 {
     list_remove(&st->link);
     list_remove(&st->dirty);
+    if (st->session->recent == st)
+        st->session->recent = NULL;
     h2_release_held(st->session, st->exchange.request.body.len);
     exchange_fini(&st->exchange);
     mem_put(st, sizeof *st);

@@ -2,25 +2,28 @@
 
 #include <stdint.h>
 
-/* tchar of RFC 9110 5.6.2, as a set of bits. */
-static const uint32_t token_bits[8] = {0, 0x03ff6cfa, 0xc7fffffe, 0x57ffffff, 0, 0, 0, 0};
-
-static bool is_token_char(unsigned char c)
-{
-    return token_bits[c >> 5] >> (c & 31) & 1;
-}
+/* tchar of RFC 9110 5.6.2. */
+static const bool token_char[256] = {
+    ['!'] = true,
+    ['#' ... '\''] = true,
+    ['*' ... '+'] = true,
+    ['-' ... '.'] = true,
+    ['0' ... '9'] = true,
+    ['A' ... 'Z'] = true,
+    ['^' ... 'z'] = true,
+    ['|'] = true,
+    ['~'] = true,
+};
 
 static char lower(char c)
 {
     return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
 }
 
-bool field_same_name(struct str a, struct str b)
+bool field_same_letters(const char *a, const char *b, size_t n)
 {
-    if (a.n != b.n)
-        return false;
-    for (size_t i = 0; i < a.n; i++)
-        if (lower(a.p[i]) != lower(b.p[i]))
+    for (size_t i = 0; i < n; i++)
+        if (a[i] != b[i] && lower(a[i]) != lower(b[i]))
             return false;
     return true;
 }
@@ -37,13 +40,29 @@ const char *field_name_problem(struct str name)
     if (name.p[0] == ':')
         return "is a pseudo field";
     for (size_t i = 0; i < name.n; i++)
-        if (!is_token_char((unsigned char)name.p[i]))
+        if (!token_char[(unsigned char)name.p[i]])
             return "is not a valid field name";
     return NULL;
 }
 
+/* Whether one of eight bytes may be a control character: values are long, and to look at each byte
+ * costs five times as much. */
+static bool may_have_control(const char *bytes)
+{
+    const uint64_t each = UINT64_C(0x0101010101010101);
+    uint64_t all;
+    memcpy(&all, bytes, sizeof all);
+    uint64_t below_space = all - each * 0x20;
+    uint64_t is_delete = (all ^ each * 0x7f) - each;
+    return (below_space | is_delete) & ~all & each * 0x80;
+}
+
 const char *field_value_problem(struct str value)
 {
+    while (value.n >= sizeof(uint64_t) && !may_have_control(value.p)) {
+        value.p += sizeof(uint64_t);
+        value.n -= sizeof(uint64_t);
+    }
     for (size_t i = 0; i < value.n; i++) {
         unsigned char c = (unsigned char)value.p[i];
         if ((c < 0x20 && c != '\t') || c == 0x7f)
@@ -129,13 +148,35 @@ const char *field_trailer_problem(struct str name)
     return is_no_trailer(name) ? "may not be sent as a trailer (RFC 9110 6.5.1)" : NULL;
 }
 
+/* The lower case of eight bytes: each that is at least 'A' and at most 'Z' gets the bit that tells
+ * the cases apart. */
+static uint64_t lower_eight(uint64_t all)
+{
+    const uint64_t each = UINT64_C(0x0101010101010101);
+    uint64_t low = all & each * 0x7f;
+    uint64_t from_a = low + each * (0x80 - 'A'), past_z = low + each * (0x7f - 'Z');
+    return all | ((from_a ^ past_z) & ~all & each * 0x80) >> 2;
+}
+
+static void copy_lower(char *out, const char *in, size_t n)
+{
+    uint64_t all;
+    for (; n >= sizeof all; n -= sizeof all, in += sizeof all, out += sizeof all) {
+        memcpy(&all, in, sizeof all);
+        all = lower_eight(all);
+        memcpy(out, &all, sizeof all);
+    }
+    for (size_t i = 0; i < n; i++)
+        out[i] = lower(in[i]);
+}
+
 enum rc field_lower(struct arena *a, struct str name, struct str *out)
 {
-    char *copy = arena_copy(a, name.p, name.n);
+    char *copy = arena_bytes(a, name.n + 1);
     if (!copy)
         return RC_NOMEM;
-    for (size_t i = 0; i < name.n; i++)
-        copy[i] = lower(copy[i]);
+    copy_lower(copy, name.p, name.n);
+    copy[name.n] = '\0';
     *out = (struct str){copy, name.n};
     return RC_OK;
 }

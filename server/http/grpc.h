@@ -17,7 +17,7 @@ bool grpc_is_call(const struct request *r);
 /* Makes an open response the answer to a call, with what an HTTP status means there and the text as
  * its message, or for 404 the name that is not served: Trailers-Only, so that one HEADERS frame is
  * all of it. RC_STATE, RC_NOMEM. */
-enum rc grpc_respond(struct response *r, const struct request *request, int http_status,
-    struct str text) MUST_CHECK;
+enum rc grpc_respond(
+    struct response *r, const struct request *request, int http_status, struct str text) MUST_CHECK;
 
 #endif

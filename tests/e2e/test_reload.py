@@ -48,8 +48,8 @@ def test_a_slow_writer_is_waited_for(watch, folder):
 
 
 def test_saves_one_upon_another(watch, folder):
-    """Each file is empty for a while, and hardly ever taken for broken: only where the system has emptied
-    it and not said so yet."""
+    """Each file is empty for a while, and hardly ever taken for broken: only where the system has
+    emptied it and not said so yet."""
     w, times = watch(folder), Random(1)
     for number in range(100):
         with open(folder / "hello.lua", "w", encoding="utf-8") as file:
@@ -57,7 +57,6 @@ def test_saves_one_upon_another(watch, folder):
             file.write(says(number))
         time.sleep(times.uniform(0, 0.06))
     w.expect("99")
-    print(w.faults)
     assert len(w.faults) < 5
 
 

@@ -176,6 +176,34 @@ static void Pairs_OnlyOwnFields(void **state)
     wire_expect_notes(w, "none\nuser me\n");
 }
 
+/* What the first wait puts into the table does not disturb who goes through it. */
+static void Pairs_FirstWaitWithin_EachFieldOnce(void **state)
+{
+    (void)state;
+    struct wire *w = wire_handler("for i = 1, 8 do ctx['own' .. i] = i end\n"
+                                  "local sum, count = 0, 0\n"
+                                  "for _, v in pairs(ctx) do\n"
+                                  "    ctx:write('x') ctx:flush()\n"
+                                  "    sum, count = sum + v, count + 1\n"
+                                  "end\n"
+                                  "note(sum, count)");
+    wire_get(w, "/");
+    for (int i = 0; i < 9; i++)
+        wire_settle(w);
+    wire_expect_notes(w, "36 8\n");
+}
+
+static void Started_BeforeTheFirstWait_UsesTheRequestAfterIt(void **state)
+{
+    (void)state;
+    struct wire *w = wire_handler("local task = mt.spawn(function()\n"
+                                  "    note(ctx.method, pcall(ctx.write, ctx, 'theirs'))\n"
+                                  "end)\n"
+                                  "if ctx.query then task:join() end");
+    wire_get(w, "/?join");
+    wire_expect_notes(w, "GET true\n");
+}
+
 static void Fields_OfARequest_AsSent(void **state)
 {
     (void)state;
@@ -238,6 +266,8 @@ int main(void)
         wire_test(Assign_EachNameOfTheApi_Raises),
         wire_test(OwnFields_Work),
         wire_test(Pairs_OnlyOwnFields),
+        wire_test(Pairs_FirstWaitWithin_EachFieldOnce),
+        wire_test(Started_BeforeTheFirstWait_UsesTheRequestAfterIt),
         wire_test(Fields_OfARequest_AsSent),
         wire_test(Argument_Wrong_NamesItsPlace),
         wire_test(Query_EmptyOrNone_EmptyOrNil),

@@ -188,7 +188,8 @@ local function encode_details(self, problem)
     if ok then
         return result
     end
-    return nil, { text = ("%s: a detail: %s"):format(problem.line, result), traceback = "" }
+    local place = problem.line and problem.line .. ": " or ""
+    return nil, { text = place .. "a detail: " .. result, traceback = "" }
 end
 
 local function finish_failed(self, problem)

@@ -54,6 +54,19 @@ static void Value_EachByte_NoControlButTab(void **state)
     assert_null(field_value_problem((struct str){NULL, 0}));
 }
 
+static void Value_EachByteAtEachPlaceOfALongOne_NoControlButTab(void **state)
+{
+    (void)state;
+    for (int c = 0; c < 256; c++) {
+        bool allowed = c == '\t' || (c >= ' ' && c != 0x7f);
+        for (size_t at = 0; at < 21; at++) {
+            char value[] = "some \xfc\x80\xff ~ text value";
+            value[at] = (char)c;
+            assert_int_equal(!field_value_problem((struct str){value, 21}), allowed);
+        }
+    }
+}
+
 static void Header_SpecificToConnection_Refused(void **state)
 {
     (void)state;
@@ -131,6 +144,26 @@ static void Lower_MixedCase_LowerCopy(void **state)
     arena_fini(&a);
     arena_init(&a, NULL, 0, 0);
     assert_int_equal(field_lower(&a, STR("x"), &out), RC_NOMEM);
+}
+
+static void Lower_EachByteAtEachPlace_LettersAlone(void **state)
+{
+    (void)state;
+    for (int c = 0; c < 256; c++) {
+        for (size_t at = 0; at < 20; at++) {
+            char name[] = "AZ@[`{\x80\xc1\xffwordWORD-123", expected[sizeof name];
+            struct arena a;
+            struct str out;
+            name[at] = (char)c;
+            for (size_t i = 0; i < sizeof name; i++)
+                expected[i] = isupper((unsigned char)name[i]) ? (char)(name[i] + 32) : name[i];
+            init_arena(&a);
+            assert_int_equal(field_lower(&a, (struct str){name, 20}, &out), RC_OK);
+            assert_int_equal(out.n, 20);
+            assert_memory_equal(out.p, expected, 20);
+            arena_fini(&a);
+        }
+    }
 }
 
 static void Trim_WhiteSpace_OnlyAtEnds(void **state)
@@ -238,12 +271,14 @@ int main(void)
         check(Name_EachByte_OnlyTokens),
         check(Name_EmptyOrPseudo_SaysWhich),
         check(Value_EachByte_NoControlButTab),
+        check(Value_EachByteAtEachPlaceOfALongOne_NoControlButTab),
         check(Header_SpecificToConnection_Refused),
         check(Header_Others_Allowed),
         check(Trailer_Forbidden_Refused),
         check(Trailer_Others_Allowed),
         check(Names_AnyCase_Same),
         check(Lower_MixedCase_LowerCopy),
+        check(Lower_EachByteAtEachPlace_LettersAlone),
         check(Trim_WhiteSpace_OnlyAtEnds),
         check(Members_Divided_TrimmedAndPerhapsEmpty),
         check(Members_Has_InAnyCaseAndWhole),

@@ -53,8 +53,8 @@ static void Respond_StatusOfHttp_BecomesOneOfGrpc(void **state)
     static const struct {
         int http;
         const char *grpc;
-    } cases[] = {{405, "12"}, {400, "12"}, {413, "8"}, {431, "8"}, {503, "14"},
-        {500, "2"}, {501, "2"}};
+    } cases[] = {
+        {405, "12"}, {400, "12"}, {413, "8"}, {431, "8"}, {503, "14"}, {500, "2"}, {501, "2"}};
     for (size_t i = 0; i < count_of(cases); i++) {
         struct arena arena;
         struct response r;
@@ -84,8 +84,7 @@ static void Respond_NotFound_NamesTheMethod(void **state)
     arena_init(&arena, NULL, 0, 16384);
     for (size_t i = 0; i < 2; i++) {
         response_init(&responses[i], &arena);
-        assert_int_equal(
-            grpc_respond(&responses[i], requests[i], 404, STR("Not Found\n")), RC_OK);
+        assert_int_equal(grpc_respond(&responses[i], requests[i], 404, STR("Not Found\n")), RC_OK);
         assert_str(header(&responses[i], STR("grpc-status")), "12");
         messages[i] = header(&responses[i], STR("grpc-message"));
         response_fini(&responses[i]);
