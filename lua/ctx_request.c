@@ -105,7 +105,8 @@ static int l_request_header(lua_State *L)
     const struct ctx *c = ctx_live(L);
     int count = lua_gettop(L);
     luaL_checkstack(L, count + 3, "too many names");
-    ctx_check_str(L, 2);
+    if (count < 2)
+        ctx_check_str(L, 2);
     for (int i = 2; i <= count; i++)
         field_table_push_values(L, &c->x->request.fields, ctx_check_str(L, i));
     return count - 1;
@@ -145,22 +146,24 @@ static struct body_source source_of(const struct ctx *c)
     return (struct body_source){&c->x->request.body, c->x->request.ended, consume, c->x};
 }
 
-static int read_on(lua_State *L, struct ctx *c);
+static int k_read(lua_State *L, int status, lua_KContext handle);
+
+/* A wait keeps the maximum at index 1. */
+static int read_on(lua_State *L, struct ctx *c, lua_Integer max)
+{
+    const struct body_source source = source_of(c);
+    if (body_push_piece(L, &source, (size_t)max))
+        return 1;
+    lua_settop(L, 0);
+    lua_pushinteger(L, max);
+    return ctx_wait_body(L, c, k_read);
+}
 
 static int k_read(lua_State *L, int status, lua_KContext handle)
 {
     (void)status;
-    return read_on(L, ctx_resumed(L, handle));
-}
-
-/* With the maximum at index 1. */
-static int read_on(lua_State *L, struct ctx *c)
-{
-    lua_settop(L, 1);
-    const struct body_source source = source_of(c);
-    if (body_push_piece(L, &source, (size_t)lua_tointeger(L, 1)))
-        return 1;
-    return ctx_wait_body(L, c, k_read);
+    struct ctx *c = ctx_resumed(L, handle);
+    return read_on(L, c, lua_tointeger(L, 1));
 }
 
 static int l_read(lua_State *L)
@@ -169,9 +172,7 @@ static int l_read(lua_State *L)
     lua_Integer max = ctx_opt_integer(L, 2, LUA_MAXINTEGER);
     ctx_check_that(L, max > 0, 2, "not above 0");
     claim_reader(L, c);
-    lua_settop(L, 0);
-    lua_pushinteger(L, max);
-    return read_on(L, c);
+    return read_on(L, c, max);
 }
 
 /* Answers 413, or resets where the head is out, and raises. */

@@ -161,7 +161,10 @@ message.wrap = wrap
 
 -- Sends a message.
 function message.write(ctx, bytes, encoding)
-    return write(ctx, wrap(bytes, encoding))
+    if encoding then
+        return write(ctx, wrap(bytes, encoding))
+    end
+    return write(ctx, heads[#bytes], bytes) -- as wrap; most messages go here
 end
 
 return message
