@@ -225,14 +225,14 @@ static bool prove(const struct options *o, FILE *files, char why[SERVICE_WHY])
     return true;
 }
 
-static bool open_router(
-    const struct options *o, struct ev_loop *loop, struct handler **out, char why[SERVICE_WHY])
+static enum service_state open_router(const struct options *o, struct ev_loop *loop, bool may_lack,
+    struct handler **out, char why[SERVICE_WHY])
 {
-    (void)o, (void)loop, (void)why;
+    (void)o, (void)loop, (void)may_lack, (void)why;
     router.base.ops = &ops;
     list_init(&router.ready);
     *out = &router.base;
-    return true;
+    return SERVICE_OPEN;
 }
 
 static enum rc join(const struct options *o, struct loop *loop)

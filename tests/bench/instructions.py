@@ -25,7 +25,7 @@ from peers import HERE, PRODUCT, QUIET, Peer
 from servers import BenchError, free_ports, started
 
 RECORD = HERE / "instructions.json"
-SLACK_MALLOCS = 0.25  # a request
+SLACK_MALLOCS = 0.25  # a request, and the slack of its instructions
 MALLOCS_OF_HELLO = 1  # it takes less, whatever is recorded
 PACKAGES = ["gcc-12", "libc-ares2", "libc6", "libev4", "liblua5.4-0", "libnghttp2-14",
             "libprotobuf32", "libssl3", "libyajl2", "valgrind"]
@@ -40,7 +40,7 @@ class Count:
     group: int = 20
     tls: bool = False
     path: str = ""  # where it is not the case's
-    slack: float = 0.03  # of the bound, in instructions
+    slack: float = 0.03  # of the bounds
 
     @property
     def name(self):
@@ -145,11 +145,11 @@ def over(found, recorded):
         most = bound["instructions"] * (1 + count.slack)
         if counts["instructions"] > most:
             yield f"{name} takes {counts['instructions']:,} instructions, over {most:,.0f}"
-        mallocs = bound["mallocs"] + SLACK_MALLOCS
+        mallocs = bound["mallocs"] * (1 + count.slack) + SLACK_MALLOCS
         if count.case == "hello":
             mallocs = min(mallocs, MALLOCS_OF_HELLO)
         if counts["mallocs"] >= mallocs:
-            yield f"{name} calls malloc {counts['mallocs']} times, not less than {mallocs}"
+            yield f"{name} calls malloc {counts['mallocs']} times, not less than {mallocs:.2f}"
 
 
 def show(found, recorded):
