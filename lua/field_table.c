@@ -15,27 +15,38 @@ static const char *separator_of(struct str name)
     return field_same_name(name, STR("cookie")) ? "; " : ", ";
 }
 
-/* Adds a value to the one that the table on top has for the name. */
-static void join_field(lua_State *L, const struct field *f)
+/* Whether a field of its name stands before the one at the index. */
+static bool is_repeated(const struct fields *fields, size_t at)
 {
-    field_table_push_str(L, f->name);
-    lua_pushvalue(L, -1);
-    if (lua_rawget(L, -3) == LUA_TNIL) {
-        lua_pop(L, 1);
-        field_table_push_str(L, f->value);
-    } else {
-        lua_pushstring(L, separator_of(f->name));
-        field_table_push_str(L, f->value);
-        lua_concat(L, 3);
-    }
-    lua_rawset(L, -3);
+    for (size_t i = 0; i < at; i++)
+        if (str_eq(fields->list[i].name, fields->list[at].name))
+            return true;
+    return false;
 }
 
+/* Pushes the value behind the one that the table has for the name, which is on top of it. */
+static void push_joined(lua_State *L, const struct field *f)
+{
+    lua_pushvalue(L, -1);
+    lua_rawget(L, -3);
+    lua_pushstring(L, separator_of(f->name));
+    field_table_push_str(L, f->value);
+    lua_concat(L, 3);
+}
+
+/* Fields are few, and seldom repeated: to look for that here costs less than in the table. */
 void field_table_push(lua_State *L, const struct fields *fields)
 {
     lua_createtable(L, 0, (int)fields->count);
-    for (size_t i = 0; i < fields->count; i++)
-        join_field(L, &fields->list[i]);
+    for (size_t i = 0; i < fields->count; i++) {
+        const struct field *f = &fields->list[i];
+        field_table_push_str(L, f->name);
+        if (is_repeated(fields, i))
+            push_joined(L, f);
+        else
+            field_table_push_str(L, f->value);
+        lua_rawset(L, -3);
+    }
 }
 
 void field_table_push_list(lua_State *L, const struct fields *fields)

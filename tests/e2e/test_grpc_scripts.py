@@ -100,7 +100,7 @@ def test_check_lists_services_methods_and_types(tmp_path):
     (SMALL % '"calls.proto", "test.Calls", { max_message = -1 }',
      r"service.lua:3: max_message is a number of bytes"),
     (SMALL % '"calls.proto", "test.Calls", 5',
-     r"service.lua:3: the options of a service are a table"),
+     r"service.lua:3: the options of a service are a number, not a table"),
     (PLAIN.replace("local Calls", "grpc.path = {} local Calls"),
      r"service.lua:3: grpc.path is a table, not a string of folders"),
     (PLAIN.replace("return Calls", "Calls.Sum = 5 return Calls"),
