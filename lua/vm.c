@@ -17,6 +17,8 @@
  * to load them anew frees no more than that. */
 static const double bloated_share = 0.9;
 
+enum { PAUSE = 200 }; /* Lua's own: a collection begins when the memory has doubled */
+
 /* Past the vm's limit memory has run out: Lua then collects what it can, and tries once more. */
 static void *alloc(void *data, void *block, size_t old_size, size_t new_size)
 {
@@ -99,7 +101,8 @@ void vm_free(struct vm *vm)
 }
 
 /* Collects, and sets the mark and the collector's pause so that the next collection comes when half
- * of what is left is taken: buffers of Lua's library fail without trying one first. */
+ * of what is left is taken, if not before: buffers of Lua's library fail without trying one first.
+ */
 static int l_collect(lua_State *L)
 {
     struct vm *vm = vm_of(L);
@@ -109,7 +112,8 @@ static int l_collect(lua_State *L)
     size_t mark = vm->memory + (vm->options.max_memory - vm->memory) / 2;
     if (mark > vm->memory_mark)
         vm->memory_mark = mark;
-    lua_gc(L, LUA_GCSETPAUSE, (int)(100.0 * (double)mark / (double)vm->memory));
+    double pause = 100.0 * (double)mark / (double)vm->memory;
+    lua_gc(L, LUA_GCSETPAUSE, pause < PAUSE ? (int)pause : PAUSE);
     return 0;
 }
 
