@@ -107,8 +107,15 @@ static void end_bonds(struct task *t)
     }
 }
 
+/* Whether its coroutine may be used again: not one that has yielded out of an xpcall, or may have
+ * lost its hooks, nor one that failed, whose stack may be as large as what it failed for. */
+static bool is_good(const struct task *t, int status)
+{
+    return status == LUA_OK && !vm_has_mark(t->co, VM_HANDLER | VM_NO_HOOKS);
+}
+
 /* Keeps the task for later use. */
-static void retire(struct task *t)
+static void retire(struct task *t, int status)
 {
     live.tasks--;
     t->state = TASK_OVER;
@@ -116,9 +123,7 @@ static void retire(struct task *t)
     list_remove(&t->queue);
     list_remove(&t->link);
     lua_settop(t->co, 0);
-    /* A coroutine that has yielded out of an xpcall, or may have lost its hooks, isn't used again.
-     */
-    if (t->vm->spare_count >= SPARE_MAX || vm_has_mark(t->co, VM_HANDLER | VM_NO_HOOKS)) {
+    if (t->vm->spare_count >= SPARE_MAX || !is_good(t, status)) {
         free_task(t);
         return;
     }
@@ -130,7 +135,7 @@ static void retire(struct task *t)
 
 void task_drop(struct task *t)
 {
-    retire(t);
+    retire(t, LUA_OK);
 }
 
 /* In the chain meanwhile, where there is memory for it, so that a spent budget reaches it. */
@@ -228,7 +233,7 @@ void task_run(struct task *t)
         if (t->state == TASK_RUNNING)
             t->state = TASK_CLOSING;
         t->done(t, status);
-        retire(t);
+        retire(t, status);
     }
     vm->budget.innermost = NULL;
     vm->running = NULL;

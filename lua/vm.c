@@ -102,12 +102,15 @@ void vm_free(struct vm *vm)
 
 /* Collects, and sets the mark and the collector's pause so that the next collection comes when half
  * of what is left is taken, if not before: buffers of Lua's library fail without trying one first.
- */
+ * Not by generations, where Lua leaves the stacks of coroutines as large as they have become. */
 static int l_collect(lua_State *L)
 {
     struct vm *vm = vm_of(L);
     double floor = (double)vm->memory_floor, limit = (double)vm->options.max_memory;
+    int mode = lua_gc(L, LUA_GCINC, 0, 0, 0);
     lua_gc(L, LUA_GCCOLLECT);
+    if (mode == LUA_GCGEN)
+        lua_gc(L, LUA_GCGEN, 0, 0);
     vm->bloated = (double)vm->memory > floor + bloated_share * (limit - floor);
     size_t mark = vm->memory + (vm->options.max_memory - vm->memory) / 2;
     if (mark > vm->memory_mark)
