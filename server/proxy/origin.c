@@ -105,7 +105,9 @@ enum rc origin_parse(struct str url, struct origin *out, struct str *target, cha
         return refuse(url, "has a byte that a URL can't have, a fragment or a user", why);
     const char *slash = memchr(rest.p, '/', rest.n);
     struct str authority = {rest.p, slash ? (size_t)(slash - rest.p) : rest.n};
-    if (!split(authority, &host, &port) || memchr(authority.p, '?', authority.n))
+    if (memchr(authority.p, '?', authority.n))
+        return refuse(url, "has a query without a path: put a slash in front of it", why);
+    if (!split(authority, &host, &port))
         return refuse(url, "has no host", why);
     if (port.p && !is_port(port))
         return refuse(url, "has no port between 1 and 65535 behind its colon", why);
@@ -116,6 +118,15 @@ enum rc origin_parse(struct str url, struct origin *out, struct str *target, cha
         port.p ? port.p : kind->port);
     snprintf(out->authority, sizeof out->authority, "%.*s", (int)authority.n, authority.p);
     return RC_OK;
+}
+
+enum rc origin_parse_base(
+    struct str url, struct origin *out, struct str *base, char why[ORIGIN_WHY])
+{
+    enum rc rc = origin_parse(url, out, base, why);
+    if (!rc && base->n && memchr(base->p, '?', base->n))
+        return refuse(url, "has a query, which belongs to requests", why);
+    return rc;
 }
 
 bool origin_same(const struct origin *a, const struct origin *b)

@@ -33,6 +33,9 @@ struct origin {
  */
 enum rc origin_parse(
     struct str url, struct origin *out, struct str *target, char why[ORIGIN_WHY]) MUST_CHECK;
+/* The same of a URL that requests are put behind: it has no query. */
+enum rc origin_parse_base(
+    struct str url, struct origin *out, struct str *base, char why[ORIGIN_WHY]) MUST_CHECK;
 /* Whether a connection to one serves the other as well. */
 bool origin_same(const struct origin *a, const struct origin *b);
 /* "http" or "https": the scheme of a request to it. */

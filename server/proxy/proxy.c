@@ -130,7 +130,7 @@ static enum rc begin(struct forwarder *f, struct exchange *x, const struct forwa
     struct upstream only = {.failures = 0};
     struct forward_aim aim = {
         .only = &only, .replace = &order->fields, .timeout = order->timeout, .lender = l};
-    enum rc rc = origin_parse(order->url, &only.origin, &only.base, why);
+    enum rc rc = origin_parse_base(order->url, &only.origin, &only.base, why);
     if (rc)
         return rc;
     rc = order_target(x, order, only.base, &aim.target);
@@ -154,7 +154,7 @@ static void cancel(struct forwarder *f, struct lender *l)
 
 static const struct forwarder_ops forwarder_ops = {.begin = begin, .cancel = cancel};
 
-static_assert((int)FORWARDER_WHY >= (int)ORIGIN_WHY, "begin passes on what origin_parse says");
+static_assert((int)FORWARDER_WHY >= (int)ORIGIN_WHY, "begin passes on what origin_parse_base says");
 
 /* Life. */
 

@@ -2,26 +2,23 @@
 
 #include <stdio.h>
 
-static enum rc refuse(struct str url, const char *problem, enum rc rc, char why[ORIGIN_WHY])
+static enum rc refuse_more(struct str url, char why[ORIGIN_WHY])
 {
-    snprintf(
-        why, ORIGIN_WHY, "upstream \"%.*s\" %s", url.n < 100 ? (int)url.n : 100, url.p, problem);
-    return rc;
+    snprintf(why, ORIGIN_WHY,
+        "upstream \"%.*s\" is one too many for its path: at most %d take turns",
+        url.n < 100 ? (int)url.n : 100, url.p, UPSTREAMS_MAX);
+    return RC_LIMIT;
 }
 
 enum rc upstreams_add(struct upstreams *u, struct str url, char why[ORIGIN_WHY])
 {
     if (u->count == UPSTREAMS_MAX)
-        return refuse(url, "is one too many for its path: at most 16 take turns", RC_LIMIT, why);
+        return refuse_more(url, why);
     struct upstream *made = &u->list[u->count];
     *made = (struct upstream){.url = url};
-    enum rc rc = origin_parse(url, &made->origin, &made->base, why);
-    if (rc)
-        return rc;
-    if (made->base.n && memchr(made->base.p, '?', made->base.n))
-        return refuse(url, "has a query, which belongs to requests", RC_INVALID, why);
-    u->count++;
-    return RC_OK;
+    enum rc rc = origin_parse_base(url, &made->origin, &made->base, why);
+    u->count += !rc;
+    return rc;
 }
 
 /* Better is one that is not out, or has been for longer. */

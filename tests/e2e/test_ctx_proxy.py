@@ -67,7 +67,8 @@ SCRIPTS = {
     "why.lua": """
         return function(ctx)
             local calls = {
-                { "ftp://a" }, { "UPSTREAM", { path = "other" } }, { "UPSTREAM", { time = 5 } },
+                { "ftp://a" }, { "http://a/b?c" }, { "http://a?c" },
+                { "UPSTREAM", { path = "other" } }, { "UPSTREAM", { time = 5 } },
                 { "UPSTREAM", { timeout = 0 } }, { "UPSTREAM", { headers = { connection = "x" } } },
                 { "UPSTREAM", { headers = { ["content-length"] = 5 } } },
                 { "UPSTREAM", { headers = { ["a b"] = 5 } } },
@@ -164,6 +165,8 @@ def test_unreachable(client):
 def test_mistakes_raise(client):
     assert client.fetch("/why").text.splitlines() == [
         'upstream "ftp://a" begins with none of http://, https://, h2c://, unix:',
+        'upstream "http://a/b?c" has a query, which belongs to requests',
+        'upstream "http://a?c" has a query without a path: put a slash in front of it',
         "path is a string that begins with a slash",
         'option "time" is unknown: there are headers, path and timeout',
         "timeout is a number of seconds above 0",

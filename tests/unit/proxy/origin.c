@@ -85,6 +85,18 @@ static void Parse_LongParts_Refused(void **state)
     assert_int_equal(origin_parse(str_of(url), &o, &target, why), RC_INVALID);
 }
 
+static void ParseBase_Query_Refused(void **state)
+{
+    (void)state;
+    struct origin o;
+    struct str base;
+    char why[ORIGIN_WHY];
+    assert_int_equal(origin_parse_base(STR("http://a/x"), &o, &base, why), RC_OK);
+    assert_true(str_eq(base, STR("/x")));
+    assert_int_equal(origin_parse_base(STR("http://a/x?y"), &o, &base, why), RC_INVALID);
+    assert_non_null(strstr(why, "has a query"));
+}
+
 static struct origin parse(const char *url)
 {
     struct origin o;
@@ -110,6 +122,7 @@ int main(void)
         check(Parse_Good_Taken),
         check(Parse_Bad_NamesTheUrl),
         check(Parse_LongParts_Refused),
+        check(ParseBase_Query_Refused),
         check(Same_BySchemeHostPort),
     };
     return cmocka_run_group_tests_name("unit/proxy/origin", tests, NULL, NULL);
