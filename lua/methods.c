@@ -33,47 +33,47 @@ static void list_allowed(struct methods *m)
 }
 
 /* Takes the function on top of the stack as that of a method. [-1, +0, may longjmp] */
-static void add(lua_State *L, struct methods *m, const char *name, const char *file)
+static void add(lua_State *L, struct methods *m, const char *name, const char *where)
 {
     if (m->count == METHODS_MAX)
-        luaL_error(L, "%s: has more than %d methods", file, METHODS_MAX);
+        luaL_error(L, "%s: has more than %d methods", where, METHODS_MAX);
     struct method *added = &m->list[m->count];
     snprintf(added->name, sizeof added->name, "%s", name);
     added->handler = luaL_ref(L, LUA_REGISTRYINDEX);
     m->count++;
 }
 
-static void check(lua_State *L, const char *file)
+static void check(lua_State *L, const char *where)
 {
     if (lua_type(L, -2) != LUA_TSTRING)
         luaL_error(L, "%s: returns a table with a %s as a key: the keys are methods, such as GET",
-            file, luaL_typename(L, -2));
+            where, luaL_typename(L, -2));
     const char *name = lua_tostring(L, -2);
     if (field_name_problem(str_of(name)) || strlen(name) >= METHODS_NAME)
-        luaL_error(L, "%s: returns a table with the key \"%s\", which is no method", file, name);
+        luaL_error(L, "%s: returns a table with the key \"%s\", which is no method", where, name);
     if (!lua_isfunction(L, -1))
         luaL_error(
-            L, "%s: has a %s for the method %s, not a function", file, luaL_typename(L, -1), name);
+            L, "%s: has a %s for the method %s, not a function", where, luaL_typename(L, -1), name);
 }
 
-void methods_take(lua_State *L, struct methods *m, const char *file)
+void methods_take(lua_State *L, struct methods *m, const char *where)
 {
     if (lua_isfunction(L, -1)) {
         lua_pushvalue(L, -1);
-        add(L, m, "", file);
+        add(L, m, "", where);
         return;
     }
     if (!lua_istable(L, -1))
         luaL_error(L,
             "%s: returns a %s, not a handler: a function, a table of functions by method, or a "
             "service of gRPC",
-            file, luaL_typename(L, -1));
+            where, luaL_typename(L, -1));
     for (lua_pushnil(L); lua_next(L, -2);) {
-        check(L, file);
-        add(L, m, lua_tostring(L, -2), file);
+        check(L, where);
+        add(L, m, lua_tostring(L, -2), where);
     }
     if (m->count == 0)
-        luaL_error(L, "%s: returns an empty table: no method has a handler", file);
+        luaL_error(L, "%s: returns an empty table: no method has a handler", where);
     qsort(m->list, m->count, sizeof *m->list, by_name);
     list_allowed(m);
 }

@@ -25,9 +25,9 @@ struct methods {
     char allow[METHODS_ALLOW];       /* as the Allow field has them */
 };
 
-/* Takes the value on top of the stack. Raises for one that is neither, in the name of the file;
+/* Takes the value on top of the stack. Raises for one that is neither, naming where it comes from;
  * what it has taken by then is kept. [-0, +0, may longjmp] */
-void methods_take(lua_State *L, struct methods *m, const char *file);
+void methods_take(lua_State *L, struct methods *m, const char *where);
 void methods_fini(struct methods *m, lua_State *L);
 /* The reference to the function for a method, GET's for HEAD without one; LUA_NOREF for none. */
 int methods_find(const struct methods *m, struct str name);

@@ -76,6 +76,7 @@ static struct script *add_script(struct scripts *all, const char *file)
 struct load {
     struct scripts *all;
     struct script *script;
+    const char *where; /* the script's file and the line at which it returns, for messages */
 };
 
 /* The note on a path in the table at the index, or NULL. It stays on the stack. */
@@ -98,18 +99,17 @@ static bool set_route(struct script *route, const char *path, const char *note)
 static void take_route(lua_State *L, const struct load *l, int notes)
 {
     int top = lua_gettop(L);
-    const char *file = l->script->file;
     if (lua_type(L, top - 1) != LUA_TSTRING)
-        luaL_error(L, "%s: gives routes with a %s as a key: the keys are paths", file,
+        luaL_error(L, "%s: gives routes with a %s as a key: the keys are paths", l->where,
             luaL_typename(L, top - 1));
     const char *path = lua_tostring(L, top - 1), *note = push_note(L, notes, path);
-    struct script *route = add_script(l->all, file);
+    struct script *route = add_script(l->all, l->script->file);
     if (!route || !set_route(route, path, note)) {
         luaL_error(L, "%s", rc_text(RC_NOMEM));
         return;
     }
     lua_pushvalue(L, top);
-    methods_take(L, &route->methods, file);
+    methods_take(L, &route->methods, l->where);
     lua_settop(L, top);
 }
 
@@ -117,13 +117,12 @@ static void take_route(lua_State *L, const struct load *l, int notes)
  * and notes on them by path. */
 static void take_routes(lua_State *L, struct load *l)
 {
-    const char *file = l->script->file;
     if (!lua_isfunction(L, -1))
-        luaL_error(L, "%s: its __routes is a %s, not a function", file, luaL_typename(L, -1));
+        luaL_error(L, "%s: its __routes is a %s, not a function", l->where, luaL_typename(L, -1));
     lua_pushvalue(L, -2);
     lua_call(L, 1, 2);
     if (!lua_istable(L, -2))
-        luaL_error(L, "%s: its __routes returns a %s, not a table of handlers by path", file,
+        luaL_error(L, "%s: its __routes returns a %s, not a table of handlers by path", l->where,
             luaL_typename(L, -2));
     int notes = lua_gettop(L);
     for (lua_pushnil(L); lua_next(L, notes - 1); lua_pop(L, 1))
@@ -131,13 +130,27 @@ static void take_routes(lua_State *L, struct load *l)
     l->script->gives_routes = true;
 }
 
+/* The last line of the chunk on top of the stack, where a script returns its handler. */
+static int last_line(lua_State *L)
+{
+    lua_Debug chunk;
+    lua_Integer last = 0;
+    lua_pushvalue(L, -1);
+    lua_getinfo(L, ">L", &chunk);
+    for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1))
+        if (lua_tointeger(L, -2) > last)
+            last = lua_tointeger(L, -2);
+    lua_pop(L, 1);
+    return (int)last;
+}
+
 /* Runs the script's chunk for its handler. A handler behind it would be lost without a word, while
  * `return require "x"` has the module's file behind it. [-1, +1, may longjmp] */
-static void run(lua_State *L, const char *file)
+static void run(lua_State *L, const char *where)
 {
     lua_call(L, 0, 2);
     if (lua_isfunction(L, -1) || lua_istable(L, -1))
-        luaL_error(L, "%s: returns two handlers: a script has one", file);
+        luaL_error(L, "%s: returns two handlers: a script has one", where);
     lua_pop(L, 1);
 }
 
@@ -147,9 +160,11 @@ static int l_load(lua_State *L)
     files_note(L, l->script->file);
     if (luaL_loadfilex(L, l->script->file, "t"))
         return lua_error(L);
-    run(L, l->script->file);
+    l->where = lua_pushfstring(L, "%s:%d", l->script->file, last_line(L));
+    lua_insert(L, -2);
+    run(L, l->where);
     if (luaL_getmetafield(L, -1, "__routes") == LUA_TNIL)
-        methods_take(L, &l->script->methods, l->script->file);
+        methods_take(L, &l->script->methods, l->where);
     else
         take_routes(L, l);
     return 0;
@@ -177,7 +192,7 @@ static void describe_error(lua_State *L, const char *file, char why[SCRIPT_WHY])
 
 static enum rc load_script(struct scripts *all, const char *file, struct script **out, char *why)
 {
-    struct load load = {all, add_script(all, file)};
+    struct load load = {.all = all, .script = add_script(all, file)};
     if (!load.script)
         return RC_NOMEM;
     if (!vm_call(all->vm, l_load, &load, 0)) {

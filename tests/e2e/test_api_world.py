@@ -60,11 +60,11 @@ def test_a_module_is_never_bytecode(client, tmp_path, bytecode):
 
 @pytest.mark.parametrize("text, problem", [
     ("return function(ctx", "/index.lua:1: "), ("\n\nerror('at load')", "/index.lua:3: at load"),
-    ("return nil", "/index.lua: returns a nil, not a handler"),
-    ("return print, print", "/index.lua: returns two handlers: a script has one"),
-    ("return {}", "/index.lua: returns an empty table"),
-    ("return { GET = 1 }", "/index.lua: has a number for the method GET"),
-    ("return { 'x' }", "/index.lua: returns a table with a number as a key"),
+    ("return nil", "/index.lua:1: returns a nil, not a handler"),
+    ("return print, print", "/index.lua:1: returns two handlers: a script has one"),
+    ("return {\n}", "/index.lua:2: returns an empty table"),
+    ("return { GET = 1 }", "/index.lua:1: has a number for the method GET"),
+    ("return { 'x' }", "/index.lua:1: returns a table with a number as a key"),
     ("require('moontrail').sleep(0)", "cannot wait while a script loads")])
 def test_a_script_that_does_not_load(tmp_path, text, problem):
     done = run("--check", write_scripts(tmp_path, {"index.lua": text}))

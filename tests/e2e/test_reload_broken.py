@@ -33,10 +33,10 @@ BROKEN = {
     "endless loop in a module": (
         {"_words.lua": "\nwhile true do pcall(error) end"}, r"_words\.lua:2: takes longer than 1"),
     "wait": ({"hello.lua": "\nrequire('moontrail').sleep(1)"}, r"hello\.lua:2: "),
-    "number": ({"hello.lua": "return 7"}, r"hello\.lua: returns a number, not a handler"),
-    "nothing": ({"hello.lua": ""}, r"hello\.lua: returns a nil, not a handler"),
-    "empty table": ({"hello.lua": "return {}"}, r"hello\.lua: returns an empty table"),
-    "no method": ({"hello.lua": "return { GET = 1 }"}, r"hello\.lua: has a number for the method"),
+    "number": ({"hello.lua": "return 7"}, r"hello\.lua:1: returns a number, not a handler"),
+    "nothing": ({"hello.lua": ""}, r"hello\.lua:1: returns a nil, not a handler"),
+    "empty table": ({"hello.lua": "return {}"}, r"hello\.lua:1: returns an empty table"),
+    "no method": ({"hello.lua": "return { GET = 1 }"}, r"hello\.lua:1: has a number for the method"),
     "bytecode": ({"hello.lua": "\x1bLua"}, r"hello\.lua: attempt to load a binary chunk"),
     "one route twice": (
         {"hello/index.lua": says("again")}, r"hello.*\.lua: serves the same paths as .*hello"),
