@@ -256,7 +256,7 @@ def test_a_worker_that_dies_meanwhile(watch, connect, folder):
     w.server.wait_for("error scripts not loaded reason=")
     old, = set(w.server.workers) - {int(w.text("/who"))}
     kill(w.server, old)
-    assert len(w.server.lines(NO_SCRIPTS)) == 1
+    w.server.wait_until(lambda: len(w.server.lines(NO_SCRIPTS)) == 1)
     statuses = set()
     while statuses != {200, 503}:
         client = connect(w.server.http)
