@@ -1,5 +1,6 @@
 #include "proc/proof.h"
 
+#include "core/clock.h"
 #include "core/list.h"
 
 #include <errno.h>
@@ -31,9 +32,8 @@ static int end(struct proof *p)
 
 static void describe(const struct proof *p, int status, char *out, size_t size)
 {
-    if (p->late)
-        snprintf(out, size, "the scripts take more than %g seconds to load: see --load-timeout",
-            p->seconds);
+    if (p->ended)
+        snprintf(out, size, "%s", p->ended);
     else if (WIFSIGNALED(status))
         snprintf(out, size, "signal %s ended the process that loaded the scripts",
             sigabbrev_np(WTERMSIG(status)));
@@ -53,7 +53,7 @@ static void finish(struct proof *p)
 {
     char how[128];
     int status = end(p);
-    bool answered = status == 0 && !p->late && is_whole(p);
+    bool answered = status == 0 && !p->ended && is_whole(p);
     char *text = p->text;
     p->text = NULL;
     p->len = 0;
@@ -93,8 +93,9 @@ static void on_readable(struct ev_loop *ev, ev_io *w, int events)
 static void on_limit(struct timer *t)
 {
     struct proof *p = container_of(t, struct proof, limit);
-    p->late = true;
-    kill(p->pid, SIGKILL);
+    snprintf(p->late, sizeof p->late,
+        "the scripts take more than %g seconds to load: see --load-timeout", p->seconds);
+    proof_give_up(p, p->late);
 }
 
 void proof_init(struct proof *p, struct ev_loop *loop,
@@ -120,7 +121,8 @@ enum rc proof_start(struct proof *p, double seconds, int *fd)
     if (p->pid == 0)
         return *fd < 0 ? RC_SYSTEM : RC_OK;
     p->seconds = seconds;
-    p->late = false;
+    p->began = clock_monotonic();
+    p->ended = NULL;
     ev_io_init(&p->readable, on_readable, ends[0], EV_READ);
     ev_io_start(p->loop, &p->readable);
     if (seconds > 0)
@@ -142,6 +144,19 @@ void proof_answer(int fd, bool proved, const char *why, const char *notes)
 bool proof_runs(const struct proof *p)
 {
     return p->pid;
+}
+
+double proof_age(const struct proof *p)
+{
+    return clock_monotonic() - p->began;
+}
+
+void proof_give_up(struct proof *p, const char *why)
+{
+    if (!p->pid)
+        return;
+    p->ended = why;
+    kill(p->pid, SIGKILL);
 }
 
 void proof_cancel(struct proof *p)

@@ -12,11 +12,15 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+enum { PROOF_LATE = 128 };
+
 struct proof {
     struct ev_loop *loop;
     pid_t pid; /* 0 while none runs */
     double seconds;
-    bool late;
+    double began;          /* of clock_monotonic */
+    const char *ended;     /* why it was killed; NULL where it was not */
+    char late[PROOF_LATE]; /* that it took longer than its seconds, in words */
     ev_io readable;
     struct timer limit;
     char *text; /* what it has written so far */
@@ -34,6 +38,10 @@ enum rc proof_start(struct proof *p, double seconds, int *fd) MUST_CHECK;
 /* In the new process, which then ends. */
 void proof_answer(int fd, bool proved, const char *why, const char *notes);
 bool proof_runs(const struct proof *p);
+/* Seconds since the last one began. */
+double proof_age(const struct proof *p);
+/* Ends a proof that runs, for a reason that stays: done is called with it, later in the loop. */
+void proof_give_up(struct proof *p, const char *why);
 /* Ends a proof that runs, without a call to done. */
 void proof_cancel(struct proof *p);
 

@@ -11,6 +11,7 @@
 
 static const double doubt_seconds = 2;
 static const double retry_seconds = 1;
+static const double hang_seconds = 1;
 
 static void order_reload(struct child *c, void *data)
 {
@@ -91,14 +92,35 @@ static void prove(struct master *m, enum master_task task)
         reload_proved(m, false, rc_text(rc));
 }
 
+/* Scripts that take much longer to load than they did before hang, most likely, and what was saved
+ * since may be the cure. */
+static void hurry(struct master *m)
+{
+    double patience = m->proved_in > hang_seconds / 2 ? 2 * m->proved_in : hang_seconds;
+    double left = patience - proof_age(&m->proof);
+    if (m->task != MASTER_PROVING_RELOAD || !proof_runs(&m->proof) || !m->reload_wanted)
+        return;
+    if (left > 0)
+        timer_start(&m->hurry, left);
+    else
+        proof_give_up(&m->proof, "they have changed again, and did not load until then");
+}
+
+static void on_hurry(struct timer *t)
+{
+    hurry(container_of(t, struct master, hurry));
+}
+
 void master_reload(struct master *m)
 {
     if (m->stopping)
         return;
-    if (m->task == MASTER_IDLE)
+    if (m->task == MASTER_IDLE) {
         prove(m, MASTER_PROVING_RELOAD);
-    else
+    } else {
         m->reload_wanted = true;
+        hurry(m);
+    }
 }
 
 /* A worker that replaced another while the scripts on disk did not load has none. They are proved
@@ -130,6 +152,7 @@ static void on_retry(struct timer *t)
 void reload_init(struct master *m)
 {
     timer_init(&m->retry, m->loop, on_retry);
+    timer_init(&m->hurry, m->loop, on_hurry);
 }
 
 void reload_lacking(struct master *m, struct child *c, const char *why)
@@ -172,7 +195,9 @@ static void report(struct master *m, const char *why)
 void reload_proved(struct master *m, bool proved, const char *why)
 {
     bool retried = m->task == MASTER_PROVING_RETRY;
+    timer_stop(&m->hurry);
     if (proved) {
+        m->proved_in = proof_age(&m->proof);
         m->doubted = 0;
         set_fault(m, "");
         master_each(m, m->now.number, retried ? order_retry : order_reload, NULL);

@@ -36,6 +36,7 @@ void master_release(struct master *m)
         ev_signal_stop(m->loop, &m->signals[i]);
     timer_stop(&m->rotation);
     timer_stop(&m->retry);
+    timer_stop(&m->hurry);
     setup_end_watch(&m->now);
     setup_end_watch(&m->next);
     posts_clear(m);

@@ -8,7 +8,7 @@ from random import Random
 import pytest
 
 from handlers import WAIT
-from reloading import save_as_vim, save_by_rename, save_in_place, says
+from reloading import QUIET, save_as_vim, save_by_rename, save_in_place, says
 from server import write_scripts
 
 SCRIPTS = {
@@ -272,6 +272,15 @@ def test_changes_while_a_reload_is_proved(watch, folder):
         time.sleep(0.02)
     w.expect("19")
     assert w.settle() <= 6 and not w.faults
+
+
+def test_a_fix_is_not_held_up_by_scripts_that_hang_as_they_load(watch, folder):
+    w = watch(folder, "--load-timeout", "60")
+    save_by_rename(folder / "hello.lua", "while true do end")
+    time.sleep(QUIET)
+    save_by_rename(folder / "hello.lua", says("fixed"))
+    w.expect("fixed")
+    assert not w.faults
 
 
 def test_hup_keeps_watching(watch, folder):
