@@ -5,6 +5,7 @@
 #include "core/version.h"
 #include "lua/bridge.h"
 #include "lua/config.h"
+#include "net/tls.h"
 #include "proc/master.h"
 #include "proc/options_help.h"
 #include "proc/service.h"
@@ -146,10 +147,20 @@ static int complain(const char *why, int status)
     return status;
 }
 
+static enum rc check_certificates(const struct options *o, char why[SERVICE_WHY])
+{
+    struct tls *tls = NULL;
+    enum rc rc = o->cert_count ? tls_new(o->certs, (size_t)o->cert_count, &tls, why) : RC_OK;
+    tls_free(tls);
+    return rc;
+}
+
 static int check(const struct options *o)
 {
     char why[SERVICE_WHY];
     struct handler *handler;
+    if (check_certificates(o, why))
+        return complain(why, EXIT_FAILED);
     if (open_handler(o, NULL, false, &handler, why) == SERVICE_FAILED)
         return complain(why, EXIT_FAILED);
     proxy_print_routes(proxy, stdout);

@@ -109,6 +109,14 @@ def test_a_key_of_another_certificate(folder, certificates):
     check_refusal(done, 1, str(one.cert), str(two.key), "does not match")
 
 
+def test_check_reads_certificates(folder, certificates):
+    one, two = certificates["one.test"], certificates["two.test"]
+    path = folder({"index.lua": HANDLER})
+    assert run("--check", *one.options, path).returncode == 0
+    done = run("--check", "--cert", one.cert, "--key", two.key, path)
+    check_refusal(done, 1, str(one.cert), str(two.key), "does not match")
+
+
 # Scripts.
 
 def test_check_prints_the_routes(folder):
@@ -185,4 +193,4 @@ def test_an_empty_folder(tmp_path):
 
 def test_a_missing_folder(tmp_path):
     path = tmp_path / "missing"
-    check_refusal(run("--check", path), 1, str(path), "No such file or directory")
+    check_refusal(run("--check", path), 1, str(path), "No such file or directory", "a folder of")
