@@ -275,7 +275,8 @@ static enum rc load_any(struct scripts *all, const char *path, char why[SCRIPT_W
 {
     struct stat st;
     if (stat(path, &st)) {
-        fail(why, "%s: cannot be read: %s", path, strerror(errno));
+        fail(why, "%s: cannot be read: %s: there is to be a script, or a folder of scripts", path,
+            strerror(errno));
         return RC_INVALID;
     }
     return S_ISDIR(st.st_mode) ? load_folder(all, path, why) : load_file(all, path, why);
