@@ -20,7 +20,8 @@ bool outgoing_supports_trailers(const struct outgoing *o)
 {
     if (o->framing == FRAMING_OWN)
         return true;
-    return o->framing == FRAMING_CHUNKS && o->trailers_accepted && !o->length_set;
+    bool chunked = !o->length_set || o->trailers.count; /* the length gives way to trailers */
+    return o->framing == FRAMING_CHUNKS && o->trailers_accepted && chunked;
 }
 
 static bool has_trailers(const struct outgoing *o)
@@ -227,6 +228,8 @@ enum rc outgoing_take_head(struct outgoing *o, bool length)
     if (!outgoing_supports_trailers(o))
         fields_remove(&o->head, STR("trailer"));
     settle_framing(o);
+    if (o->framing == FRAMING_CHUNKS && o->length_set) /* RFC 9112 6.2 */
+        fields_remove(&o->head, STR("content-length"));
     o->head_taken = true;
     return RC_OK;
 }

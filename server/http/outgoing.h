@@ -86,7 +86,8 @@ enum rc outgoing_remove_header(struct outgoing *o, struct str name) MUST_CHECK;
 enum rc outgoing_declare_trailer(struct outgoing *o, struct str name) MUST_CHECK;
 
 /* Whether trailers may be appended. With HTTP/1.1 that takes a peer that accepts them, and chunks
- * (RFC 9112 7.1.2). Where there is no content, they are dropped with it. */
+ * (RFC 9112 7.1.2): no content-length, but one that was set behind them gives way. Where there is
+ * no content, they are dropped with it. */
 bool outgoing_supports_trailers(const struct outgoing *o);
 /* Adds a trailer. RC_STATE once the message has ended, and where trailers are not supported;
  * RC_INVALID, RC_NOMEM. */

@@ -161,6 +161,21 @@ static void Trailers_AskedWithoutBody_FollowTheLastChunk(void **state)
                         "0\nsum: 0\n\n");
 }
 
+static void Trailers_BeforeLength_LengthGivesWay(void **state)
+{
+    (void)state;
+    struct wire *w = open_1("ctx:append_trailer('sum', '12')\n"
+                            "ctx:header('content-length', 2)\n"
+                            "note(ctx:supports_trailers())\n"
+                            "ctx:write('Hi')\n"
+                            "note((pcall(ctx.write, ctx, '!')))");
+    wire_say(w, GET_TRAILERS);
+    wire_expect_text(w, "HTTP/1.1 200 OK\ndate: now\ntransfer-encoding: chunked\n\n"
+                        "2\nHi\n"
+                        "0\nsum: 12\n\n");
+    wire_expect_notes(w, "true\nfalse\n");
+}
+
 static void Trailers_NotAsked_Raises(void **state)
 {
     (void)state;
@@ -281,6 +296,7 @@ int main(void)
         wire_test(Response_ToConnectionClose_IsTheLast),
         wire_test(Trailers_Asked_FollowTheChunks),
         wire_test(Trailers_AskedWithoutBody_FollowTheLastChunk),
+        wire_test(Trailers_BeforeLength_LengthGivesWay),
         wire_test(Trailers_NotAsked_Raises),
         wire_test(Trailers_Support_TellsTheTruth),
         wire_test(Trailers_OfHead_DeclaredAndDropped),
