@@ -152,6 +152,16 @@ static const struct definition *definition_of(int code)
     return NULL;
 }
 
+/* What getopt_long has just refused: a letter, which may be one of several in a word, or a word. It
+ * need not stand where the search for it began, since operands are moved behind it. */
+static const char *refused(char *const *argv, char letter[3])
+{
+    if (optopt == 0 || optopt >= FIRST_LONG)
+        return argv[optind - 1];
+    snprintf(letter, 3, "-%c", optopt);
+    return letter;
+}
+
 static void refuse_flag(const char *given, int code, char why[OPTIONS_WHY])
 {
     const struct definition *near =
@@ -159,12 +169,14 @@ static void refuse_flag(const char *given, int code, char why[OPTIONS_WHY])
     if (code == ':')
         snprintf(
             why, OPTIONS_WHY, "option \"%.200s\" lacks its argument: see moontrail --help", given);
+    else if (optopt >= FIRST_LONG)
+        snprintf(
+            why, OPTIONS_WHY, "option \"%.200s\" takes no argument: see moontrail --help", given);
     else if (near && near->section != OPTIONS_OPERAND)
         snprintf(why, OPTIONS_WHY, "option \"%.200s\" is unknown: the nearest is --%s", given,
             near->name);
     else
-        snprintf(why, OPTIONS_WHY,
-            "option \"%.200s\" is unknown, or takes no argument: see moontrail --help", given);
+        snprintf(why, OPTIONS_WHY, "option \"%.200s\" is unknown: see moontrail --help", given);
 }
 
 static enum rc take_flag(struct options *o, int code, const char *arg, char why[OPTIONS_WHY])
@@ -200,12 +212,12 @@ static enum rc read_flags(struct options *o, int argc, char **argv, char why[OPT
     opterr = 0;
     optind = 0; /* anew, from the start */
     while (!rc) {
-        int at = optind ? optind : 1;
+        char letter[3];
         int code = getopt_long(argc, argv, flags.shorts, flags.longs, NULL);
         if (code == -1)
             return take_operand(o, argc, argv, why);
         if (code == '?' || code == ':') {
-            refuse_flag(argv[at < argc ? at : argc - 1], code, why);
+            refuse_flag(refused(argv, letter), code, why);
             rc = RC_INVALID;
         } else {
             rc = take_flag(o, code, optarg, why);
