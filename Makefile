@@ -266,23 +266,23 @@ clean: ## remove build/
 
 deps: build/deps-build build/deps-test build/deps-lint ## install what building, tests and lint need
 
-build/deps-build: Makefile deps.sh
-	@./deps.sh $(BUILD_PACKAGES) && touch $@
+build/deps-build: Makefile .ci/deps.sh
+	@.ci/deps.sh $(BUILD_PACKAGES) && touch $@
 
-build/deps-test: Makefile deps.sh
-	@./deps.sh $(TEST_PACKAGES) && touch $@
+build/deps-test: Makefile .ci/deps.sh
+	@.ci/deps.sh $(TEST_PACKAGES) && touch $@
 
-build/deps-fuzz: Makefile deps.sh
-	@./deps.sh $(FUZZ_PACKAGES) && touch $@
+build/deps-fuzz: Makefile .ci/deps.sh
+	@.ci/deps.sh $(FUZZ_PACKAGES) && touch $@
 
-build/deps-bench: Makefile deps.sh
-	@./deps.sh -k $(BENCH_PACKAGES) && touch $@
+build/deps-bench: Makefile .ci/deps.sh
+	@.ci/deps.sh -k $(BENCH_PACKAGES) && touch $@
 
-build/deps-instructions: Makefile deps.sh
-	@./deps.sh $(INSTRUCTIONS_PACKAGES) && touch $@
+build/deps-instructions: Makefile .ci/deps.sh
+	@.ci/deps.sh $(INSTRUCTIONS_PACKAGES) && touch $@
 
-build/deps-lint: Makefile deps.sh
-	@./deps.sh $(LINT_PACKAGES) && touch $@
+build/deps-lint: Makefile .ci/deps.sh
+	@.ci/deps.sh $(LINT_PACKAGES) && touch $@
 
 $(SESSION_TESTS): $(call test_objects,$(SUPPORT))
 build/tests/unit/lua/protobuf: | build/test/lib/moontrail/protobuf.so

@@ -15,7 +15,7 @@ missing() {
     done
 }
 
-install() {
+get() {
     $sudo env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 \
         apt-get install -qq -y --no-install-recommends "$@" >>$log 2>&1
 }
@@ -35,11 +35,11 @@ fi
 
 : >$log
 $sudo apt-get update -qq
-install $wanted && exit
+get $wanted && exit
 if [ -z "$keep_going" ]; then
     tail -n 20 $log >&2
     exit 1
 fi
 for p in $wanted; do
-    install "$p" || echo "left out: $p cannot be installed; see $log"
+    get "$p" || echo "left out: $p cannot be installed; see $log"
 done
