@@ -122,7 +122,7 @@ void ctx_check_task(lua_State *L, struct task *t)
     bool expired = c->expired;
     c->expired = false;
     if (expired || (c->deadline > 0 && clock_monotonic() >= c->deadline))
-        luaL_error(L, "deadline exceeded");
+        luaL_error(L, "timeout: deadline exceeded");
 }
 
 /* Aborts. */

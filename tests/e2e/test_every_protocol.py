@@ -313,7 +313,7 @@ CASES = {
                                    trailers=(("late", "not too late"),)),
     "bad trailers": Case("/bad_trailers", fields=(TE,), text="refused"),
     "error": Case("/fail", status=500, text="Internal Server Error\n", lacks=("x-never",)),
-    "deadline": Case("/deadline", status=504, text="deadline exceeded"),
+    "deadline": Case("/deadline", status=504, text="timeout: deadline exceeded"),
 }
 
 

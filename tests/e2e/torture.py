@@ -144,7 +144,7 @@ KINDS = {
     "deadline": Kind("""
         ctx:deadline(0.005)
         local _, problem = pcall(mt.sleep, 3600)
-        ctx:text(problem)""", 10, says("deadline exceeded")),
+        ctx:text(problem)""", 10, says("timeout: deadline exceeded")),
     "echo": Kind("""
         local piece = ctx:read()
         while piece do ctx:write(piece) piece = ctx:read(ctx.query % 30000 + 500) end

@@ -353,7 +353,7 @@ static void Deadline_OfTheRequestPasses_CallIsReset(void **state)
     (void)state;
     struct wire *w = get("ctx:deadline(0.01)" TRY("mt.http.get('http://h/x')"));
     wire_wait(w);
-    wire_expect_notes(w, "deadline exceeded\n");
+    wire_expect_notes(w, "timeout: deadline exceeded\n");
     other_expect_cancelled(w, 0, ERROR_CANCEL);
 }
 

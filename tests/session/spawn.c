@@ -132,7 +132,7 @@ static void Deadline_RemovedBetweenInterruptAndRun_RaisesAndSlotIsHeld(void **st
     wire_expect_tasks(w, 2, 2);
     usleep(100000);
     ev_run(w->ev, EVRUN_ONCE);
-    wire_expect_notes(w, "another task is writing to this request\ndeadline exceeded\n");
+    wire_expect_notes(w, "another task is writing to this request\ntimeout: deadline exceeded\n");
 }
 
 static void All_MayNotWait_StartsNothing(void **state)
@@ -223,7 +223,7 @@ static void Deadline_Passed_EveryWaitRaisesAndResponseIsWritable(void **state)
     wire_expect(w, "HEADERS stream=1 :status=200 date=now content-length=4\n"
                    "DATA stream=1 END_STREAM len=4 'late'\n");
     struct text notes = stage_take_notes();
-    assert_non_null(strstr(text_of(&notes), "true\nfalse deadline exceeded\nfalse "));
+    assert_non_null(strstr(text_of(&notes), "true\nfalse timeout: deadline exceeded\nfalse "));
     text_clear(&notes);
 }
 
