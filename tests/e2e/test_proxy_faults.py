@@ -387,6 +387,27 @@ def test_reset_of_the_client_is_seen(edge, connect, upstream, code):
     assert made.resets == [(1, code)]
 
 
+def test_resets_of_some_clients_end_no_calls_of_others(start, edge, connect):
+    inner = start({"slow.lua": '''
+        return function(ctx)
+            ctx:flush()
+            require("moontrail").sleep(tonumber(ctx.query))
+            ctx:write("slept")
+        end'''}, "--max-resets", "200")
+    server = edge(inner.http.replace("http:", "h2c:"))
+    patient = connect(server.https)
+    slow = patient.request("/slow?2")
+    for _ in range(8):
+        client = connect(server.https)
+        streams = [client.request("/slow?60") for _ in range(60)]
+        client.wait(lambda: all(client.so_far(stream).headers for stream in streams))
+        for stream in streams:
+            client.reset(stream)
+    assert patient.response(slow).text == "slept"
+    assert connect(server.https).fetch("/slow?0").text == "slept"
+    assert inner.lines("max-resets") == [] and server.lines("upstream failed") == []
+
+
 def test_reset_of_the_client_closes_http1(edge, connect, upstream):
     told = []
 
