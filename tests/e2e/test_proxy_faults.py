@@ -463,6 +463,14 @@ def test_request_under_way_is_cut_at_the_end_of_the_grace(edge, connect, upstrea
     assert server.wait() == 0
 
 
+@pytest.mark.parametrize("hop", ["http:", "h2c:"])
+def test_header_list_as_large_as_it_may_be(start, edge, connect, hop):
+    inner = start({"index.lua": "return function(ctx) ctx:text(#ctx.headers.x) end"},
+                  "--max-header-bytes", "131072")
+    server = edge(inner.http.replace("http:", hop))
+    assert connect(server.https).fetch("/", headers=[("x", "a" * 65300)]).text == "65300"
+
+
 # Smuggling: what HTTP/2 carries and HTTP/1.1 would read as something else.
 
 INJECTIONS = {
