@@ -545,6 +545,13 @@ def test_pseudo_fields_that_would_smuggle(guarded, what):
     assert attack(guarded, PSEUDO[what], []) == []
 
 
+@pytest.mark.parametrize("scheme", ["https", "a" * 5000])
+def test_the_scheme_that_goes_on_is_the_connections(guarded, scheme):
+    request, = attack(guarded, {":scheme": scheme}, [])
+    assert request.value("forwarded") == 'for=127.0.0.1;host="a.test";proto=http'
+    assert request.value("x-forwarded-proto") == "http"
+
+
 @pytest.mark.parametrize("name", ["authorization", "content-encoding", "set-cookie"])
 def test_trailers_that_may_not_be_any(guarded, connect, name):
     client = connect(guarded.https)
