@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <deque>
+#include <filesystem>
 #include <google/protobuf/descriptor.pb.h>
 #include <google/protobuf/descriptor_database.h>
 #include <new>
@@ -41,7 +42,8 @@ struct loader {
     }
     bool load(const std::string &name);
     bool build(const std::string &name);
-    bool load_import(const FileDescriptorProto &file, int i);
+    std::string name_of_import(const FileDescriptorProto &file, int i);
+    bool load_import(FileDescriptorProto &file, int i);
     void refuse_import(const FileDescriptorProto &file, int i, const std::string &why);
 };
 
@@ -58,9 +60,27 @@ void loader::refuse_import(const FileDescriptorProto &file, int i, const std::st
     s.found.AddError(file.name(), line, column, "import \"" + file.dependency(i) + "\": " + why);
 }
 
-bool loader::load_import(const FileDescriptorProto &file, int i)
+static bool is_well_known(const std::string &name)
+{
+    return DescriptorPool::generated_pool()->FindFileByName(name) != nullptr;
+}
+
+/* An import is written as seen from a folder, as protoc has it; where no folder has such a file, as
+ * seen from the file that imports it. */
+std::string loader::name_of_import(const FileDescriptorProto &file, int i)
 {
     const std::string &name = file.dependency(i);
+    if (begun.count(name) || s.found.has(name) || is_well_known(name))
+        return name;
+    std::string beside =
+        std::filesystem::path(file.name()).replace_filename(name).lexically_normal();
+    return s.found.has(beside) ? beside : name;
+}
+
+bool loader::load_import(FileDescriptorProto &file, int i)
+{
+    const std::string name = name_of_import(file, i);
+    file.set_dependency(i, name);
     if (s.pool.FindFileByName(name))
         return true;
     if (broken.count(name))
@@ -69,7 +89,7 @@ bool loader::load_import(const FileDescriptorProto &file, int i)
         refuse_import(file, i, "it imports this file in turn");
         return false;
     }
-    if (!s.found.has(name) && !DescriptorPool::generated_pool()->FindFileByName(name)) {
+    if (!s.found.has(name) && !is_well_known(name)) {
         refuse_import(file, i, "there is no such file" + s.found.searched());
         return false;
     }

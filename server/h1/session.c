@@ -56,6 +56,7 @@ struct h1_exchange *h1_exchange_new(struct h1_session *s)
     exchange_init(&hx->exchange, &exchange_host, s->base.host->peer, s->base.host->handler,
         s->limits->stream_window);
     hx->exchange.stream = ++s->requests;
+    hx->exchange.request.protocol = "HTTP/1.1"; /* what is said to one who named none */
     hx->session = s;
     hx->started = hx->sent = hx->is_1_0 = hx->asks_close = hx->received = false;
     hx->drained = 0;

@@ -4,6 +4,11 @@
 #include "h2/client_stream.h"
 #include "h2/memory.h"
 
+/* Servers count the resets that come over a connection, and end it, with all its calls, where they
+ * are too many (CVE-2023-44487). Clients that cancel must not do that to others whose calls go over
+ * the same one: past this it gets no further calls, and ends behind those under way. */
+enum { RESETS_MAX = 100 };
+
 static struct h2_session *h2_of(const struct session *s)
 {
     return container_of(s, struct h2_session, base);
@@ -56,6 +61,8 @@ void h2_leg_reset(struct h2_leg *leg, uint32_t code)
     leg->reset = true;
     if (nghttp2_submit_rst_stream(leg->session->ng, NGHTTP2_FLAG_NONE, leg->id, code))
         leg->session->failed = true;
+    if (++leg->session->resets >= RESETS_MAX)
+        leg->session->going = true;
 }
 
 /* Calls. */

@@ -216,12 +216,17 @@ static const struct session_ops session_ops = {
 /* nghttp2's own limits stand behind ours: above what the options set in earnest. */
 enum { BEHIND = 100000 };
 
+/* Bytes of a header list that is sent. nghttp2's own limit of 64 KiB is no more than what a client
+ * may send us, and less than what is to be passed on of it. */
+enum { HEADERS_MAX = 1 << 24 };
+
 static void set_options(nghttp2_option *option)
 {
     nghttp2_option_set_no_auto_window_update(option, 1);
     nghttp2_option_set_max_outbound_ack(option, BEHIND);
     nghttp2_option_set_max_continuations(option, BEHIND);
     nghttp2_option_set_stream_reset_rate_limit(option, BEHIND, BEHIND);
+    nghttp2_option_set_max_send_header_block_length(option, HEADERS_MAX);
     nghttp2_option_set_builtin_recv_extension_type(option, NGHTTP2_PRIORITY_UPDATE);
 }
 

@@ -52,13 +52,14 @@ struct h2_session {
     bool dribbled;          /* the last DATA was tiny for want of window */
     uint32_t continuations; /* of the header block under way */
     uint32_t legs;          /* streams, in the client role */
+    uint32_t resets;        /* of streams by us, in the client role */
     size_t held;            /* bytes of bodies received and not read */
     size_t owed;            /* bytes of credit for the connection kept back for that */
     double preface_seconds; /* waited for the peer's SETTINGS */
     double header_seconds;  /* waited for the end of the header block under way */
     bool greeted;           /* the peer's SETTINGS have come */
     bool judged;            /* the peer has broken a rule that ends the connection */
-    bool going;             /* shut_down was called once */
+    bool going;             /* shut_down was called once, or in the client role resets are many */
     bool leaving;           /* and once more: the last GOAWAY is due */
     bool failed;            /* only what tells the peer of the end goes out */
     bool broken;            /* a frame was lost for lack of memory: nothing goes out */

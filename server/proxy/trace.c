@@ -55,10 +55,18 @@ static enum rc add_member(struct exchange *x, struct fields *list, struct str na
     return fields_add(list, &x->arena, name, (struct str){value, (size_t)(end - value)});
 }
 
+/* What the connection speaks, whatever the client says in :scheme or in an absolute target: the
+ * upstream relies on it. */
+static struct str scheme_of(const struct exchange *x)
+{
+    return x->peer->tls_version ? STR("https") : STR("http");
+}
+
 /* An address of IPv6 stands in quotes (RFC 7239 section 6), and so does a host with a port. */
 static enum rc add_forwarded(struct exchange *x, struct fields *list)
 {
     struct str from = address_of(x->peer->remote), host = x->request.authority;
+    struct str scheme = scheme_of(x);
     const char *quote = from.p[0] == '[' ? "\"" : "";
     size_t room = from.n + host.n + sizeof "for=\"\";host=\"\";proto=https";
     char *text = arena_bytes(&x->arena, room);
@@ -66,7 +74,7 @@ static enum rc add_forwarded(struct exchange *x, struct fields *list)
         return RC_NOMEM;
     int n = snprintf(text, room, "for=%s%.*s%s%s%.*s%s;proto=%.*s", quote, (int)from.n, from.p,
         quote, host.n ? ";host=\"" : "", (int)host.n, host.n ? host.p : "", host.n ? "\"" : "",
-        (int)x->request.scheme.n, x->request.scheme.p);
+        (int)scheme.n, scheme.p);
     return add_member(x, list, forwarded, (struct str){text, (size_t)n});
 }
 
@@ -86,6 +94,6 @@ enum rc trace_add(struct exchange *x, struct fields *list)
     if (!rc && r->authority.n)
         rc = fields_add(list, &x->arena, forwarded_host, r->authority);
     if (!rc)
-        rc = fields_add(list, &x->arena, forwarded_proto, r->scheme);
+        rc = fields_add(list, &x->arena, forwarded_proto, scheme_of(x));
     return rc ? rc : add_member(x, list, via, via_member(r));
 }

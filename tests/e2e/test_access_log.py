@@ -2,12 +2,15 @@
 import json
 import os
 import re
+import socket
 import subprocess
 import time
 
 import pytest
 
+from client import open_socket
 from handlers import PARK
+from malformed import MALFORMED
 from rawframes import END_HEADERS, END_STREAM, RawClient, data, frame
 from server import ANY_PORT, PATIENCE, PROGRAM, READY, ROOT, run
 
@@ -248,6 +251,29 @@ def test_a_frame_that_is_no_request_is_not_logged(logged, log):
         client.find_type("GOAWAY")
     server.stop()
     assert log.path.read_text() == ""
+
+
+@pytest.mark.parametrize("form", ["combined", "json"])
+def test_requests_that_cannot_be_read_are_logged(logged, log, form):
+    server = logged("--access-log-format", form)
+    for request, _ in MALFORMED.values():
+        with open_socket(server.http) as sock:
+            sock.sendall(request)
+            sock.shutdown(socket.SHUT_WR)
+            while sock.recv(65536):
+                pass
+    server.stop()
+    assert not server.lines("worker died")
+    lines = log.lines(len(MALFORMED))
+    if form == "json":
+        assert all(json.loads(line)["protocol"].startswith("HTTP/1") for line in lines)
+    else:
+        assert all(COMBINED.fullmatch(line) for line in lines)
+
+
+def test_a_line_that_cannot_be_read_has_no_method(logged, log, http1):
+    http1(logged().http).write(b"garbage\r\n\r\n")
+    check(log.entry(), request="-  HTTP/1.1", status="400", reset="PROTOCOL_ERROR")
 
 
 def test_each_is_logged_once(logged, log, connect):

@@ -56,6 +56,16 @@ def test_imports_are_found_in_the_same_places(start, tmp_path):
     assert echo(server) == "found"
 
 
+@pytest.mark.parametrize("beside", ["data.proto", "./data.proto", "../lib/data.proto"])
+def test_an_import_is_found_beside_the_file_that_has_it(start, beside):
+    around = 'syntax = "proto3"; package test; import public "%s";'
+    proto = 'syntax = "proto3"; package test; import "lib/around.proto"; import "lib/data.proto"; '
+    server = start({
+        "lib/data.proto": PROTO[:PROTO.index("service")], "lib/around.proto": around % beside,
+        "calls.proto": proto + PROTO[PROTO.index("service"):], "service.lua": PLAIN})
+    assert echo(server) == "found"
+
+
 def test_one_script_file_is_served_too(start, tmp_path):
     folder = write_scripts(tmp_path, {"calls.proto": PROTO, "service.lua": PLAIN})
     server = start(folder / "service.lua")
@@ -125,6 +135,7 @@ def test_a_service_that_cannot_load_says_why(tmp_path, script, problem):
     ('grpc.error("NOT_FUOND", "x")', "no status of an error: NOT_FUOND"),
     ('grpc.error("OK", "x")', "no status of an error: OK"),
     ('grpc.error(5, "x", 5)', "details are a list of tables"),
+    ('grpc.error(5, "x", { type = "test.Data", value = {} })', "details are a list of tables"),
     ('grpc.error(5, "x", { 5 })', "a detail is a table with a type"),
     ('grpc.error(5, "x", { { type = "test.Data", value = "x" } })',
      "the value of the detail test.Data is a string, not a table"),

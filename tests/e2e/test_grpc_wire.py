@@ -94,6 +94,20 @@ def test_what_is_not_there_is_unimplemented(client, method, frames):
     assert_trailers_only(*call(client, method, framed(REQUEST)), UNIMPLEMENTED)
 
 
+@pytest.mark.parametrize("body", [b"", b"\0\0", framed(b"", length=1 << 30)])
+def test_what_is_left_out_is_unimplemented_whatever_comes(client, body):
+    stream = begin(client, "Missing", body, end=False)
+    client.wait_for_frame(stream, "RST_STREAM")
+    assert client.frames(stream) == ["HEADERS END_STREAM", "RST_STREAM"]
+    assert client.so_far(stream).header("grpc-status") == UNIMPLEMENTED
+
+
+def test_a_stream_of_no_replies_ends_with_trailers(client):
+    response, frames = call(client, "Count", framed(Data()))
+    assert frames == ["HEADERS", "HEADERS END_STREAM"]
+    assert response.trailers == [("grpc-status", "0")]
+
+
 def test_a_service_that_is_not_there_is_unimplemented(client):
     stream = client.request("/no.Such/Service", "POST", HEADERS, framed(REQUEST))
     assert_trailers_only(client.response(stream), client.frames(stream), UNIMPLEMENTED)

@@ -387,6 +387,27 @@ def test_reset_of_the_client_is_seen(edge, connect, upstream, code):
     assert made.resets == [(1, code)]
 
 
+def test_resets_of_some_clients_end_no_calls_of_others(start, edge, connect):
+    inner = start({"slow.lua": '''
+        return function(ctx)
+            ctx:flush()
+            require("moontrail").sleep(tonumber(ctx.query))
+            ctx:write("slept")
+        end'''}, "--max-resets", "200")
+    server = edge(inner.http.replace("http:", "h2c:"))
+    patient = connect(server.https)
+    slow = patient.request("/slow?2")
+    for _ in range(8):
+        client = connect(server.https)
+        streams = [client.request("/slow?60") for _ in range(60)]
+        client.wait(lambda: all(client.so_far(stream).headers for stream in streams))
+        for stream in streams:
+            client.reset(stream)
+    assert patient.response(slow).text == "slept"
+    assert connect(server.https).fetch("/slow?0").text == "slept"
+    assert inner.lines("max-resets") == [] and server.lines("upstream failed") == []
+
+
 def test_reset_of_the_client_closes_http1(edge, connect, upstream):
     told = []
 
@@ -440,6 +461,14 @@ def test_request_under_way_is_cut_at_the_end_of_the_grace(edge, connect, upstrea
     client.ping()
     server.signal(signal.SIGTERM)
     assert server.wait() == 0
+
+
+@pytest.mark.parametrize("hop", ["http:", "h2c:"])
+def test_header_list_as_large_as_it_may_be(start, edge, connect, hop):
+    inner = start({"index.lua": "return function(ctx) ctx:text(#ctx.headers.x) end"},
+                  "--max-header-bytes", "131072")
+    server = edge(inner.http.replace("http:", hop))
+    assert connect(server.https).fetch("/", headers=[("x", "a" * 65300)]).text == "65300"
 
 
 # Smuggling: what HTTP/2 carries and HTTP/1.1 would read as something else.
@@ -514,6 +543,13 @@ def test_fields_that_would_smuggle(guarded, what, body):
 @pytest.mark.parametrize("what", PSEUDO)
 def test_pseudo_fields_that_would_smuggle(guarded, what):
     assert attack(guarded, PSEUDO[what], []) == []
+
+
+@pytest.mark.parametrize("scheme", ["https", "a" * 5000])
+def test_the_scheme_that_goes_on_is_the_connections(guarded, scheme):
+    request, = attack(guarded, {":scheme": scheme}, [])
+    assert request.value("forwarded") == 'for=127.0.0.1;host="a.test";proto=http'
+    assert request.value("x-forwarded-proto") == "http"
 
 
 @pytest.mark.parametrize("name", ["authorization", "content-encoding", "set-cookie"])

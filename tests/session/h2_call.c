@@ -257,6 +257,26 @@ static void Cancel_AtEachStage_CallMayBeFreed(void **state)
 
 /* Credit is given as the owner reads, for half a window or more, and kept back while it does not.
  */
+static void Cancel_HundredTimes_NoFurtherCallsAndGoawayBehindTheLast(void **state)
+{
+    (void)state;
+    struct caller *c = caller_open_2(0);
+    caller_get(c, 1, "/a?b");
+    for (int i = 0; i < 100; i++) {
+        caller_expect_room(c, 127);
+        struct call *call = caller_get(c, 0, "/a?b");
+        caller_settle(c);
+        call_cancel(call, ERROR_CANCEL);
+        call_fini(call);
+        c->calls[0].begun = false;
+        caller_settle(c);
+    }
+    caller_expect_room(c, 0);
+    caller_headers(c, 1, END_STREAM, ":status: 200\n");
+    caller_expect(c, "1 head HTTP/2 200\n1 done whole\n");
+    assert_null(c->session);
+}
+
 static void Response_OwnerDoesNotRead_NoCredit(void **state)
 {
     (void)state;
@@ -496,6 +516,7 @@ int main(void)
         caller_test(Goaway_BeforeTheRequestWent_Refused),
         caller_test(Cancel_UnderWay_ResetWithItsCode),
         caller_test(Cancel_AtEachStage_CallMayBeFreed),
+        caller_test(Cancel_HundredTimes_NoFurtherCallsAndGoawayBehindTheLast),
         caller_test(Response_OwnerDoesNotRead_NoCredit),
         caller_test(Response_ReadAfterTheConnection_StillThere),
         caller_test(Done_CallFreedAtOnce_NotLookedAt),

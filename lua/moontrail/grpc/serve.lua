@@ -93,7 +93,15 @@ local function run_bidirectional(self, timeout, encoding)
     check_nothing(self, self.method.handler(self))
 end
 
+-- A method that the script leaves out; nothing that the request holds could change that.
+local function run_unimplemented()
+    raise("UNIMPLEMENTED", "the method is not implemented")
+end
+
 local function kind_of(method)
+    if not method.handler then
+        return run_unimplemented
+    end
     if method.client_streaming then
         return method.server_streaming and run_bidirectional or run_client_streaming
     end
@@ -135,7 +143,7 @@ local function append_trailers(self, append)
     end
 end
 
--- Sends the status of a call that has sent a reply.
+-- Sends the status of a call that went well: as trailers, even behind no reply at all.
 local function finish(self, code)
     append_trailer(self.ctx, "grpc-status", code)
     if self.trailers then
@@ -234,7 +242,7 @@ end
 
 -- The handler of a method's route.
 function serve.route(method)
-    local run, is_stream = kind_of(method), method.server_streaming
+    local run = kind_of(method)
     return function(ctx)
         local kind, timeout, encoding =
             request_header(ctx, "content-type", "grpc-timeout", "grpc-encoding")
@@ -253,16 +261,8 @@ function serve.route(method)
         if timeout and is_late(ctx) then
             return finish_late(self)
         end
-        if is_stream and not self.begun then
-            return finish_with(self, 0, "")
-        end
         finish(self, "0")
     end
-end
-
--- The handler of a method that the script leaves out.
-function serve.unimplemented()
-    raise("UNIMPLEMENTED", "the method is not implemented")
 end
 
 return serve

@@ -39,12 +39,13 @@ local function check_field(self, name, value)
     end
 end
 
+-- handler is nil for a method that the script leaves out.
 local function make_route(self, method, handler)
     local input, output = method.input, method.output
     return serve.route {
         path = ("/%s/%s"):format(self.name, method.name),
         schema = self.schema,
-        handler = handler or serve.unimplemented,
+        handler = handler,
         input = input,
         output = output,
         decode = input.decode,

@@ -52,7 +52,7 @@ local function check_details(details)
     if details == nil or type(details) == "string" then
         return
     end
-    if type(details) ~= "table" then
+    if type(details) ~= "table" or #details == 0 and next(details) ~= nil then
         blame("details are a list of tables, or the bytes of a google.rpc.Status")
     end
     for _, detail in ipairs(details) do

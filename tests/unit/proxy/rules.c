@@ -24,7 +24,7 @@ static struct exchange x;
 static int set_up(void **state)
 {
     (void)state;
-    peer = (struct peer){.remote = "192.0.2.1:51234", .conn = 1};
+    peer = (struct peer){.remote = "192.0.2.1:51234", .conn = 1, .tls_version = "TLSv1.3"};
     exchange_init(&x, &host, &peer, NULL, 65536);
     x.request.protocol = "HTTP/2";
     x.request.method = STR("GET");
@@ -151,6 +151,20 @@ static void Request_Way_Told(void **state)
     assert_string_equal(values(&out, "x-forwarded-host"), "example.test:8443");
     assert_string_equal(values(&out, "x-forwarded-proto"), "https");
     assert_string_equal(values(&out, "via"), "2.0 moontrail");
+}
+
+static void Request_SchemeThatTheClientSays_NotBelieved(void **state)
+{
+    (void)state;
+    static const char claims[][40] = {"https", "a-scheme-that-is-longer-than-any-other"};
+    peer.tls_version = NULL;
+    for (size_t i = 0; i < sizeof claims / sizeof *claims; i++) {
+        x.request.scheme = str_of(claims[i]);
+        struct fields out = go_on();
+        assert_string_equal(
+            values(&out, "forwarded"), "for=192.0.2.1;host=\"example.test:8443\";proto=http");
+        assert_string_equal(values(&out, "x-forwarded-proto"), "http");
+    }
 }
 
 static void Request_WayBefore_IsInFront(void **state)
@@ -295,6 +309,7 @@ int main(void)
         TEST(Request_PartOfTheBodyRead_LengthStays),
         TEST(Request_Expect_WhileItIsNotMet),
         TEST(Request_Way_Told),
+        TEST(Request_SchemeThatTheClientSays_NotBelieved),
         TEST(Request_WayBefore_IsInFront),
         TEST(Request_Replacements_ReplaceAll),
         TEST(Request_Smuggling_Refused),
