@@ -297,6 +297,12 @@ def test_a_worker_that_dies_as_it_starts(tmp_path):
     assert done.stderr.endswith("moontrail: a worker died as it started\n")
 
 
+def test_standard_streams_that_are_closed(start):
+    server = start(SCRIPTS, through=["sh", "-c", 'exec "$0" "$@" <&- >&-'])
+    for pid in (server.process.pid, *server.workers):
+        assert {os.readlink(f"/proc/{pid}/fd/{fd}") for fd in (0, 1)} == {"/dev/null"}
+
+
 def test_two_servers_at_one_address(start, tmp_path):
     server = start(SCRIPTS, "-w", "2")
     done = run("-l", server.http, tmp_path / "scripts")
