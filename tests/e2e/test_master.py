@@ -251,6 +251,19 @@ def test_the_pid_file(start, tmp_path):
     assert not file.exists()
 
 
+def test_hup_moves_the_pid_file(start, tmp_path):
+    config = tmp_path / "config.lua"
+    config.write_text(f"return {{ pid_file = '{tmp_path}/one' }}")
+    server = start(SCRIPTS, "-c", config)
+    config.write_text(f"return {{ pid_file = '{tmp_path}/two' }}")
+    server.signal(signal.SIGHUP)
+    server.wait_for("info configuration loaded")
+    assert (tmp_path / "two").read_text() == f"{server.process.pid}\n"
+    assert not (tmp_path / "one").exists()
+    server.stop()
+    assert not (tmp_path / "two").exists()
+
+
 def test_a_pid_file_in_use(start, tmp_path):
     file = tmp_path / "pid"
     server = start(SCRIPTS, "--pid-file", file)
