@@ -13,7 +13,9 @@
 #include "proxy/pool_connector.h"
 #include "proxy/proxy.h"
 
+#include <fcntl.h>
 #include <stdio.h>
+#include <unistd.h>
 
 /* A worker's. The bridge is NULL where upstreams take every request. */
 static struct proxy *proxy;
@@ -140,6 +142,17 @@ static const struct service service = {
     .close = close_handler,
 };
 
+/* A descriptor that is missing here would be that of the first socket, which the log, and programs
+ * that scripts start, would then write to. */
+static bool fill_standard_streams(void)
+{
+    int fd;
+    do
+        fd = open("/dev/null", O_RDWR);
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    return fd >= 0 && close(fd) == 0;
+}
+
 /* One line on stderr that names the thing and the cure. */
 static int complain(const char *why, int status)
 {
@@ -174,6 +187,8 @@ int main(int argc, char **argv)
 {
     struct options options;
     char why[OPTIONS_WHY];
+    if (!fill_standard_streams())
+        return complain("/dev/null cannot be opened", EXIT_FAILED);
     enum rc rc = options_parse(argc, argv, config_read, &options, why);
     if (rc)
         return complain(why, rc == RC_INVALID ? EXIT_USAGE : EXIT_FAILED);

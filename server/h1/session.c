@@ -172,13 +172,14 @@ static bool is_idle(const struct session *base)
     return !s->x && !h1_in_head(s);
 }
 
-/* Between requests there is nothing to finish. */
+/* Between requests there is nothing to finish. Before the first there is: who has just connected
+ * has most likely sent it, and HTTP/1.1 has no way to say that it will not be taken. */
 static void shut_down(struct session *base)
 {
     struct h1_session *s = h1_of(base);
-    s->going = true;
-    if (is_idle(base))
+    if (is_idle(base) && (s->going || s->requests > 0))
         s->closing = true;
+    s->going = true;
     mark_dirty(s);
 }
 

@@ -19,6 +19,7 @@ enum { BUFFER_SIZE = 2 * LINE_MAX_BYTES }; /* the rest of a line, and one more, 
 struct access_log {
     struct exchange_observer observer;
     const char *path;
+    uid_t owner;
     void (*compose)(struct line *l, const struct exchange *x);
     int fd;
     bool is_pipe;
@@ -149,11 +150,26 @@ static bool is_stdout(const struct access_log *a)
     return strcmp(a->path, "-") == 0;
 }
 
+/* Follows no link: whoever may write to the folder is not to choose which file is given away. */
+static int make_file(const struct access_log *a)
+{
+    int fd = open(a->path, O_WRONLY | O_APPEND | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
+    if (fd < 0 || a->owner == geteuid() || fchown(fd, a->owner, (gid_t)-1) == 0)
+        return fd;
+    int error = errno;
+    close(fd);
+    errno = error;
+    return -1;
+}
+
 /* A pipe that has a name and no reader is an error, not a wait. */
 static int open_file(const struct access_log *a)
 {
     if (is_stdout(a))
         return STDOUT_FILENO;
+    int fd = make_file(a);
+    if (fd >= 0 || errno != EEXIST)
+        return fd;
     return open(a->path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0640);
 }
 
@@ -170,8 +186,8 @@ static void close_file(const struct access_log *a)
         close(a->fd);
 }
 
-enum rc access_log_open(const char *path, enum access_log_format format, struct access_log **out,
-    char why[ACCESS_LOG_WHY])
+enum rc access_log_open(const char *path, enum access_log_format format, uid_t owner,
+    struct access_log **out, char why[ACCESS_LOG_WHY])
 {
     struct access_log *a = mem_get_zeroed(sizeof *a);
     if (!a) {
@@ -180,6 +196,7 @@ enum rc access_log_open(const char *path, enum access_log_format format, struct 
     }
     a->observer.ended = on_ended;
     a->path = path;
+    a->owner = owner;
     a->compose = format == ACCESS_LOG_JSON ? access_line_json : access_line_combined;
     int fd = open_file(a);
     if (fd < 0) {
@@ -210,16 +227,17 @@ static void drop_rest(struct access_log *a)
     a->dropped++;
 }
 
-void access_log_reopen(struct access_log *a)
+bool access_log_reopen(struct access_log *a)
 {
     access_log_flush(a);
     int fd = open_file(a);
     if (fd < 0) {
         log_event(LOG_ERROR, "access log not reopened", log_str("file", a->path),
             log_str("reason", strerror(errno)));
-        return;
+        return false;
     }
     drop_rest(a);
     close_file(a);
     use_file(a, fd);
+    return true;
 }

@@ -11,20 +11,24 @@
 
 #include "core/rc.h"
 
+#include <stdbool.h>
+#include <sys/types.h>
+
 struct access_log;
 struct exchange_observer;
 
 enum access_log_format { ACCESS_LOG_COMBINED, ACCESS_LOG_JSON };
 enum { ACCESS_LOG_WHY = 512 };
 
-/* path is borrowed; "-" is stdout. RC_SYSTEM, RC_NOMEM; why then holds one line. */
-enum rc access_log_open(const char *path, enum access_log_format format, struct access_log **out,
-    char why[ACCESS_LOG_WHY]) MUST_CHECK;
+/* path is borrowed; "-" is stdout. A file that is made belongs to owner, who is to open it anew;
+ * one that is there keeps its own. RC_SYSTEM, RC_NOMEM; why then holds one line. */
+enum rc access_log_open(const char *path, enum access_log_format format, uid_t owner,
+    struct access_log **out, char why[ACCESS_LOG_WHY]) MUST_CHECK;
 /* Writes what is left, and frees the log. */
 void access_log_close(struct access_log *a);
-/* Opens the path anew, after what is there was renamed; where that fails, the file that is open
- * stays in use. */
-void access_log_reopen(struct access_log *a);
+/* Opens the path anew, after what is there was renamed; where that fails, which is logged, the file
+ * that is open stays in use. */
+bool access_log_reopen(struct access_log *a);
 /* Writes the lines that wait. */
 void access_log_flush(struct access_log *a);
 /* What a peer names for its exchanges to be logged; NULL for NULL. */

@@ -5,6 +5,7 @@
 #include "proc/systemd.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 /* Going over from one setup to the next, the first one included: read, prove the scripts, start the
@@ -110,12 +111,19 @@ static void keep_rotating(struct master *m)
         timer_start(&m->rotation, seconds);
 }
 
+static bool same_file(const char *a, const char *b)
+{
+    return a && b && strcmp(a, b) == 0;
+}
+
 /* The old sockets go before the workers drain, which then take what waits in the queues of those
  * that nobody else has. */
 static void adopt_next(struct master *m)
 {
     bool first = m->now.number == 0;
     uint32_t old = m->now.number;
+    if (m->now.options.pid_file && !same_file(m->now.options.pid_file, m->next.options.pid_file))
+        pidfile_remove(m->now.options.pid_file);
     setup_free(&m->now, &m->next);
     m->now = m->next;
     m->next = (struct setup){0};
@@ -134,7 +142,7 @@ static void adopt_next(struct master *m)
 static enum rc write_pid(const struct master *m, char why[SERVICE_WHY])
 {
     const char *path = m->next.options.pid_file;
-    if (!path || m->now.number)
+    if (!path || same_file(path, m->now.options.pid_file))
         return RC_OK;
     return pidfile_write(path, m->heir == UPGRADE_NONE ? 0 : getppid(), why);
 }

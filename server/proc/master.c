@@ -211,7 +211,9 @@ static void raise_descriptors(void)
         log_event(LOG_WARN, "descriptors not raised", log_str("reason", strerror(errno)));
 }
 
-static enum rc init(struct master *m, const struct service *service, int argc, char **argv)
+/* Where it fails, why may be empty: then the result says all there is to say. */
+static enum rc init(
+    struct master *m, const struct service *service, int argc, char **argv, char why[SYSTEMD_WHY])
 {
     *m = (struct master){
         .service = service, .source = {argc, argv, service->read_config}, .heir = UPGRADE_NONE};
@@ -226,7 +228,7 @@ static enum rc init(struct master *m, const struct service *service, int argc, c
     if (!rc)
         rc = upgrade_inherit(&m->now.sockets, &m->tickets, &m->heir);
     if (!rc && m->heir == UPGRADE_NONE)
-        rc = systemd_sockets(&m->now.sockets);
+        rc = systemd_sockets(&m->now.sockets, why);
     raise_descriptors();
     posts_init(m);
     reload_init(m);
@@ -252,9 +254,10 @@ static void fini(struct master *m)
 int master_run(const struct service *service, int argc, char **argv)
 {
     static struct master m;
-    enum rc rc = init(&m, service, argc, argv);
+    char why[SYSTEMD_WHY] = "";
+    enum rc rc = init(&m, service, argc, argv, why);
     if (rc) {
-        fprintf(stderr, "moontrail: the start failed: %s\n", rc_text(rc));
+        fprintf(stderr, "moontrail: the start failed: %s\n", why[0] ? why : rc_text(rc));
         return EXIT_FAILED;
     }
     master_change(&m);

@@ -69,7 +69,7 @@ int master_run(const struct service *service, int argc, char **argv);
 
 /* Begins to read the setup anew and to go over to it. */
 void master_change(struct master *m);
-/* Has the workers open their access log anew. */
+/* Opens the access log anew, here and in all workers. */
 void master_reopen(struct master *m);
 /* Begins to watch the scripts of a setup, where it says so: a change reloads them. */
 void master_watch(struct master *m, struct setup *s);

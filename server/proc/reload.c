@@ -1,5 +1,6 @@
 #include "core/clock.h"
 #include "core/log.h"
+#include "net/access_log.h"
 #include "proc/master.h"
 #include "proc/watch.h"
 
@@ -35,15 +36,21 @@ static void tell_fault(struct child *c, void *data)
     child_order(c, ORDER_FAULT, why, strlen(why));
 }
 
-static void order_reopen(struct child *c, void *data)
+static bool reopen(const struct setup *s)
 {
-    (void)data;
-    child_order(c, ORDER_REOPEN, NULL, 0);
+    return !s->access_log || access_log_reopen(s->access_log);
 }
 
+/* The master's come first: workers that start later have them, and those of now may not be allowed
+ * to make a file, but to open it. Those that drain write on, too. */
 void master_reopen(struct master *m)
 {
-    master_each(m, m->now.number, order_reopen, NULL);
+    bool reopened = reopen(&m->now);
+    if (!reopen(&m->next) || !reopened)
+        return;
+    struct list *children = &m->crew.children;
+    for (struct list *node = children->next; node != children; node = node->next)
+        child_order(container_of(node, struct child, link), ORDER_REOPEN, NULL, 0);
 }
 
 static void set_fault(struct master *m, const char *why)

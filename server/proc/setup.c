@@ -7,6 +7,7 @@
 #include "proc/watch.h"
 
 #include <stdio.h>
+#include <unistd.h>
 
 static bool has_tls(const struct sockets *s)
 {
@@ -48,12 +49,12 @@ static enum rc make_tls(struct setup *s, const struct tls_tickets *tickets, char
     return RC_OK;
 }
 
-static enum rc open_access_log(struct setup *s, char why[SERVICE_WHY])
+static enum rc open_access_log(struct setup *s, uid_t worker, char why[SERVICE_WHY])
 {
     const struct options *o = &s->options;
     if (!o->access_log)
         return RC_OK;
-    return access_log_open(o->access_log, o->access_log_format, &s->access_log, why);
+    return access_log_open(o->access_log, o->access_log_format, worker, &s->access_log, why);
 }
 
 enum rc setup_read(struct setup *s, const struct setup_source *from, const struct setup *before,
@@ -63,10 +64,11 @@ enum rc setup_read(struct setup *s, const struct setup_source *from, const struc
     enum rc rc = options_parse(from->argc, from->argv, from->read_config, &s->options, why);
     if (rc)
         return rc;
+    uid_t worker = geteuid();
     if (s->options.user)
-        rc = user_check(s->options.user, why);
+        rc = user_check(s->options.user, &worker, why);
     if (!rc)
-        rc = open_access_log(s, why);
+        rc = open_access_log(s, worker, why);
     if (!rc)
         rc = sockets_open(&before->sockets, &s->options, &s->sockets, why);
     if (!rc)

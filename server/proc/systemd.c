@@ -53,25 +53,30 @@ static void forget(void)
     unsetenv("LISTEN_FDNAMES");
 }
 
-static enum rc adopt(struct sockets *s, int count, const char *names)
+static enum rc adopt(struct sockets *s, int count, const char *names, char why[SYSTEMD_WHY])
 {
     char *rest = NULL, *copy = strdup(names ? names : "");
     enum rc rc = copy ? RC_OK : RC_NOMEM;
     const char *name = copy ? strtok_r(copy, ":", &rest) : NULL;
     for (int i = 0; !rc && i < count; i++) {
         rc = sockets_adopt(s, FIRST_FD + i, !is_plain(name));
+        if (rc)
+            snprintf(why, SYSTEMD_WHY,
+                "socket %d of the %d in LISTEN_FDS cannot be served (%s): give it a ListenStream "
+                "with an address and a port",
+                i + 1, count, rc_text(rc));
         name = name ? strtok_r(NULL, ":", &rest) : NULL;
     }
     free(copy);
     return rc;
 }
 
-enum rc systemd_sockets(struct sockets *s)
+enum rc systemd_sockets(struct sockets *s, char why[SYSTEMD_WHY])
 {
     const char *pid = getenv("LISTEN_PID"), *count = getenv("LISTEN_FDS");
     if (!pid || !count || atoi(pid) != getpid())
         return RC_OK;
-    enum rc rc = adopt(s, atoi(count), getenv("LISTEN_FDNAMES"));
+    enum rc rc = adopt(s, atoi(count), getenv("LISTEN_FDNAMES"), why);
     forget();
     return rc;
 }

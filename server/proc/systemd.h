@@ -6,10 +6,13 @@
 #include "core/rc.h"
 #include "proc/sockets.h"
 
+enum { SYSTEMD_WHY = SOCKETS_WHY };
+
 /* Sends one datagram with a state: "READY=1" (sd_notify(3)). */
 void systemd_notify(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Adds the sockets that systemd has passed (sd_listen_fds(3)); those named "http…" are plain, all
- * others TLS, where no --listen says better. RC_LIMIT, RC_SYSTEM. */
-enum rc systemd_sockets(struct sockets *s) MUST_CHECK;
+ * others TLS, where no --listen says better. RC_LIMIT, RC_INVALID, RC_SYSTEM; why then names the
+ * socket and the cure. RC_NOMEM. */
+enum rc systemd_sockets(struct sockets *s, char why[SYSTEMD_WHY]) MUST_CHECK;
 
 #endif

@@ -39,9 +39,11 @@ static void stop_waiting(struct upgrade *u)
     timer_stop(&u->limit);
 }
 
+/* One that has closed the pipe and lives on is none that will ever serve: it is not waited for. */
 static void reap(struct upgrade *u)
 {
     stop_waiting(u);
+    kill(u->pid, SIGKILL);
     while (waitpid(u->pid, NULL, 0) < 0 && errno == EINTR)
         ;
     u->pid = 0;

@@ -17,12 +17,15 @@ static enum rc find(const char *name, const struct passwd **out, char why[USER_W
     return RC_SYSTEM;
 }
 
-enum rc user_check(const char *name, char why[USER_WHY])
+enum rc user_check(const char *name, uid_t *id, char why[USER_WHY])
 {
     const struct passwd *user;
     enum rc rc = find(name, &user, why);
-    if (rc || geteuid() == 0 || geteuid() == user->pw_uid)
+    if (rc)
         return rc;
+    *id = user->pw_uid;
+    if (geteuid() == 0 || geteuid() == user->pw_uid)
+        return RC_OK;
     snprintf(why, USER_WHY, "--user %.200s needs privileges: start as root, or leave it out", name);
     return RC_SYSTEM;
 }

@@ -4,10 +4,13 @@
 
 #include "core/rc.h"
 
+#include <sys/types.h>
+
 enum { USER_WHY = 512 };
 
-/* Whether the process may become that user. RC_SYSTEM; why then names the user and the cure. */
-enum rc user_check(const char *name, char why[USER_WHY]) MUST_CHECK;
+/* Whether the process may become that user, and its id. RC_SYSTEM; why then names the user and the
+ * cure. */
+enum rc user_check(const char *name, uid_t *id, char why[USER_WHY]) MUST_CHECK;
 /* Becomes the user for good, with the groups that it is in. RC_SYSTEM, as above. */
 enum rc user_become(const char *name, char why[USER_WHY]) MUST_CHECK;
 

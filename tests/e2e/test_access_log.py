@@ -2,6 +2,7 @@
 import json
 import os
 import re
+import signal
 import socket
 import subprocess
 import time
@@ -12,7 +13,7 @@ from client import open_socket
 from handlers import PARK
 from malformed import MALFORMED
 from rawframes import END_HEADERS, END_STREAM, RawClient, data, frame
-from server import ANY_PORT, PATIENCE, PROGRAM, READY, ROOT, run
+from server import ANY_PORT, PATIENCE, PROGRAM, READY, ROOT, run, write_scripts
 
 SCRIPTS = {
     "hello.lua": "return function(ctx) ctx:text('hello') end",
@@ -329,6 +330,49 @@ def test_standard_output(tmp_path, connect):
         rest, log = process.communicate(timeout=PATIENCE)
     check(COMBINED.fullmatch(line.rstrip("\n")).groupdict(), request="GET / HTTP/2", status="200")
     assert (rest, process.returncode) == ("", 0) and "blocks=0" in log
+
+
+def rotate(server, log, to):
+    """Renames the log, and has it opened anew."""
+    log.path.rename(log.path.with_name(to))
+    loads = len(server.lines("info scripts loaded"))
+    server.signal(signal.SIGUSR1)
+    server.wait_until(lambda: len(server.lines("info scripts loaded")) > loads)
+    assert not server.find("access log not reopened")
+
+
+def test_a_worker_that_starts_later_writes_the_file_opened_anew(logged, log, connect):
+    server = logged()
+    rotate(server, log, "access.1")
+    os.kill(server.workers[0], signal.SIGKILL)
+    server.wait_until(lambda: len(server.lines("info worker started")) == 2)
+    connect(server.https).fetch("/hello")
+    check(log.entry(), request="GET /hello HTTP/2")
+
+
+def test_a_worker_that_drains_writes_the_file_opened_anew(logged, log, connect):
+    server = logged()
+    client = connect(server.https)
+    stream = client.request("/post", "POST", end=False)
+    server.signal(signal.SIGHUP)
+    server.wait_for("info configuration loaded")
+    rotate(server, log, "access.1")
+    client.send(stream, b"late", end=True)
+    assert client.response(stream).text == "4"
+    check(log.entry(), request="POST /post HTTP/2")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may become another user")
+def test_another_user_opens_it_anew_in_a_folder_that_is_not_its_own(
+        start, connect, open_folder, monkeypatch):
+    monkeypatch.setenv("ASAN_OPTIONS", "detect_leaks=0")  # it may not look at such a process
+    log = Log(open_folder / "access.log")
+    scripts = write_scripts(open_folder / "scripts", SCRIPTS)
+    server = start(scripts, "--user", "nobody", "-w", "2", "--access-log", log.path)
+    for turn in range(2):
+        rotate(server, log, f"access.{turn}")
+        connect(server.https).fetch("/hello")
+        check(log.entry(), request="GET /hello HTTP/2")
 
 
 def test_off_writes_nothing(start, connect, tmp_path):

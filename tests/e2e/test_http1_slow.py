@@ -265,6 +265,24 @@ def test_idle_connections_are_closed_at_once(start, http1):
     assert time.monotonic() - began < 5
 
 
+@pytest.mark.parametrize("tls", [True, False])
+def test_who_has_just_connected_is_answered(start, tls):
+    server = start(SCRIPTS)
+    sock = open_socket((server.https if tls else server.http).replace("https:", "http:"))
+    server.wait_for("connection opened conn=1 ")
+    server.signal(signal.SIGTERM)
+    server.wait_for("info stopping")
+    time.sleep(0.05)  # the order is on its way to the worker
+    if tls:
+        sock = tls_context(("http/1.1",)).wrap_socket(sock)
+        time.sleep(0.05)  # the handshake is over, and there is no request yet
+    with sock:
+        sock.sendall(get("/hello"))
+        answer = sock.makefile("rb").read()
+    assert answer.startswith(b"HTTP/1.1 200 ") and b"connection: close" in answer.lower()
+    assert server.wait() == 0
+
+
 def test_grace_ends(start, http1):
     server = start(SCRIPTS, "--grace", "0.5")
     client = http1(server.http)

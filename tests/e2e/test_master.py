@@ -251,6 +251,19 @@ def test_the_pid_file(start, tmp_path):
     assert not file.exists()
 
 
+def test_hup_moves_the_pid_file(start, tmp_path):
+    config = tmp_path / "config.lua"
+    config.write_text(f"return {{ pid_file = '{tmp_path}/one' }}")
+    server = start(SCRIPTS, "-c", config)
+    config.write_text(f"return {{ pid_file = '{tmp_path}/two' }}")
+    server.signal(signal.SIGHUP)
+    server.wait_for("info configuration loaded")
+    assert (tmp_path / "two").read_text() == f"{server.process.pid}\n"
+    assert not (tmp_path / "one").exists()
+    server.stop()
+    assert not (tmp_path / "two").exists()
+
+
 def test_a_pid_file_in_use(start, tmp_path):
     file = tmp_path / "pid"
     server = start(SCRIPTS, "--pid-file", file)
@@ -295,6 +308,12 @@ def test_a_worker_that_dies_as_it_starts(tmp_path):
     done = run("-l", "http://127.0.0.1:0", "-w", "1", folder)
     assert done.returncode == 1
     assert done.stderr.endswith("moontrail: a worker died as it started\n")
+
+
+def test_standard_streams_that_are_closed(start):
+    server = start(SCRIPTS, through=["sh", "-c", 'exec "$0" "$@" <&- >&-'])
+    for pid in (server.process.pid, *server.workers):
+        assert {os.readlink(f"/proc/{pid}/fd/{fd}") for fd in (0, 1)} == {"/dev/null"}
 
 
 def test_two_servers_at_one_address(start, tmp_path):

@@ -2,13 +2,14 @@
 import os
 import signal
 import socket
+import subprocess
 import sys
 
 import pytest
 
 from client import Client
 from handlers import HELLO, WHO
-from server import write_scripts
+from server import PATIENCE, PROGRAM, write_scripts
 
 SCRIPTS = {
     "hello.lua": HELLO,
@@ -72,6 +73,17 @@ def test_sockets_are_kept_over_hup_and_usr2(activate, connect):
     assert server.process.wait(30) == 0
     os.kill(heir, signal.SIGTERM)
     server.wait_for(f"stopped pid={heir} ")
+
+
+def test_a_socket_that_cannot_be_served_is_named(tmp_path):
+    with socket.socket(socket.AF_UNIX) as local, socket.create_server(("127.0.0.1", 0)) as good:
+        local.bind(f"{tmp_path}/local")
+        fds = [good.fileno(), local.fileno()]
+        done = subprocess.run(
+            [sys.executable, "-c", ACTIVATE, *map(str, fds), "http:http", PROGRAM, tmp_path],
+            stderr=subprocess.PIPE, text=True, pass_fds=fds, timeout=PATIENCE)
+    assert done.returncode == 1 and done.stderr.count("\n") == 1
+    assert "the start failed: socket 2 of the 2 in LISTEN_FDS cannot be served" in done.stderr
 
 
 class Notices:

@@ -17,6 +17,8 @@ SCRIPTS = {
     "who.lua": WHO,
     "wait.lua": WAIT,
 }
+# For a shell: the pipe on which the new program is waited for is among them.
+CLOSE_ALL = "for fd in $(ls /proc/$$/fd); do [ $fd -le 2 ] || eval \"exec $fd<&-\"; done\n"
 
 
 def parent_of(pid):
@@ -111,7 +113,9 @@ def test_the_pid_file_names_the_new_program(start, upgrade, tmp_path):
 
 @pytest.mark.parametrize("text, complaint", [
     ("#!/bin/sh\necho 'moontrail: not today' >&2\nexit 1\n", "moontrail: not today"),
-    ("no program", "cannot be run: Exec format error")], ids=["fails", "no program"])
+    ("no program", "cannot be run: Exec format error"),
+    ("#!/bin/sh\necho 'neither ready' >&2\n" + CLOSE_ALL + "exec sleep 1000 2>&-\n",
+     "neither ready")], ids=["fails", "no program", "never ends"])
 def test_a_new_program_that_fails(start, connect, upgrade, program, text, complaint):
     server = start(SCRIPTS, "-w", "2", program=program)
     workers = server.workers

@@ -244,6 +244,26 @@ static void ShutDown_Idle_OverAtOnce(void **state)
     wire_expect_last(w, "");
 }
 
+static void ShutDown_BeforeTheFirstRequest_ItIsAnswered(void **state)
+{
+    (void)state;
+    struct wire *w = open_1("");
+    w->session->ops->shut_down(w->session);
+    wire_settle(w);
+    assert_false(w->session->ops->is_over(w->session));
+    wire_say(w, GET);
+    wire_expect_last(w, EMPTY_LAST);
+}
+
+static void ShutDownTwice_NoRequest_Over(void **state)
+{
+    (void)state;
+    struct wire *w = open_1("");
+    w->session->ops->shut_down(w->session);
+    w->session->ops->shut_down(w->session);
+    wire_expect_last(w, "");
+}
+
 static void ShutDown_Busy_LastResponseSaysSo(void **state)
 {
     (void)state;
@@ -395,6 +415,8 @@ int main(void)
         wire_test(Client_EndsItsSide_IsAnswered),
         wire_test(Client_EndsItsSideInABody_IsLost),
         wire_test(ShutDown_Idle_OverAtOnce),
+        wire_test(ShutDown_BeforeTheFirstRequest_ItIsAnswered),
+        wire_test(ShutDownTwice_NoRequest_Over),
         wire_test(ShutDown_Busy_LastResponseSaysSo),
         wire_test(Over_ReapedAgain_AsksForNothing),
         wire_test(Head_Slow_TimedOut),

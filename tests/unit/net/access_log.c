@@ -77,7 +77,7 @@ static void open_log(enum access_log_format format)
 {
     char why[ACCESS_LOG_WHY];
     unlink(path);
-    assert_int_equal(access_log_open(path, format, &a, why), RC_OK);
+    assert_int_equal(access_log_open(path, format, geteuid(), &a, why), RC_OK);
 }
 
 static const char *content_of(const char *file)
@@ -353,11 +353,12 @@ static void Open_NoSuchFolder_Named(void **state)
 {
     (void)state;
     char why[ACCESS_LOG_WHY];
-    assert_int_equal(access_log_open("/nowhere/at/all", ACCESS_LOG_COMBINED, &a, why), RC_SYSTEM);
+    assert_int_equal(
+        access_log_open("/nowhere/at/all", ACCESS_LOG_COMBINED, geteuid(), &a, why), RC_SYSTEM);
     assert_string_equal(
         why, "the access log \"/nowhere/at/all\" cannot be opened: No such file or directory");
     mem_fail_at(1, 0);
-    assert_int_equal(access_log_open(path, ACCESS_LOG_COMBINED, &a, why), RC_NOMEM);
+    assert_int_equal(access_log_open(path, ACCESS_LOG_COMBINED, geteuid(), &a, why), RC_NOMEM);
 }
 
 static void Reopen_AfterRename_WritesANewFile(void **state)
@@ -457,11 +458,11 @@ static int open_pipe(void)
     char why[ACCESS_LOG_WHY];
     unlink(path);
     assert_int_equal(mkfifo(path, 0600), 0);
-    assert_int_equal(access_log_open(path, ACCESS_LOG_COMBINED, &a, why), RC_SYSTEM);
+    assert_int_equal(access_log_open(path, ACCESS_LOG_COMBINED, geteuid(), &a, why), RC_SYSTEM);
     assert_has(why, strerror(ENXIO));
     int reader = open(path, O_RDONLY | O_NONBLOCK);
     assert_true(fcntl(reader, F_SETPIPE_SZ, 8192) >= 8192);
-    assert_int_equal(access_log_open(path, ACCESS_LOG_COMBINED, &a, why), RC_OK);
+    assert_int_equal(access_log_open(path, ACCESS_LOG_COMBINED, geteuid(), &a, why), RC_OK);
     return reader;
 }
 
