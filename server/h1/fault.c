@@ -17,6 +17,7 @@ static const struct {
     [H1_BAD_FIELD] = {400, "a malformed field"},
     [H1_TOO_LARGE] = {431, "more than max-header-bytes"},
     [H1_TOO_MANY_FIELDS] = {431, "more than max-header-fields"},
+    [H1_LONG_CONNECTION] = {431, "connection fields that are too long"},
     [H1_BAD_LENGTH] = {400, "a malformed content-length"},
     [H1_TWO_LENGTHS] = {400, "content-length twice"},
     [H1_BAD_CODING] = {400, "a transfer-encoding that does not end in one chunked"},

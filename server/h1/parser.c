@@ -8,6 +8,7 @@ enum {
     CHUNK_DIGITS_MAX = 15,  /* so that no size overflows */
     CHUNK_LINE_MAX = 1024,  /* bytes of a chunk's size and its extensions */
     EXTENSIONS_MAX = 16384, /* bytes of extensions in a message */
+    CONNECTION_MAX = 1024,  /* bytes of Connection fields, in which each other field is looked for */
     LENGTH_DIGITS_MAX = 18,
 };
 
@@ -162,6 +163,9 @@ static enum h1_fault note_host(struct h1_parser *p)
 
 static enum h1_fault note_connection(struct h1_parser *p)
 {
+    p->named += p->value.n;
+    if (p->named > CONNECTION_MAX)
+        return H1_LONG_CONNECTION;
     p->close |= field_list_has(p->value, STR("close"));
     p->keep_alive |= field_list_has(p->value, STR("keep-alive"));
     return H1_NO_FAULT;

@@ -69,6 +69,7 @@ struct h1_parser {
     struct h1_line line;
     size_t bytes, fields, hosts, lengths;
     size_t extensions; /* bytes of chunk extensions */
+    size_t named;      /* bytes of Connection fields */
     uint64_t length;
     unsigned empty_lines;
     bool coded;        /* there was a transfer-encoding */

@@ -229,12 +229,15 @@ static int on_frame_send(nghttp2_session *ng, const nghttp2_frame *frame, void *
     return 0;
 }
 
+/* Once the connection ends for a fault that is told already, what was to go out is not news. */
 static int on_frame_not_send(nghttp2_session *ng, const nghttp2_frame *frame, int error, void *user)
 {
     (void)ng;
     struct h2_session *s = user;
     struct h2_stream *st = h2_stream_find(s, frame->hd.stream_id);
     if (frame->hd.type != NGHTTP2_HEADERS || !st || st->closed)
+        return 0;
+    if (error == NGHTTP2_ERR_SESSION_CLOSING)
         return 0;
     log_event(LOG_ERROR, "headers not sent", log_int("conn", (int64_t)s->base.host->peer->conn),
         log_int("stream", frame->hd.stream_id), log_str("reason", nghttp2_strerror(error)));

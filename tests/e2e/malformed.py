@@ -146,6 +146,8 @@ FIELDS = {
     "too many": (field(b"x: a\r\n" * FIELDS_MOST), 431),
     "too long a name": (field(LONG), 431),
     "too long a value": (field(b"x: " + LONG), 431),
+    "too long a connection": (field(b"connection: " + b"," * 1025 + b"\r\n"), 431),
+    "too long connections": (field((b"connection: " + b"x," * 256 + b"\r\n") * 3), 431),
     "too long in all": (field((b"x: " + b"y" * 8000 + b"\r\n") * 9), 431),
 }
 

@@ -218,3 +218,13 @@ def test_breach_of_connection_state(siege, name):
             attacker.send(*frames(1), *frames(3))
             assert attacker.goaway() == code
         s.expect_line(REASON, len(s.attackers))
+
+
+def test_responses_behind_a_breach_are_not_logged(siege):
+    """They are made while GOAWAY waits to go out, and cannot follow it."""
+    with siege("responses behind a breach") as s:
+        for attacker in s.waves():
+            attacker.send(request(1), request(3), window_update(5, 0))
+            assert attacker.goaway() == PROTOCOL_ERROR
+        s.expect_line(REASON, len(s.attackers))
+        assert not s.lines("headers not sent")
