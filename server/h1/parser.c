@@ -8,7 +8,7 @@ enum {
     CHUNK_DIGITS_MAX = 15,  /* so that no size overflows */
     CHUNK_LINE_MAX = 1024,  /* bytes of a chunk's size and its extensions */
     EXTENSIONS_MAX = 16384, /* bytes of extensions in a message */
-    CONNECTION_MAX = 1024,  /* bytes of Connection fields, in which each other field is looked for */
+    CONNECTION_MAX = 1024,  /* bytes of Connection fields: each other field is looked for there */
     LENGTH_DIGITS_MAX = 18,
 };
 
