@@ -37,17 +37,10 @@ static enum rc load(struct generation *g, const char *path, char why[SCRIPT_WHY]
     return rc;
 }
 
-static int l_collect_load(lua_State *L)
-{
-    lua_gc(L, LUA_GCCOLLECT);
-    return 0;
-}
-
 /* What loading has left behind is not what the scripts need. */
 static void set_floor(struct generation *g)
 {
-    if (!vm_call(g->vm, l_collect_load, NULL, 0))
-        lua_settop(g->vm->L, 0);
+    vm_collect(g->vm);
     g->vm->memory_floor = g->vm->memory;
 }
 

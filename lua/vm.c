@@ -100,31 +100,35 @@ void vm_free(struct vm *vm)
     mem_put(vm, sizeof *vm);
 }
 
-/* Collects, and sets the mark and the collector's pause so that the next collection comes when half
- * of what is left is taken, if not before: buffers of Lua's library fail without trying one first.
- * Not by generations, where Lua leaves the stacks of coroutines as large as they have become. */
+/* Not by generations, where Lua leaves the stacks of coroutines as large as they have become. */
 static int l_collect(lua_State *L)
 {
-    struct vm *vm = vm_of(L);
-    double floor = (double)vm->memory_floor, limit = (double)vm->options.max_memory;
     int mode = lua_gc(L, LUA_GCINC, 0, 0, 0);
     lua_gc(L, LUA_GCCOLLECT);
     if (mode == LUA_GCGEN)
         lua_gc(L, LUA_GCGEN, 0, 0);
+    return 0;
+}
+
+void vm_collect(struct vm *vm)
+{
+    if (!vm_call(vm, l_collect, NULL, 0))
+        lua_settop(vm->L, 0);
+}
+
+/* What one task leaves is not what the next one fails for. Collects, and sets the mark and the
+ * collector's pause so that the next collection comes when half of what is left is taken, if not
+ * before: buffers of Lua's library fail without trying one first. */
+static void make_room(struct vm *vm)
+{
+    double floor = (double)vm->memory_floor, limit = (double)vm->options.max_memory;
+    vm_collect(vm);
     vm->bloated = (double)vm->memory > floor + bloated_share * (limit - floor);
     size_t mark = vm->memory + (vm->options.max_memory - vm->memory) / 2;
     if (mark > vm->memory_mark)
         vm->memory_mark = mark;
     double pause = 100.0 * (double)mark / (double)vm->memory;
-    lua_gc(L, LUA_GCSETPAUSE, pause < PAUSE ? (int)pause : PAUSE);
-    return 0;
-}
-
-/* What one task leaves is not what the next one fails for. */
-static void collect(struct vm *vm)
-{
-    if (!vm_call(vm, l_collect, NULL, 0))
-        lua_settop(vm->L, 0);
+    lua_gc(vm->L, LUA_GCSETPAUSE, pause < PAUSE ? (int)pause : PAUSE);
 }
 
 bool vm_run(struct vm *vm)
@@ -136,7 +140,7 @@ bool vm_run(struct vm *vm)
     while ((node = list_shift(&now))) {
         task_run(container_of(node, struct task, queue));
         if (vm->memory > vm->memory_mark)
-            collect(vm);
+            make_room(vm);
     }
     return !list_empty(&vm->ready);
 }

@@ -98,6 +98,8 @@ static inline void vm_set_mark(lua_State *co, enum vm_mark mark, bool on)
 
 /* Resumes each task that was ready when the call began. Returns whether more are ready now. */
 bool vm_run(struct vm *vm);
+/* Collects all garbage of the state. */
+void vm_collect(struct vm *vm);
 
 /* Calls f with a light userdata in a protected call on the main state; what f returns is left on
  * its stack, at most results values. False when it raised; the error value is then left there. [-0,
