@@ -395,12 +395,14 @@ def test_upstream_that_is_down_is_left_out(start, connect, upstream):
 
 @pytest.mark.parametrize("size", [20000, 60000, 1000000])
 def test_bodies_go_elsewhere_where_no_connection_came_about(start, connect, inner, size):
-    edge = start(None, "--upstream", f"http://127.0.0.1:{free_port()}", "--upstream", inner.http,
-                 "--upstream-max-failures", "0")
-    client = connect(edge.https)
-    for _ in range(4):
-        assert client.fetch("/size", "POST", body=bytes(size)).text == str(size)
-    assert len(edge.lines("upstream retried")) == 2
+    with socket.socket() as deaf:
+        deaf.bind(("127.0.0.1", 0))  # nobody else gets the port, and nobody listens
+        edge = start(None, "--upstream", f"http://127.0.0.1:{deaf.getsockname()[1]}", "--upstream",
+                     inner.http, "--upstream-max-failures", "0")
+        client = connect(edge.https)
+        for _ in range(4):
+            assert client.fetch("/size", "POST", body=bytes(size)).text == str(size)
+        assert len(edge.lines("upstream retried")) == 2
 
 
 def test_upstream_comes_back(start, connect, upstream):
