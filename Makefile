@@ -33,14 +33,14 @@ LDLIBS   = -lnghttp2 -lssl -lcrypto -lev -llua5.4 -lyajl -lz -lcares -lm
 
 # Modules in Lua, whose texts are in the program.
 BUNDLED   = $(wildcard lua/moontrail/*.lua lua/moontrail/*/*.lua)
-SOURCES   = $(wildcard server/*/*.c lua/*.c) build/bundled.c
+C_ROOMS   = lua $(filter-out lua/protobuf,$(sort $(shell find server lua -mindepth 1 -type d)))
+SOURCES   = $(wildcard $(C_ROOMS:%=%/*.c)) build/bundled.c
 # The module that scripts load as moontrail.protobuf; the program itself has no C++.
-PROTOBUF  = $(wildcard lua/protobuf*.cc) lua/utf8.c
-UNITS     = $(wildcard tests/unit/*/*.c)
+PROTOBUF  = $(wildcard lua/protobuf/*.cc) lua/modules/utf8.c
+UNITS     = $(sort $(shell find tests/unit -name '*.c'))
 SESSIONS  = $(wildcard tests/session/*.c)
 SUPPORT   = $(wildcard tests/session/support/*.c)
-C_FILES   = $(wildcard server/*.[ch] server/*/*.[ch] lua/*.[ch] tests/*/*.[ch] tests/*/*/*.[ch] \
-              lua/*.cc tests/*/*.cc)
+C_FILES   = $(sort $(shell find server lua tests -name '*.[ch]' -o -name '*.cc'))
 TYPES     = moontrail.lua moontrail/grpc.lua moontrail/json.lua moontrail/protobuf.lua \
             moontrail/zlib.lua
 LUA_FILES = $(BUNDLED) $(TYPES:%=lua/types/%) $(wildcard tests/protobuf/*.lua tests/bench/*.lua \
@@ -96,9 +96,9 @@ build/moontrail: $(call release_objects,$(SOURCES) server/main.c)
 build/test/moontrail: $(call test_objects,$(SOURCES) server/main.c)
 	$(call SHOW,LD)$(CC) $(TEST_FLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
-build/bundled.c: lua/bundle.sh $(BUNDLED)
+build/bundled.c: lua/modules/bundle.sh $(BUNDLED)
 	@mkdir -p $(@D)
-	$(call SHOW,GEN)lua/bundle.sh $(BUNDLED) >$@
+	$(call SHOW,GEN)lua/modules/bundle.sh $(BUNDLED) >$@
 
 build/release/%.o: %.c | build/deps-build
 	@mkdir -p $(@D)
@@ -146,34 +146,11 @@ build/bench/bare: tests/bench/bare.c | build/deps-build
 	$(call SHOW,CC)$(CC) -std=gnu11 -O2 -g $(WARNINGS) -o $@ $< -lnghttp2 -lssl -lcrypto -lev
 
 # The server with handlers in C in place of Lua: what the layers below it cost.
-build/bench/chandler: $(call release_objects,$(wildcard server/*/*.c) tests/bench/chandler.c)
+build/bench/chandler: $(call release_objects,$(filter server/%,$(SOURCES)) tests/bench/chandler.c)
 	@mkdir -p $(@D)
 	$(call SHOW,LD)$(CC) $(RELEASE_FLAGS) $(LDFLAGS) -o $@ $^ -lnghttp2 -lssl -lcrypto -lev -lcares
 
-# The benchmark's peers that are programs of ours.
-PEERS   = $(addprefix build/bench/,httpd-go greeter-go greeter-cc)
-GO      = GO111MODULE=off GOCACHE=$(CURDIR)/build/bench/gocache \
-          GOPATH=$(CURDIR)/build/bench/go:/usr/share/gocode go build -o $@
-GRPC_CC = tests/bench/peers/greeter.cc build/bench/cc/greeter.pb.cc build/bench/cc/greeter.grpc.pb.cc
-
-build/bench/httpd-go: tests/bench/peers/httpd.go
-	$(call SHOW,GO)$(GO) $<
-
-build/bench/greeter-go: tests/bench/peers/greeter.go build/bench/go/src/greeter/greeter.pb.go
-	$(call SHOW,GO)$(GO) $<
-
-build/bench/go/src/greeter/greeter.pb.go: tests/bench/scripts/greeter.proto
-	@mkdir -p $(@D)
-	$(call SHOW,GEN)protoc -I$(<D) --go_out=plugins=grpc,import_path=greeter:$(@D) $<
-
-build/bench/cc/%.pb.cc build/bench/cc/%.grpc.pb.cc: tests/bench/scripts/%.proto
-	@mkdir -p $(@D)
-	$(call SHOW,GEN)protoc -I$(<D) --cpp_out=$(@D) --grpc_out=$(@D) \
-	    --plugin=protoc-gen-grpc=$$(command -v grpc_cpp_plugin) $<
-
-build/bench/greeter-cc: $(GRPC_CC)
-	$(call SHOW,CXX)$(CXX) -std=c++17 -O2 -Ibuild/bench/cc -o $@ $^ -lgrpc++ -lgrpc -lgpr -lprotobuf \
-	    -labsl_synchronization
+include tests/bench/peers/peers.mk
 
 build/fuzz/%.o: %.c | build/deps-fuzz
 	@mkdir -p $(@D)
@@ -285,6 +262,6 @@ build/deps-lint: Makefile .ci/deps.sh
 	@.ci/deps.sh $(LINT_PACKAGES) && touch $@
 
 $(SESSION_TESTS): $(call test_objects,$(SUPPORT))
-build/tests/unit/lua/protobuf: | build/test/lib/moontrail/protobuf.so
+build/tests/unit/lua/protobuf/module: | build/test/lib/moontrail/protobuf.so
 $(UNIT_TESTS) $(SESSION_TESTS): | build/deps-test
 $(call test_objects,$(UNITS) $(SESSIONS) $(SUPPORT)): | build/deps-test

@@ -1,7 +1,7 @@
 #include "h2/client.h"
 
 #include "core/mem.h"
-#include "h2/client_stream.h"
+#include "h2/client_private.h"
 #include "h2/memory.h"
 
 /* Servers count the resets that come over a connection, and end it, with all its calls, where they

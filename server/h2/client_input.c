@@ -1,5 +1,5 @@
 /* Received frames, as nghttp2 reports them, into the responses of calls. */
-#include "h2/client_stream.h"
+#include "h2/client_private.h"
 #include "http/code.h"
 
 static struct h2_leg *leg_of(nghttp2_session *ng, int32_t id)

@@ -1,6 +1,6 @@
 /* What calls have to send, into frames. */
-#include "h2/client_stream.h"
-#include "h2/message.h"
+#include "h2/client_private.h"
+#include "h2/outgoing.h"
 #include "http/code.h"
 
 static struct h2_leg *leg_of(nghttp2_session *ng, int32_t id)

@@ -2,7 +2,7 @@
 #include "core/log.h"
 #include "core/mem.h"
 #include "h2/memory.h"
-#include "h2/stream.h"
+#include "h2/server_private.h"
 #include "http/code.h"
 
 static void mark_dirty(struct exchange *x)
@@ -112,7 +112,7 @@ static const struct h2_role server_role = {
     .output = output,
     .free_dead = free_dead,
     .free_lost = free_lost,
-    .sweep = h2_sweep_stream,
+    .sweep = h2_server_sweep,
     .shut_down = announce_end,
 };
 
@@ -120,13 +120,13 @@ static const nghttp2_session_callbacks *server_callbacks(void)
 {
     static nghttp2_session_callbacks *callbacks;
     if (!callbacks && nghttp2_session_callbacks_new(&callbacks) == 0) {
-        h2_input_callbacks(callbacks);
-        h2_output_callbacks(callbacks);
+        h2_server_input_callbacks(callbacks);
+        h2_server_output_callbacks(callbacks);
     }
     return callbacks;
 }
 
-enum rc h2_session_new(struct session_host *host, const struct http_limits *common,
+enum rc h2_server_new(struct session_host *host, const struct http_limits *common,
     const struct h2_limits *limits, struct session **out)
 {
     const nghttp2_settings_entry settings[] = {

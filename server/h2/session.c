@@ -1,27 +1,10 @@
-#include "h2/session.h"
+#include "h2/session_private.h"
 
 #include "core/log.h"
 #include "core/mem.h"
 #include "h2/memory.h"
-#include "h2/stream.h"
+#include "h2/server_private.h"
 #include "http/code.h"
-
-const struct h2_limits h2_limits_default = {
-    .max_streams = 128,
-    .continuations = 7,
-    .conn_window = 1 << 20,
-    .queued_frames = 2000,
-    .a_second =
-        {
-            [GUARD_RESETS] = 256,
-            [GUARD_FAULTS] = 100,
-            [GUARD_CONTROL] = 500,
-            [GUARD_WINDOWS] = 1000,
-            [GUARD_EMPTY] = 100,
-            [GUARD_DRIBBLES] = 500,
-        },
-    .preface_timeout = 10,
-};
 
 static struct h2_session *h2_of(const struct session *s)
 {
@@ -29,6 +12,16 @@ static struct h2_session *h2_of(const struct session *s)
 }
 
 /* Verdicts. */
+
+int h2_on_invalid_frame(nghttp2_session *ng, const nghttp2_frame *frame, int error, void *user)
+{
+    (void)ng;
+    const struct h2_session *s = user;
+    log_event(LOG_WARN, "frame refused", log_int("conn", (int64_t)s->base.host->peer->conn),
+        log_int("stream", frame->hd.stream_id), log_int("type", frame->hd.type),
+        log_str("reason", nghttp2_strerror(error)));
+    return 0;
+}
 
 void h2_judge(struct h2_session *s, uint32_t code, const char *event, struct log_field detail)
 {
@@ -52,6 +45,15 @@ void h2_count(struct h2_session *s, enum guard_kind kind)
 }
 
 /* Credit. */
+
+int h2_give_credit(struct h2_session *s, size_t n)
+{
+    if (s->held > s->limits->conn_window)
+        s->owed += n;
+    else if (nghttp2_session_consume_connection(s->ng, n))
+        return NGHTTP2_ERR_CALLBACK_FAILURE;
+    return 0;
+}
 
 /* A call that fails does so for lack of memory, and the next one gives its credit too. */
 void h2_release_held(struct h2_session *s, size_t n)
@@ -197,6 +199,24 @@ static void free_session(struct session *base, const char *reason)
     mem_put(s, sizeof *s);
 }
 
+/* Timeouts are counted in sweeps rather than by timers of their own. */
+static void sweep(struct session *base, double seconds)
+{
+    struct h2_session *s = container_of(base, struct h2_session, base);
+    for (struct list *node = s->streams.next, *next; node != &s->streams; node = next) {
+        next = node->next;
+        if (s->role->sweep)
+            s->role->sweep(node, seconds);
+    }
+    if (!s->greeted && waited_past(&s->preface_seconds, seconds, s->limits->preface_timeout))
+        h2_judge(
+            s, ERROR_SETTINGS_TIMEOUT, "session timed out", log_str("limit", "preface-timeout"));
+    if (frames_in_block(&s->frames) &&
+        waited_past(&s->header_seconds, seconds, s->common->header_timeout))
+        h2_judge(
+            s, ERROR_ENHANCE_YOUR_CALM, "session timed out", log_str("limit", "header-timeout"));
+}
+
 static const struct session_ops session_ops = {
     .recv = receive,
     .wants_input = wants_input,
@@ -206,7 +226,7 @@ static const struct session_ops session_ops = {
     .is_idle = is_idle,
     .shut_down = shut_down,
     .on_alarm = on_alarm,
-    .sweep = h2_sweep,
+    .sweep = sweep,
     .reap = reap,
     .free = free_session,
 };

@@ -93,11 +93,11 @@ bool exchange_want_met(const struct exchange *x)
     case WANT_INFORMED:
         return !r->informs && r->informs_handed == r->informs_submitted;
     case WANT_ROOM:
-        return r->message.body.len <= OUTGOING_QUEUE_LOW;
+        return r->out.body.len <= OUTGOING_QUEUE_LOW;
     case WANT_HANDED:
-        return r->message.head_handed && r->message.body.len == 0;
+        return r->out.head_handed && r->out.body.len == 0;
     case WANT_SENT:
-        return r->message.state == OUTGOING_SENT;
+        return r->out.state == OUTGOING_SENT;
     }
     return false;
 }
@@ -123,7 +123,7 @@ static void detach_with(struct exchange *x, const char *reason)
 
 void exchange_abort(struct exchange *x, const char *reason)
 {
-    if (!x->request.ended || x->response.message.state != OUTGOING_SENT)
+    if (!x->request.ended || x->response.out.state != OUTGOING_SENT)
         note_cut(x, reason);
     response_abort(&x->response);
     detach_with(x, reason);
@@ -134,7 +134,7 @@ void exchange_refuse(struct exchange *x, const char *reason, int status)
     char text[STATUS_TEXT_SIZE];
     note_cut(x, reason);
     detach_with(x, reason);
-    if (status && !x->response.message.head_taken)
+    if (status && !x->response.out.head_taken)
         exchange_respond(x, status, status_text(status, text), NULL);
     else
         exchange_reset(x, ERROR_CANCEL);
@@ -168,7 +168,7 @@ static enum rc tell_dirty(struct exchange *x, enum rc rc)
 
 enum rc exchange_flush(struct exchange *x)
 {
-    return tell_dirty(x, outgoing_start(&x->response.message));
+    return tell_dirty(x, outgoing_start(&x->response.out));
 }
 
 enum rc exchange_inform(struct exchange *x, int status, const struct fields *fields)
@@ -178,12 +178,12 @@ enum rc exchange_inform(struct exchange *x, int status, const struct fields *fie
 
 enum rc exchange_write(struct exchange *x, const char *data, size_t n, size_t *taken)
 {
-    return tell_dirty(x, outgoing_write(&x->response.message, data, n, taken));
+    return tell_dirty(x, outgoing_write(&x->response.out, data, n, taken));
 }
 
 enum rc exchange_finish(struct exchange *x)
 {
-    return tell_dirty(x, outgoing_finish(&x->response.message));
+    return tell_dirty(x, outgoing_finish(&x->response.out));
 }
 
 static enum rc respond(struct exchange *x, int status, struct str text, const struct fields *more)
@@ -196,14 +196,13 @@ static enum rc respond(struct exchange *x, int status, struct str text, const st
     if (!rc)
         rc = response_set_status(r, status);
     if (!rc && text.n)
-        rc =
-            outgoing_set_header(&r->message, STR("content-type"), STR("text/plain; charset=utf-8"));
+        rc = outgoing_set_header(&r->out, STR("content-type"), STR("text/plain; charset=utf-8"));
     for (size_t i = 0; !rc && more && i < more->count; i++)
-        rc = outgoing_set_header(&r->message, more->list[i].name, more->list[i].value);
+        rc = outgoing_set_header(&r->out, more->list[i].name, more->list[i].value);
     if (!rc && text.n)
-        rc = outgoing_write(&r->message, text.p, text.n, &taken);
+        rc = outgoing_write(&r->out, text.p, text.n, &taken);
     if (!rc)
-        rc = outgoing_finish(&r->message);
+        rc = outgoing_finish(&r->out);
     return rc;
 }
 

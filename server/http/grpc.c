@@ -75,10 +75,10 @@ enum rc grpc_respond(
     if (text.n > MESSAGE_MAX)
         text.n = MESSAGE_MAX;
     struct str encoded = {message, encode(text, message)};
-    enum rc rc = outgoing_set_header(&r->message, STR("content-type"), STR("application/grpc"));
+    enum rc rc = outgoing_set_header(&r->out, STR("content-type"), STR("application/grpc"));
     if (!rc)
-        rc = outgoing_set_header(&r->message, STR("grpc-status"), str_of(status_of(http_status)));
+        rc = outgoing_set_header(&r->out, STR("grpc-status"), str_of(status_of(http_status)));
     if (!rc && encoded.n)
-        rc = outgoing_set_header(&r->message, STR("grpc-message"), encoded);
-    return rc ? rc : outgoing_finish(&r->message);
+        rc = outgoing_set_header(&r->out, STR("grpc-message"), encoded);
+    return rc ? rc : outgoing_finish(&r->out);
 }

@@ -4,7 +4,7 @@
 
 void response_init(struct response *r, struct arena *arena)
 {
-    outgoing_init(&r->message, arena);
+    outgoing_init(&r->out, arena);
     r->status = 200;
     r->answers_head = false;
     r->informs = NULL;
@@ -13,7 +13,7 @@ void response_init(struct response *r, struct arena *arena)
 
 void response_fini(struct response *r)
 {
-    outgoing_fini(&r->message);
+    outgoing_fini(&r->out);
 }
 
 /* RFC 9110 6.4.1 and 15.3.5, 15.4.5: these have neither content nor trailers. */
@@ -24,7 +24,7 @@ static bool is_bodiless(int status)
 
 static void settle_content(struct response *r)
 {
-    r->message.no_content = r->answers_head || is_bodiless(r->status);
+    r->out.no_content = r->answers_head || is_bodiless(r->status);
 }
 
 void response_answer(struct response *r, struct str method)
@@ -35,7 +35,7 @@ void response_answer(struct response *r, struct str method)
 
 enum rc response_set_status(struct response *r, int status)
 {
-    if (r->message.state != OUTGOING_OPEN)
+    if (r->out.state != OUTGOING_OPEN)
         return RC_STATE;
     if (status < 200 || status > 599)
         return RC_INVALID;
@@ -54,7 +54,7 @@ static enum rc check_inform(const struct response *r, int status, const struct f
         if (field_header_problem(fields->list[i].name) ||
             field_value_problem(fields->list[i].value))
             return RC_INVALID;
-    return r->message.state == OUTGOING_OPEN ? RC_OK : RC_STATE;
+    return r->out.state == OUTGOING_OPEN ? RC_OK : RC_STATE;
 }
 
 enum rc response_inform(struct response *r, int status, const struct fields *fields)
@@ -62,13 +62,13 @@ enum rc response_inform(struct response *r, int status, const struct fields *fie
     enum rc rc = check_inform(r, status, fields);
     if (rc)
         return rc;
-    struct inform *inform = arena_alloc(r->message.arena, sizeof *inform);
+    struct inform *inform = arena_alloc(r->out.arena, sizeof *inform);
     if (!inform)
         return RC_NOMEM;
     *inform = (struct inform){.status = status};
     for (size_t i = 0; !rc && i < fields->count; i++)
-        rc = fields_copy(
-            &inform->fields, r->message.arena, fields->list[i].name, fields->list[i].value);
+        rc =
+            fields_copy(&inform->fields, r->out.arena, fields->list[i].name, fields->list[i].value);
     if (rc)
         return rc;
     struct inform **end = &r->informs;
@@ -81,12 +81,12 @@ enum rc response_inform(struct response *r, int status, const struct fields *fie
 enum rc response_restart(struct response *r)
 {
     struct response was = *r;
-    if (was.message.head_taken || was.message.state >= OUTGOING_SENT)
+    if (was.out.head_taken || was.out.state >= OUTGOING_SENT)
         return RC_STATE;
     response_fini(r);
-    response_init(r, was.message.arena);
-    r->message.framing = was.message.framing;
-    r->message.trailers_accepted = was.message.trailers_accepted;
+    response_init(r, was.out.arena);
+    r->out.framing = was.out.framing;
+    r->out.trailers_accepted = was.out.trailers_accepted;
     r->answers_head = was.answers_head;
     r->informs = was.informs;
     r->informs_submitted = was.informs_submitted;
@@ -97,19 +97,19 @@ enum rc response_restart(struct response *r)
 
 void response_abort(struct response *r)
 {
-    outgoing_abort(&r->message);
+    outgoing_abort(&r->out);
     r->informs = NULL;
 }
 
 /* A handler that writes nothing for HEAD has not said what GET would give (RFC 9110 8.6). */
 static bool may_have_length(const struct response *r)
 {
-    return !is_bodiless(r->status) && (!r->answers_head || r->message.written > 0);
+    return !is_bodiless(r->status) && (!r->answers_head || r->out.written > 0);
 }
 
 enum rc response_take_head(struct response *r)
 {
-    struct outgoing *o = &r->message;
+    struct outgoing *o = &r->out;
     enum rc rc = RC_OK;
     if (!fields_find(&o->head, STR("date")))
         rc = fields_add(

@@ -15,7 +15,7 @@ struct inform {
 };
 
 struct response {
-    struct outgoing message;
+    struct outgoing out;
     int status;
     bool answers_head;          /* the request's method is HEAD */
     struct inform *informs;     /* interim responses that wait, in order */

@@ -21,9 +21,9 @@ static struct str request_field(const struct exchange *x, struct str name)
 /* A call that failed at once has it in its only header list. */
 static struct str grpc_status(const struct exchange *x)
 {
-    const struct field *f = fields_find(&x->response.message.trailers, STR("grpc-status"));
-    if (!f && x->response.message.head_handed)
-        f = fields_find(&x->response.message.head, STR("grpc-status"));
+    const struct field *f = fields_find(&x->response.out.trailers, STR("grpc-status"));
+    if (!f && x->response.out.head_handed)
+        f = fields_find(&x->response.out.head, STR("grpc-status"));
     return f ? cut(f->value) : (struct str){NULL, 0};
 }
 
@@ -105,11 +105,11 @@ void access_line_combined(struct line *l, const struct exchange *x)
     line_put_text(l, clock_log_date());
     line_put_text(l, "] ");
     put_request(l, x);
-    if (x->response.message.head_handed)
+    if (x->response.out.head_handed)
         put_number(l, "\" ", (uint64_t)x->response.status);
     else
         line_put_text(l, "\" -");
-    put_number(l, " ", outgoing_sent(&x->response.message));
+    put_number(l, " ", outgoing_sent(&x->response.out));
     put_text(l, " \"", request_field(x, STR("referer")), "\"");
     put_text(l, " \"", request_field(x, STR("user-agent")), "\" duration=");
     put_seconds(l, duration(x));
@@ -146,11 +146,11 @@ static void put_target(struct line *l, const struct request *r)
 
 static void put_status(struct line *l, const struct response *r)
 {
-    if (r->message.head_handed)
+    if (r->out.head_handed)
         put_number(l, ",\"status\":", (uint64_t)r->status);
     else
         line_put_text(l, ",\"status\":null");
-    put_number(l, ",\"bytes\":", outgoing_sent(&r->message));
+    put_number(l, ",\"bytes\":", outgoing_sent(&r->out));
 }
 
 void access_line_json(struct line *l, const struct exchange *x)

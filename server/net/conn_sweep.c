@@ -2,7 +2,7 @@
 #include "net/conn_private.h"
 
 #include "core/log.h"
-#include "h2/session.h"
+#include "h2/limits.h"
 #include "http/limits.h"
 
 #include <poll.h>

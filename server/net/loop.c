@@ -2,7 +2,7 @@
 
 #include "core/clock.h"
 #include "core/mem.h"
-#include "h2/session.h"
+#include "h2/limits.h"
 #include "http/handler.h"
 #include "http/limits.h"
 #include "net/access_log.h"

@@ -1,9 +1,10 @@
 #include "net/protocol.h"
 
 #include "h1/client.h"
-#include "h1/session.h"
+#include "h1/server.h"
 #include "h2/client.h"
-#include "h2/session.h"
+#include "h2/limits.h"
+#include "h2/server.h"
 #include "http/session.h"
 #include "net/loop.h"
 
@@ -31,8 +32,8 @@ enum protocol protocol_of_bytes(size_t *seen, const uint8_t *data, size_t n)
 enum rc protocol_open(enum protocol protocol, size_t seen, struct session_host *host,
     const struct net_limits *limits, struct session **out)
 {
-    enum rc rc = protocol == PROTOCOL_HTTP_2 ? h2_session_new(host, limits->http, limits->h2, out)
-                                             : h1_session_new(host, limits->http, out);
+    enum rc rc = protocol == PROTOCOL_HTTP_2 ? h2_server_new(host, limits->http, limits->h2, out)
+                                             : h1_server_new(host, limits->http, out);
     if (!rc && seen)
         rc = (*out)->ops->recv(*out, preface, seen);
     return rc;

@@ -184,7 +184,7 @@ static void cut_short(struct forward *f, uint32_t code)
 static void fail(struct forward *f, int status, uint32_t code)
 {
     char text[STATUS_TEXT_SIZE];
-    if (f->x->response.message.head_taken) {
+    if (f->x->response.out.head_taken) {
         cut_short(f, code);
         return;
     }
@@ -194,7 +194,7 @@ static void fail(struct forward *f, int status, uint32_t code)
 
 static void fail_logged(struct forward *f, const char *reason, int status, uint32_t code)
 {
-    bool is_late = f->x->response.message.head_taken;
+    bool is_late = f->x->response.out.head_taken;
     log_failure(f, reason, is_late ? 0 : status);
     fail(f, status, code);
 }
@@ -325,7 +325,7 @@ static bool answer(struct forward *f)
             return false;
         }
     }
-    if (!rc && f->x->response.message.state == OUTGOING_OPEN)
+    if (!rc && f->x->response.out.state == OUTGOING_OPEN)
         rc = exchange_flush(f->x);
     if (!rc)
         return true;

@@ -111,7 +111,7 @@ enum rc rules_request(struct exchange *x, const struct fields *set, struct field
     if (!rc)
         rc = trace_add(x, out);
     /* To say so is to promise that they are not thrown away (RFC 9110 10.1.4). */
-    if (!rc && outgoing_supports_trailers(&x->response.message))
+    if (!rc && outgoing_supports_trailers(&x->response.out))
         rc = fields_add(out, &x->arena, STR("te"), STR("trailers"));
     return rc ? rc : replace(x, set, out);
 }
@@ -123,14 +123,14 @@ static const struct str none = {NULL, 0};
 /* With HTTP/1.1 trailers take chunks (RFC 9112 7.1.2), and a length would be in their way. */
 static bool makes_room(const struct exchange *x, const struct fields *fields)
 {
-    return x->response.message.framing == FRAMING_CHUNKS &&
-           outgoing_supports_trailers(&x->response.message) && fields_find(fields, STR("trailer"));
+    return x->response.out.framing == FRAMING_CHUNKS &&
+           outgoing_supports_trailers(&x->response.out) && fields_find(fields, STR("trailer"));
 }
 
 enum rc rules_response(struct exchange *x, int status, const struct fields *fields)
 {
     struct response *r = &x->response;
-    const struct fields own = r->message.head;
+    const struct fields own = r->out.head;
     bool without_length = makes_room(x, fields);
     enum rc rc = response_set_status(r, status);
     for (size_t i = 0; !rc && i < fields->count; i++) {
@@ -139,7 +139,7 @@ enum rc rules_response(struct exchange *x, int status, const struct fields *fiel
             continue;
         if (own.count && !str_eq(f->name, STR("set-cookie")) && fields_find(&own, f->name))
             continue;
-        rc = outgoing_add_header(&r->message, f->name, f->value);
+        rc = outgoing_add_header(&r->out, f->name, f->value);
     }
     return rc;
 }
@@ -158,12 +158,12 @@ enum rc rules_interim(struct exchange *x, const struct fields *fields, struct fi
 enum rc rules_trailers(struct exchange *x, const struct fields *trailers)
 {
     enum rc rc = RC_OK;
-    if (!outgoing_supports_trailers(&x->response.message))
+    if (!outgoing_supports_trailers(&x->response.out))
         return RC_OK;
     for (size_t i = 0; !rc && i < trailers->count; i++) {
         const struct field *f = &trailers->list[i];
         if (!field_trailer_problem(f->name) && !field_value_problem(f->value))
-            rc = outgoing_append_trailer(&x->response.message, f->name, f->value);
+            rc = outgoing_append_trailer(&x->response.out, f->name, f->value);
     }
     return rc;
 }

@@ -9,8 +9,8 @@
 #include "http/code.h"
 #include "http/exchange.h"
 #include "http/handler.h"
-#include "proc/master.h"
-#include "proc/service.h"
+#include "proc/master/master.h"
+#include "proc/worker/service.h"
 
 #include <string.h>
 
@@ -36,7 +36,7 @@ static const char hello[] = "Hello world\n";
 static enum rc set_text(struct exchange *x)
 {
     struct str type = STR("text/plain; charset=utf-8");
-    return outgoing_set_header(&x->response.message, STR("content-type"), type);
+    return outgoing_set_header(&x->response.out, STR("content-type"), type);
 }
 
 /* Writes a text for which an empty queue has room. */
@@ -62,7 +62,7 @@ static enum rc serve_hello(struct exchange *x, bool *waits)
 static enum rc serve_trailer(struct exchange *x, bool *waits)
 {
     (void)waits;
-    struct outgoing *o = &x->response.message;
+    struct outgoing *o = &x->response.out;
     enum rc rc = outgoing_declare_trailer(o, STR("trailername"));
     rc = rc ? rc : set_text(x);
     rc = rc ? rc : write_whole(x, hello, sizeof hello - 1);
@@ -128,8 +128,8 @@ static enum rc serve_download(struct exchange *x, bool *waits)
 {
     static const char piece[PIECE_SIZE];
     size_t taken;
-    while (x->response.message.written < DOWNLOAD_SIZE) {
-        size_t left = DOWNLOAD_SIZE - x->response.message.written;
+    while (x->response.out.written < DOWNLOAD_SIZE) {
+        size_t left = DOWNLOAD_SIZE - x->response.out.written;
         size_t n = left < PIECE_SIZE ? left : PIECE_SIZE;
         enum rc rc = exchange_write(x, piece, n, &taken);
         if (rc)

@@ -4,8 +4,8 @@
  *
  *     manual markdown|man <document
  */
-#include "proc/options.h"
-#include "proc/options_kind.h"
+#include "proc/options/kind.h"
+#include "proc/options/options.h"
 
 #include <stdio.h>
 #include <stdlib.h>

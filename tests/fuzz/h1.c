@@ -3,7 +3,7 @@
  * parser, which is to find the same in it however it is cut.
  */
 #include "h1/parser.h"
-#include "h1/session.h"
+#include "h1/server.h"
 #include "http/limits.h"
 #include "support/support.h"
 
@@ -66,7 +66,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size) /* behind the length of the session's first piece */
         compare_cuts((struct str){(const char *)data + 1, size - 1});
     fuzz_begin(&f);
-    if (h1_session_new(&f.host, &http_limits_default, &f.session))
+    if (h1_server_new(&f.host, &http_limits_default, &f.session))
         abort();
     fuzz_feed(&f, data, size);
     fuzz_end(&f);

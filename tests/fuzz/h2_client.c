@@ -1,6 +1,6 @@
 /* What a server of HTTP/2 sends, to calls. */
 #include "h2/client.h"
-#include "h2/session.h"
+#include "h2/limits.h"
 #include "http/limits.h"
 #include "support/calls.h"
 #include "support/support.h"

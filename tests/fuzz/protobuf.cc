@@ -2,7 +2,7 @@
  * libFuzzer: what a peer may send as a message. The first byte picks the type; the codec must read
  * the rest, or refuse it, just as the library does, and write what it read so that it reads again.
  */
-#include "lua/protobuf_schema.h"
+#include "lua/protobuf/schema.h"
 
 #include <cstdlib>
 #include <google/protobuf/message.h>

@@ -1,5 +1,6 @@
 /* libFuzzer: what a client may send to a session of HTTP/2, behind its preface. */
-#include "h2/session.h"
+#include "h2/limits.h"
+#include "h2/server.h"
 #include "http/limits.h"
 #include "support/support.h"
 
@@ -11,7 +12,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct fuzz f;
     fuzz_begin(&f);
-    if (h2_session_new(&f.host, &http_limits_default, &h2_limits_default, &f.session))
+    if (h2_server_new(&f.host, &http_limits_default, &h2_limits_default, &f.session))
         abort();
     if (!f.session->ops->recv(f.session, preface, sizeof preface - 1))
         fuzz_feed(&f, data, size);

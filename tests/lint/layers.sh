@@ -1,13 +1,13 @@
 #!/bin/sh
-# The layers: a folder includes only itself and those above it, and each outside library is known to
-# one place. Prints each include that breaks a rule; fails if there is one.
+# The layers and the rooms: a folder includes only itself and those that lie below it, and each outside
+# library is known to one place. Prints each include that breaks a rule; fails if there is one.
 set -eu
 cd "$(dirname "$0")/../.."
 broken=0
 
-# allow FOLDER PATTERN: quoted includes in FOLDER match the pattern.
+# allow FOLDER PATTERN: quoted includes in FOLDER and below match the pattern.
 allow() {
-    found=$(grep -n '^#include "' "$1"/*.[ch]* 2>/dev/null | grep -Ev "#include \"($2)" || true)
+    found=$(grep -rn '^#include "' "$1" --include='*.[ch]' --include='*.cc' | grep -Ev "#include \"($2)" || true)
     [ -z "$found" ] || { echo "$found: not a layer that $1 may include"; broken=1; }
 }
 
@@ -23,15 +23,30 @@ allow server/h2 '(core|http|h2)/'
 allow server/h1 '(core|http|h1)/'
 allow server/net '(core|http|h1|h2|net)/'
 allow server/proxy '(core|http|h1|h2|net|proxy)/'
-allow server/proc '(core|http|h1|h2|net|proxy|proc)/'
-allow lua '(core|http|lua)/|net/timer\.h'
+allow server/proc/options '(core|http|h1|h2|net|proxy|proc/options)/'
+allow server/proc/worker '(core|http|h1|h2|net|proxy|proc/(options|worker))/'
+allow server/proc/master '(core|http|h1|h2|net|proxy|proc)/'
+
+# The rooms of lua/, from the lowest.
+below='(core|http)/|net/timer\.h|lua/('
+allow lua/modules 'core/|lua/modules/'
+allow lua/protobuf 'core/|lua/(protobuf/|modules/utf8\.h)'
+allow lua/runtime "${below}modules|runtime)/"
+allow lua/ctx "${below}modules|runtime|ctx)/"
+allow lua/client "${below}modules|runtime|ctx|client)/"
+allow lua/scripts "${below}modules|runtime|ctx|client|scripts)/"
+found=$(grep -n '^#include "' lua/*.[ch] | grep -Ev '#include "(core/|lua/config\.h)' || true)
+[ -z "$found" ] || { echo "$found: the configuration file's reader includes core alone"; broken=1; }
+found=$(ls -d lua/*.c lua/*.cc lua/*/ 2>/dev/null |
+    grep -Ev '^lua/(config\.c|(runtime|ctx|client|scripts|modules|protobuf|moontrail|types)/)$' || true)
+[ -z "$found" ] || { echo "$found: belongs into a room"; broken=1; }
 
 only 'nghttp2/' 'server/h2/'
 only 'openssl/' 'server/net/'
 only 'ares' 'server/proxy/'
 only 'lua\.h|lua\.hpp|lauxlib\.h|lualib\.h' 'lua/'
-only 'yajl/' 'lua/'
-only 'google/' 'lua/protobuf'
+only 'yajl/' 'lua/modules/json/'
+only 'google/' 'lua/protobuf/'
 only 'ev\.h' 'server/((net|proc)/|main\.c)'
 only 'sys/inotify\.h|signal\.h|sys/wait\.h' 'server/proc/'
 

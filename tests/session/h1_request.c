@@ -1,7 +1,7 @@
 /* HTTP/1.x: requests and their bodies, one behind the other. */
 #include "support/wire.h"
 
-#include "h1/session_private.h"
+#include "h1/server_private.h"
 
 #include <stdlib.h>
 #include <string.h>

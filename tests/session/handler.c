@@ -33,7 +33,7 @@ static void on_readable(struct exchange *x)
 
 static void on_writable(struct exchange *x)
 {
-    text_print(&plugged.told, "writable %zu\n", x->response.message.body.len);
+    text_print(&plugged.told, "writable %zu\n", x->response.out.body.len);
 }
 
 static void on_abort(struct exchange *x, const char *reason)
@@ -105,8 +105,7 @@ static void Attached_WritesOverTurns_SentAsItGoes(void **state)
     wire_expect(w, "HEADERS stream=1 :status=200 date=now\n"
                    "DATA stream=1 len=3 'one'\n");
     write_bytes("two");
-    assert_int_equal(
-        outgoing_append_trailer(&plugged.x->response.message, STR("a"), STR("b")), RC_OK);
+    assert_int_equal(outgoing_append_trailer(&plugged.x->response.out, STR("a"), STR("b")), RC_OK);
     finish();
     wire_expect(w, "DATA stream=1 len=3 'two'\n"
                    "HEADERS stream=1 END_STREAM a=b\n");
@@ -124,7 +123,7 @@ static void Attached_AfterStreamClosed_ExchangeStays(void **state)
     finish();
     wire_expect(w, "HEADERS stream=1 END_STREAM :status=200 date=now content-length=0\n");
     assert_int_equal(live.exchanges, 1);
-    assert_int_equal(plugged.x->response.message.state, OUTGOING_SENT);
+    assert_int_equal(plugged.x->response.out.state, OUTGOING_SENT);
     assert_memory_equal(plugged.x->request.path.p, "/stays", 6);
     exchange_detach(plugged.x);
     expect_told(w, "start /stays\n");

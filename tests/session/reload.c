@@ -1,6 +1,6 @@
 /* Generations: what a reload replaces, what goes on as it was, and what it ends. */
 #include "http/handler.h"
-#include "lua/bridge.h"
+#include "lua/scripts/bridge.h"
 #include "support/wire.h"
 
 #define SAYS(word)  "return function(ctx) ctx:write('" word "') end"

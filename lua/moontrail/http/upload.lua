@@ -1,4 +1,4 @@
--- The body of a request to another server, written by a task of its own (lua/http.c).
+-- The body of a request to another server, written by a task of its own (lua/client/http.c).
 
 local function write_all(call, body)
     if type(body) == "string" then

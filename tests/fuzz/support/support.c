@@ -63,10 +63,10 @@ static bool echo(struct exchange *x)
 static void end(struct exchange *x)
 {
     const struct field *f = fields_find(&x->request.fields, STR("x-trailer"));
-    bool trailers = outgoing_supports_trailers(&x->response.message);
-    if (f && trailers && outgoing_append_trailer(&x->response.message, f->name, f->value))
+    bool trailers = outgoing_supports_trailers(&x->response.out);
+    if (f && trailers && outgoing_append_trailer(&x->response.out, f->name, f->value))
         exchange_reset(x, 2);
-    else if (x->response.message.state < OUTGOING_FINISHED && exchange_finish(x))
+    else if (x->response.out.state < OUTGOING_FINISHED && exchange_finish(x))
         exchange_reset(x, 1);
     else
         exchange_detach(x);

@@ -1,10 +1,10 @@
 #include "wire.h"
 
 #include "core/log.h"
-#include "h1/session.h"
+#include "h1/server.h"
 #include "http/exchange.h"
 #include "http/handler.h"
-#include "lua/bridge.h"
+#include "lua/scripts/bridge.h"
 
 #include <ev.h>
 #include <stdio.h>
@@ -287,10 +287,10 @@ struct wire *wire_open(const struct wire_options *o)
         .dirty = on_dirty, .alarm = on_alarm, .handler = w->handler, .peer = &peer};
     w->limits = o->limits ? *o->limits : wire_limits();
     if (o->http_1) {
-        assert_int_equal(h1_session_new(&w->host, &w->limits.http, &w->session), RC_OK);
+        assert_int_equal(h1_server_new(&w->host, &w->limits.http, &w->session), RC_OK);
         return w;
     }
-    assert_int_equal(h2_session_new(&w->host, &w->limits.http, &w->limits.h2, &w->session), RC_OK);
+    assert_int_equal(h2_server_new(&w->host, &w->limits.http, &w->limits.h2, &w->session), RC_OK);
     open_client(w, o->window);
     if (!o->bare)
         greet(w, o->window);

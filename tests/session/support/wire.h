@@ -21,7 +21,8 @@
 
 #include "core/live.h"
 #include "core/mem.h"
-#include "h2/session.h"
+#include "h2/limits.h"
+#include "h2/server.h"
 #include "http/code.h"
 #include "http/limits.h"
 #include "http/session.h"

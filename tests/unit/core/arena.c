@@ -1,6 +1,6 @@
 #include "core/arena.h"
 
-#include "../check.h"
+#include "tests/unit/check.h"
 
 #include <stdalign.h>
 

@@ -1,6 +1,6 @@
 #include "core/bytes.h"
 
-#include "../check.h"
+#include "tests/unit/check.h"
 
 enum { MAX = 100000 };
 

@@ -1,6 +1,6 @@
 #include "core/clock.h"
 
-#include "../check.h"
+#include "tests/unit/check.h"
 
 #include <time.h>
 

@@ -1,6 +1,6 @@
 #include "core/line.h"
 
-#include "../check.h"
+#include "tests/unit/check.h"
 
 #include <stdio.h>
 

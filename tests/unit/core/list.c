@@ -1,6 +1,6 @@
 #include "core/list.h"
 
-#include "../check.h"
+#include "tests/unit/check.h"
 
 struct item {
     int number;

@@ -1,6 +1,6 @@
 #include "core/log.h"
 
-#include "../check.h"
+#include "tests/unit/check.h"
 
 #include <fcntl.h>
 #include <math.h>

@@ -1,6 +1,6 @@
 #include "core/mem.h"
 
-#include "../check.h"
+#include "tests/unit/check.h"
 
 #include <stdalign.h>
 

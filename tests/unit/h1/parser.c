@@ -1,9 +1,9 @@
 /* The parser: each input gives the same events whole, split at each byte, and byte by byte. */
 #include "h1/parser.h"
 
-#include "../check.h"
 #include "core/mem.h"
 #include "http/uri.h"
+#include "tests/unit/check.h"
 
 #include <stdio.h>
 #include <stdlib.h>

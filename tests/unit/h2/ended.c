@@ -1,6 +1,6 @@
 #include "h2/ended.h"
 
-#include "../check.h"
+#include "tests/unit/check.h"
 
 static void Add_LastOnesKnown(void **state)
 {

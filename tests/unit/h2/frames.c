@@ -1,6 +1,6 @@
 #include "h2/frames.h"
 
-#include "../check.h"
+#include "tests/unit/check.h"
 
 #include <stdio.h>
 #include <string.h>

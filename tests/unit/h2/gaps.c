@@ -1,6 +1,6 @@
 #include "h2/gaps.h"
 
-#include "../check.h"
+#include "tests/unit/check.h"
 
 static void Open_InOrder_NothingSkipped(void **state)
 {

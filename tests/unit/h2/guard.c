@@ -1,6 +1,6 @@
 #include "h2/guard.h"
 
-#include "../check.h"
+#include "tests/unit/check.h"
 
 #include <time.h>
 

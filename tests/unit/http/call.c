@@ -1,6 +1,6 @@
 #include "http/call.h"
 
-#include "../check.h"
+#include "tests/unit/check.h"
 
 #include "http/code.h"
 

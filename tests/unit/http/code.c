@@ -1,6 +1,6 @@
 #include "http/code.h"
 
-#include "../check.h"
+#include "tests/unit/check.h"
 
 /* RFC 9113 section 7 */
 static const char *const names[] = {"NO_ERROR", "PROTOCOL_ERROR", "INTERNAL_ERROR",

@@ -1,6 +1,6 @@
 #include "http/exchange.h"
 
-#include "../check.h"
+#include "tests/unit/check.h"
 
 #include "http/code.h"
 #include "http/handler.h"
@@ -53,7 +53,7 @@ static void on_writable(struct exchange *x)
 
 static void on_abort(struct exchange *x, const char *reason)
 {
-    told.state = x->response.message.state;
+    told.state = x->response.out.state;
     told.aborted++;
     told.reason = reason;
 }
@@ -93,8 +93,8 @@ static void end(struct exchange *x)
 static void take_body(struct exchange *x)
 {
     assert_int_equal(response_take_head(&x->response), RC_OK);
-    bytes_drop(&x->response.message.body, x->response.message.body.len);
-    x->response.message.head_handed = true;
+    bytes_drop(&x->response.out.body, x->response.out.body.len);
+    x->response.out.head_handed = true;
 }
 
 static void Init_Fini_CountedAsLive(void **state)
@@ -103,7 +103,7 @@ static void Init_Fini_CountedAsLive(void **state)
     struct exchange *x = begin();
     assert_int_equal(live.exchanges, 1);
     assert_null(x->instance);
-    assert_int_equal(x->response.message.state, OUTGOING_OPEN);
+    assert_int_equal(x->response.out.state, OUTGOING_OPEN);
     end(x);
     assert_int_equal(live.exchanges, 0);
 }
@@ -221,11 +221,11 @@ static void Want_Room_MetAtLowMark(void **state)
     struct exchange *x = begin_started();
     fill_queue(x);
     x->want = WANT_ROOM;
-    bytes_drop(&x->response.message.body, OUTGOING_QUEUE_HIGH - OUTGOING_QUEUE_LOW - 1);
+    bytes_drop(&x->response.out.body, OUTGOING_QUEUE_HIGH - OUTGOING_QUEUE_LOW - 1);
     exchange_progress(x);
     assert_int_equal(told.writable, 0);
     assert_int_equal(x->want, WANT_ROOM);
-    bytes_drop(&x->response.message.body, 1);
+    bytes_drop(&x->response.out.body, 1);
     exchange_progress(x);
     exchange_progress(x);
     assert_int_equal(told.writable, 1);
@@ -241,9 +241,9 @@ static void Want_Handed_MetWithHeadAndBodyGone(void **state)
     assert_int_equal(exchange_flush(x), RC_OK);
     assert_false(exchange_want_met(x));
     assert_int_equal(exchange_write(x, "body", 4, &taken), RC_OK);
-    x->response.message.head_handed = true;
+    x->response.out.head_handed = true;
     assert_false(exchange_want_met(x));
-    bytes_drop(&x->response.message.body, 4);
+    bytes_drop(&x->response.out.body, 4);
     assert_true(exchange_want_met(x));
     exchange_progress(x);
     assert_int_equal(told.writable, 1);
@@ -258,7 +258,7 @@ static void Want_Sent_MetAtTheEndAlone(void **state)
     assert_int_equal(exchange_finish(x), RC_OK);
     take_body(x);
     assert_false(exchange_want_met(x));
-    x->response.message.state = OUTGOING_SENT;
+    x->response.out.state = OUTGOING_SENT;
     assert_true(exchange_want_met(x));
     exchange_progress(x);
     assert_int_equal(told.writable, 1);
@@ -313,7 +313,7 @@ static void Refuse_BeforeHead_HandlerToldAndStatusSent(void **state)
     assert_string_equal(told.reason, "PROTOCOL_ERROR");
     assert_null(x->instance);
     assert_int_equal(x->response.status, 400);
-    assert_int_equal(x->response.message.state, OUTGOING_FINISHED);
+    assert_int_equal(x->response.out.state, OUTGOING_FINISHED);
     end(x);
 }
 
@@ -342,8 +342,8 @@ static void Abort_Attached_ToldOnceWithReason(void **state)
     assert_int_equal(told.aborted, 1);
     assert_string_equal(told.reason, "connection lost");
     assert_null(x->instance);
-    assert_int_equal(x->response.message.body.len, 0);
-    assert_int_equal(outgoing_next(&x->response.message), OUTGOING_NOTHING);
+    assert_int_equal(x->response.out.body.len, 0);
+    assert_int_equal(outgoing_next(&x->response.out), OUTGOING_NOTHING);
     exchange_abort(x, "again");
     assert_int_equal(told.aborted, 1);
     assert_int_equal(told.detached, 0);
@@ -356,13 +356,13 @@ static void Abort_NeverStarted_NobodyTold(void **state)
     struct exchange *x = begin();
     exchange_abort(x, "CANCEL");
     assert_int_equal(told.aborted, 0);
-    assert_int_equal(x->response.message.state, OUTGOING_ABORTED);
+    assert_int_equal(x->response.out.state, OUTGOING_ABORTED);
     end(x);
 }
 
 static void assert_field(const struct exchange *x, const char *name, const char *value)
 {
-    const struct field *f = fields_find(&x->response.message.head, str_of(name));
+    const struct field *f = fields_find(&x->response.out.head, str_of(name));
     assert_non_null(f);
     assert_str(f->value, value);
 }
@@ -373,18 +373,18 @@ static void Respond_BeforeHead_ReplacesAll(void **state)
     struct exchange *x = begin_started();
     struct response *r = &x->response;
     size_t taken, n;
-    assert_int_equal(outgoing_set_header(&r->message, STR("x"), STR("1")), RC_OK);
-    assert_int_equal(outgoing_append_trailer(&r->message, STR("t"), STR("1")), RC_OK);
+    assert_int_equal(outgoing_set_header(&r->out, STR("x"), STR("1")), RC_OK);
+    assert_int_equal(outgoing_append_trailer(&r->out, STR("t"), STR("1")), RC_OK);
     assert_int_equal(exchange_write(x, "half", 4, &taken), RC_OK);
     struct field allow = {STR("allow"), STR("GET, HEAD")};
     exchange_respond(x, 405, STR("no\n"), &(struct fields){.list = &allow, .count = 1});
-    assert_int_equal(r->message.state, OUTGOING_FINISHED);
+    assert_int_equal(r->out.state, OUTGOING_FINISHED);
     assert_int_equal(r->status, 405);
-    assert_int_equal(r->message.trailers.count, 0);
-    assert_null(fields_find(&r->message.head, STR("x")));
+    assert_int_equal(r->out.trailers.count, 0);
+    assert_null(fields_find(&r->out.head, STR("x")));
     assert_field(x, "content-type", "text/plain; charset=utf-8");
     assert_field(x, "allow", "GET, HEAD");
-    assert_memory_equal(bytes_front(&r->message.body, &n), "no\n", 3);
+    assert_memory_equal(bytes_front(&r->out.body, &n), "no\n", 3);
     assert_false(x->reset_wanted);
     assert_int_equal(told.dirty, 2);
     assert_non_null(x->instance);
@@ -396,8 +396,8 @@ static void Respond_NoTextNoMore_HeadOnly(void **state)
     (void)state;
     struct exchange *x = begin_started();
     exchange_respond(x, 404, STR(""), NULL);
-    assert_null(fields_find(&x->response.message.head, STR("allow")));
-    assert_int_equal(outgoing_next(&x->response.message), OUTGOING_HEAD_END);
+    assert_null(fields_find(&x->response.out.head, STR("allow")));
+    assert_int_equal(outgoing_next(&x->response.out), OUTGOING_HEAD_END);
     end(x);
 }
 
@@ -405,7 +405,7 @@ static void assert_reset(const struct exchange *x, uint32_t code)
 {
     assert_true(x->reset_wanted);
     assert_int_equal(x->reset_code, code);
-    assert_int_equal(x->response.message.state, OUTGOING_ABORTED);
+    assert_int_equal(x->response.out.state, OUTGOING_ABORTED);
     assert_null(x->instance);
     assert_int_equal(told.detached, 1);
     assert_int_equal(told.aborted, 0);
@@ -441,7 +441,7 @@ static void Reset_Twice_FirstCodeStays(void **state)
     told.dirty = 0;
     exchange_reset(x, ERROR_CANCEL);
     assert_reset(x, ERROR_CANCEL);
-    assert_int_equal(x->response.message.body.len, 0);
+    assert_int_equal(x->response.out.body.len, 0);
     assert_int_equal(told.dirty, 1);
     exchange_reset(x, ERROR_INTERNAL_ERROR);
     assert_int_equal(x->reset_code, ERROR_CANCEL);

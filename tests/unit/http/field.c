@@ -1,6 +1,6 @@
 #include "http/field.h"
 
-#include "../check.h"
+#include "tests/unit/check.h"
 
 #include <ctype.h>
 

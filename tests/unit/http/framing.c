@@ -1,7 +1,7 @@
 /* How a response of HTTP/1.x is framed, and where it supports trailers. */
 #include "http/response.h"
 
-#include "../check.h"
+#include "tests/unit/check.h"
 
 struct row {
     enum framing able; /* what the session does for an unknown length */
@@ -41,35 +41,35 @@ static void answer(struct response *r, const struct row *row)
 {
     size_t taken;
     if (row->trailer)
-        assert_int_equal(outgoing_declare_trailer(&r->message, STR("sum")), RC_OK);
+        assert_int_equal(outgoing_declare_trailer(&r->out, STR("sum")), RC_OK);
     if (row->flushed) {
-        assert_int_equal(outgoing_start(&r->message), RC_OK);
+        assert_int_equal(outgoing_start(&r->out), RC_OK);
         assert_int_equal(response_take_head(r), RC_OK);
     }
-    assert_int_equal(outgoing_write(&r->message, "Hello", 5, &taken), RC_OK);
+    assert_int_equal(outgoing_write(&r->out, "Hello", 5, &taken), RC_OK);
     if (row->trailer) {
-        enum rc rc = outgoing_supports_trailers(&r->message) ? RC_OK : RC_STATE;
-        assert_int_equal(outgoing_append_trailer(&r->message, STR("sum"), STR("1")), rc);
+        enum rc rc = outgoing_supports_trailers(&r->out) ? RC_OK : RC_STATE;
+        assert_int_equal(outgoing_append_trailer(&r->out, STR("sum"), STR("1")), rc);
     }
-    assert_int_equal(outgoing_finish(&r->message), RC_OK);
+    assert_int_equal(outgoing_finish(&r->out), RC_OK);
     if (!row->flushed)
         assert_int_equal(response_take_head(r), RC_OK);
 }
 
 static bool is_as_expected(const struct response *r, const struct row *row)
 {
-    const struct field *length = fields_find(&r->message.head, STR("content-length"));
+    const struct field *length = fields_find(&r->out.head, STR("content-length"));
     bool same = length && row->sent_length ? str_eq(length->value, str_of(row->sent_length))
                                            : !length && !row->sent_length;
-    return same && r->message.framing == row->framing;
+    return same && r->out.framing == row->framing;
 }
 
 /* The steps behind the head. */
 static bool sends_trailers(struct response *r)
 {
-    if (outgoing_next(&r->message) == OUTGOING_BODY)
-        bytes_drop(&r->message.body, r->message.body.len);
-    return outgoing_next(&r->message) == OUTGOING_TRAILERS;
+    if (outgoing_next(&r->out) == OUTGOING_BODY)
+        bytes_drop(&r->out.body, r->out.body.len);
+    return outgoing_next(&r->out) == OUTGOING_TRAILERS;
 }
 
 static void Framing_EachCase_AsTheTable(void **state)
@@ -80,14 +80,13 @@ static void Framing_EachCase_AsTheTable(void **state)
         struct response r;
         arena_init(&arena, NULL, 0, 1 << 16);
         response_init(&r, &arena);
-        r.message.framing = rows[i].able;
-        r.message.trailers_accepted = rows[i].accepted;
+        r.out.framing = rows[i].able;
+        r.out.trailers_accepted = rows[i].accepted;
         response_answer(&r, rows[i].head ? STR("HEAD") : STR("GET"));
         assert_int_equal(response_set_status(&r, rows[i].status), RC_OK);
         if (rows[i].length)
             assert_int_equal(
-                outgoing_set_header(&r.message, STR("content-length"), str_of(rows[i].length)),
-                RC_OK);
+                outgoing_set_header(&r.out, STR("content-length"), str_of(rows[i].length)), RC_OK);
         answer(&r, &rows[i]);
         if (!is_as_expected(&r, &rows[i]) || sends_trailers(&r) != rows[i].sent_trailers)
             fail_msg("row %zu", i);
@@ -103,11 +102,11 @@ static void Restart_Kept_WhatTheSessionSet(void **state)
     struct response r;
     arena_init(&arena, NULL, 0, 1 << 16);
     response_init(&r, &arena);
-    r.message.framing = FRAMING_CHUNKS;
-    r.message.trailers_accepted = true;
+    r.out.framing = FRAMING_CHUNKS;
+    r.out.trailers_accepted = true;
     assert_int_equal(response_restart(&r), RC_OK);
-    assert_int_equal(r.message.framing, FRAMING_CHUNKS);
-    assert_true(outgoing_supports_trailers(&r.message));
+    assert_int_equal(r.out.framing, FRAMING_CHUNKS);
+    assert_true(outgoing_supports_trailers(&r.out));
     response_fini(&r);
     arena_fini(&arena);
 }

@@ -1,6 +1,6 @@
 #include "http/grpc.h"
 
-#include "../check.h"
+#include "tests/unit/check.h"
 
 #include "http/response.h"
 
@@ -43,7 +43,7 @@ static const struct request call = {.path = STR("/test.Calls/Nón%65")};
 
 static struct str header(const struct response *r, struct str name)
 {
-    const struct field *f = fields_find(&r->message.head, name);
+    const struct field *f = fields_find(&r->out.head, name);
     return f ? f->value : (struct str){NULL, 0};
 }
 
@@ -62,7 +62,7 @@ static void Respond_StatusOfHttp_BecomesOneOfGrpc(void **state)
         response_init(&r, &arena);
         assert_int_equal(grpc_respond(&r, &call, cases[i].http, STR("100% \xc3\xa9\n")), RC_OK);
         assert_int_equal(r.status, 200);
-        assert_int_equal(outgoing_next(&r.message), OUTGOING_HEAD_END);
+        assert_int_equal(outgoing_next(&r.out), OUTGOING_HEAD_END);
         assert_str(header(&r, STR("content-type")), "application/grpc");
         assert_str(header(&r, STR("grpc-status")), cases[i].grpc);
         assert_str(header(&r, STR("grpc-message")), "100%25 %C3%A9");

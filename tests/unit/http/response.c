@@ -1,6 +1,6 @@
 #include "http/response.h"
 
-#include "../check.h"
+#include "tests/unit/check.h"
 
 #include "core/clock.h"
 
@@ -29,14 +29,14 @@ static void end(struct fixture *f)
 static enum rc write_all(struct response *r, const char *text)
 {
     size_t taken, n = strlen(text);
-    enum rc rc = outgoing_write(&r->message, text, n, &taken);
+    enum rc rc = outgoing_write(&r->out, text, n, &taken);
     assert_int_equal(taken, rc ? 0 : n);
     return rc;
 }
 
 static void assert_header(const struct response *r, const char *name, const char *value)
 {
-    struct field *f = fields_find(&r->message.head, str_of(name));
+    struct field *f = fields_find(&r->out.head, str_of(name));
     if (!value) {
         assert_null(f);
         return;
@@ -54,27 +54,27 @@ static enum rc set_status(struct response *r)
 
 static enum rc set_header(struct response *r)
 {
-    return outgoing_set_header(&r->message, STR("x"), STR("1"));
+    return outgoing_set_header(&r->out, STR("x"), STR("1"));
 }
 
 static enum rc add_header(struct response *r)
 {
-    return outgoing_add_header(&r->message, STR("x"), STR("1"));
+    return outgoing_add_header(&r->out, STR("x"), STR("1"));
 }
 
 static enum rc remove_header(struct response *r)
 {
-    return outgoing_remove_header(&r->message, STR("x"));
+    return outgoing_remove_header(&r->out, STR("x"));
 }
 
 static enum rc declare_trailer(struct response *r)
 {
-    return outgoing_declare_trailer(&r->message, STR("x"));
+    return outgoing_declare_trailer(&r->out, STR("x"));
 }
 
 static enum rc append_trailer(struct response *r)
 {
-    return outgoing_append_trailer(&r->message, STR("x"), STR("1"));
+    return outgoing_append_trailer(&r->out, STR("x"), STR("1"));
 }
 
 static enum rc write_some(struct response *r)
@@ -89,22 +89,22 @@ static enum rc write_nothing(struct response *r)
 
 static enum rc set_bad_header(struct response *r)
 {
-    return outgoing_set_header(&r->message, STR("a b"), STR("1"));
+    return outgoing_set_header(&r->out, STR("a b"), STR("1"));
 }
 
 static enum rc append_bad_trailer(struct response *r)
 {
-    return outgoing_append_trailer(&r->message, STR("date"), STR("1"));
+    return outgoing_append_trailer(&r->out, STR("date"), STR("1"));
 }
 
 static enum rc start(struct response *r)
 {
-    return outgoing_start(&r->message);
+    return outgoing_start(&r->out);
 }
 
 static enum rc finish(struct response *r)
 {
-    return outgoing_finish(&r->message);
+    return outgoing_finish(&r->out);
 }
 
 static enum rc do_abort(struct response *r)
@@ -161,14 +161,14 @@ static int expected_state(char outcome, int from)
 static void reach(struct response *r, enum outgoing_state wanted)
 {
     if (wanted == OUTGOING_STARTED)
-        assert_int_equal(outgoing_start(&r->message), RC_OK);
+        assert_int_equal(outgoing_start(&r->out), RC_OK);
     if (wanted == OUTGOING_FINISHED || wanted == OUTGOING_SENT)
-        assert_int_equal(outgoing_finish(&r->message), RC_OK);
+        assert_int_equal(outgoing_finish(&r->out), RC_OK);
     if (wanted == OUTGOING_SENT)
-        r->message.state = OUTGOING_SENT;
+        r->out.state = OUTGOING_SENT;
     if (wanted == OUTGOING_ABORTED)
         response_abort(r);
-    assert_int_equal(r->message.state, wanted);
+    assert_int_equal(r->out.state, wanted);
 }
 
 static void Operations_EachState_AsTheTable(void **state)
@@ -181,10 +181,9 @@ static void Operations_EachState_AsTheTable(void **state)
             char outcome = operations[i].in[from];
             reach(r, (enum outgoing_state)from);
             enum rc rc = operations[i].run(r);
-            if (rc != expected_rc(outcome) ||
-                (int)r->message.state != expected_state(outcome, from))
+            if (rc != expected_rc(outcome) || (int)r->out.state != expected_state(outcome, from))
                 fail_msg("%s in state %d: rc %d, state %d", operations[i].name, from, (int)rc,
-                    (int)r->message.state);
+                    (int)r->out.state);
             end(&f);
         }
     }
@@ -216,11 +215,11 @@ static void Over_EachState_SentAndAborted(void **state)
         struct fixture f;
         struct response *r = begin(&f);
         reach(r, (enum outgoing_state)from);
-        assert_int_equal(outgoing_over(&r->message), from >= OUTGOING_SENT);
+        assert_int_equal(outgoing_over(&r->out), from >= OUTGOING_SENT);
         if (from == OUTGOING_OPEN || from >= OUTGOING_SENT)
-            assert_int_equal(outgoing_next(&r->message), OUTGOING_NOTHING);
+            assert_int_equal(outgoing_next(&r->out), OUTGOING_NOTHING);
         else
-            assert_int_not_equal(outgoing_next(&r->message), OUTGOING_NOTHING);
+            assert_int_not_equal(outgoing_next(&r->out), OUTGOING_NOTHING);
         end(&f);
     }
 }
@@ -233,14 +232,14 @@ static char *drain(struct response *r, char *steps)
 {
     static const char letters[] = "?HhBTE";
     enum outgoing_step step;
-    while ((step = outgoing_next(&r->message)) != OUTGOING_NOTHING) {
+    while ((step = outgoing_next(&r->out)) != OUTGOING_NOTHING) {
         *steps++ = letters[step];
         if (step == OUTGOING_HEAD || step == OUTGOING_HEAD_END)
             assert_int_equal(response_take_head(r), RC_OK);
         if (step == OUTGOING_BODY)
-            bytes_drop(&r->message.body, r->message.body.len);
+            bytes_drop(&r->out.body, r->out.body.len);
         if (step == OUTGOING_HEAD_END || step == OUTGOING_TRAILERS || step == OUTGOING_END)
-            r->message.state = OUTGOING_SENT;
+            r->out.state = OUTGOING_SENT;
     }
     *steps = '\0';
     return steps;
@@ -296,7 +295,7 @@ static void give_head(struct response *r, const struct decision *d)
         assert_int_equal(response_set_status(r, d->kind == NO_CONTENT ? 204 : 304), RC_OK);
     if (d->length)
         assert_int_equal(
-            outgoing_set_header(&r->message, STR("content-length"), str_of(d->length)), RC_OK);
+            outgoing_set_header(&r->out, STR("content-length"), str_of(d->length)), RC_OK);
 }
 
 static void give_rest(struct response *r, const struct decision *d)
@@ -304,18 +303,18 @@ static void give_rest(struct response *r, const struct decision *d)
     if (d->body)
         assert_int_equal(write_all(r, d->body), RC_OK);
     if (d->trailer)
-        assert_int_equal(outgoing_append_trailer(&r->message, str_of(d->trailer), STR("1")), RC_OK);
-    assert_int_equal(outgoing_finish(&r->message), RC_OK);
+        assert_int_equal(outgoing_append_trailer(&r->out, str_of(d->trailer), STR("1")), RC_OK);
+    assert_int_equal(outgoing_finish(&r->out), RC_OK);
 }
 
 static void assert_sent(const struct response *r, size_t row, const char *steps,
     const char *expected, const char *length)
 {
-    const struct field *f = fields_find(&r->message.head, STR("content-length"));
+    const struct field *f = fields_find(&r->out.head, STR("content-length"));
     bool same = f && length ? str_eq(f->value, str_of(length)) : !f && !length;
     if (strcmp(steps, expected) != 0 || !same)
         fail_msg("decision %zu: %s, not %s; or content-length", row, steps, expected);
-    assert_int_equal(r->message.state, OUTGOING_SENT);
+    assert_int_equal(r->out.state, OUTGOING_SENT);
 }
 
 static void Next_WholeBeforeHead_AsTheTable(void **state)
@@ -342,7 +341,7 @@ static void Next_HeadFirst_AsTheTable(void **state)
         struct response *r = begin(&f);
         char steps[16];
         give_head(r, d);
-        assert_int_equal(outgoing_start(&r->message), RC_OK);
+        assert_int_equal(outgoing_start(&r->out), RC_OK);
         char *behind = drain(r, steps);
         give_rest(r, d);
         drain(r, behind);
@@ -360,9 +359,9 @@ static void Next_BodyBeforeEnd_ThenWaits(void **state)
     assert_int_equal(write_all(r, "one"), RC_OK);
     char *behind = drain(r, steps);
     assert_int_equal(write_all(r, "two"), RC_OK);
-    assert_int_equal(outgoing_append_trailer(&r->message, STR("t"), STR("1")), RC_OK);
+    assert_int_equal(outgoing_append_trailer(&r->out, STR("t"), STR("1")), RC_OK);
     behind = drain(r, behind);
-    assert_int_equal(outgoing_finish(&r->message), RC_OK);
+    assert_int_equal(outgoing_finish(&r->out), RC_OK);
     drain(r, behind);
     assert_string_equal(steps, "HBBT");
     assert_header(r, "content-length", NULL);
@@ -375,13 +374,13 @@ static void Next_PartlyTaken_BodyGoesOn(void **state)
     struct fixture f;
     struct response *r = begin(&f);
     assert_int_equal(write_all(r, "body"), RC_OK);
-    assert_int_equal(outgoing_append_trailer(&r->message, STR("t"), STR("1")), RC_OK);
-    assert_int_equal(outgoing_finish(&r->message), RC_OK);
+    assert_int_equal(outgoing_append_trailer(&r->out, STR("t"), STR("1")), RC_OK);
+    assert_int_equal(outgoing_finish(&r->out), RC_OK);
     assert_int_equal(response_take_head(r), RC_OK);
-    bytes_drop(&r->message.body, 3);
-    assert_int_equal(outgoing_next(&r->message), OUTGOING_BODY);
-    bytes_drop(&r->message.body, 1);
-    assert_int_equal(outgoing_next(&r->message), OUTGOING_TRAILERS);
+    bytes_drop(&r->out.body, 3);
+    assert_int_equal(outgoing_next(&r->out), OUTGOING_BODY);
+    bytes_drop(&r->out.body, 1);
+    assert_int_equal(outgoing_next(&r->out), OUTGOING_TRAILERS);
     end(&f);
 }
 
@@ -391,12 +390,12 @@ static void Next_AbortedWithBody_Nothing(void **state)
     struct fixture f;
     struct response *r = begin(&f);
     assert_int_equal(write_all(r, "body"), RC_OK);
-    assert_int_equal(outgoing_append_trailer(&r->message, STR("t"), STR("1")), RC_OK);
-    assert_int_equal(outgoing_finish(&r->message), RC_OK);
+    assert_int_equal(outgoing_append_trailer(&r->out, STR("t"), STR("1")), RC_OK);
+    assert_int_equal(outgoing_finish(&r->out), RC_OK);
     response_abort(r);
-    assert_int_equal(outgoing_next(&r->message), OUTGOING_NOTHING);
-    assert_int_equal(r->message.body.len, 0);
-    assert_int_equal(r->message.trailers.count, 0);
+    assert_int_equal(outgoing_next(&r->out), OUTGOING_NOTHING);
+    assert_int_equal(r->out.body.len, 0);
+    assert_int_equal(r->out.trailers.count, 0);
     end(&f);
 }
 
@@ -410,17 +409,17 @@ static void Write_PastQueue_TakesWhatFits(void **state)
     struct fixture f;
     struct response *r = begin(&f);
     size_t taken;
-    assert_int_equal(outgoing_write(&r->message, large, 65000, &taken), RC_OK);
+    assert_int_equal(outgoing_write(&r->out, large, 65000, &taken), RC_OK);
     assert_int_equal(taken, 65000);
-    assert_int_equal(outgoing_write(&r->message, large, sizeof large, &taken), RC_OK);
+    assert_int_equal(outgoing_write(&r->out, large, sizeof large, &taken), RC_OK);
     assert_int_equal(taken, OUTGOING_QUEUE_HIGH - 65000);
-    assert_int_equal(outgoing_write(&r->message, large, 1, &taken), RC_OK);
+    assert_int_equal(outgoing_write(&r->out, large, 1, &taken), RC_OK);
     assert_int_equal(taken, 0);
-    assert_int_equal(r->message.body.len, OUTGOING_QUEUE_HIGH);
-    bytes_drop(&r->message.body, 10);
-    assert_int_equal(outgoing_write(&r->message, large, sizeof large, &taken), RC_OK);
+    assert_int_equal(r->out.body.len, OUTGOING_QUEUE_HIGH);
+    bytes_drop(&r->out.body, 10);
+    assert_int_equal(outgoing_write(&r->out, large, sizeof large, &taken), RC_OK);
     assert_int_equal(taken, 10);
-    assert_int_equal(r->message.written, OUTGOING_QUEUE_HIGH + 10);
+    assert_int_equal(r->out.written, OUTGOING_QUEUE_HIGH + 10);
     end(&f);
 }
 
@@ -431,9 +430,9 @@ static void Write_WithoutContent_TakenAndDropped(void **state)
     struct response *r = begin(&f);
     size_t taken;
     response_answer(r, STR("HEAD"));
-    assert_int_equal(outgoing_write(&r->message, large, sizeof large, &taken), RC_OK);
+    assert_int_equal(outgoing_write(&r->out, large, sizeof large, &taken), RC_OK);
     assert_int_equal(taken, sizeof large);
-    assert_int_equal(r->message.body.len, 0);
+    assert_int_equal(r->out.body.len, 0);
     end(&f);
 }
 
@@ -444,8 +443,8 @@ static void Write_MemoryRunsOut_NothingTaken(void **state)
     struct response *r = begin(&f);
     mem_fail_at(1, 0);
     assert_int_equal(write_all(r, "body"), RC_NOMEM);
-    assert_int_equal(r->message.written, 0);
-    assert_int_equal(r->message.body.len, 0);
+    assert_int_equal(r->out.written, 0);
+    assert_int_equal(r->out.body.len, 0);
     assert_int_equal(write_all(r, "body"), RC_OK);
     end(&f);
 }
@@ -455,14 +454,14 @@ static void Length_TooMuch_Refused(void **state)
     (void)state;
     struct fixture f;
     struct response *r = begin(&f);
-    assert_int_equal(outgoing_set_header(&r->message, STR("Content-Length"), STR("5")), RC_OK);
+    assert_int_equal(outgoing_set_header(&r->out, STR("Content-Length"), STR("5")), RC_OK);
     assert_int_equal(write_all(r, "123456"), RC_LIMIT);
     assert_int_equal(write_all(r, "123"), RC_OK);
     assert_int_equal(write_all(r, "456"), RC_LIMIT);
-    assert_int_equal(r->message.body.len, 3);
+    assert_int_equal(r->out.body.len, 3);
     assert_int_equal(write_all(r, "45"), RC_OK);
     assert_int_equal(write_all(r, ""), RC_OK);
-    assert_int_equal(outgoing_finish(&r->message), RC_OK);
+    assert_int_equal(outgoing_finish(&r->out), RC_OK);
     end(&f);
 }
 
@@ -471,14 +470,14 @@ static void Length_TooLittle_NotFinished(void **state)
     (void)state;
     struct fixture f;
     struct response *r = begin(&f);
-    assert_int_equal(outgoing_set_header(&r->message, STR("content-length"), STR("5")), RC_OK);
-    assert_int_equal(outgoing_finish(&r->message), RC_LIMIT);
-    assert_int_equal(r->message.state, OUTGOING_OPEN);
+    assert_int_equal(outgoing_set_header(&r->out, STR("content-length"), STR("5")), RC_OK);
+    assert_int_equal(outgoing_finish(&r->out), RC_LIMIT);
+    assert_int_equal(r->out.state, OUTGOING_OPEN);
     assert_int_equal(write_all(r, "1234"), RC_OK);
-    assert_int_equal(outgoing_finish(&r->message), RC_LIMIT);
-    assert_int_equal(r->message.state, OUTGOING_STARTED);
+    assert_int_equal(outgoing_finish(&r->out), RC_LIMIT);
+    assert_int_equal(r->out.state, OUTGOING_STARTED);
     assert_int_equal(write_all(r, "5"), RC_OK);
-    assert_int_equal(outgoing_finish(&r->message), RC_OK);
+    assert_int_equal(outgoing_finish(&r->out), RC_OK);
     end(&f);
 }
 
@@ -489,16 +488,14 @@ static void Length_NoNumber_Invalid(void **state)
         "", "-1", "+1", "1 2", "1,1", "0x1", "1.0", "1234567890123456789", "four"};
     struct fixture f;
     struct response *r = begin(&f);
-    assert_int_equal(outgoing_set_header(&r->message, STR("content-length"), STR("7")), RC_OK);
+    assert_int_equal(outgoing_set_header(&r->out, STR("content-length"), STR("7")), RC_OK);
     for (size_t i = 0; i < count_of(values); i++) {
         struct str value = str_of(values[i]);
-        assert_int_equal(
-            outgoing_set_header(&r->message, STR("content-length"), value), RC_INVALID);
-        assert_int_equal(
-            outgoing_add_header(&r->message, STR("Content-Length"), value), RC_INVALID);
+        assert_int_equal(outgoing_set_header(&r->out, STR("content-length"), value), RC_INVALID);
+        assert_int_equal(outgoing_add_header(&r->out, STR("Content-Length"), value), RC_INVALID);
     }
     assert_header(r, "content-length", "7");
-    assert_int_equal(r->message.length, 7);
+    assert_int_equal(r->out.length, 7);
     end(&f);
 }
 
@@ -507,9 +504,9 @@ static void Length_Added_ReplacesTheOther(void **state)
     (void)state;
     struct fixture f;
     struct response *r = begin(&f);
-    assert_int_equal(outgoing_set_header(&r->message, STR("content-length"), STR("5")), RC_OK);
-    assert_int_equal(outgoing_add_header(&r->message, STR("content-length"), STR(" 3 ")), RC_OK);
-    assert_int_equal(r->message.head.count, 1);
+    assert_int_equal(outgoing_set_header(&r->out, STR("content-length"), STR("5")), RC_OK);
+    assert_int_equal(outgoing_add_header(&r->out, STR("content-length"), STR(" 3 ")), RC_OK);
+    assert_int_equal(r->out.head.count, 1);
     assert_header(r, "content-length", "3");
     assert_int_equal(write_all(r, "1234"), RC_LIMIT);
     end(&f);
@@ -521,10 +518,10 @@ static void Length_Removed_NoLongerChecked(void **state)
     struct fixture f;
     struct response *r = begin(&f);
     char steps[16];
-    assert_int_equal(outgoing_set_header(&r->message, STR("content-length"), STR("5")), RC_OK);
-    assert_int_equal(outgoing_remove_header(&r->message, STR("Content-Length")), RC_OK);
+    assert_int_equal(outgoing_set_header(&r->out, STR("content-length"), STR("5")), RC_OK);
+    assert_int_equal(outgoing_remove_header(&r->out, STR("Content-Length")), RC_OK);
     assert_int_equal(write_all(r, "123"), RC_OK);
-    assert_int_equal(outgoing_finish(&r->message), RC_OK);
+    assert_int_equal(outgoing_finish(&r->out), RC_OK);
     drain(r, steps);
     assert_header(r, "content-length", "3");
     end(&f);
@@ -539,9 +536,9 @@ static void Length_MemoryRunsOut_LengthAndFieldAgree(void **state)
         begin(&f);
         arena_init(&f.arena, NULL, 0, 1 << 20);
         mem_fail_at(i, 0);
-        enum rc rc = outgoing_set_header(&f.r.message, STR("content-length"), STR("5"));
+        enum rc rc = outgoing_set_header(&f.r.out, STR("content-length"), STR("5"));
         mem_fail_at(0, 0);
-        assert_int_equal(f.r.message.length_set, rc == RC_OK);
+        assert_int_equal(f.r.out.length_set, rc == RC_OK);
         assert_header(&f.r, "content-length", rc ? NULL : "5");
         end(&f);
     }
@@ -569,17 +566,17 @@ static void Header_Set_LowerTrimmedReplaced(void **state)
     (void)state;
     struct fixture f;
     struct response *r = begin(&f);
-    assert_int_equal(outgoing_add_header(&r->message, STR("X-A"), STR("1")), RC_OK);
-    assert_int_equal(outgoing_add_header(&r->message, STR("x-a"), STR("2")), RC_OK);
-    assert_int_equal(r->message.head.count, 2);
-    assert_int_equal(outgoing_set_header(&r->message, STR("X-a"), STR(" \tthree ")), RC_OK);
-    assert_int_equal(r->message.head.count, 1);
-    assert_str(r->message.head.list[0].name, "x-a");
+    assert_int_equal(outgoing_add_header(&r->out, STR("X-A"), STR("1")), RC_OK);
+    assert_int_equal(outgoing_add_header(&r->out, STR("x-a"), STR("2")), RC_OK);
+    assert_int_equal(r->out.head.count, 2);
+    assert_int_equal(outgoing_set_header(&r->out, STR("X-a"), STR(" \tthree ")), RC_OK);
+    assert_int_equal(r->out.head.count, 1);
+    assert_str(r->out.head.list[0].name, "x-a");
     assert_header(r, "x-a", "three");
-    assert_int_equal(outgoing_set_header(&r->message, STR("x-a"), (struct str){NULL, 0}), RC_OK);
+    assert_int_equal(outgoing_set_header(&r->out, STR("x-a"), (struct str){NULL, 0}), RC_OK);
     assert_header(r, "x-a", "");
-    assert_int_equal(outgoing_remove_header(&r->message, STR("X-A")), RC_OK);
-    assert_int_equal(r->message.head.count, 0);
+    assert_int_equal(outgoing_remove_header(&r->out, STR("X-A")), RC_OK);
+    assert_int_equal(r->out.head.count, 0);
     end(&f);
 }
 
@@ -589,7 +586,7 @@ static void Header_Set_Copied(void **state)
     struct fixture f;
     struct response *r = begin(&f);
     char name[] = "x-a", value[] = "one";
-    assert_int_equal(outgoing_set_header(&r->message, str_of(name), str_of(value)), RC_OK);
+    assert_int_equal(outgoing_set_header(&r->out, str_of(name), str_of(value)), RC_OK);
     memset(name, '?', 3);
     memset(value, '?', 3);
     assert_header(r, "x-a", "one");
@@ -607,13 +604,12 @@ static void Header_BreaksRules_Invalid(void **state)
     struct response *r = begin(&f);
     for (size_t i = 0; i < count_of(cases); i++) {
         struct str name = str_of(cases[i].name), value = str_of(cases[i].value);
-        assert_int_equal(outgoing_set_header(&r->message, name, value), RC_INVALID);
-        assert_int_equal(outgoing_add_header(&r->message, name, value), RC_INVALID);
-        assert_int_equal(outgoing_append_trailer(&r->message, name, value), RC_INVALID);
+        assert_int_equal(outgoing_set_header(&r->out, name, value), RC_INVALID);
+        assert_int_equal(outgoing_add_header(&r->out, name, value), RC_INVALID);
+        assert_int_equal(outgoing_append_trailer(&r->out, name, value), RC_INVALID);
     }
-    assert_int_equal(
-        outgoing_set_header(&r->message, STR("x"), (struct str){"a\0b", 3}), RC_INVALID);
-    assert_int_equal(r->message.head.count + r->message.trailers.count, 0);
+    assert_int_equal(outgoing_set_header(&r->out, STR("x"), (struct str){"a\0b", 3}), RC_INVALID);
+    assert_int_equal(r->out.head.count + r->out.trailers.count, 0);
     end(&f);
 }
 
@@ -622,16 +618,16 @@ static void TakeHead_Date_AddedUnlessSet(void **state)
     (void)state;
     struct fixture f;
     struct response *r = begin(&f);
-    assert_int_equal(outgoing_start(&r->message), RC_OK);
+    assert_int_equal(outgoing_start(&r->out), RC_OK);
     assert_int_equal(response_take_head(r), RC_OK);
-    assert_int_equal(fields_find(&r->message.head, STR("date"))->value.n, CLOCK_DATE_LEN);
+    assert_int_equal(fields_find(&r->out.head, STR("date"))->value.n, CLOCK_DATE_LEN);
     end(&f);
     r = begin(&f);
-    assert_int_equal(outgoing_set_header(&r->message, STR("Date"), STR("mine")), RC_OK);
-    assert_int_equal(outgoing_start(&r->message), RC_OK);
+    assert_int_equal(outgoing_set_header(&r->out, STR("Date"), STR("mine")), RC_OK);
+    assert_int_equal(outgoing_start(&r->out), RC_OK);
     assert_int_equal(response_take_head(r), RC_OK);
     assert_header(r, "date", "mine");
-    assert_int_equal(r->message.head.count, 1);
+    assert_int_equal(r->out.head.count, 1);
     end(&f);
 }
 
@@ -642,11 +638,11 @@ static void TakeHead_MemoryRunsOut_NotTaken(void **state)
         struct fixture f;
         struct response *r = begin(&f);
         arena_init(&f.arena, NULL, 0, 1 << 20);
-        assert_int_equal(outgoing_finish(&r->message), RC_OK);
+        assert_int_equal(outgoing_finish(&r->out), RC_OK);
         mem_fail_at(i, 0);
         failed = response_take_head(r) == RC_NOMEM;
         mem_fail_at(0, 0);
-        assert_int_equal(r->message.head_taken, !failed);
+        assert_int_equal(r->out.head_taken, !failed);
         end(&f);
     }
 }
@@ -658,14 +654,14 @@ static void Trailer_Appended_InOrderAndRepeated(void **state)
     (void)state;
     struct fixture f;
     struct response *r = begin(&f);
-    assert_int_equal(outgoing_append_trailer(&r->message, STR("B"), STR(" 1 ")), RC_OK);
-    assert_int_equal(outgoing_append_trailer(&r->message, STR("a"), STR("2")), RC_OK);
-    assert_int_equal(outgoing_append_trailer(&r->message, STR("b"), STR("3")), RC_OK);
-    assert_int_equal(r->message.trailers.count, 3);
-    assert_str(r->message.trailers.list[0].name, "b");
-    assert_str(r->message.trailers.list[0].value, "1");
-    assert_str(r->message.trailers.list[1].name, "a");
-    assert_str(r->message.trailers.list[2].value, "3");
+    assert_int_equal(outgoing_append_trailer(&r->out, STR("B"), STR(" 1 ")), RC_OK);
+    assert_int_equal(outgoing_append_trailer(&r->out, STR("a"), STR("2")), RC_OK);
+    assert_int_equal(outgoing_append_trailer(&r->out, STR("b"), STR("3")), RC_OK);
+    assert_int_equal(r->out.trailers.count, 3);
+    assert_str(r->out.trailers.list[0].name, "b");
+    assert_str(r->out.trailers.list[0].value, "1");
+    assert_str(r->out.trailers.list[1].name, "a");
+    assert_str(r->out.trailers.list[2].value, "3");
     end(&f);
 }
 
@@ -674,15 +670,15 @@ static void Trailer_Declared_OnceInTheField(void **state)
     (void)state;
     struct fixture f;
     struct response *r = begin(&f);
-    assert_int_equal(outgoing_declare_trailer(&r->message, STR("Grpc-Status")), RC_OK);
+    assert_int_equal(outgoing_declare_trailer(&r->out, STR("Grpc-Status")), RC_OK);
     assert_header(r, "trailer", "grpc-status");
-    assert_int_equal(outgoing_declare_trailer(&r->message, STR("x-sum")), RC_OK);
-    assert_int_equal(outgoing_declare_trailer(&r->message, STR("GRPC-STATUS")), RC_OK);
-    assert_int_equal(outgoing_declare_trailer(&r->message, STR("X-Sum")), RC_OK);
-    assert_int_equal(outgoing_declare_trailer(&r->message, STR("x")), RC_OK);
+    assert_int_equal(outgoing_declare_trailer(&r->out, STR("x-sum")), RC_OK);
+    assert_int_equal(outgoing_declare_trailer(&r->out, STR("GRPC-STATUS")), RC_OK);
+    assert_int_equal(outgoing_declare_trailer(&r->out, STR("X-Sum")), RC_OK);
+    assert_int_equal(outgoing_declare_trailer(&r->out, STR("x")), RC_OK);
     assert_header(r, "trailer", "grpc-status, x-sum, x");
-    assert_int_equal(outgoing_declare_trailer(&r->message, STR("content-length")), RC_INVALID);
-    assert_int_equal(outgoing_declare_trailer(&r->message, STR("")), RC_INVALID);
+    assert_int_equal(outgoing_declare_trailer(&r->out, STR("content-length")), RC_INVALID);
+    assert_int_equal(outgoing_declare_trailer(&r->out, STR("")), RC_INVALID);
     assert_header(r, "trailer", "grpc-status, x-sum, x");
     end(&f);
 }
@@ -692,10 +688,10 @@ static void Trailer_DeclaredBesideHeader_Joined(void **state)
     (void)state;
     struct fixture f;
     struct response *r = begin(&f);
-    assert_int_equal(outgoing_set_header(&r->message, STR("Trailer"), STR("A ,b")), RC_OK);
-    assert_int_equal(outgoing_declare_trailer(&r->message, STR("a")), RC_OK);
-    assert_int_equal(outgoing_declare_trailer(&r->message, STR("b")), RC_OK);
-    assert_int_equal(outgoing_declare_trailer(&r->message, STR("c")), RC_OK);
+    assert_int_equal(outgoing_set_header(&r->out, STR("Trailer"), STR("A ,b")), RC_OK);
+    assert_int_equal(outgoing_declare_trailer(&r->out, STR("a")), RC_OK);
+    assert_int_equal(outgoing_declare_trailer(&r->out, STR("b")), RC_OK);
+    assert_int_equal(outgoing_declare_trailer(&r->out, STR("c")), RC_OK);
     assert_header(r, "trailer", "A ,b, c");
     end(&f);
 }
@@ -710,16 +706,16 @@ static void Restart_HeadNotTaken_EmptyAgain(void **state)
     char steps[16];
     response_answer(r, STR("HEAD"));
     assert_int_equal(response_set_status(r, 404), RC_OK);
-    assert_int_equal(outgoing_set_header(&r->message, STR("content-length"), STR("4")), RC_OK);
-    assert_int_equal(outgoing_append_trailer(&r->message, STR("t"), STR("1")), RC_OK);
+    assert_int_equal(outgoing_set_header(&r->out, STR("content-length"), STR("4")), RC_OK);
+    assert_int_equal(outgoing_append_trailer(&r->out, STR("t"), STR("1")), RC_OK);
     assert_int_equal(write_all(r, "body"), RC_OK);
-    assert_int_equal(outgoing_finish(&r->message), RC_OK);
+    assert_int_equal(outgoing_finish(&r->out), RC_OK);
     assert_int_equal(response_restart(r), RC_OK);
     assert_int_equal(r->status, 200);
-    assert_int_equal(r->message.head.count + r->message.trailers.count + r->message.body.len, 0);
+    assert_int_equal(r->out.head.count + r->out.trailers.count + r->out.body.len, 0);
     assert_true(r->answers_head);
     assert_int_equal(write_all(r, "longer than it was"), RC_OK);
-    assert_int_equal(outgoing_finish(&r->message), RC_OK);
+    assert_int_equal(outgoing_finish(&r->out), RC_OK);
     drain(r, steps);
     assert_string_equal(steps, "h");
     assert_header(r, "content-length", "18");
@@ -734,10 +730,10 @@ static void Restart_HeadTaken_Refused(void **state)
     assert_int_equal(write_all(r, "body"), RC_OK);
     assert_int_equal(response_take_head(r), RC_OK);
     assert_int_equal(response_restart(r), RC_STATE);
-    assert_int_equal(r->message.body.len, 4);
-    assert_int_equal(outgoing_finish(&r->message), RC_OK);
+    assert_int_equal(r->out.body.len, 4);
+    assert_int_equal(outgoing_finish(&r->out), RC_OK);
     assert_int_equal(response_restart(r), RC_STATE);
-    assert_int_equal(r->message.state, OUTGOING_FINISHED);
+    assert_int_equal(r->out.state, OUTGOING_FINISHED);
     end(&f);
 }
 

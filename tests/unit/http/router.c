@@ -1,6 +1,6 @@
 #include "http/router.h"
 
-#include "../check.h"
+#include "tests/unit/check.h"
 
 #include <stdio.h>
 

@@ -1,6 +1,6 @@
 #include "http/urlencoded.h"
 
-#include "../check.h"
+#include "tests/unit/check.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 #include "lua/config.h"
 
-#include "../check.h"
+#include "tests/unit/check.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 #include "net/access_log.h"
 
-#include "../check.h"
+#include "tests/unit/check.h"
 
 #include "http/code.h"
 #include "http/exchange.h"
@@ -65,9 +65,9 @@ static void answer(struct str target, size_t n)
     struct exchange *x = begin(target);
     exchange_start(x);
     assert_int_equal(exchange_write(x, body, n, &taken_bytes), RC_OK);
-    bytes_drop(&x->response.message.body, n);
-    x->response.message.head_handed = true;
-    x->response.message.state = OUTGOING_SENT;
+    bytes_drop(&x->response.out.body, n);
+    x->response.out.head_handed = true;
+    x->response.out.state = OUTGOING_SENT;
     exchange_fini(x);
 }
 
@@ -228,8 +228,8 @@ static void Aborted_Midway_CountsWhatWentOut(void **state)
     struct exchange *x = begin(STR("/"));
     exchange_start(x);
     assert_int_equal(exchange_write(x, "0123456789", 10, &n), RC_OK);
-    bytes_drop(&x->response.message.body, 4);
-    x->response.message.head_handed = true;
+    bytes_drop(&x->response.out.body, 4);
+    x->response.out.head_handed = true;
     exchange_abort(x, "CANCEL");
     exchange_fini(x);
     assert_has(only_line(), "HTTP/2\" 200 4 ");
@@ -242,8 +242,8 @@ static void Aborted_AfterItsEnd_WasNotCut(void **state)
     open_log(ACCESS_LOG_COMBINED);
     struct exchange *x = begin(STR("/"));
     exchange_start(x);
-    x->response.message.head_handed = true;
-    x->response.message.state = OUTGOING_SENT;
+    x->response.out.head_handed = true;
+    x->response.out.state = OUTGOING_SENT;
     exchange_abort(x, "connection lost");
     exchange_fini(x);
     assert_null(strstr(only_line(), "reset"));
@@ -269,7 +269,7 @@ static void Refused_BeforeAHandler_Logged(void **state)
     struct exchange *x = begin(STR("/"));
     x->request.method.n = 0;
     exchange_respond(x, 431, STR("too large"), NULL);
-    x->response.message.head_handed = true;
+    x->response.out.head_handed = true;
     exchange_fini(x);
     assert_has(only_line(), "\"- / HTTP/2\" 431 0 ");
 }
@@ -293,12 +293,11 @@ static void GrpcStatus_OfTrailersOrHead_Logged(void **state)
         struct exchange *x = begin(STR("/"));
         exchange_start(x);
         struct response *r = &x->response;
-        assert_int_equal(in_head
-                             ? outgoing_set_header(&r->message, STR("grpc-status"), STR("12"))
-                             : outgoing_append_trailer(&r->message, STR("grpc-status"), STR("12")),
+        assert_int_equal(in_head ? outgoing_set_header(&r->out, STR("grpc-status"), STR("12"))
+                                 : outgoing_append_trailer(&r->out, STR("grpc-status"), STR("12")),
             RC_OK);
-        r->message.head_handed = true;
-        r->message.state = OUTGOING_SENT;
+        r->out.head_handed = true;
+        r->out.state = OUTGOING_SENT;
         x->request.ended = false;
         exchange_abort(x, "NO_ERROR"); /* the early end of a call */
         exchange_fini(x);
@@ -313,7 +312,7 @@ static void GrpcStatus_NeverSent_NotLogged(void **state)
     struct exchange *x = begin(STR("/"));
     exchange_start(x);
     assert_int_equal(
-        outgoing_append_trailer(&x->response.message, STR("grpc-status"), STR("0")), RC_OK);
+        outgoing_append_trailer(&x->response.out, STR("grpc-status"), STR("0")), RC_OK);
     exchange_abort(x, "CANCEL");
     exchange_fini(x);
     assert_null(strstr(only_line(), "grpc-status"));

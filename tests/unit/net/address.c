@@ -1,6 +1,6 @@
 /* Listen addresses: their text, and sockets that share one. */
 #include "net/address.h"
-#include "../check.h"
+#include "tests/unit/check.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>

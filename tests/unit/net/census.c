@@ -1,6 +1,6 @@
 #include "net/census.h"
 
-#include "../check.h"
+#include "tests/unit/check.h"
 
 #include <arpa/inet.h>
 #include <stdio.h>

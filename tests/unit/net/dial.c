@@ -1,7 +1,7 @@
 /* Dialling: addresses in turn, from the first attempt to a session or to nothing. */
 #include "net/dial.h"
 
-#include "../check.h"
+#include "tests/unit/check.h"
 
 #include "core/clock.h"
 #include "core/log.h"

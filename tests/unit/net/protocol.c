@@ -1,7 +1,7 @@
 /* How a connection's first bytes tell what it speaks. */
 #include "net/protocol.h"
 
-#include "../check.h"
+#include "tests/unit/check.h"
 
 static const char preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 enum { PREFACE = sizeof preface - 1 };

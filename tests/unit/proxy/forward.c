@@ -2,11 +2,11 @@
  * for comes back to it without the prefix, and an echo answers. */
 #include "proxy/proxy.h"
 
-#include "../check.h"
+#include "tests/unit/check.h"
 
 #include "core/clock.h"
 #include "core/log.h"
-#include "h2/session.h"
+#include "h2/limits.h"
 #include "http/exchange.h"
 #include "http/handler.h"
 #include "http/limits.h"

@@ -1,6 +1,6 @@
 #include "proxy/origin.h"
 
-#include "../check.h"
+#include "tests/unit/check.h"
 
 #include <string.h>
 

@@ -2,11 +2,11 @@
  * loop. */
 #include "proxy/pool.h"
 
-#include "../check.h"
+#include "tests/unit/check.h"
 
 #include "core/clock.h"
 #include "core/log.h"
-#include "h2/session.h"
+#include "h2/limits.h"
 #include "http/code.h"
 #include "http/exchange.h"
 #include "http/handler.h"
@@ -80,7 +80,7 @@ static bool copy_piece(struct exchange *x)
 
 static void end_exchange(struct exchange *x)
 {
-    struct outgoing *o = &x->response.message;
+    struct outgoing *o = &x->response.out;
     const struct field *f = fields_find(&x->request.trailers, STR("x-sum"));
     if (f && outgoing_supports_trailers(o))
         assert_int_equal(outgoing_append_trailer(o, f->name, f->value), RC_OK);

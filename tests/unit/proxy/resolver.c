@@ -1,6 +1,6 @@
 #include "proxy/resolver.h"
 
-#include "../check.h"
+#include "tests/unit/check.h"
 
 #include <arpa/inet.h>
 #include <ev.h>

@@ -1,6 +1,6 @@
 #include "proxy/routes.h"
 
-#include "../check.h"
+#include "tests/unit/check.h"
 
 #include "http/request.h"
 

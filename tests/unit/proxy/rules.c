@@ -1,6 +1,6 @@
 #include "proxy/rules.h"
 
-#include "../check.h"
+#include "tests/unit/check.h"
 
 #include "http/exchange.h"
 #include "proxy/trace.h"
@@ -92,7 +92,7 @@ static void Request_FieldsOfTheConnection_Stay(void **state)
     for (size_t i = 0; i < count_of(names); i++)
         came(names[i], "gzip");
     came("content-length", "5");
-    x.response.message.framing = FRAMING_CHUNKS; /* and trailers are not accepted */
+    x.response.out.framing = FRAMING_CHUNKS; /* and trailers are not accepted */
     struct fields out = go_on();
     for (size_t i = 0; i < count_of(names); i++)
         assert_string_equal(values(&out, names[i]), "");
@@ -104,10 +104,10 @@ static void Request_Te_WhereTrailersReachTheClient(void **state)
     (void)state;
     struct fields out = go_on();
     assert_string_equal(values(&out, "te"), "trailers");
-    x.response.message.framing = FRAMING_CHUNKS;
+    x.response.out.framing = FRAMING_CHUNKS;
     out = go_on();
     assert_string_equal(values(&out, "te"), "");
-    x.response.message.trailers_accepted = true;
+    x.response.out.trailers_accepted = true;
     out = go_on();
     assert_string_equal(values(&out, "te"), "trailers");
 }
@@ -229,7 +229,7 @@ static const struct fields *answer(int status, const struct field *list, size_t 
 {
     struct fields f = {.list = (struct field *)list, .count = n};
     assert_int_equal(rules_response(&x, status, &f), RC_OK);
-    return &x.response.message.head;
+    return &x.response.out.head;
 }
 
 static void Response_Fields_GoOn(void **state)
@@ -244,8 +244,8 @@ static void Response_Fields_GoOn(void **state)
     assert_string_equal(values(head, "set-cookie"), "a=1|b=2");
     assert_string_equal(values(head, "keep-alive"), "");
     assert_string_equal(values(head, "via"), "1.1 other");
-    assert_true(x.response.message.length_set);
-    assert_int_equal(x.response.message.length, 3);
+    assert_true(x.response.out.length_set);
+    assert_int_equal(x.response.out.length, 3);
 }
 
 static void Response_FieldsOfTheHandler_Win(void **state)
@@ -253,7 +253,7 @@ static void Response_FieldsOfTheHandler_Win(void **state)
     (void)state;
     const struct field list[] = {
         {STR("cache-control"), STR("no-store")}, {STR("set-cookie"), STR("a=1")}};
-    struct outgoing *o = &x.response.message;
+    struct outgoing *o = &x.response.out;
     assert_int_equal(outgoing_set_header(o, STR("cache-control"), STR("max-age=5")), RC_OK);
     assert_int_equal(outgoing_set_header(o, STR("set-cookie"), STR("b=2")), RC_OK);
     const struct fields *head = answer(200, list, count_of(list));
@@ -265,10 +265,10 @@ static void Response_DeclaredTrailers_TakeChunks(void **state)
 {
     (void)state;
     const struct field list[] = {{STR("content-length"), STR("3")}, {STR("trailer"), STR("sum")}};
-    x.response.message.framing = FRAMING_CHUNKS;
-    x.response.message.trailers_accepted = true;
+    x.response.out.framing = FRAMING_CHUNKS;
+    x.response.out.trailers_accepted = true;
     answer(200, list, count_of(list));
-    assert_false(x.response.message.length_set);
+    assert_false(x.response.out.length_set);
 }
 
 static void Response_Malformed_Refused(void **state)
@@ -292,7 +292,7 @@ static void Trailers_Forbidden_Dropped(void **state)
         {STR("host"), STR("a")}, {STR("x"), STR("a\r\nb")}, {STR("y"), STR("1")}};
     struct fields f = {.list = list, .count = count_of(list)};
     assert_int_equal(rules_trailers(&x, &f), RC_OK);
-    const struct fields *trailers = &x.response.message.trailers;
+    const struct fields *trailers = &x.response.out.trailers;
     assert_int_equal(trailers->count, 2);
     assert_string_equal(values(trailers, "grpc-status"), "0");
     assert_string_equal(values(trailers, "y"), "1");

@@ -1,6 +1,6 @@
 #include "proxy/upstreams.h"
 
-#include "../check.h"
+#include "tests/unit/check.h"
 
 static const struct upstreams_rules rules = {.max_failures = 2, .recovery = 10};
 

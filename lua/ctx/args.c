@@ -1,0 +1,60 @@
+#include "lua/ctx/args.h"
+
+#include <lauxlib.h>
+
+/* lauxlib does not count the self of a method's call; of any other it is taken off the stack.
+ * Returns the argument's index then. */
+static int without_self(lua_State *L, int arg)
+{
+    lua_Debug call;
+    if (lua_getstack(L, 0, &call) && lua_getinfo(L, "n", &call) && call.namewhat &&
+        call.namewhat[0] == 'm')
+        return arg;
+    lua_remove(L, 1);
+    return arg - 1;
+}
+
+struct str ctx_check_str(lua_State *L, int arg)
+{
+    struct str s;
+    s.p = lua_tolstring(L, arg, &s.n);
+    if (!s.p)
+        s.p = luaL_checklstring(L, without_self(L, arg), &s.n);
+    return s;
+}
+
+lua_Integer ctx_check_integer(lua_State *L, int arg)
+{
+    if (!lua_isinteger(L, arg)) {
+        int exact;
+        lua_Integer number = lua_tointegerx(L, arg, &exact);
+        if (exact)
+            return number;
+        arg = without_self(L, arg);
+    }
+    return luaL_checkinteger(L, arg);
+}
+
+lua_Integer ctx_opt_integer(lua_State *L, int arg, lua_Integer otherwise)
+{
+    return lua_isnoneornil(L, arg) ? otherwise : ctx_check_integer(L, arg);
+}
+
+lua_Number ctx_opt_number(lua_State *L, int arg, lua_Number otherwise)
+{
+    if (lua_isnoneornil(L, arg))
+        return otherwise;
+    return luaL_checknumber(L, lua_isnumber(L, arg) ? arg : without_self(L, arg));
+}
+
+void ctx_check_type(lua_State *L, int arg, int type)
+{
+    if (lua_type(L, arg) != type)
+        luaL_checktype(L, without_self(L, arg), type);
+}
+
+void ctx_check_that(lua_State *L, bool ok, int arg, const char *message)
+{
+    if (!ok)
+        luaL_argerror(L, without_self(L, arg), message);
+}

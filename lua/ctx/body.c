@@ -1,0 +1,100 @@
+#include "lua/ctx/body.h"
+
+#include <lauxlib.h>
+#include <string.h>
+
+enum { SHORT_PIECE = 4096 }; /* bytes */
+
+bool body_push_piece(lua_State *L, const struct body_source *s, size_t max)
+{
+    size_t n;
+    const char *piece = bytes_front(s->queue, &n);
+    if (n == 0) {
+        lua_pushnil(L);
+        return s->ended;
+    }
+    if (n > max)
+        n = max;
+    lua_pushlstring(L, piece, n);
+    s->consume(s->of, n);
+    return true;
+}
+
+/* Pushes the next n bytes, which are queued. */
+static void push_bytes(lua_State *L, const struct body_source *s, size_t n)
+{
+    size_t front;
+    const char *piece = bytes_front(s->queue, &front);
+    if (front >= n) {
+        lua_pushlstring(L, piece, n);
+        s->consume(s->of, n);
+        return;
+    }
+    luaL_Buffer b;
+    char *out = luaL_buffinitsize(L, &b, n);
+    for (size_t have = 0; have < n; have += front) {
+        piece = bytes_front(s->queue, &front);
+        if (front > n - have)
+            front = n - have;
+        memcpy(out + have, piece, front);
+        s->consume(s->of, front);
+    }
+    luaL_pushresultsize(&b, n);
+}
+
+void body_keep_piece(lua_State *L, int index)
+{
+    lua_Integer count = (lua_Integer)lua_rawlen(L, index);
+    if (lua_rawgeti(L, index, count) == LUA_TSTRING && lua_rawlen(L, -1) < SHORT_PIECE) {
+        lua_insert(L, -2);
+        lua_concat(L, 2);
+        count--;
+    } else {
+        lua_pop(L, 1);
+    }
+    lua_rawseti(L, index, count + 1);
+}
+
+void body_push_joined(lua_State *L, int index)
+{
+    luaL_Buffer b;
+    luaL_buffinit(L, &b);
+    lua_Integer count = (lua_Integer)lua_rawlen(L, index);
+    for (lua_Integer i = 1; i <= count; i++) {
+        lua_rawgeti(L, index, i);
+        luaL_addvalue(&b);
+    }
+    luaL_pushresult(&b);
+}
+
+/* As body_keep_piece, where the table is made for the first of them. */
+static void keep(lua_State *L, int index)
+{
+    if (lua_isnil(L, index)) {
+        lua_newtable(L);
+        lua_replace(L, index);
+    }
+    body_keep_piece(L, index);
+}
+
+bool body_push_exactly(lua_State *L, const struct body_source *s, int index)
+{
+    size_t missing = (size_t)lua_tointeger(L, index);
+    size_t n = missing < s->queue->len ? missing : s->queue->len;
+    bool last = n == missing || s->ended;
+    if (!last && !n)
+        return false;
+    if (n)
+        push_bytes(L, s, n);
+    else
+        lua_pushnil(L);
+    if (last && lua_isnil(L, index + 1))
+        return true;
+    if (n)
+        keep(L, index + 1);
+    lua_pushinteger(L, (lua_Integer)(missing - n));
+    lua_replace(L, index);
+    if (last)
+        body_push_joined(L, index + 1);
+    return last;
+}

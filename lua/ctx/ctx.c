@@ -1,0 +1,416 @@
+#include "lua/ctx/ctx.h"
+
+#include "core/clock.h"
+#include "core/list.h"
+#include "core/log.h"
+#include "core/mem.h"
+#include "http/exchange.h"
+#include "lua/ctx/ctx_private.h"
+#include "lua/runtime/error_text.h"
+#include "lua/runtime/task.h"
+#include "lua/runtime/vm.h"
+
+#include <lauxlib.h>
+#include <stdio.h>
+
+/* A task that goes on and on after its request was aborted is ended. */
+enum { ABORT_ERRORS = 100, ABORT_SECONDS = 5 };
+
+#define ABORT_ERROR "request aborted: "
+
+/* Addresses that serve as keys in ctx tables: for the handle, and for a field that is nil. */
+static const char handle_key, nil_key;
+
+/* Life. */
+
+enum rc ctx_new(struct vm *vm, struct exchange *x, struct ctx **out)
+{
+    struct ctx *c = mem_get(sizeof *c);
+    if (!c)
+        return RC_NOMEM;
+    if (handles_put(&vm->requests, c, &c->handle)) {
+        mem_put(c, sizeof *c);
+        return RC_NOMEM;
+    }
+    c->vm = vm;
+    c->task = NULL;
+    c->x = x;
+    c->table = NULL;
+    c->attached = false;
+    c->reader = c->writer = NULL;
+    c->lender = (struct lender){.forward = NULL};
+    c->callbacks = LUA_NOREF;
+    c->aborted = c->over_limit = c->expired = false;
+    c->abort_errors = 0;
+    c->deadline = 0;
+    c->conn = x->peer->conn;
+    c->stream = x->stream;
+    *out = c;
+    return RC_OK;
+}
+
+/* Who waits for the request, other than its own task. */
+static void interrupt_others(struct ctx *c)
+{
+    struct task *reader = c->reader, *writer = c->writer;
+    if (reader && reader != c->task)
+        task_interrupt(reader);
+    if (writer && writer != c->task)
+        task_interrupt(writer);
+}
+
+void ctx_free(struct ctx *c)
+{
+    interrupt_others(c);
+    ctx_set_deadline(c, -1);
+    luaL_unref(c->vm->L, LUA_REGISTRYINDEX, c->callbacks);
+    handles_drop(&c->vm->requests, c->handle);
+    mem_put(c, sizeof *c);
+}
+
+void ctx_abort(struct ctx *c, const char *reason)
+{
+    c->x = NULL;
+    c->aborted = true;
+    c->aborted_at = clock_monotonic();
+    snprintf(c->reason, sizeof c->reason, "%s", reason);
+    interrupt_others(c);
+    if (c->task)
+        task_interrupt(c->task);
+}
+
+/* Deadlines. */
+
+/* The wait raises even if the deadline is moved before its task runs. */
+static void on_deadline(struct timer *t)
+{
+    struct ctx *c = container_of(t, struct ctx, alarm);
+    c->expired = c->task->state == TASK_WAITING;
+    task_interrupt(c->task);
+}
+
+void ctx_set_deadline(struct ctx *c, double seconds)
+{
+    if (c->deadline > 0)
+        timer_stop(&c->alarm);
+    c->deadline = 0;
+    if (seconds < 0)
+        return;
+    c->deadline = clock_monotonic() + seconds;
+    timer_init(&c->alarm, c->vm->ev, on_deadline);
+    timer_start(&c->alarm, seconds);
+}
+
+/* The table that ctx_push made last gets its handle. [-0, +0, may longjmp] */
+static void attach(lua_State *L, struct ctx *c)
+{
+    if (c->attached)
+        return;
+    luaL_checkstack(L, 2, "no room to wait");
+    lua_rawgeti(L, LUA_REGISTRYINDEX, c->vm->ctx_begun);
+    lua_pushinteger(L, c->handle);
+    lua_rawsetp(L, -2, &handle_key);
+    lua_pop(L, 1);
+    c->attached = true;
+}
+
+void ctx_check_task(lua_State *L, struct task *t)
+{
+    struct ctx *c = t->ctx;
+    ctx_check(L, c);
+    attach(L, c);
+    bool expired = c->expired;
+    c->expired = false;
+    if (expired || (c->deadline > 0 && clock_monotonic() >= c->deadline))
+        luaL_error(L, "timeout: deadline exceeded");
+}
+
+/* Aborts. */
+
+void ctx_push_abort_error(lua_State *L, const struct ctx *c)
+{
+    lua_pushfstring(L, ABORT_ERROR "%s", c->reason);
+}
+
+bool ctx_is_abort_error(const struct task *t, const char *text)
+{
+    return t->met_abort && strstr(text, ABORT_ERROR);
+}
+
+/* Called with the request and the error of one of its callbacks. */
+static int l_log_callback(lua_State *L)
+{
+    size_t len;
+    const struct ctx *c = lua_touserdata(L, 1);
+    error_text_push(L, 2);
+    const char *text = lua_tolstring(L, -1, &len);
+    log_event(LOG_ERROR, "on_abort failed", log_int("conn", (int64_t)c->conn),
+        log_int("stream", c->stream), log_bytes("error", text, len));
+    return 0;
+}
+
+void ctx_call_callbacks(lua_State *L, struct ctx *c)
+{
+    if (!c->aborted || c->callbacks == LUA_NOREF || !lua_checkstack(L, 8))
+        return;
+    int callbacks = c->callbacks;
+    c->callbacks = LUA_NOREF;
+    lua_rawgeti(L, LUA_REGISTRYINDEX, callbacks);
+    luaL_unref(L, LUA_REGISTRYINDEX, callbacks);
+    lua_Integer count = (lua_Integer)lua_rawlen(L, -1);
+    for (lua_Integer i = 1; i <= count; i++) {
+        lua_rawgeti(L, -1, i);
+        lua_pushstring(L, c->reason);
+        if (lua_pcall(L, 1, 0, 0)) {
+            error_text_report(L, l_log_callback, c, "on_abort failed");
+            lua_pop(L, 1);
+        }
+    }
+    lua_pop(L, 1);
+}
+
+static int l_call_callbacks(lua_State *L)
+{
+    ctx_call_callbacks(L, lua_touserdata(L, 1));
+    return 0;
+}
+
+void ctx_call_callbacks_at_end(struct ctx *c)
+{
+    if (c->callbacks != LUA_NOREF && !vm_call(c->vm, l_call_callbacks, c, 0))
+        lua_pop(c->vm->L, 1);
+}
+
+void ctx_check(lua_State *L, struct ctx *c)
+{
+    if (!c->aborted)
+        return;
+    ctx_call_callbacks(L, c);
+    struct task *t = vm_of(L)->running; /* NULL in a finalizer between tasks */
+    bool too_many = ++c->abort_errors > ABORT_ERRORS;
+    if (t && (too_many || clock_monotonic() - c->aborted_at > ABORT_SECONDS))
+        task_kill(L, "went on after its request was aborted");
+    if (t)
+        t->met_abort = true;
+    ctx_push_abort_error(L, c);
+    lua_error(L);
+}
+
+/* From a table to its request. */
+
+static int raise_ended(lua_State *L)
+{
+    return luaL_error(L, "request has ended");
+}
+
+static bool is_ctx(lua_State *L, int index)
+{
+    if (!lua_getmetatable(L, index))
+        return false;
+    lua_rawgeti(L, LUA_REGISTRYINDEX, vm_of(L)->ctx_metatable);
+    bool same = lua_rawequal(L, -1, -2);
+    lua_pop(L, 2);
+    return same;
+}
+
+/* The running task's request, if the table is its own; NULL otherwise. */
+static struct ctx *own(lua_State *L, int index)
+{
+    const struct task *t = vm_of(L)->running;
+    struct ctx *c = t ? t->ctx : NULL;
+    return c && lua_topointer(L, index) == c->table ? c : NULL;
+}
+
+/* The request of a ctx table, NULL when it has ended. */
+static struct ctx *of_table(lua_State *L, int index)
+{
+    struct ctx *c = own(L, index);
+    if (c)
+        return c;
+    if (lua_rawgetp(L, index, &handle_key) == LUA_TNUMBER)
+        c = handles_get(&vm_of(L)->requests, lua_tointeger(L, -1));
+    lua_pop(L, 1);
+    return c;
+}
+
+/* The request that the running task serves or was started for. */
+static struct ctx *of_task(lua_State *L, const struct task *t)
+{
+    if (!t || (!t->ctx && !t->request))
+        luaL_error(L, "no request here: call it as ctx:name(...)");
+    return t->ctx ? t->ctx : handles_get(&vm_of(L)->requests, t->request);
+}
+
+struct ctx *ctx_arg(lua_State *L)
+{
+    struct ctx *c = own(L, 1);
+    if (c)
+        return c;
+    if (is_ctx(L, 1)) {
+        c = of_table(L, 1);
+    } else {
+        c = of_task(L, vm_of(L)->running);
+        lua_pushnil(L);
+        lua_insert(L, 1);
+    }
+    if (!c)
+        raise_ended(L);
+    return c;
+}
+
+int64_t ctx_running(const struct vm *vm)
+{
+    const struct task *t = vm->running;
+    if (!t)
+        return 0;
+    return t->ctx ? t->ctx->handle : t->request;
+}
+
+struct ctx *ctx_live(lua_State *L)
+{
+    struct ctx *c = ctx_arg(L);
+    ctx_check(L, c);
+    return c;
+}
+
+/* The running task, whose wait is over, gives up its slot. */
+static void leave_slots(struct ctx *c, const struct task *t)
+{
+    if (c->reader == t)
+        c->reader = NULL;
+    if (c->writer == t)
+        c->writer = NULL;
+}
+
+struct ctx *ctx_resumed(lua_State *L, lua_KContext handle)
+{
+    struct vm *vm = vm_of(L);
+    struct ctx *c = handles_get(&vm->requests, handle);
+    if (c)
+        leave_slots(c, vm->running);
+    task_resumed(L);
+    if (c)
+        ctx_check(L, c);
+    else
+        raise_ended(L);
+    return c;
+}
+
+/* The metatable. Its functions have one upvalue: a table from each name of the API to its function,
+ * or to the light userdata of its struct ctx_field. */
+
+/* A field is computed once and then kept in the table, under the address of its description, so
+ * that it can still be read after an abort. */
+static int push_field(lua_State *L, const struct ctx_field *f)
+{
+    int kept = lua_rawgetp(L, 1, f);
+    if (kept == LUA_TLIGHTUSERDATA && lua_touserdata(L, -1) == &nil_key)
+        lua_pushnil(L);
+    if (kept != LUA_TNIL)
+        return 1;
+    struct ctx *c = of_table(L, 1);
+    if (!c)
+        return raise_ended(L);
+    ctx_check(L, c);
+    f->push(L, c);
+    if (lua_isnil(L, -1))
+        lua_pushlightuserdata(L, (void *)&nil_key);
+    else
+        lua_pushvalue(L, -1);
+    lua_rawsetp(L, 1, f);
+    return 1;
+}
+
+static int l_index(lua_State *L)
+{
+    int type = lua_rawget(L, lua_upvalueindex(1));
+    return type == LUA_TLIGHTUSERDATA ? push_field(L, lua_touserdata(L, -1)) : 1;
+}
+
+static int l_newindex(lua_State *L)
+{
+    lua_pushvalue(L, 2);
+    if (lua_rawget(L, lua_upvalueindex(1)) != LUA_TNIL)
+        return luaL_error(
+            L, "ctx.%s cannot be assigned: the name is the server's", lua_tostring(L, 2));
+    lua_pop(L, 1);
+    lua_rawset(L, 1);
+    return 0;
+}
+
+/* next() without the keys that are ours. */
+static int l_next(lua_State *L)
+{
+    lua_settop(L, 2);
+    while (lua_next(L, 1)) {
+        if (lua_type(L, -2) != LUA_TLIGHTUSERDATA)
+            return 2;
+        lua_pop(L, 1);
+    }
+    lua_pushnil(L);
+    return 1;
+}
+
+/* A wait in the loop does not add the handle to what the loop goes through. */
+static int l_pairs(lua_State *L)
+{
+    struct ctx *c = own(L, 1);
+    if (c)
+        attach(L, c);
+    lua_pushcfunction(L, l_next);
+    lua_pushvalue(L, 1);
+    lua_pushnil(L);
+    return 3;
+}
+
+void ctx_push_functions(lua_State *L)
+{
+    lua_newtable(L);
+    luaL_setfuncs(L, ctx_stream_functions, 0);
+    luaL_setfuncs(L, ctx_request_functions, 0);
+    luaL_setfuncs(L, ctx_form_functions, 0);
+    luaL_setfuncs(L, ctx_cookie_functions, 0);
+    luaL_setfuncs(L, ctx_response_functions, 0);
+    luaL_setfuncs(L, ctx_proxy_functions, 0);
+    luaL_setfuncs(L, ctx_life_functions, 0);
+}
+
+static void push_names(lua_State *L)
+{
+    ctx_push_functions(L);
+    for (const struct ctx_field *f = ctx_fields; f->name; f++) {
+        lua_pushlightuserdata(L, (void *)f);
+        lua_setfield(L, -2, f->name);
+    }
+}
+
+void ctx_open(lua_State *L)
+{
+    static const luaL_Reg metamethods[] = {
+        {"__index", l_index}, {"__newindex", l_newindex}, {"__pairs", l_pairs}, {NULL, NULL}};
+    lua_newtable(L);
+    push_names(L);
+    luaL_setfuncs(L, metamethods, 1);
+    lua_pushliteral(L, "moontrail.ctx");
+    lua_setfield(L, -2, "__name");
+    vm_of(L)->ctx_metatable = luaL_ref(L, LUA_REGISTRYINDEX);
+    lua_pushboolean(L, false);
+    vm_of(L)->ctx_begun = luaL_ref(L, LUA_REGISTRYINDEX);
+}
+
+void ctx_push(lua_State *L, struct ctx *c)
+{
+    lua_newtable(L);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, c->vm->ctx_metatable);
+    lua_setmetatable(L, -2);
+    c->table = lua_topointer(L, -1);
+    lua_pushvalue(L, -1);
+    lua_rawseti(L, LUA_REGISTRYINDEX, c->vm->ctx_begun);
+}
+
+/* What is in the place is replaced, which takes no memory. */
+void ctx_let_go(struct vm *vm)
+{
+    lua_pushboolean(vm->L, false);
+    lua_rawseti(vm->L, LUA_REGISTRYINDEX, vm->ctx_begun);
+}

@@ -1,0 +1,110 @@
+/*
+ * ctx: the table that a handler gets, and the request behind it. The table holds a handle and no
+ * pointer; the request lives here until its handler has returned:
+ *
+ *     LIVE ──client gone, reset, shutdown──▶ ABORTED ──┐
+ *       └──────────────handler has returned────────────┴──▶ freed: the handle gives nothing
+ *
+ * When an exchange dies its ctx is detached from it first, so that nothing that a script holds can
+ * reach freed memory; then the waits are cancelled and the task raises.
+ *
+ * A table gets its handle when its task first waits. Until then no other task runs: whoever has the
+ * table is the running task, which knows it by its address. Most tasks never wait, and a table with
+ * nothing in it is 500 instructions less a request.
+ */
+#ifndef LUA_CTX_CTX_H
+#define LUA_CTX_CTX_H
+
+#include "core/rc.h"
+#include "http/code.h"
+#include "http/forwarder.h"
+#include "http/router.h"
+#include "net/timer.h"
+
+#include <lua.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct exchange;
+struct task;
+struct vm;
+
+struct ctx {
+    struct vm *vm;
+    struct task *task;  /* the handler's */
+    struct exchange *x; /* NULL once aborted */
+    int64_t handle;
+    const void *table;  /* the address of its Lua table, which the handler's frame keeps alive */
+    bool attached;      /* the table has the handle */
+    int handler;        /* the registry's reference to the function to call */
+    struct match match; /* the path's parameters; in the exchange's arena */
+    /* Who waits for the request's body, and for the response to go out: held until it runs again,
+     * lest another task step in between its being woken or interrupted and that. */
+    struct task *reader, *writer;
+    struct lender lender; /* of x, while another server answers */
+    int callbacks;        /* the registry's reference to the table of on_abort functions */
+    bool aborted;
+    double aborted_at;  /* on clock_monotonic */
+    int abort_errors;   /* raised since */
+    double deadline;    /* on clock_monotonic; 0 is none */
+    struct timer alarm; /* runs towards the deadline */
+    bool expired;       /* the deadline ended a wait whose task has not run since */
+    bool over_limit;    /* the request's body passed its limit, and was answered */
+    char reason[CODE_NAME_SIZE];
+    uint64_t conn; /* numbers for the log */
+    uint32_t stream;
+    size_t body_limit, body_size; /* of a ctx:body under way */
+    int write_next;               /* the argument that a write under way is at */
+    size_t write_offset;          /* and the byte in it */
+};
+
+/* Makes the metatable. [-0, +0, may longjmp] */
+void ctx_open(lua_State *L);
+
+/* For an exchange, with its match and handler still to be set. RC_NOMEM. */
+enum rc ctx_new(struct vm *vm, struct exchange *x, struct ctx **out) MUST_CHECK;
+/* Its handler has returned: kept handles give nothing from now on. */
+void ctx_free(struct ctx *c);
+/* Pushes a new table of the functions that a ctx has. [-0, +1, may longjmp] */
+void ctx_push_functions(lua_State *L);
+/* Pushes the new table of c. [-0, +1, may longjmp] */
+void ctx_push(lua_State *L, struct ctx *c);
+/* The table that was pushed last may be collected: its task has waited or is over. */
+void ctx_let_go(struct vm *vm);
+/* Ends what another server does for it: the exchange is the handler's again. */
+void ctx_take_back(struct ctx *c);
+/* Detaches c from its exchange, which may be freed then, and wakes what waits. */
+void ctx_abort(struct ctx *c, const char *reason);
+/* Calls and drops the on_abort functions, if c is aborted. Their errors are logged. [-0, +0, may
+ * longjmp] */
+void ctx_call_callbacks(lua_State *L, struct ctx *c);
+/* The same outside of Lua. */
+void ctx_call_callbacks_at_end(struct ctx *c);
+
+/* For the files that implement ctx functions. */
+
+/* The request that the call is about: of the table at index 1, or of the running task, and then
+ * index 1 is made nil: arguments begin at index 2. Raises if it has ended. [-0, +0|1, may longjmp]
+ */
+struct ctx *ctx_arg(lua_State *L);
+/* As ctx_arg; raises if it is aborted as well. */
+struct ctx *ctx_live(lua_State *L);
+/* The request that a wait resumed for, by the handle that the wait kept; its slot is free again.
+ * Raises as ctx_live. */
+struct ctx *ctx_resumed(lua_State *L, lua_KContext handle);
+/* Raises the abort error if c is aborted, having called the on_abort functions. A task that
+ * swallows too many of them is killed. */
+void ctx_check(lua_State *L, struct ctx *c);
+/* For the handler's task: as ctx_check, and raises past the deadline. */
+void ctx_check_task(lua_State *L, struct task *t);
+/* Sets the deadline to so many seconds from now; a negative number removes it. */
+void ctx_set_deadline(struct ctx *c, double seconds);
+/* The handle of the request that the running task serves or was started for; 0 is none. */
+int64_t ctx_running(const struct vm *vm);
+/* The text of the abort error. [-0, +1, may longjmp] */
+void ctx_push_abort_error(lua_State *L, const struct ctx *c);
+/* Whether an error of a task that a script started is an abort error, of whichever request. */
+bool ctx_is_abort_error(const struct task *t, const char *text);
+
+#endif

@@ -1,0 +1,23 @@
+/*
+ * Tasks that scripts start: mt.spawn and mt.all. Such a task belongs to the vm, not to a request;
+ * it may use a live ctx, and may outlive the request that started it.
+ */
+#ifndef LUA_CTX_SPAWN_H
+#define LUA_CTX_SPAWN_H
+
+#include <lua.h>
+
+struct spawn;
+struct vm;
+
+/* Adds spawn and all to the table on top of the stack. [-0, +0, may longjmp] */
+void spawn_open(lua_State *L);
+/* Starts a task for the function and the arguments from index first on, which are replaced by its
+ * userdata: that owns what is returned. [-n, +1, may longjmp] */
+struct spawn *spawn_start(lua_State *L, int first);
+/* Cancels a task for the reason given, which is static; no effect on one that is over. */
+void spawn_cancel(struct spawn *s, const char *reason);
+/* Cancels every such task of the vm, for the reason given, which is static. */
+void spawn_cancel_all(struct vm *vm, const char *reason);
+
+#endif

@@ -1,0 +1,66 @@
+#include "lua/protobuf/constants.h"
+
+namespace codec
+{
+
+static void push_constant(lua_State *L, const constant &c)
+{
+    switch (c.kind) {
+    case constant::STRING:
+        lua_pushlstring(L, c.text.data(), c.text.size());
+        break;
+    case constant::INTEGER:
+        lua_pushinteger(L, c.integer);
+        break;
+    case constant::NUMBER:
+        lua_pushnumber(L, c.number);
+        break;
+    case constant::BOOLEAN:
+        lua_pushboolean(L, c.integer != 0);
+        break;
+    case constant::METATABLE:
+        lua_newtable(L);
+    }
+}
+
+/* Tells the names where their strings lie; the constants lie on the top. */
+static void fill_names(lua_State *L, names &n)
+{
+    for (names::entry &entry : n.listed) {
+        lua_rawgeti(L, -1, entry.constant);
+        n.fill(entry, lua_tostring(L, -1));
+        lua_pop(L, 1);
+    }
+}
+
+/* Gives the metatable of a message its defaults; the constants lie on the top. */
+static void fill_metatable(lua_State *L, const message &m)
+{
+    lua_rawgeti(L, -1, m.metatable);
+    lua_newtable(L);
+    for (size_t i = 0; i < m.defaults.size(); i += 2) {
+        lua_rawgeti(L, -3, m.defaults[i]);
+        lua_rawgeti(L, -4, m.defaults[i + 1]);
+        lua_rawset(L, -3);
+    }
+    lua_setfield(L, -2, "__index");
+    lua_pop(L, 1);
+}
+
+void constants_push(lua_State *L, tables &t)
+{
+    lua_createtable(L, (int)t.constants.size(), 0);
+    for (size_t i = 0; i < t.constants.size(); i++) {
+        push_constant(L, t.constants[i]);
+        lua_rawseti(L, -2, (lua_Integer)i + 1);
+    }
+    for (enumeration &e : t.enums)
+        fill_names(L, e.by_name);
+    for (message &m : t.messages) {
+        fill_names(L, m.by_name);
+        if (m.metatable)
+            fill_metatable(L, m);
+    }
+}
+
+} // namespace codec

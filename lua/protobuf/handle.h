@@ -1,0 +1,53 @@
+/*
+ * What Lua holds of schemas and message types: userdata. A message type keeps its schema alive by a
+ * user value. When the Lua state closes, a schema may go first; whoever uses it afterwards, in a
+ * finalizer, gets an error.
+ */
+#ifndef LUA_PROTOBUF_HANDLE_H
+#define LUA_PROTOBUF_HANDLE_H
+
+#include "lua/protobuf/schema.h"
+
+#include <lua.hpp>
+
+namespace codec
+{
+
+/* A schema's userdata. */
+struct schema_handle {
+    schema *s; /* NULL once it is finalized */
+};
+enum { SCHEMA_CONSTANTS = 1, SCHEMA_TYPES = 2 }; /* user values; the types made, by message */
+
+/* A message type's userdata. */
+struct type_handle {
+    const void *mark; /* tells it from other userdata of that size */
+    const schema_handle *owner;
+    const message *m;
+};
+enum { TYPE_CONSTANTS = 1, TYPE_SCHEMA = 2 }; /* user values */
+
+/* Makes the metatable of schemas, with that table of methods on the top. [-1, +0], may longjmp, as
+ * may all here */
+void handle_open(lua_State *L);
+
+/* Pushes a schema with nothing in it. [-0, +1] */
+schema_handle *handle_push_schema(lua_State *L);
+
+/* The schema at index 1. */
+schema_handle *handle_check_schema(lua_State *L);
+/* The message type at index 1, whose schema is there. */
+const type_handle *handle_check_type(lua_State *L);
+
+/* Pushes a message type without its user values and metatable. [-0, +1] */
+type_handle *handle_push_type(lua_State *L, const schema_handle *owner, const message *m);
+
+/* Raises what a function of the schema returned, as it is. */
+void handle_check(lua_State *L, const char *problem);
+
+/* Pushes the schema's result and drops it. [-0, +1] */
+void handle_push_result(lua_State *L, schema *s);
+
+} // namespace codec
+
+#endif

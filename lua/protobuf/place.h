@@ -1,0 +1,33 @@
+/* Where in a message the codec is, for what it says when it fails. */
+#ifndef LUA_PROTOBUF_PLACE_H
+#define LUA_PROTOBUF_PLACE_H
+
+#include "lua/protobuf/table.h"
+
+#include <lua.hpp>
+
+namespace codec
+{
+
+enum { DEPTH_MAX = 100 }; /* levels of messages within each other */
+
+/* A value in a message. Places lie on the C stack, each in the frame that goes into the value. */
+struct place {
+    const place *up;     /* the message that the field is of; the outermost place has no field */
+    const message *root; /* of the outermost place alone */
+    const field *of;
+    lua_Integer element; /* of a list, from 1; 0 for none */
+    int key;             /* of a map: where it lies on the stack; 0 for none */
+    int value;           /* when encoding: where the value lies on the stack */
+};
+
+/* Raises "pkg.Message.field[3].field: " and what is wrong there. */
+[[noreturn]] void place_fail(lua_State *L, const place &at, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* As fail, for what the place tells to be the value: "expected a string, got nil". */
+[[noreturn]] void place_fail_type(lua_State *L, const place &at, const char *expected);
+
+} // namespace codec
+
+#endif

@@ -1,0 +1,18 @@
+/*
+ * The required fields of a message that was read. As several messages on the wire may become one,
+ * they are looked for when all is read.
+ */
+#ifndef LUA_PROTOBUF_REQUIRED_H
+#define LUA_PROTOBUF_REQUIRED_H
+
+#include "lua/protobuf/place.h"
+
+namespace codec
+{
+
+/* Raises where the message whose table is on the top lacks one. [-0, +0], may longjmp */
+void required_check(lua_State *L, const place &at, const message &m, int constants);
+
+} // namespace codec
+
+#endif

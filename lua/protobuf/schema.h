@@ -1,0 +1,75 @@
+/*
+ * A schema: a .proto file and all that it imports, checked and prepared for the codec. It keeps
+ * what it loaded and reads no file afterwards, whatever it is asked for.
+ *
+ * None of this calls Lua, and no exception leaves it: what can fail returns NULL, or a line that
+ * says what went wrong and lasts as long as the schema.
+ */
+#ifndef LUA_PROTOBUF_SCHEMA_H
+#define LUA_PROTOBUF_SCHEMA_H
+
+#include "lua/protobuf/sources.h"
+#include "lua/protobuf/table.h"
+
+#include <exception>
+#include <google/protobuf/dynamic_message.h>
+#include <string>
+#include <vector>
+
+namespace codec
+{
+
+struct schema {
+    sources found;
+    google::protobuf::DescriptorPool pool;
+    google::protobuf::DynamicMessageFactory dynamic{&pool};      /* for JSON alone */
+    std::vector<const google::protobuf::FileDescriptor *> files; /* the main one last */
+    tables prepared;
+    std::string problem;
+    std::string result; /* bytes that were asked for; to be dropped when they are taken */
+};
+
+/* NULL when memory ran out. */
+schema *schema_new() noexcept;
+void schema_free(schema *s) noexcept;
+
+const char *schema_add_folder(schema *s, const char *folder) noexcept;
+/* Each may be called once, instead of the other: loads a file, or the text of one of that name. */
+const char *schema_load(schema *s, const char *file) noexcept;
+const char *schema_parse(schema *s, const char *name, const char *text, size_t n) noexcept;
+
+/* What has that name is *out, or NULL. */
+const char *schema_find_message(schema *s, const char *name, const message **out) noexcept;
+const char *schema_find_service(
+    schema *s, const char *name, const google::protobuf::ServiceDescriptor **out) noexcept;
+const char *schema_find_file(
+    schema *s, const char *name, const google::protobuf::FileDescriptor **out) noexcept;
+/* The file that defines a message, enum, field, service or method. */
+const char *schema_find_symbol(
+    schema *s, const char *name, const google::protobuf::FileDescriptor **out) noexcept;
+/* The file that extends the message of that name by that number. */
+const char *schema_find_extension(
+    schema *s, const char *name, int number, const google::protobuf::FileDescriptor **out) noexcept;
+
+/* The serialized FileDescriptorProto is the result. */
+const char *schema_describe(schema *s, const google::protobuf::FileDescriptor *file) noexcept;
+/* The numbers of the extensions of the message of that name, each as an int, are the result. */
+const char *schema_list_extensions(schema *s, const char *name) noexcept;
+
+/* Runs f, which may throw, and may say what went wrong in the string that it is given. */
+template <typename function> const char *schema_try(schema *s, function f) noexcept
+{
+    try {
+        s->problem.clear();
+        f(s->problem);
+        return s->problem.empty() ? nullptr : s->problem.c_str();
+    } catch (const std::bad_alloc &) {
+        return "not enough memory";
+    } catch (const std::exception &) {
+        return "the protobuf library failed";
+    }
+}
+
+} // namespace codec
+
+#endif

@@ -1,0 +1,303 @@
+#include "lua/protobuf/table.h"
+
+#include <algorithm>
+#include <cstring>
+#include <google/protobuf/wire_format_lite.h>
+
+namespace codec
+{
+
+using google::protobuf::Descriptor;
+using google::protobuf::EnumDescriptor;
+using google::protobuf::FieldDescriptor;
+using google::protobuf::FileDescriptor;
+using google::protobuf::internal::WireFormatLite;
+
+enum {
+    DENSE_MIN = 64,   /* numbers below are looked up directly however few are taken */
+    EXPLICIT_ROOM = 4 /* of the fields that may be missing, as many are expected */
+};
+
+/* Names. */
+
+void names::add(int constant, uint32_t value)
+{
+    listed.push_back({constant, nullptr, value});
+}
+
+void names::reserve()
+{
+    size_t size = 2;
+    while (size < 2 * listed.size() + 1)
+        size *= 2;
+    slots.assign(size, {0, nullptr, 0});
+}
+
+void names::fill(entry &listed_entry, const char *text)
+{
+    uint32_t mask = (uint32_t)slots.size() - 1;
+    uint32_t at = table_hash(text) & mask;
+    listed_entry.text = text;
+    while (slots[at].text)
+        at = (at + 1) & mask;
+    slots[at] = listed_entry;
+}
+
+const names::entry *table_search_name(const names &n, const char *text)
+{
+    for (const names::entry &entry : n.listed)
+        if (strcmp(entry.text, text) == 0)
+            return &entry;
+    return nullptr;
+}
+
+/* Look-ups by number. */
+
+const field *table_search_field(const message &m, uint32_t number)
+{
+    auto found = std::lower_bound(m.fields.begin(), m.fields.end(), number,
+        [](const field &f, uint32_t n) { return f.number < n; });
+    return found != m.fields.end() && found->number == number ? &*found : nullptr;
+}
+
+int table_find_value(const enumeration &e, int32_t number)
+{
+    if (number >= 0 && (size_t)number < e.dense.size())
+        return e.dense[(size_t)number];
+    auto found = std::lower_bound(e.values.begin(), e.values.end(), number,
+        [](const enumeration::value &v, int32_t n) { return v.number < n; });
+    return found != e.values.end() && found->number == number ? found->constant : 0;
+}
+
+/* How many numbers from 0 are looked up directly, when the largest of the count taken is last. */
+static size_t dense_size(size_t count, size_t last)
+{
+    return std::min(last + 1, std::max((size_t)DENSE_MIN, 4 * count));
+}
+
+/* Constants. */
+
+static int add_constant(tables &t, const constant &c)
+{
+    t.constants.push_back(c);
+    return (int)t.constants.size();
+}
+
+static int add_string(tables &t, const std::string &text)
+{
+    auto added = t.strings.emplace(text, 0);
+    if (added.second)
+        added.first->second = add_constant(t, {constant::STRING, text, 0, 0});
+    return added.first->second;
+}
+
+static int add_integer(tables &t, int64_t value)
+{
+    return add_constant(t, {constant::INTEGER, {}, value, 0});
+}
+
+/* The default of a field that holds one scalar. */
+static int add_default(tables &t, const FieldDescriptor *f)
+{
+    switch (f->cpp_type()) {
+    case FieldDescriptor::CPPTYPE_INT32:
+        return add_integer(t, f->default_value_int32());
+    case FieldDescriptor::CPPTYPE_INT64:
+        return add_integer(t, f->default_value_int64());
+    case FieldDescriptor::CPPTYPE_UINT32:
+        return add_integer(t, f->default_value_uint32());
+    case FieldDescriptor::CPPTYPE_UINT64:
+        return add_integer(t, (int64_t)f->default_value_uint64());
+    case FieldDescriptor::CPPTYPE_DOUBLE:
+        return add_constant(t, {constant::NUMBER, {}, 0, f->default_value_double()});
+    case FieldDescriptor::CPPTYPE_FLOAT:
+        return add_constant(t, {constant::NUMBER, {}, 0, f->default_value_float()});
+    case FieldDescriptor::CPPTYPE_BOOL:
+        return add_constant(t, {constant::BOOLEAN, {}, f->default_value_bool(), 0});
+    case FieldDescriptor::CPPTYPE_ENUM:
+        return add_string(t, f->default_value_enum()->name());
+    case FieldDescriptor::CPPTYPE_STRING:
+        return add_string(t, f->default_value_string());
+    case FieldDescriptor::CPPTYPE_MESSAGE:
+        break;
+    }
+    return 0;
+}
+
+/* Enums. */
+
+static void build_enum(tables &t, enumeration &e, const EnumDescriptor *d)
+{
+    for (int i = 0; i < d->value_count(); i++) {
+        int constant = add_string(t, d->value(i)->name());
+        e.by_name.add(constant, (uint32_t)d->value(i)->number());
+        e.values.push_back({d->value(i)->number(), constant});
+    }
+    e.by_name.reserve();
+    std::stable_sort(e.values.begin(), e.values.end(),
+        [](const enumeration::value &a, const enumeration::value &b) {
+            return a.number < b.number;
+        });
+    auto end = std::unique(e.values.begin(), e.values.end(),
+        [](const enumeration::value &a, const enumeration::value &b) {
+            return a.number == b.number;
+        });
+    e.values.erase(end, e.values.end());
+    if (e.values.back().number >= 0)
+        e.dense.assign(dense_size(e.values.size(), (size_t)e.values.back().number), 0);
+    for (const enumeration::value &v : e.values)
+        if (v.number >= 0 && (size_t)v.number < e.dense.size())
+            e.dense[(size_t)v.number] = v.constant;
+}
+
+/* Fields. */
+
+static enum shape shape_of(const FieldDescriptor *d)
+{
+    return d->is_map() ? MAP : d->is_repeated() ? LIST : SINGLE;
+}
+
+static field build_field(tables &t, const FieldDescriptor *d)
+{
+    field f = {};
+    f.descriptor = d;
+    f.name = d->name().c_str();
+    f.number = (uint32_t)d->number();
+    f.type = (uint8_t)d->type();
+    f.wire = WireFormatLite::WireTypeForFieldType((WireFormatLite::FieldType)d->type());
+    f.shape = shape_of(d);
+    f.packed = d->is_packed();
+    unsigned wire = f.packed ? (unsigned)WireFormatLite::WIRETYPE_LENGTH_DELIMITED : f.wire;
+    f.tag = f.number << 3 | wire;
+    f.implicit = f.shape == SINGLE && !d->has_presence() && !d->containing_type()->map_key();
+    f.required = d->is_required();
+    f.key = add_string(t, d->name());
+    f.absent = f.shape == SINGLE ? add_default(t, d) : 0;
+    if (d->message_type())
+        f.type_message = t.by_descriptor.at(d->message_type());
+    if (d->enum_type())
+        f.type_enum = t.by_enum.at(d->enum_type());
+    return f;
+}
+
+/* Joins the members of each oneof in a ring. */
+static void link_oneofs(message &m)
+{
+    std::unordered_map<const google::protobuf::OneofDescriptor *, field *> first, last;
+    for (field &f : m.fields) {
+        f.next_in_oneof = f.index;
+        auto oneof = f.descriptor->real_containing_oneof();
+        if (!oneof)
+            continue;
+        if (last.count(oneof)) {
+            last[oneof]->next_in_oneof = f.index;
+            f.next_in_oneof = first[oneof]->index;
+        } else {
+            first[oneof] = &f;
+        }
+        last[oneof] = &f;
+    }
+}
+
+/* Messages. */
+
+static void build_look_ups(message &m)
+{
+    size_t last = m.fields.empty() ? 0 : m.fields.back().number;
+    m.dense.assign(dense_size(m.fields.size(), last), 0);
+    m.filled.assign((m.fields.size() + 63) / 64, 0);
+    for (const field &f : m.fields) {
+        if (f.number < m.dense.size())
+            m.dense[f.number] = f.index + 1;
+        if (f.implicit || f.shape != SINGLE)
+            m.filled[f.index / 64] |= (uint64_t)1 << f.index % 64;
+        m.by_name.add(f.key, f.index);
+    }
+    m.by_name.reserve();
+}
+
+/* Counts what a table of the message will have, and what proto2 says of its fields. */
+static void build_presence(tables &t, message &m)
+{
+    int explicit_count = 0;
+    for (const field &f : m.fields) {
+        if (f.implicit || f.shape != SINGLE)
+            m.room++;
+        else if (f.next_in_oneof == f.index)
+            explicit_count++;
+        m.requires_own |= f.required;
+        if (f.next_in_oneof == f.index && f.descriptor->has_default_value())
+            m.defaults.insert(m.defaults.end(), {f.key, f.absent});
+    }
+    m.requires_some = m.requires_own;
+    m.room += m.descriptor->real_oneof_decl_count() + std::min(explicit_count, (int)EXPLICIT_ROOM);
+    if (!m.defaults.empty())
+        m.metatable = add_constant(t, {constant::METATABLE, {}, 0, 0});
+}
+
+static void build_message(tables &t, message &m)
+{
+    const Descriptor *d = m.descriptor;
+    std::vector<const FieldDescriptor *> sorted;
+    for (int i = 0; i < d->field_count(); i++)
+        sorted.push_back(d->field(i));
+    std::sort(sorted.begin(), sorted.end(), [](const FieldDescriptor *a, const FieldDescriptor *b) {
+        return a->number() < b->number();
+    });
+    for (const FieldDescriptor *f : sorted) {
+        m.fields.push_back(build_field(t, f));
+        m.fields.back().index = (uint32_t)m.fields.size() - 1;
+    }
+    link_oneofs(m);
+    build_look_ups(m);
+    build_presence(t, m);
+}
+
+/* Tells each message whether one that it may hold has a required field. */
+static void spread_requirements(tables &t)
+{
+    for (bool more = true; more;) {
+        more = false;
+        for (message &m : t.messages) {
+            for (const field &f : m.fields) {
+                if (!m.requires_some && f.type_message && f.type_message->requires_some)
+                    m.requires_some = more = true;
+            }
+        }
+    }
+}
+
+static void add_enum(tables &t, const EnumDescriptor *d)
+{
+    t.enums.emplace_back();
+    t.enums.back().descriptor = d;
+    t.by_enum[d] = &t.enums.back();
+}
+
+static void add_message(tables &t, const Descriptor *d)
+{
+    t.messages.emplace_back();
+    t.messages.back().descriptor = d;
+    t.by_descriptor[d] = &t.messages.back();
+    for (int i = 0; i < d->enum_type_count(); i++)
+        add_enum(t, d->enum_type(i));
+    for (int i = 0; i < d->nested_type_count(); i++)
+        add_message(t, d->nested_type(i));
+}
+
+void tables::build(const std::vector<const FileDescriptor *> &files)
+{
+    for (const FileDescriptor *file : files) {
+        for (int i = 0; i < file->enum_type_count(); i++)
+            add_enum(*this, file->enum_type(i));
+        for (int i = 0; i < file->message_type_count(); i++)
+            add_message(*this, file->message_type(i));
+    }
+    for (auto &entry : by_enum)
+        build_enum(*this, *entry.second, entry.first);
+    for (message &m : messages)
+        build_message(*this, m);
+    spread_requirements(*this);
+}
+
+} // namespace codec

@@ -1,0 +1,31 @@
+/*
+ * Handles: integers that scripts may keep for ever in place of pointers. A handle whose thing is
+ * gone gives NULL, since each place in the table counts how often it was used.
+ */
+#ifndef LUA_RUNTIME_HANDLES_H
+#define LUA_RUNTIME_HANDLES_H
+
+#include "core/rc.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct handle_place;
+
+struct handles {
+    struct handle_place *places;
+    size_t count, room;
+    size_t free; /* the first free place, or count */
+    size_t used; /* places that are not free */
+};
+
+void handles_fini(struct handles *h);
+/* RC_NOMEM. */
+enum rc handles_put(struct handles *h, void *thing, int64_t *handle) MUST_CHECK;
+/* NULL for what is no handle, or one no longer. */
+void *handles_get(const struct handles *h, int64_t handle);
+void handles_drop(struct handles *h, int64_t handle);
+/* The thing in use at *at or behind, which moves past it; NULL behind the last. */
+void *handles_next(const struct handles *h, size_t *at);
+
+#endif

@@ -1,0 +1,120 @@
+#include "lua/runtime/vm.h"
+
+#include "core/mem.h"
+#include "http/handler.h"
+#include "lua/runtime/task.h"
+
+#include <lauxlib.h>
+
+/* The share that may be taken after a collection, of the memory that loading the scripts has left:
+ * to load them anew frees no more than that. */
+static const double bloated_share = 0.9;
+
+enum { PAUSE = 200 }; /* Lua's own: a collection begins when the memory has doubled */
+
+/* Past the vm's limit memory has run out: Lua then collects what it can, and tries once more. */
+static void *alloc(void *data, void *block, size_t old_size, size_t new_size)
+{
+    struct vm *vm = data;
+    if (!block)
+        old_size = 0; /* it told the kind of object */
+    if (new_size == 0) {
+        mem_put(block, old_size);
+        vm->memory -= old_size;
+        return NULL;
+    }
+    size_t limit = vm->options.max_memory;
+    if (limit && new_size > old_size && vm->memory + new_size - old_size > limit)
+        return NULL;
+    void *moved = block ? mem_resize(block, old_size, new_size) : mem_get(new_size);
+    if (moved)
+        vm->memory += new_size - old_size;
+    return moved;
+}
+
+bool vm_call(struct vm *vm, lua_CFunction f, void *arg, int results)
+{
+    lua_pushcfunction(vm->L, f);
+    lua_pushlightuserdata(vm->L, arg);
+    return lua_pcall(vm->L, 1, results, 0) == LUA_OK;
+}
+
+enum rc vm_new(struct ev_loop *ev, const struct vm_options *options, lua_CFunction open,
+    const char *folder, struct vm **out)
+{
+    struct vm *vm = mem_get_zeroed(sizeof *vm);
+    if (!vm)
+        return RC_NOMEM;
+    vm->ev = ev;
+    vm->options = *options;
+    vm->fault = "";
+    vm->memory_mark = options->max_memory ? options->max_memory / 4 * 3 : SIZE_MAX;
+    vm->budget.limit = (unsigned)(options->max_cpu * 1000 / HANDLER_TICK_MS + 0.5);
+    list_init(&vm->tasks);
+    list_init(&vm->ready);
+    list_init(&vm->spare);
+    vm->L = lua_newstate(alloc, vm);
+    if (vm->L)
+        *vm_word(vm->L) = (uintptr_t)vm;
+    if (!vm->L || !vm_call(vm, open, (void *)folder, 0)) {
+        vm_free(vm);
+        return RC_NOMEM;
+    }
+    *out = vm;
+    return RC_OK;
+}
+
+void vm_free(struct vm *vm)
+{
+    if (vm->L) {
+        task_free_spare(vm);
+        lua_close(vm->L);
+    }
+    handles_fini(&vm->requests);
+    mem_put(vm, sizeof *vm);
+}
+
+/* Not by generations, where Lua leaves the stacks of coroutines as large as they have become. */
+static int l_collect(lua_State *L)
+{
+    int mode = lua_gc(L, LUA_GCINC, 0, 0, 0);
+    lua_gc(L, LUA_GCCOLLECT);
+    if (mode == LUA_GCGEN)
+        lua_gc(L, LUA_GCGEN, 0, 0);
+    return 0;
+}
+
+void vm_collect(struct vm *vm)
+{
+    if (!vm_call(vm, l_collect, NULL, 0))
+        lua_settop(vm->L, 0);
+}
+
+/* What one task leaves is not what the next one fails for. Collects, and sets the mark and the
+ * collector's pause so that the next collection comes when half of what is left is taken, if not
+ * before: buffers of Lua's library fail without trying one first. */
+static void make_room(struct vm *vm)
+{
+    double floor = (double)vm->memory_floor, limit = (double)vm->options.max_memory;
+    vm_collect(vm);
+    vm->bloated = (double)vm->memory > floor + bloated_share * (limit - floor);
+    size_t mark = vm->memory + (vm->options.max_memory - vm->memory) / 2;
+    if (mark > vm->memory_mark)
+        vm->memory_mark = mark;
+    double pause = 100.0 * (double)mark / (double)vm->memory;
+    lua_gc(vm->L, LUA_GCSETPAUSE, pause < PAUSE ? (int)pause : PAUSE);
+}
+
+bool vm_run(struct vm *vm)
+{
+    struct list now;
+    list_init(&now);
+    list_splice(&now, &vm->ready);
+    struct list *node;
+    while ((node = list_shift(&now))) {
+        task_run(container_of(node, struct task, queue));
+        if (vm->memory > vm->memory_mark)
+            make_room(vm);
+    }
+    return !list_empty(&vm->ready);
+}

@@ -1,0 +1,355 @@
+#include "lua/scripts/bridge.h"
+
+#include "core/log.h"
+#include "core/mem.h"
+#include "http/exchange.h"
+#include "http/handler.h"
+#include "lua/ctx/ctx.h"
+#include "lua/runtime/task.h"
+#include "lua/scripts/answer.h"
+#include "lua/scripts/generation.h"
+#include "lua/scripts/handler_error.h"
+
+#include <lauxlib.h>
+
+struct bridge {
+    struct handler base;
+    struct generation_source source;
+    struct generation *current;
+    struct list old;             /* generations that are not over yet, the oldest first */
+    unsigned live;               /* generations, the current one included */
+    unsigned loaded;             /* generations so far */
+    struct vm *volatile running; /* the one whose tasks run now, for the ticks */
+    char fault[VM_FAULT];
+};
+
+/* The task. */
+
+static int k_returned(lua_State *L, int status, lua_KContext unused)
+{
+    (void)L, (void)status, (void)unused;
+    return 0;
+}
+
+/* Calls the handler with a new ctx, which stays on the stack below it: nothing else need hold it.
+ */
+static int l_enter(lua_State *L)
+{
+    const struct task *t = lua_touserdata(L, 1);
+    ctx_push(L, t->ctx);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, t->ctx->handler);
+    lua_pushvalue(L, -2);
+    lua_callk(L, 1, 0, 0, k_returned);
+    return k_returned(L, LUA_OK, 0);
+}
+
+/* The handler has returned; the response ends with it. */
+static enum rc complete(struct ctx *c)
+{
+    if (!c->x || c->x->response.out.state >= OUTGOING_FINISHED)
+        return RC_OK;
+    return exchange_finish(c->x);
+}
+
+static void finish_request(struct task *t, int status)
+{
+    struct ctx *c = t->ctx;
+    ctx_take_back(c);
+    if (status != LUA_OK)
+        handler_error_handle(t, status);
+    else if (complete(c))
+        handler_error_short_body(c);
+    ctx_call_callbacks_at_end(c);
+    if (c->x)
+        exchange_detach(c->x);
+    ctx_free(c);
+}
+
+/* The handler's operations. */
+
+static enum rc begin(struct ctx *c)
+{
+    static const struct task_kind kind = {l_enter, ctx_check_task, finish_request};
+    enum rc rc = task_new(c->vm, &kind, c, &c->task);
+    if (rc)
+        return rc;
+    c->task->ctx = c;
+    c->x->instance = c;
+    return RC_OK;
+}
+
+static void on_start(struct handler *h, struct exchange *x)
+{
+    struct generation *g = container_of(h, struct bridge, base)->current;
+    struct script_answer answer;
+    struct ctx *c;
+    if (!g->scripts) {
+        answer_without_scripts(g->vm, x);
+        return;
+    }
+    if (ctx_new(g->vm, x, &c)) {
+        answer_status(g->vm, x, 503, NULL);
+        return;
+    }
+    answer = scripts_route(g->scripts, &x->request, &x->arena, &c->match);
+    c->handler = answer.handler;
+    if (!answer.status && begin(c))
+        answer.status = 503;
+    if (answer.status) {
+        ctx_free(c);
+        answer_status(g->vm, x, answer.status, answer.allow);
+        return;
+    }
+    answer_mark(g->vm, x);
+}
+
+/* The task in a slot leaves it itself, once it runs. */
+static void wake(struct task *waiter)
+{
+    if (waiter)
+        task_wake(waiter);
+}
+
+static void on_readable(struct exchange *x)
+{
+    wake(((const struct ctx *)x->instance)->reader);
+}
+
+static void on_writable(struct exchange *x)
+{
+    wake(((const struct ctx *)x->instance)->writer);
+}
+
+/* A task that has not begun never does. */
+static void on_abort(struct exchange *x, const char *reason)
+{
+    struct ctx *c = x->instance;
+    struct task *t = c->task;
+    if (t->entry) {
+        task_drop(t);
+        ctx_free(c);
+        return;
+    }
+    ctx_abort(c, reason);
+}
+
+static void on_tick(struct handler *h)
+{
+    struct vm *vm = container_of(h, struct bridge, base)->running;
+    if (vm)
+        budget_tick(&vm->budget);
+}
+
+/* Generations. */
+
+static bool run(struct bridge *b, struct generation *g)
+{
+    b->running = g->vm;
+    bool more = vm_run(g->vm);
+    ctx_let_go(g->vm);
+    b->running = NULL;
+    return more;
+}
+
+static void stop(struct bridge *b, struct generation *g)
+{
+    b->running = g->vm;
+    generation_stop(g, "shutdown");
+    b->running = NULL;
+}
+
+/* Large ones leave more free memory behind than the next one is likely to take. */
+static void close_generation(struct bridge *b, struct generation *g)
+{
+    enum { LARGE = 1 << 20 };
+    bool large = g->vm->memory > LARGE;
+    generation_free(g);
+    if (large)
+        mem_trim();
+    b->live--;
+    log_event(LOG_DEBUG, "generation closed", log_int("live", b->live));
+}
+
+static bool run_old(struct bridge *b)
+{
+    bool more = false;
+    for (struct list *node = b->old.next, *next; node != &b->old; node = next) {
+        struct generation *g = container_of(node, struct generation, link);
+        next = node->next;
+        more |= run(b, g);
+        if (generation_wind_up(g))
+            close_generation(b, g);
+        else
+            more |= !list_empty(&g->vm->ready);
+    }
+    return more;
+}
+
+/* What runs in a generation that is aborted needs another turn to end. */
+static void bound_generations(struct bridge *b)
+{
+    unsigned max = b->source.options.max_generations, live = b->live;
+    struct list *node = b->old.next;
+    for (; max && live > max && node != &b->old; node = node->next, live--) {
+        struct generation *g = container_of(node, struct generation, link);
+        if (g->aborted)
+            continue;
+        log_event(LOG_WARN, "generation aborted", log_str("limit", "max-generations"),
+            log_int("live", b->live), log_int("requests", (int64_t)g->vm->requests.used));
+        generation_abort(g);
+    }
+}
+
+/* A new generation takes over; where it does not load, the old one stays. */
+static enum rc renew(struct bridge *b, char why[SCRIPT_WHY])
+{
+    struct generation *fresh;
+    enum rc rc = generation_new(&b->source, &fresh, why);
+    if (rc)
+        return rc;
+    list_append(&b->old, &b->current->link);
+    b->current = fresh;
+    b->live++;
+    b->loaded++;
+    bound_generations(b);
+    log_event(
+        LOG_DEBUG, "generation loaded", log_int("number", b->loaded), log_int("live", b->live));
+    return RC_OK;
+}
+
+/* Makes of it what can stand in a field: ASCII, and no longer than a reader wants. */
+static void set_fault(struct bridge *b, const char *why)
+{
+    snprintf(b->fault, sizeof b->fault, "%s", why);
+    for (char *c = b->fault; *c; c++)
+        if (*c < ' ' || *c > '~')
+            *c = '?';
+}
+
+/* Scripts that fill their memory are loaded anew, to begin with none taken; not where it is known
+ * that those on disk do not load. */
+static void retire(struct bridge *b)
+{
+    char why[SCRIPT_WHY];
+    if (b->fault[0])
+        return;
+    log_event(LOG_WARN, "scripts retired", log_str("limit", "max-vm-memory"),
+        log_int("bytes", (int64_t)b->current->vm->memory));
+    if (!renew(b, why))
+        return;
+    log_event(LOG_ERROR, "scripts not loaded", log_str("reason", why));
+    set_fault(b, why);
+}
+
+static bool on_run(struct handler *h)
+{
+    struct bridge *b = container_of(h, struct bridge, base);
+    bool more = run(b, b->current);
+    if (!list_empty(&b->old))
+        more |= run_old(b);
+    if (generation_is_bloated(b->current))
+        retire(b);
+    return more;
+}
+
+static bool on_reload(struct handler *h, char *why, size_t why_size)
+{
+    struct bridge *b = container_of(h, struct bridge, base);
+    char reason[SCRIPT_WHY];
+    if (!renew(b, reason)) {
+        set_fault(b, "");
+        return true;
+    }
+    snprintf(why, why_size, "%s", reason);
+    return false;
+}
+
+static void on_set_fault(struct handler *h, const char *why)
+{
+    set_fault(container_of(h, struct bridge, base), why ? why : "");
+}
+
+static const struct handler_ops handler_ops = {
+    .start = on_start,
+    .on_readable = on_readable,
+    .on_writable = on_writable,
+    .on_abort = on_abort,
+    .run = on_run,
+    .tick = on_tick,
+    .reload = on_reload,
+    .set_fault = on_set_fault,
+};
+
+/* Life. */
+
+static struct bridge *make(struct ev_loop *ev, const char *path, const struct vm_options *options)
+{
+    struct bridge *b = mem_get_zeroed(sizeof *b);
+    if (!b)
+        return NULL;
+    b->base.ops = &handler_ops;
+    b->source = (struct generation_source){ev, path, *options, b->fault};
+    list_init(&b->old);
+    b->live = b->loaded = 1;
+    return b;
+}
+
+static enum rc take(struct bridge *b, enum rc rc, struct bridge **out)
+{
+    if (rc)
+        mem_put(b, sizeof *b);
+    else
+        *out = b;
+    return rc;
+}
+
+enum rc bridge_new(struct ev_loop *ev, const char *path, const struct vm_options *options,
+    struct bridge **out, char why[SCRIPT_WHY])
+{
+    struct bridge *b = make(ev, path, options);
+    snprintf(why, SCRIPT_WHY, "%s", rc_text(RC_NOMEM));
+    return b ? take(b, generation_new(&b->source, &b->current, why), out) : RC_NOMEM;
+}
+
+enum rc bridge_bare(struct ev_loop *ev, const char *path, const struct vm_options *options,
+    const char *why, struct bridge **out)
+{
+    struct bridge *b = make(ev, path, options);
+    if (!b)
+        return RC_NOMEM;
+    set_fault(b, why);
+    return take(b, generation_bare(&b->source, &b->current), out);
+}
+
+enum rc bridge_prove(const char *path, const struct vm_options *options,
+    void (*visit)(void *data, const char *file), void *data, char why[SCRIPT_WHY])
+{
+    const struct generation_source source = {NULL, path, *options, ""};
+    return generation_prove(&source, visit, data, why);
+}
+
+void bridge_stop(struct bridge *b)
+{
+    stop(b, b->current);
+    for (struct list *node = b->old.next; node != &b->old; node = node->next)
+        stop(b, container_of(node, struct generation, link));
+}
+
+void bridge_free(struct bridge *b)
+{
+    bridge_stop(b);
+    while (!list_empty(&b->old))
+        generation_free(container_of(b->old.next, struct generation, link));
+    generation_free(b->current);
+    mem_put(b, sizeof *b);
+}
+
+struct handler *bridge_handler(struct bridge *b)
+{
+    return &b->base;
+}
+
+void bridge_print_routes(const struct bridge *b, FILE *out)
+{
+    scripts_print(b->current->scripts, out);
+}

@@ -1,0 +1,126 @@
+#include "lua/scripts/generation.h"
+
+#include "core/mem.h"
+#include "http/exchange.h"
+#include "lua/ctx/ctx.h"
+#include "lua/ctx/spawn.h"
+#include "lua/runtime/budget.h"
+#include "lua/runtime/sources.h"
+#include "lua/scripts/libraries.h"
+#include "lua/scripts/route_files.h"
+
+#include <stdio.h>
+
+static enum rc make(
+    const struct generation_source *from, struct generation **out, char why[SCRIPT_WHY])
+{
+    char folder[SCRIPT_WHY];
+    snprintf(why, SCRIPT_WHY, "%s", rc_text(RC_NOMEM));
+    route_files_folder(from->path, folder, sizeof folder);
+    struct generation *g = mem_get_zeroed(sizeof *g);
+    if (!g)
+        return RC_NOMEM;
+    list_init(&g->link);
+    if (vm_new(from->ev, &from->options, libraries_open, folder, &g->vm)) {
+        generation_free(g);
+        return RC_NOMEM;
+    }
+    g->vm->fault = from->fault;
+    *out = g;
+    return RC_OK;
+}
+
+static enum rc load(struct generation *g, const char *path, char why[SCRIPT_WHY])
+{
+    budget_start_load(g->vm);
+    enum rc rc = scripts_load(g->vm, path, &g->scripts, why);
+    budget_end_load(g->vm);
+    return rc;
+}
+
+/* What loading has left behind is not what the scripts need. */
+static void set_floor(struct generation *g)
+{
+    vm_collect(g->vm);
+    g->vm->memory_floor = g->vm->memory;
+}
+
+enum rc generation_new(
+    const struct generation_source *from, struct generation **out, char why[SCRIPT_WHY])
+{
+    struct generation *g;
+    enum rc rc = make(from, &g, why);
+    if (rc)
+        return rc;
+    rc = load(g, from->path, why);
+    if (rc) {
+        generation_free(g);
+        return rc;
+    }
+    set_floor(g);
+    *out = g;
+    return RC_OK;
+}
+
+enum rc generation_bare(const struct generation_source *from, struct generation **out)
+{
+    char why[SCRIPT_WHY];
+    return make(from, out, why);
+}
+
+enum rc generation_prove(const struct generation_source *from,
+    void (*visit)(void *data, const char *file), void *data, char why[SCRIPT_WHY])
+{
+    struct generation *g;
+    enum rc rc = make(from, &g, why);
+    if (rc)
+        return rc;
+    rc = load(g, from->path, why);
+    sources_visit(g->vm, visit, data);
+    generation_free(g);
+    return rc;
+}
+
+/* It ends: each wait raises, and who swallows that is killed. */
+void generation_stop(struct generation *g, const char *reason)
+{
+    spawn_cancel_all(g->vm, reason);
+    while (!list_empty(&g->vm->ready))
+        vm_run(g->vm);
+}
+
+void generation_free(struct generation *g)
+{
+    if (g->vm)
+        generation_stop(g, "shutdown");
+    if (g->scripts)
+        scripts_free(g->scripts);
+    if (g->vm)
+        vm_free(g->vm);
+    list_remove(&g->link);
+    mem_put(g, sizeof *g);
+}
+
+void generation_abort(struct generation *g)
+{
+    size_t at = 0;
+    g->aborted = true;
+    for (struct ctx *c; (c = handles_next(&g->vm->requests, &at));)
+        if (c->x)
+            exchange_refuse(c->x, "reload", 503);
+}
+
+bool generation_wind_up(struct generation *g)
+{
+    if (g->vm->requests.used)
+        return false;
+    if (!g->closing)
+        spawn_cancel_all(g->vm, "reload");
+    g->closing = true;
+    return list_empty(&g->vm->tasks);
+}
+
+bool generation_is_bloated(struct generation *g)
+{
+    return g->vm->bloated;
+}

@@ -1,0 +1,119 @@
+#include "lua/scripts/handler_error.h"
+
+#include "core/log.h"
+#include "http/exchange.h"
+#include "lua/ctx/ctx.h"
+#include "lua/runtime/error_text.h"
+#include "lua/runtime/task.h"
+#include "lua/runtime/vm.h"
+#include "lua/scripts/answer.h"
+
+#include <lauxlib.h>
+
+/* What l_describe leaves on the main state's stack, from the bottom. */
+enum { MESSAGE = 1, TRACEBACK, PAGE, IS_ABORT, RESULTS = IS_ABORT };
+
+struct error {
+    struct task *task;
+    int status;
+};
+
+static void push_error(lua_State *L, const struct error *e)
+{
+    if (e->task->state == TASK_KILLED)
+        lua_pushstring(L, e->task->killed);
+    else if (e->status == LUA_YIELD)
+        lua_pushliteral(L, "a C function yielded out of the handler");
+    else
+        task_push_error(L, e->task);
+    error_text_push(L, -1);
+}
+
+/* Describes the failure in four values: see above. */
+static int l_describe(lua_State *L)
+{
+    const struct error *e = lua_touserdata(L, 1);
+    const struct ctx *c = e->task->ctx;
+    push_error(L, e);
+    int message = lua_gettop(L);
+    luaL_traceback(L, task_innermost(e->task), NULL, 0);
+    if (c->vm->options.dev)
+        lua_pushfstring(L, "%s\n\n%s\n", lua_tostring(L, message), lua_tostring(L, -1));
+    else
+        lua_pushliteral(L, "Internal Server Error\n");
+    lua_pushboolean(L, ctx_is_abort_error(e->task, lua_tostring(L, message)));
+    return RESULTS;
+}
+
+static struct str str_at(lua_State *L, int index)
+{
+    struct str s;
+    s.p = lua_tolstring(L, index, &s.n);
+    return s;
+}
+
+static void log_failure(lua_State *L, const struct ctx *c)
+{
+    struct str message = str_at(L, MESSAGE), traceback = str_at(L, TRACEBACK);
+    if (lua_toboolean(L, IS_ABORT) || c->over_limit)
+        log_event(LOG_DEBUG, "handler stopped", log_int("conn", (int64_t)c->conn),
+            log_int("stream", c->stream), log_bytes("error", message.p, message.n));
+    else
+        log_event(LOG_ERROR, "handler failed", log_int("conn", (int64_t)c->conn),
+            log_int("stream", c->stream), log_bytes("error", message.p, message.n),
+            log_bytes("traceback", traceback.p, traceback.n));
+}
+
+/* An error after the response was sent, or one that was answered already, changes nothing. */
+static void answer(struct ctx *c, struct str page)
+{
+    if (c->x && !c->over_limit && !outgoing_over(&c->x->response.out))
+        answer_failure(c->vm, c->x, page);
+}
+
+/* Called with the task and the error that closing it has raised. */
+static int l_log_close(lua_State *L)
+{
+    const struct task *t = lua_touserdata(L, 1);
+    const struct ctx *c = t->ctx;
+    error_text_push(L, 2);
+    struct str text = str_at(L, -1);
+    log_event(ctx_is_abort_error(t, text.p) ? LOG_DEBUG : LOG_ERROR, "close failed",
+        log_int("conn", (int64_t)c->conn), log_int("stream", c->stream),
+        log_bytes("error", text.p, text.n));
+    return 0;
+}
+
+static void on_close_error(lua_State *L, struct task *t)
+{
+    error_text_report(L, l_log_close, t, "close failed");
+}
+
+void handler_error_handle(struct task *t, int status)
+{
+    lua_State *L = t->vm->L;
+    struct ctx *c = t->ctx;
+    struct error e = {t, status};
+    struct str page = STR("Internal Server Error\n");
+    bool described = vm_call(t->vm, l_describe, &e, RESULTS);
+    if (described) {
+        log_failure(L, c);
+        page = str_at(L, PAGE);
+    } else {
+        log_event(LOG_ERROR, "handler failed", log_int("conn", (int64_t)c->conn),
+            log_int("stream", c->stream), log_str("error", "one that cannot be described"));
+    }
+    task_close(t, on_close_error);
+    answer(c, page);
+    lua_settop(L, 0);
+}
+
+void handler_error_short_body(struct ctx *c)
+{
+    const struct response *r = &c->x->response;
+    log_event(LOG_ERROR, "handler failed", log_int("conn", (int64_t)c->conn),
+        log_int("stream", c->stream), log_str("error", "less is written than content-length says"),
+        log_int("written", (int64_t)r->out.written),
+        log_int("content_length", (int64_t)r->out.length));
+    answer_failure(c->vm, c->x, STR("Internal Server Error\n"));
+}

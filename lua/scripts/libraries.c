@@ -1,0 +1,29 @@
+#include "lua/scripts/libraries.h"
+
+#include "lua/ctx/ctx.h"
+#include "lua/modules/bundle.h"
+#include "lua/modules/json/json.h"
+#include "lua/modules/zlib/zlib.h"
+#include "lua/runtime/stdlib.h"
+#include "lua/scripts/mt.h"
+
+#include <lauxlib.h>
+#include <lualib.h>
+
+int libraries_open(lua_State *L)
+{
+    const char *folder = lua_touserdata(L, 1);
+    luaL_openlibs(L);
+    stdlib_open(L, folder);
+    ctx_open(L);
+    bundle_open(L);
+    luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
+    lua_pushstring(L, folder);
+    lua_pushcclosure(L, luaopen_moontrail, 1);
+    lua_setfield(L, -2, "moontrail");
+    lua_pushcfunction(L, luaopen_moontrail_json);
+    lua_setfield(L, -2, "moontrail.json");
+    lua_pushcfunction(L, luaopen_moontrail_zlib);
+    lua_setfield(L, -2, "moontrail.zlib");
+    return 0;
+}

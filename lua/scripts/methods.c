@@ -1,0 +1,115 @@
+#include "lua/scripts/methods.h"
+
+#include "http/field.h"
+
+#include <lauxlib.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(((const struct method *)a)->name, ((const struct method *)b)->name);
+}
+
+static const struct method *find(const struct methods *m, struct str name)
+{
+    for (size_t i = 0; i < m->count; i++)
+        if (str_eq(str_of(m->list[i].name), name))
+            return &m->list[i];
+    return NULL;
+}
+
+static void list_allowed(struct methods *m)
+{
+    size_t len = 0;
+    m->allow[0] = '\0';
+    for (size_t i = 0; i < m->count; i++)
+        len += (size_t)snprintf(m->allow + len, METHODS_ALLOW - len, "%s, ", m->list[i].name);
+    if (find(m, STR("GET")) && !find(m, STR("HEAD")))
+        len += (size_t)snprintf(m->allow + len, METHODS_ALLOW - len, "HEAD, ");
+    if (!find(m, STR("OPTIONS")))
+        len += (size_t)snprintf(m->allow + len, METHODS_ALLOW - len, "OPTIONS, ");
+    m->allow[len - 2] = '\0';
+}
+
+/* Takes the function on top of the stack as that of a method. [-1, +0, may longjmp] */
+static void add(lua_State *L, struct methods *m, const char *name, const char *where)
+{
+    if (m->count == METHODS_MAX)
+        luaL_error(L, "%s: has more than %d methods", where, METHODS_MAX);
+    struct method *added = &m->list[m->count];
+    snprintf(added->name, sizeof added->name, "%s", name);
+    added->handler = luaL_ref(L, LUA_REGISTRYINDEX);
+    m->count++;
+}
+
+static void check(lua_State *L, const char *where)
+{
+    if (lua_type(L, -2) != LUA_TSTRING)
+        luaL_error(L, "%s: returns a table with a %s as a key: the keys are methods, such as GET",
+            where, luaL_typename(L, -2));
+    const char *name = lua_tostring(L, -2);
+    if (field_name_problem(str_of(name)) || strlen(name) >= METHODS_NAME)
+        luaL_error(L, "%s: returns a table with the key \"%s\", which is no method", where, name);
+    if (!lua_isfunction(L, -1))
+        luaL_error(
+            L, "%s: has a %s for the method %s, not a function", where, luaL_typename(L, -1), name);
+}
+
+void methods_take(lua_State *L, struct methods *m, const char *where)
+{
+    if (lua_isfunction(L, -1)) {
+        lua_pushvalue(L, -1);
+        add(L, m, "", where);
+        return;
+    }
+    if (!lua_istable(L, -1))
+        luaL_error(L,
+            "%s: returns a %s, not a handler: a function, a table of functions by method, or a "
+            "service of gRPC",
+            where, luaL_typename(L, -1));
+    for (lua_pushnil(L); lua_next(L, -2);) {
+        check(L, where);
+        add(L, m, lua_tostring(L, -2), where);
+    }
+    if (m->count == 0)
+        luaL_error(L, "%s: returns an empty table: no method has a handler", where);
+    qsort(m->list, m->count, sizeof *m->list, by_name);
+    list_allowed(m);
+}
+
+void methods_fini(struct methods *m, lua_State *L)
+{
+    for (size_t i = 0; i < m->count; i++)
+        luaL_unref(L, LUA_REGISTRYINDEX, m->list[i].handler);
+}
+
+static bool answers_all(const struct methods *m)
+{
+    return m->list[0].name[0] == '\0';
+}
+
+int methods_find(const struct methods *m, struct str name)
+{
+    const struct method *found = answers_all(m) ? &m->list[0] : find(m, name);
+    if (!found && str_eq(name, STR("HEAD")))
+        found = find(m, STR("GET"));
+    return found ? found->handler : LUA_NOREF;
+}
+
+bool methods_same(const struct methods *a, const struct methods *b, lua_State *L)
+{
+    bool same = a->count == b->count;
+    for (size_t i = 0; same && i < a->count; i++) {
+        lua_rawgeti(L, LUA_REGISTRYINDEX, a->list[i].handler);
+        lua_rawgeti(L, LUA_REGISTRYINDEX, b->list[i].handler);
+        same = by_name(&a->list[i], &b->list[i]) == 0 && lua_rawequal(L, -1, -2);
+        lua_pop(L, 2);
+    }
+    return same;
+}
+
+const char *methods_text(const struct methods *m)
+{
+    return answers_all(m) ? "*" : m->allow;
+}

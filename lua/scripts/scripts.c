@@ -1,0 +1,357 @@
+#include "lua/scripts/scripts.h"
+
+#include "core/mem.h"
+#include "http/request.h"
+#include "lua/runtime/sources.h"
+#include "lua/runtime/vm.h"
+#include "lua/scripts/methods.h"
+#include "lua/scripts/route_files.h"
+
+#include <errno.h>
+#include <lauxlib.h>
+#include <stdarg.h>
+#include <sys/stat.h>
+
+/* What answers one route, or every path. */
+struct script {
+    struct script *next;
+    char *file;
+    char *path;        /* its route where the script says so, in __routes; else NULL */
+    char *note;        /* for the route table; may be NULL */
+    bool gives_routes; /* it has no handler, but made those before it in the list */
+    struct methods methods;
+};
+
+struct scripts {
+    struct vm *vm;
+    struct router *router; /* NULL where one script answers every path */
+    struct script *first;
+};
+
+static void fail(char why[SCRIPT_WHY], const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static void fail(char why[SCRIPT_WHY], const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    vsnprintf(why, SCRIPT_WHY, format, args);
+    va_end(args);
+}
+
+/* Loading one script. */
+
+static void free_script(struct vm *vm, struct script *s)
+{
+    methods_fini(&s->methods, vm->L);
+    mem_free(s->file);
+    mem_free(s->path);
+    mem_free(s->note);
+    mem_free(s);
+}
+
+static char *copy_text(const char *text)
+{
+    size_t size = strlen(text) + 1;
+    char *copy = mem_malloc(size);
+    return copy ? memcpy(copy, text, size) : NULL;
+}
+
+/* A script without handlers, at the front of the list. NULL when memory runs out. */
+static struct script *add_script(struct scripts *all, const char *file)
+{
+    struct script *s = mem_calloc(1, sizeof *s);
+    if (!s)
+        return NULL;
+    s->file = copy_text(file);
+    if (!s->file) {
+        mem_free(s);
+        return NULL;
+    }
+    s->next = all->first;
+    all->first = s;
+    return s;
+}
+
+struct load {
+    struct scripts *all;
+    struct script *script;
+    const char *where; /* the script's file and the line at which it returns, for messages */
+};
+
+/* The note on a path in the table at the index, or NULL. It stays on the stack. */
+static const char *push_note(lua_State *L, int notes, const char *path)
+{
+    if (!lua_istable(L, notes))
+        return NULL;
+    lua_getfield(L, notes, path);
+    return lua_tostring(L, -1);
+}
+
+static bool set_route(struct script *route, const char *path, const char *note)
+{
+    route->path = copy_text(path);
+    route->note = note ? copy_text(note) : NULL;
+    return route->path && (route->note || !note);
+}
+
+/* Adds the route whose path and handler are on top of the stack. */
+static void take_route(lua_State *L, const struct load *l, int notes)
+{
+    int top = lua_gettop(L);
+    if (lua_type(L, top - 1) != LUA_TSTRING)
+        luaL_error(L, "%s: gives routes with a %s as a key: the keys are paths", l->where,
+            luaL_typename(L, top - 1));
+    const char *path = lua_tostring(L, top - 1), *note = push_note(L, notes, path);
+    struct script *route = add_script(l->all, l->script->file);
+    if (!route || !set_route(route, path, note)) {
+        luaL_error(L, "%s", rc_text(RC_NOMEM));
+        return;
+    }
+    lua_pushvalue(L, top);
+    methods_take(L, &route->methods, l->where);
+    lua_settop(L, top);
+}
+
+/* Calls __routes, at the top of the stack, with the value below it: what it gives are the routes,
+ * and notes on them by path. */
+static void take_routes(lua_State *L, struct load *l)
+{
+    if (!lua_isfunction(L, -1))
+        luaL_error(L, "%s: its __routes is a %s, not a function", l->where, luaL_typename(L, -1));
+    lua_pushvalue(L, -2);
+    lua_call(L, 1, 2);
+    if (!lua_istable(L, -2))
+        luaL_error(L, "%s: its __routes returns a %s, not a table of handlers by path", l->where,
+            luaL_typename(L, -2));
+    int notes = lua_gettop(L);
+    for (lua_pushnil(L); lua_next(L, notes - 1); lua_pop(L, 1))
+        take_route(L, l, notes);
+    l->script->gives_routes = true;
+}
+
+/* The last line of the chunk on top of the stack, where a script returns its handler. */
+static int last_line(lua_State *L)
+{
+    lua_Debug chunk;
+    lua_Integer last = 0;
+    lua_pushvalue(L, -1);
+    lua_getinfo(L, ">L", &chunk);
+    for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1))
+        if (lua_tointeger(L, -2) > last)
+            last = lua_tointeger(L, -2);
+    lua_pop(L, 1);
+    return (int)last;
+}
+
+/* Runs the script's chunk for its handler. A handler behind it would be lost without a word, while
+ * `return require "x"` has the module's file behind it. [-1, +1, may longjmp] */
+static void run(lua_State *L, const char *where)
+{
+    lua_call(L, 0, 2);
+    if (lua_isfunction(L, -1) || lua_istable(L, -1))
+        luaL_error(L, "%s: returns two handlers: a script has one", where);
+    lua_pop(L, 1);
+}
+
+static int l_load(lua_State *L)
+{
+    struct load *l = lua_touserdata(L, 1);
+    sources_note(L, l->script->file);
+    if (luaL_loadfilex(L, l->script->file, "t"))
+        return lua_error(L);
+    l->where = lua_pushfstring(L, "%s:%d", l->script->file, last_line(L));
+    lua_insert(L, -2);
+    run(L, l->where);
+    if (luaL_getmetafield(L, -1, "__routes") == LUA_TNIL)
+        methods_take(L, &l->script->methods, l->where);
+    else
+        take_routes(L, l);
+    return 0;
+}
+
+/* Lua spreads what it has to say of a module that it did not find over many lines. */
+static void join_lines(char *text)
+{
+    for (; *text; text++)
+        if (*text == '\n' || *text == '\t')
+            *text = ' ';
+}
+
+/* The error value on top of the stack, as one line. */
+static void describe_error(lua_State *L, const char *file, char why[SCRIPT_WHY])
+{
+    const char *text = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : NULL;
+    if (text && strstr(text, file))
+        fail(why, "%s", text);
+    else
+        fail(why, "%s: %s", file, text ? text : "raises an error that is no string");
+    join_lines(why);
+    lua_pop(L, 1);
+}
+
+static enum rc load_script(struct scripts *all, const char *file, struct script **out, char *why)
+{
+    struct load load = {.all = all, .script = add_script(all, file)};
+    if (!load.script)
+        return RC_NOMEM;
+    if (!vm_call(all->vm, l_load, &load, 0)) {
+        describe_error(all->vm->L, file, why);
+        return RC_INVALID;
+    }
+    *out = load.script;
+    return RC_OK;
+}
+
+/* Loading all. */
+
+struct loading {
+    struct scripts *all;
+    char *why;
+};
+
+static enum rc add_route(struct scripts *all, struct script *s, const char *pattern, char *why)
+{
+    struct router_fault fault;
+    enum rc rc = router_add(all->router, str_of(pattern), s, &fault);
+    const struct script *other = rc == RC_INVALID ? fault.taken_by : NULL;
+    if (other && s->path && other->path && methods_same(&s->methods, &other->methods, all->vm->L))
+        return RC_OK;
+    if (other && s->path)
+        fail(why, "%s: serves \"%s\", as does %s: keep one of them", s->file, s->path, other->file);
+    else if (other)
+        fail(why, "%s: serves the same paths as %s: keep one of them", s->file, other->file);
+    else if (rc == RC_INVALID)
+        fail(why, "%s: its route \"%s\" %s", s->file, pattern, fault.problem);
+    return rc;
+}
+
+/* Adds the routes that a script has made, which are those before it in the list. */
+static enum rc add_made_routes(struct scripts *all, const struct script *maker, char *why)
+{
+    enum rc rc = RC_OK;
+    for (struct script *s = all->first; !rc && s != maker; s = s->next)
+        rc = add_route(all, s, s->path, why);
+    return rc;
+}
+
+static enum rc load_route(void *data, const char *file, const char *pattern)
+{
+    struct loading *l = data;
+    struct script *s;
+    enum rc rc = load_script(l->all, file, &s, l->why);
+    if (rc)
+        return rc;
+    return s->gives_routes ? add_made_routes(l->all, s, l->why)
+                           : add_route(l->all, s, pattern, l->why);
+}
+
+static enum rc load_folder(struct scripts *all, const char *path, char why[SCRIPT_WHY])
+{
+    struct loading loading = {all, why};
+    all->router = router_new();
+    if (!all->router)
+        return RC_NOMEM;
+    enum rc rc = route_files_walk(path, load_route, &loading, why, SCRIPT_WHY);
+    if (!rc && !all->first) {
+        fail(why, "%s: holds no script: put a .lua file there that returns a handler", path);
+        rc = RC_INVALID;
+    }
+    return rc;
+}
+
+/* One file: it answers every path, or those that it names. */
+static enum rc load_file(struct scripts *all, const char *path, char why[SCRIPT_WHY])
+{
+    struct script *s;
+    enum rc rc = load_script(all, path, &s, why);
+    if (rc || !s->gives_routes)
+        return rc;
+    all->router = router_new();
+    return all->router ? add_made_routes(all, s, why) : RC_NOMEM;
+}
+
+static enum rc load_any(struct scripts *all, const char *path, char why[SCRIPT_WHY])
+{
+    struct stat st;
+    if (stat(path, &st)) {
+        fail(why, "%s: cannot be read: %s: there is to be a script, or a folder of scripts", path,
+            strerror(errno));
+        return RC_INVALID;
+    }
+    return S_ISDIR(st.st_mode) ? load_folder(all, path, why) : load_file(all, path, why);
+}
+
+enum rc scripts_load(struct vm *vm, const char *path, struct scripts **out, char why[SCRIPT_WHY])
+{
+    struct scripts *s = mem_get_zeroed(sizeof *s);
+    fail(why, "%s: %s", path, rc_text(RC_NOMEM));
+    if (!s)
+        return RC_NOMEM;
+    s->vm = vm;
+    enum rc rc = load_any(s, path, why);
+    if (rc)
+        scripts_free(s);
+    else
+        *out = s;
+    return rc;
+}
+
+void scripts_free(struct scripts *s)
+{
+    while (s->first) {
+        struct script *next = s->first->next;
+        free_script(s->vm, s->first);
+        s->first = next;
+    }
+    router_free(s->router);
+    mem_put(s, sizeof *s);
+}
+
+/* Routing. */
+
+static struct script_answer answer_method(const struct script *s, struct str method)
+{
+    const struct methods *m = &s->methods;
+    int handler = methods_find(m, method);
+    if (handler != LUA_NOREF)
+        return (struct script_answer){.handler = handler};
+    return (struct script_answer){
+        .status = str_eq(method, STR("OPTIONS")) ? 204 : 405, .allow = m->allow};
+}
+
+struct script_answer scripts_route(
+    const struct scripts *s, const struct request *r, struct arena *arena, struct match *match)
+{
+    match->count = 0;
+    if (!s->router)
+        return answer_method(s->first, r->method);
+    switch (router_match(s->router, r->path, arena, match)) {
+    case ROUTER_FOUND:
+        return answer_method(match->target, r->method);
+    case ROUTER_NOT_FOUND:
+        return (struct script_answer){.status = 404};
+    case ROUTER_BAD_PATH:
+        return (struct script_answer){.status = 400};
+    case ROUTER_NOMEM:
+        break;
+    }
+    return (struct script_answer){.status = 503};
+}
+
+/* Printing. */
+
+static void print_route(void *data, struct str pattern, void *target)
+{
+    const struct script *s = target;
+    fprintf(data, "%-32.*s %-24s %s%s%s\n", (int)pattern.n, pattern.p, methods_text(&s->methods),
+        s->file, s->note ? "  " : "", s->note ? s->note : "");
+}
+
+void scripts_print(const struct scripts *s, FILE *out)
+{
+    if (s->router)
+        router_walk(s->router, print_route, out);
+    else
+        print_route(out, STR("every path"), s->first);
+}

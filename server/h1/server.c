@@ -1,0 +1,261 @@
+#include "h1/server.h"
+
+#include "core/log.h"
+#include "core/mem.h"
+#include "h1/server_private.h"
+#include "http/handler.h"
+
+/* Seconds in which a client may end a body that nobody wants, for the connection to be kept. */
+static const double drain_seconds = 5;
+
+static struct h1_session *h1_of(const struct session *s)
+{
+    return container_of(s, struct h1_session, base);
+}
+
+static void mark_dirty(struct h1_session *s)
+{
+    s->base.host->dirty(s->base.host);
+}
+
+/* Exchanges. */
+
+static struct h1_session *session_of(struct exchange *x)
+{
+    return container_of(x, struct h1_exchange, exchange)->session;
+}
+
+static void on_change(struct exchange *x)
+{
+    mark_dirty(session_of(x));
+}
+
+/* There is room for what waits in the queue. */
+static void on_consumed(struct exchange *x, size_t n)
+{
+    (void)n;
+    struct h1_session *s = session_of(x);
+    if (s->queue.len)
+        mark_dirty(s);
+}
+
+static const struct exchange_host exchange_host = {
+    .dirty = on_change,
+    .consumed = on_consumed,
+    .detached = on_change,
+};
+
+struct h1_exchange *h1_exchange_new(struct h1_session *s)
+{
+    struct h1_exchange *hx = mem_get(sizeof *hx);
+    if (!hx) {
+        s->broken = true;
+        mark_dirty(s);
+        return NULL;
+    }
+    exchange_init(&hx->exchange, &exchange_host, s->base.host->peer, s->base.host->handler,
+        s->limits->stream_window);
+    hx->exchange.stream = ++s->requests;
+    hx->exchange.request.protocol = "HTTP/1.1"; /* what is said to one who named none */
+    hx->session = s;
+    hx->started = hx->sent = hx->is_1_0 = hx->asks_close = hx->received = false;
+    hx->drained = 0;
+    hx->age = hx->starved_seconds = NOT_WAITED;
+    return s->x = hx;
+}
+
+static void free_exchange(struct h1_session *s)
+{
+    exchange_fini(&s->x->exchange);
+    mem_put(s->x, sizeof *s->x);
+    s->x = NULL;
+}
+
+bool h1_in_head(const struct h1_session *s)
+{
+    return s->x ? !s->x->started : h1_parser_in_line(&s->parser);
+}
+
+/* Whether the response is out and the handler gone. */
+static bool is_answered(const struct h1_session *s)
+{
+    const struct exchange *x = &s->x->exchange;
+    return outgoing_over(&x->response.out) && !x->instance && s->out.rest_len == 0;
+}
+
+/* Receiving. */
+
+/* Whether what the client sends from now on is of no use. */
+static bool discards(const struct h1_session *s)
+{
+    return s->deaf || s->broken || (s->closing && (!s->x || s->x->exchange.request.ended));
+}
+
+static enum rc receive(struct session *base, const uint8_t *data, size_t n)
+{
+    struct h1_session *s = h1_of(base);
+    struct str piece = {(const char *)data, n};
+    if (s->queue.len == 0)
+        h1_input(s, &piece);
+    if (s->broken)
+        return RC_NOMEM;
+    if (s->x && is_answered(s))
+        mark_dirty(s);
+    if (piece.n == 0 || discards(s))
+        return RC_OK;
+    return bytes_append(&s->queue, piece.p, piece.n);
+}
+
+/* Parses on, in what waits in the queue. */
+static void receive_queued(struct h1_session *s)
+{
+    size_t before = s->queue.len;
+    while (s->queue.len && !discards(s)) {
+        struct str piece;
+        piece.p = bytes_front(&s->queue, &piece.n);
+        size_t n = piece.n;
+        h1_input(s, &piece);
+        bytes_drop(&s->queue, n - piece.n);
+        if (piece.n)
+            break;
+    }
+    if (discards(s))
+        bytes_fini(&s->queue);
+    if (s->queue.len != before)
+        mark_dirty(s);
+}
+
+static bool wants_input(const struct session *base)
+{
+    const struct h1_session *s = h1_of(base);
+    bool in_body = s->x && !s->x->exchange.request.ended;
+    return s->queue.len < (in_body ? 1 : H1_QUEUE_STOP);
+}
+
+/* What the client has sent whole is answered. */
+static bool end_input(struct session *base)
+{
+    struct h1_session *s = h1_of(base);
+    s->input_ended = true;
+    return s->queue.len || (s->x && s->x->exchange.request.ended);
+}
+
+/* A request that will never be whole. */
+static void give_up_input(struct h1_session *s)
+{
+    if (!s->input_ended || s->queue.len)
+        return;
+    if (!s->x)
+        s->closing = true;
+    else if (!s->x->exchange.request.ended)
+        s->broken = true;
+}
+
+/* Sending. */
+
+static size_t fill(struct session *base, uint8_t *out, size_t room)
+{
+    return h1_output(h1_of(base), (char *)out, room);
+}
+
+static bool is_over(const struct session *base)
+{
+    const struct h1_session *s = h1_of(base);
+    if (s->out.rest_len)
+        return false;
+    return s->broken || (s->closing && (!s->x || is_answered(s)));
+}
+
+static bool is_idle(const struct session *base)
+{
+    const struct h1_session *s = h1_of(base);
+    return !s->x && !h1_in_head(s);
+}
+
+/* Between requests there is nothing to finish. Before the first there is: who has just connected
+ * has most likely sent it, and HTTP/1.1 has no way to say that it will not be taken. */
+static void shut_down(struct session *base)
+{
+    struct h1_session *s = h1_of(base);
+    if (is_idle(base) && (s->going || s->requests > 0))
+        s->closing = true;
+    s->going = true;
+    mark_dirty(s);
+}
+
+/* The response is out and the client still sends: it has a while to come to the end. */
+static void drain(struct h1_session *s)
+{
+    if (!s->draining)
+        s->base.host->alarm(s->base.host, drain_seconds);
+    s->draining = true;
+}
+
+static void on_alarm(struct session *base)
+{
+    struct h1_session *s = h1_of(base);
+    if (s->draining)
+        s->closing = true;
+    mark_dirty(s);
+}
+
+static void reap(struct session *base)
+{
+    struct h1_session *s = h1_of(base);
+    bool was_over = is_over(base);
+    if (s->x && is_answered(s) && !s->closing) {
+        if (s->x->exchange.request.ended) {
+            free_exchange(s);
+            s->draining = false;
+            s->closing = s->going;
+        } else {
+            drain(s);
+        }
+    }
+    receive_queued(s);
+    give_up_input(s);
+    /* Once is enough: a connection whose peer does not read would be asked again and again. */
+    if (!was_over && is_over(base))
+        mark_dirty(s);
+}
+
+static void free_session(struct session *base, const char *reason)
+{
+    struct h1_session *s = h1_of(base);
+    if (s->x) {
+        exchange_abort(&s->x->exchange, reason);
+        free_exchange(s);
+    }
+    bytes_fini(&s->queue);
+    h1_parser_fini(&s->parser);
+    mem_put(s, sizeof *s);
+}
+
+static const struct session_ops session_ops = {
+    .recv = receive,
+    .wants_input = wants_input,
+    .end_input = end_input,
+    .fill = fill,
+    .is_over = is_over,
+    .is_idle = is_idle,
+    .shut_down = shut_down,
+    .on_alarm = on_alarm,
+    .sweep = h1_sweep,
+    .reap = reap,
+    .free = free_session,
+};
+
+enum rc h1_server_new(
+    struct session_host *host, const struct http_limits *limits, struct session **out)
+{
+    struct h1_session *s = mem_get_zeroed(sizeof *s);
+    if (!s)
+        return RC_NOMEM;
+    s->base = (struct session){.ops = &session_ops, .host = host};
+    s->limits = limits;
+    s->head_seconds = NOT_WAITED;
+    bytes_init(&s->queue, H1_QUEUE_MAX);
+    h1_parser_init(&s->parser, H1_SERVER, limits->header_bytes, limits->header_fields);
+    *out = &s->base;
+    return RC_OK;
+}

@@ -1,0 +1,255 @@
+/* Received messages, as the parser finds them, into exchanges. */
+#include "core/log.h"
+#include "h1/server_private.h"
+#include "http/code.h"
+#include "http/handler.h"
+
+/* Gives up on what the client sends: it gets the fault's status, and the connection ends. */
+static void refuse(struct h1_session *s, enum h1_fault fault)
+{
+    const struct peer *peer = s->base.host->peer;
+    char name[CODE_NAME_SIZE];
+    int status = h1_fault_status(fault);
+    log_event(LOG_WARN, "request refused", log_str("reason", h1_fault_text(fault)),
+        log_int("status", status), log_int("conn", (int64_t)peer->conn),
+        log_str("remote", peer->remote));
+    s->deaf = s->closing = true;
+    if (!s->x && !h1_exchange_new(s))
+        return;
+    if (!outgoing_over(&s->x->exchange.response.out))
+        exchange_refuse(&s->x->exchange, code_name(ERROR_PROTOCOL_ERROR, name), status);
+}
+
+/* The head. */
+
+static enum rc copy(struct arena *a, struct str text, struct str *out)
+{
+    const char *p = arena_copy(a, text.p, text.n);
+    *out = (struct str){p, text.n};
+    return p ? RC_OK : RC_NOMEM;
+}
+
+/* The absolute form with no path (RFC 9112 3.2.1 and 3.2.4). */
+static enum rc complete_path(struct arena *a, struct str method, struct str *path)
+{
+    if (path->n && path->p[0] != '?')
+        return RC_OK;
+    bool is_server = path->n == 0 && str_eq(method, STR("OPTIONS"));
+    char *made = arena_bytes(a, path->n + 1);
+    if (!made)
+        return RC_NOMEM;
+    made[0] = is_server ? '*' : '/';
+    memcpy(made + 1, path->p, path->n);
+    *path = (struct str){made, path->n + 1};
+    return RC_OK;
+}
+
+static enum h1_fault store_target(struct h1_session *s, struct exchange *x)
+{
+    struct request *r = &x->request;
+    struct h1_target t;
+    struct str target;
+    if (copy(&x->arena, s->parser.start.method, &r->method) ||
+        copy(&x->arena, s->parser.start.target, &target))
+        return H1_NO_MEMORY;
+    enum h1_fault fault = h1_target_parse(r->method, target, &t);
+    if (fault)
+        return fault;
+    if (complete_path(&x->arena, r->method, &t.path))
+        return H1_NO_MEMORY;
+    r->scheme = s->base.host->peer->tls_version ? STR("https") : STR("http");
+    if (t.scheme.p)
+        r->scheme = t.scheme;
+    r->authority = t.authority;
+    request_set_target(r, t.path);
+    return H1_NO_FAULT;
+}
+
+static void begin(struct h1_session *s)
+{
+    struct h1_exchange *hx = h1_exchange_new(s);
+    if (!hx)
+        return;
+    struct response *r = &hx->exchange.response;
+    hx->is_1_0 = s->parser.minor == 0;
+    hx->exchange.request.protocol = s->parser.minor ? "HTTP/1.1" : "HTTP/1.0";
+    r->out.framing = s->parser.minor ? FRAMING_CHUNKS : FRAMING_CLOSE;
+    enum h1_fault fault = store_target(s, &hx->exchange);
+    if (fault)
+        refuse(s, fault);
+}
+
+static void take_field(struct h1_session *s, struct fields *list, bool allowed)
+{
+    struct arena *a = &s->x->exchange.arena;
+    if (allowed && fields_copy(list, a, s->parser.name, s->parser.value))
+        refuse(s, H1_NO_MEMORY);
+}
+
+/* What is named there goes no further than this connection (RFC 9110 7.6.1). */
+static enum rc note_connection(struct request *r, struct arena *a, struct str more)
+{
+    struct str had = r->connection;
+    char *list = arena_bytes(a, had.n + more.n + 1);
+    if (!list)
+        return RC_NOMEM;
+    if (had.n)
+        memcpy(list, had.p, had.n);
+    list[had.n] = ',';
+    memcpy(list + had.n + 1, more.p, more.n);
+    r->connection = (struct str){list, had.n + 1 + more.n};
+    return RC_OK;
+}
+
+/* Fields of the connection are the session's own: a handler sees what it would over HTTP/2. */
+static void take_header(struct h1_session *s)
+{
+    struct exchange *x = &s->x->exchange;
+    struct str name = s->parser.name;
+    if (field_same_name(name, STR("connection"))) {
+        if (note_connection(&x->request, &x->arena, s->parser.value))
+            refuse(s, H1_NO_MEMORY);
+        return;
+    }
+    take_field(s, &x->request.fields, !field_header_problem(name));
+}
+
+/* Whether a field of the name, in any of its lines, has the member in its list. */
+static bool says(const struct fields *f, struct str name, struct str member)
+{
+    for (size_t i = 0; i < f->count; i++)
+        if (str_eq(f->list[i].name, name) && field_list_has(f->list[i].value, member))
+            return true;
+    return false;
+}
+
+/* Whether there is an expectation that is not known (RFC 9110 10.1.1). */
+static bool expects_more(const struct fields *f)
+{
+    for (size_t i = 0; i < f->count; i++)
+        if (str_eq(f->list[i].name, STR("expect")) &&
+            !field_same_name(f->list[i].value, STR("100-continue")))
+            return true;
+    return false;
+}
+
+/* The authority of a target in absolute form replaces what Host says (RFC 9112 3.2.2). */
+static void settle_host(struct request *r)
+{
+    struct field *host = fields_find(&r->fields, STR("host"));
+    if (r->authority.p && host)
+        host->value = r->authority;
+    else if (!r->authority.p)
+        r->authority = host ? host->value : STR("");
+}
+
+static void end_head(struct h1_session *s)
+{
+    struct h1_exchange *hx = s->x;
+    struct exchange *x = &hx->exchange;
+    struct request *r = &x->request;
+    const struct h1_parser *p = &s->parser;
+    settle_host(r);
+    hx->started = true;
+    hx->asks_close = p->close || (p->minor == 0 && !p->keep_alive);
+    r->ended = !p->chunked && p->left == 0;
+    x->response.out.trailers_accepted =
+        p->minor == 1 && says(&r->fields, STR("te"), STR("trailers"));
+    r->expects_continue =
+        p->minor == 1 && !r->ended && says(&r->fields, STR("expect"), STR("100-continue"));
+    if (p->minor == 1 && expects_more(&r->fields)) {
+        hx->asks_close = true; /* it may leave its body out */
+        exchange_respond(x, 417, STR("Expectation Failed\n"), NULL);
+    } else {
+        exchange_start(x);
+    }
+}
+
+/* The body. */
+
+static void take_content(struct h1_session *s)
+{
+    struct h1_exchange *hx = s->x;
+    struct str piece = s->parser.value;
+    hx->received = true;
+    hx->exchange.request.expects_continue = false;
+    if (hx->exchange.instance) {
+        if (exchange_receive(&hx->exchange, piece.p, piece.n))
+            refuse(s, H1_NO_MEMORY);
+        return;
+    }
+    hx->drained += piece.n;
+    if (hx->drained > H1_DRAIN_MAX)
+        s->deaf = s->closing = true;
+}
+
+static void end_request(struct h1_session *s)
+{
+    struct exchange *x = &s->x->exchange;
+    if (!x->request.ended)
+        exchange_receive_end(x);
+}
+
+static void take_event(struct h1_session *s, enum h1_event event)
+{
+    switch (event) {
+    case H1_ON_MORE:
+        break;
+    case H1_ON_START:
+        begin(s);
+        break;
+    case H1_ON_FIELD:
+        take_header(s);
+        break;
+    case H1_ON_HEAD:
+        end_head(s);
+        break;
+    case H1_ON_CONTENT:
+        take_content(s);
+        break;
+    case H1_ON_TRAILER:
+        /* Names that may not stand there are dropped, never merged (RFC 9110 6.5.1). */
+        take_field(s, &s->x->exchange.request.trailers, !field_trailer_problem(s->parser.name));
+        break;
+    case H1_ON_END:
+        end_request(s);
+        break;
+    case H1_ON_FAULT:
+        refuse(s, s->parser.fault);
+        break;
+    }
+}
+
+/* How many bytes of n may be parsed now. The parser is asked for the end of a message without
+ * content even where there are none. */
+static size_t allowance(const struct h1_session *s, size_t n)
+{
+    if (!h1_parser_near_content(&s->parser) || !s->x->exchange.instance)
+        return n;
+    size_t room = bytes_room(&s->x->exchange.request.body);
+    return n < room ? n : room;
+}
+
+/* Whether the message under way is still to be parsed, or there may be another. */
+static bool listens(const struct h1_session *s)
+{
+    if (s->deaf || s->broken)
+        return false;
+    if (!s->x)
+        return !s->closing;
+    return !s->x->exchange.request.ended || s->parser.state != H1_START;
+}
+
+void h1_input(struct h1_session *s, struct str *data)
+{
+    enum h1_event event = H1_ON_HEAD;
+    while (listens(s) && (data->n || event != H1_ON_MORE)) {
+        struct str piece = {data->p, allowance(s, data->n)};
+        if (piece.n == 0 && data->n)
+            return;
+        event = h1_parser_next(&s->parser, &piece);
+        data->n -= (size_t)(piece.p - data->p);
+        data->p = piece.p;
+        take_event(s, event);
+    }
+}

@@ -1,0 +1,142 @@
+/* What an exchange has to send, into bytes. */
+#include "h1/server_private.h"
+#include "http/code.h"
+
+#include <stdio.h>
+
+static struct str status_line(int status, char out[STATUS_TEXT_SIZE + 16])
+{
+    int n =
+        snprintf(out, STATUS_TEXT_SIZE + 16, "HTTP/1.1 %d %s\r\n", status, status_phrase(status));
+    return (struct str){out, (size_t)n};
+}
+
+static bool make_head(
+    struct h1_session *s, int status, const struct fields *fields, struct str last)
+{
+    char line[STATUS_TEXT_SIZE + 16];
+    const struct h1_section head = {status_line(status, line), fields, last};
+    return h1_write_section(&s->out, &s->x->exchange.arena, &head);
+}
+
+/* Interim responses. */
+
+static bool send_inform(struct h1_session *s)
+{
+    struct response *r = &s->x->exchange.response;
+    const struct inform *inform = r->informs;
+    r->informs = inform->next;
+    r->informs_submitted++;
+    r->informs_handed++;
+    /* RFC 9110 15.2: a client of HTTP/1.0 knows none. */
+    if (r->out.framing == FRAMING_CLOSE)
+        return true;
+    return make_head(s, inform->status, &inform->fields, STR(""));
+}
+
+/* Whether the client is to be told to send its body: the handler waits for it, and has not answered
+ * yet. */
+static bool owes_continue(const struct exchange *x)
+{
+    return x->request.expects_continue && x->wants_body && x->response.out.state == OUTGOING_OPEN;
+}
+
+/* The response. */
+
+/* Whether what the client has still to send is too much to be read for nothing, or may never come.
+ */
+static bool leaves_too_much(const struct h1_session *s)
+{
+    const struct exchange *x = &s->x->exchange;
+    if (x->request.ended || x->instance)
+        return false;
+    return x->request.expects_continue || (!s->parser.chunked && s->parser.left > H1_DRAIN_MAX);
+}
+
+/* Whether the connection may serve another request after this response. */
+static bool keeps(const struct h1_session *s)
+{
+    bool is_last = s->input_ended && s->queue.len == 0;
+    return !s->closing && !s->going && !is_last && !s->x->asks_close &&
+           s->x->exchange.response.out.framing != FRAMING_CLOSE && !leaves_too_much(s);
+}
+
+/* The fields of the head that are the connection's. */
+static struct str connection_fields(const struct h1_session *s)
+{
+    const struct exchange *x = &s->x->exchange;
+    bool chunked = x->response.out.framing == FRAMING_CHUNKS;
+    if (s->closing)
+        return chunked ? STR("transfer-encoding: chunked\r\nconnection: close\r\n")
+                       : STR("connection: close\r\n");
+    if (chunked)
+        return STR("transfer-encoding: chunked\r\n");
+    return s->x->is_1_0 ? STR("connection: keep-alive\r\n") : STR("");
+}
+
+static bool send_head(struct h1_session *s, bool ends)
+{
+    struct response *r = &s->x->exchange.response;
+    if (response_take_head(r))
+        return false;
+    s->closing = !keeps(s);
+    r->out.head_handed = true;
+    if (!make_head(s, r->status, &r->out.head, connection_fields(s)))
+        return false;
+    if (ends)
+        r->out.state = OUTGOING_SENT;
+    return true;
+}
+
+/* The response goes no further: what has gone out of it, if anything, is not whole. */
+static bool cut_short(struct h1_session *s)
+{
+    s->broken = true;
+    s->base.cut = !s->x->sent;
+    return false;
+}
+
+/* Makes the next step of the response to be sent; false where there is none, and when memory ran
+ * out: then the session is broken. */
+static bool send_step(struct h1_session *s)
+{
+    struct outgoing *o = &s->x->exchange.response.out;
+    enum outgoing_step step = outgoing_next(o);
+    bool made;
+    if (step == OUTGOING_NOTHING)
+        return false;
+    if (step == OUTGOING_HEAD || step == OUTGOING_HEAD_END)
+        made = send_head(s, step == OUTGOING_HEAD_END);
+    else
+        made = h1_write_step(&s->out, o, step);
+    if (o->state == OUTGOING_SENT)
+        s->x->sent = true;
+    return made || cut_short(s);
+}
+
+static bool prepare(struct h1_session *s)
+{
+    struct exchange *x = &s->x->exchange;
+    if (x->reset_wanted || x->response.out.state == OUTGOING_ABORTED)
+        return cut_short(s);
+    if (x->response.informs)
+        return send_inform(s) || cut_short(s);
+    if (owes_continue(x)) {
+        x->request.expects_continue = false;
+        h1_write_text(&s->out, STR("HTTP/1.1 100 Continue\r\n\r\n"));
+        return true;
+    }
+    return send_step(s);
+}
+
+size_t h1_output(struct h1_session *s, char *out, size_t room)
+{
+    size_t filled = 0;
+    do {
+        struct outgoing *o = s->x && !s->broken ? &s->x->exchange.response.out : NULL;
+        filled += h1_writer_take(&s->out, o, out + filled, room - filled);
+    } while (filled < room && s->x && !s->broken && prepare(s));
+    if (s->x)
+        exchange_progress(&s->x->exchange);
+    return filled;
+}

@@ -1,0 +1,52 @@
+/* Timeouts of a session and its exchange. What a peer does not read is the connection's to time. */
+#include "core/log.h"
+#include "h1/server_private.h"
+
+/* What answers the timeout has as long again to go out, and is the last. */
+static void expire(struct h1_session *s, int status, const char *timeout)
+{
+    const struct peer *peer = s->base.host->peer;
+    log_event(LOG_WARN, "request timed out", log_str("limit", timeout),
+        log_int("conn", (int64_t)peer->conn), log_int("stream", s->x->exchange.stream),
+        log_str("remote", peer->remote));
+    s->closing = true;
+    s->x->age = NOT_WAITED;
+    exchange_refuse(&s->x->exchange, "timeout", status);
+}
+
+/* A head that does not end: what it began with is no request. */
+static void expire_head(struct h1_session *s)
+{
+    s->deaf = true;
+    if (s->x || h1_exchange_new(s))
+        expire(s, 408, "header-timeout");
+}
+
+static void sweep_exchange(struct h1_session *s, double seconds)
+{
+    struct h1_exchange *hx = s->x;
+    bool starves = hx->exchange.wants_body;
+    if (hx->received || !starves)
+        hx->starved_seconds = NOT_WAITED;
+    hx->received = false;
+    if (waited_past(&hx->age, seconds, s->limits->request_timeout))
+        expire(s, 504, "request-timeout");
+    else if (starves && waited_past(&hx->starved_seconds, seconds, s->limits->body_timeout))
+        expire(s, 408, "body-timeout");
+}
+
+void h1_sweep(struct session *base, double seconds)
+{
+    struct h1_session *s = container_of(base, struct h1_session, base);
+    if (s->broken || s->deaf)
+        return;
+    if (s->x && s->x->started) {
+        s->head_seconds = NOT_WAITED;
+        if (!outgoing_over(&s->x->exchange.response.out))
+            sweep_exchange(s, seconds);
+    } else if (!h1_in_head(s)) {
+        s->head_seconds = NOT_WAITED;
+    } else if (waited_past(&s->head_seconds, seconds, s->limits->header_timeout)) {
+        expire_head(s);
+    }
+}

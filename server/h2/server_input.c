@@ -1,0 +1,195 @@
+/* Received frames, as nghttp2 reports them, into exchanges. */
+#include "core/log.h"
+#include "h2/server_private.h"
+#include "http/code.h"
+
+static int on_begin_headers(nghttp2_session *ng, const nghttp2_frame *frame, void *user)
+{
+    if (frame->headers.cat != NGHTTP2_HCAT_REQUEST)
+        return 0;
+    struct h2_stream *st = h2_stream_new(user, frame->hd.stream_id);
+    if (!st)
+        return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+    nghttp2_session_set_stream_user_data(ng, frame->hd.stream_id, st);
+    return 0;
+}
+
+static void set_pseudo(struct request *r, struct str name, struct str value)
+{
+    switch (name.p[1]) {
+    case 'm':
+        r->method = value;
+        break;
+    case 's':
+        r->scheme = value;
+        break;
+    case 'a':
+        r->authority = value;
+        break;
+    case 'p':
+        request_set_target(r, value);
+        break;
+    }
+}
+
+static enum rc store_field(
+    struct h2_stream *st, struct fields *list, struct str name, struct str value)
+{
+    struct exchange *x = &st->exchange;
+    char *copy = arena_bytes(&x->arena, name.n + value.n);
+    if (!copy)
+        return RC_NOMEM;
+    memcpy(copy, name.p, name.n);
+    memcpy(copy + name.n, value.p, value.n);
+    name.p = copy;
+    value.p = copy + name.n;
+    if (name.p[0] != ':')
+        return fields_add(list, &x->arena, name, value);
+    set_pseudo(&x->request, name, value);
+    return RC_OK;
+}
+
+static int on_header(nghttp2_session *ng, const nghttp2_frame *frame, const uint8_t *name,
+    size_t name_len, const uint8_t *value, size_t value_len, uint8_t flags, void *user)
+{
+    (void)ng, (void)flags;
+    struct h2_stream *st = h2_stream_find(user, frame->hd.stream_id);
+    if (!st)
+        return 0;
+    if (!header_size_add(&st->size, st->session->common, name_len + value_len)) {
+        if (header_size_is_bomb(&st->size, st->session->common))
+            h2_judge(st->session, ERROR_ENHANCE_YOUR_CALM, "limit reached",
+                log_str("limit", st->size.too_large));
+        return st->session->judged ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
+    }
+    struct request *r = &st->exchange.request;
+    struct fields *list = frame->headers.cat == NGHTTP2_HCAT_REQUEST ? &r->fields : &r->trailers;
+    enum rc rc = store_field(st, list, (struct str){(const char *)name, name_len},
+        (struct str){(const char *)value, value_len});
+    return rc ? NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE : 0;
+}
+
+static struct str host_of(const struct request *r)
+{
+    const struct field *host = fields_find(&r->fields, STR("host"));
+    return host ? host->value : STR("");
+}
+
+static void log_too_large(const struct h2_stream *st)
+{
+    const struct peer *peer = st->session->base.host->peer;
+    log_event(LOG_WARN, "limit reached", log_str("limit", st->size.too_large),
+        log_int("conn", (int64_t)peer->conn), log_int("stream", st->exchange.stream),
+        log_str("remote", peer->remote));
+}
+
+/* The head of a request is complete. */
+static void begin_request(struct h2_stream *st)
+{
+    struct exchange *x = &st->exchange;
+    if (!x->request.authority.p)
+        x->request.authority = host_of(&x->request);
+    if (st->size.too_large) {
+        log_too_large(st);
+        exchange_respond(x, 431, STR("Request Header Fields Too Large\n"), NULL);
+    } else if (str_eq(x->request.method, STR("CONNECT")))
+        exchange_respond(x, 501, STR("Not Implemented\n"), NULL);
+    else
+        exchange_start(x);
+}
+
+/* What came together with the frame that a verdict fell on is no longer taken. */
+static void on_headers(struct h2_stream *st, const nghttp2_frame *frame)
+{
+    if (st->session->judged)
+        return;
+    bool ends = frame->hd.flags & NGHTTP2_FLAG_END_STREAM;
+    if (frame->headers.cat == NGHTTP2_HCAT_REQUEST) {
+        st->exchange.request.ended = ends;
+        begin_request(st);
+    } else if (st->size.too_large && st->exchange.instance) {
+        log_too_large(st);
+        h2_stream_fail(st, ERROR_ENHANCE_YOUR_CALM);
+    } else if (ends) {
+        exchange_receive_end(&st->exchange);
+    }
+}
+
+/* The end of a DATA frame, whose bytes on_data has taken. */
+static void on_data_frame(struct h2_stream *st, const nghttp2_frame *frame)
+{
+    if (frame->hd.flags & NGHTTP2_FLAG_END_STREAM)
+        exchange_receive_end(&st->exchange);
+    else if (frame->hd.length && frame->hd.length == frame->data.padlen)
+        h2_count(st->session, GUARD_EMPTY);
+}
+
+static int on_frame_recv(nghttp2_session *ng, const nghttp2_frame *frame, void *user)
+{
+    (void)ng;
+    struct h2_session *s = user;
+    struct h2_stream *st = h2_stream_find(s, frame->hd.stream_id);
+    if (frame->hd.type == NGHTTP2_SETTINGS)
+        s->greeted = true;
+    if (st && frame->hd.type == NGHTTP2_HEADERS)
+        on_headers(st, frame);
+    if (st && frame->hd.type == NGHTTP2_DATA)
+        on_data_frame(st, frame);
+    if (st && frame->hd.type == NGHTTP2_RST_STREAM && !outgoing_over(&st->exchange.response.out))
+        h2_count(s, GUARD_RESETS);
+    /* After a verdict too nghttp2 is to close a stream that was reset: its handler never runs. */
+    return 0;
+}
+
+static void take_piece(struct h2_stream *st, const uint8_t *data, size_t n)
+{
+    st->received = true;
+    enum rc rc = exchange_receive(&st->exchange, data, n);
+    if (rc == RC_OK)
+        st->session->held += n;
+    else if (rc == RC_LIMIT) /* nghttp2 resets the stream, whose window was passed */
+        exchange_abort(&st->exchange, "FLOW_CONTROL_ERROR");
+    else
+        h2_stream_fail(st, ERROR_INTERNAL_ERROR);
+}
+
+static int on_data(
+    nghttp2_session *ng, uint8_t flags, int32_t id, const uint8_t *data, size_t n, void *user)
+{
+    (void)ng, (void)flags;
+    struct h2_stream *st = h2_stream_find(user, id);
+    if (st && st->exchange.instance)
+        take_piece(st, data, n);
+    return h2_give_credit(user, n);
+}
+
+static bool is_complete(const struct exchange *x)
+{
+    return x->request.ended && x->response.out.state == OUTGOING_SENT;
+}
+
+static int on_stream_close(nghttp2_session *ng, int32_t id, uint32_t code, void *user)
+{
+    (void)ng;
+    struct h2_session *s = user;
+    struct h2_stream *st = h2_stream_find(s, id);
+    char name[CODE_NAME_SIZE];
+    if (!st)
+        return 0;
+    st->closed = true;
+    s->recent = NULL;
+    if (!is_complete(&st->exchange))
+        exchange_abort(&st->exchange, code_name(code, name));
+    h2_stream_release(st);
+    return 0;
+}
+
+void h2_server_input_callbacks(nghttp2_session_callbacks *cb)
+{
+    nghttp2_session_callbacks_set_on_begin_headers_callback(cb, on_begin_headers);
+    nghttp2_session_callbacks_set_on_header_callback(cb, on_header);
+    nghttp2_session_callbacks_set_on_frame_recv_callback(cb, on_frame_recv);
+    nghttp2_session_callbacks_set_on_data_chunk_recv_callback(cb, on_data);
+    nghttp2_session_callbacks_set_on_stream_close_callback(cb, on_stream_close);
+    nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(cb, h2_on_invalid_frame);
+}

@@ -1,0 +1,273 @@
+#include "proc/master/master.h"
+
+#include "core/log.h"
+#include "proc/master/pidfile.h"
+#include "proc/master/systemd.h"
+#include "proc/worker/board.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* That a new program may take beyond the loading of its scripts. */
+static const double upgrade_seconds = 30;
+
+void master_each(
+    struct master *m, uint32_t setup, void (*visit)(struct child *c, void *data), void *data)
+{
+    struct list *children = &m->crew.children;
+    for (struct list *node = children->next; node != children; node = node->next) {
+        struct child *c = container_of(node, struct child, link);
+        if (c->setup == setup && child_is_on_duty(c))
+            visit(c, data);
+    }
+}
+
+/* What happens to proofs and workers. */
+
+static void on_proof_done(struct proof *p, bool proved, const char *why, const char *files)
+{
+    struct master *m = container_of(p, struct master, proof);
+    bool changes = m->task == MASTER_PROVING_CHANGE;
+    reload_watch(changes ? &m->next : &m->now, proved, files);
+    if (changes)
+        change_proved(m, proved, why);
+    else
+        reload_proved(m, proved, why);
+}
+
+void master_next_task(struct master *m)
+{
+    bool change = m->change_wanted, reload = m->reload_wanted;
+    if (m->stopping)
+        return;
+    if (change) {
+        m->change_wanted = false;
+        master_change(m);
+    } else if (reload) {
+        m->reload_wanted = false;
+        master_reload(m);
+    }
+}
+
+static void on_ready(struct master *m, struct child *c, const char *lack)
+{
+    log_event(LOG_INFO, "worker started", log_int("worker", c->index), log_int("pid", c->pid));
+    if (c->setup == m->next.number)
+        change_joined(m);
+    else if (lack[0])
+        reload_lacking(m, c, lack);
+    else if (m->fault[0])
+        child_order(c, ORDER_FAULT, m->fault, strlen(m->fault));
+}
+
+static void on_no_start(struct master *m, struct child *c, const char *why)
+{
+    bool wanted = child_is_on_duty(c);
+    c->state = CHILD_LOST;
+    if (wanted && c->setup == m->next.number)
+        change_failed(m, RC_SYSTEM, why);
+    else if (wanted)
+        log_event(LOG_ERROR, "worker not started", log_int("worker", c->index),
+            log_int("pid", c->pid), log_str("reason", why));
+}
+
+static void on_reply(struct child *c, enum message kind, const char *text)
+{
+    struct master *m = container_of(c->crew, struct master, crew);
+    if (m->stopping)
+        return;
+    if (kind == REPLY_READY)
+        on_ready(m, c, text);
+    else if (!c->served)
+        on_no_start(m, c, text);
+    else
+        reload_replied(m, c, kind, text);
+}
+
+static void describe_end(int status, char *out, size_t size)
+{
+    if (WIFSIGNALED(status))
+        snprintf(out, size, "SIG%s", sigabbrev_np(WTERMSIG(status)));
+    else
+        snprintf(out, size, "status %d", WEXITSTATUS(status));
+}
+
+static void on_gone(const struct child *c, int status)
+{
+    struct master *m = container_of(c->crew, struct master, crew);
+    char how[32];
+    describe_end(status, how, sizeof how);
+    if (c->state != CHILD_LOST && (status || c->state != CHILD_DRAINING))
+        log_event(LOG_ERROR, "worker died", log_int("worker", c->index), log_int("pid", c->pid),
+            log_str("end", how));
+    if (m->stopping && list_empty(&m->crew.children))
+        ev_break(m->loop, EVBREAK_ALL);
+    if (m->stopping || c->state == CHILD_DRAINING)
+        return;
+    if (m->next.number && c->setup == m->next.number)
+        change_failed(m, RC_SYSTEM, "a worker died as it started");
+    else if (c->setup == m->now.number && c->index < m->now.options.workers)
+        posts_vacated(m, c);
+}
+
+/* A new program. */
+
+/* The service goes on, and it is told so by who it knows. */
+static void hand_over(struct master *m, pid_t heir)
+{
+    systemd_notify("MAINPID=%d", (int)heir);
+    master_begin_stop(m, "USR2");
+}
+
+static void on_upgrade_done(struct upgrade *u, bool ready)
+{
+    struct master *m = container_of(u, struct master, upgrade);
+    if (ready)
+        hand_over(m, u->pid);
+    else
+        log_event(LOG_ERROR, "upgrade failed", log_str("program", u->program),
+            log_str("reason", "the new program has ended before it was ready"));
+}
+
+static void upgrade(struct master *m)
+{
+    if (m->stopping || m->upgrade.pid || !m->now.number)
+        return;
+    log_event(LOG_INFO, "upgrading", log_str("program", m->upgrade.program));
+    enum rc rc = upgrade_start(
+        &m->upgrade, &m->now.sockets, &m->tickets, m->now.options.load_timeout + upgrade_seconds);
+    if (rc)
+        log_event(LOG_ERROR, "upgrade failed", log_str("program", m->upgrade.program),
+            log_str("reason", rc_text(rc)));
+}
+
+/* Signals. */
+
+static void rotate_tickets(struct timer *t)
+{
+    struct master *m = container_of(t, struct master, rotation);
+    enum rc rc = tls_tickets_rotate(&m->tickets);
+    if (rc)
+        log_event(LOG_ERROR, "ticket keys not rotated", log_str("reason", rc_text(rc)));
+    struct list *children = &m->crew.children;
+    for (struct list *node = children->next; node != children; node = node->next)
+        child_order(
+            container_of(node, struct child, link), ORDER_TICKETS, &m->tickets, sizeof m->tickets);
+    timer_start(t, m->now.options.ticket_rotation);
+}
+
+static const int signal_numbers[MASTER_SIGNALS] = {
+    SIGHUP, SIGUSR1, SIGUSR2, SIGTERM, SIGINT, SIGCHLD};
+
+static void on_signal(struct ev_loop *ev, ev_signal *s, int events)
+{
+    (void)ev, (void)events;
+    struct master *m = s->data;
+    switch (s->signum) {
+    case SIGHUP:
+        master_change(m);
+        break;
+    case SIGUSR1:
+        master_reopen(m);
+        master_reload(m);
+        break;
+    case SIGUSR2:
+        upgrade(m);
+        break;
+    case SIGCHLD:
+        crew_reap(&m->crew);
+        break;
+    default:
+        master_stop(m, sigabbrev_np(s->signum));
+        break;
+    }
+}
+
+static void watch_signals(struct master *m)
+{
+    for (int i = 0; i < MASTER_SIGNALS; i++) {
+        ev_signal_init(&m->signals[i], on_signal, signal_numbers[i]);
+        m->signals[i].data = m;
+        ev_signal_start(m->loop, &m->signals[i]);
+    }
+    signal(SIGPIPE, SIG_IGN);
+}
+
+/* Life. */
+
+/* As many descriptors as the system lets us have: each connection needs one, and so do the sockets
+ * of each worker. Workers inherit it. */
+static void raise_descriptors(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit))
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &limit))
+        log_event(LOG_WARN, "descriptors not raised", log_str("reason", strerror(errno)));
+}
+
+/* Where it fails, why may be empty: then the result says all there is to say. */
+static enum rc init(
+    struct master *m, const struct service *service, int argc, char **argv, char why[SYSTEMD_WHY])
+{
+    *m = (struct master){
+        .service = service, .source = {argc, argv, service->read_config}, .heir = UPGRADE_NONE};
+    m->loop = ev_loop_new(EVFLAG_AUTO);
+    if (!m->loop)
+        return RC_SYSTEM;
+    m->crew.on_reply = on_reply;
+    m->crew.on_gone = on_gone;
+    enum rc rc = crew_init(&m->crew, m->loop);
+    if (!rc)
+        rc = tls_tickets_init(&m->tickets);
+    if (!rc)
+        rc = upgrade_inherit(&m->now.sockets, &m->tickets, &m->heir);
+    if (!rc && m->heir == UPGRADE_NONE)
+        rc = systemd_sockets(&m->now.sockets, why);
+    raise_descriptors();
+    posts_init(m);
+    reload_init(m);
+    proof_init(&m->proof, m->loop, on_proof_done);
+    upgrade_init(&m->upgrade, m->loop, argv, on_upgrade_done);
+    timer_init(&m->rotation, m->loop, rotate_tickets);
+    watch_signals(m);
+    return rc;
+}
+
+/* From here on another signal must not turn the end into a failure. */
+static void fini(struct master *m)
+{
+    sigset_t all;
+    sigfillset(&all);
+    sigprocmask(SIG_SETMASK, &all, NULL);
+    master_release(m);
+    board_free(m->crew.board);
+    setup_free(&m->next, &m->now);
+    setup_free(&m->now, NULL);
+}
+
+int master_run(const struct service *service, int argc, char **argv)
+{
+    static struct master m;
+    char why[SYSTEMD_WHY] = "";
+    enum rc rc = init(&m, service, argc, argv, why);
+    if (rc) {
+        fprintf(stderr, "moontrail: the start failed: %s\n", why[0] ? why : rc_text(rc));
+        return EXIT_FAILED;
+    }
+    master_change(&m);
+    if (m.status == 0)
+        ev_run(m.loop, 0);
+    if (m.now.options.pid_file)
+        pidfile_remove(m.now.options.pid_file);
+    bool served = m.now.number;
+    fini(&m);
+    if (served || m.stopping)
+        master_log_end();
+    return m.status;
+}

@@ -1,0 +1,97 @@
+#include "proc/master/setup.h"
+
+#include "net/access_log.h"
+#include "net/tls.h"
+#include "net/tls_tickets.h"
+#include "proc/master/watch.h"
+#include "proc/worker/user.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+static bool has_tls(const struct sockets *s)
+{
+    for (int i = 0; i < s->count; i++) {
+        if (s->addresses[i].address.tls)
+            return true;
+    }
+    return false;
+}
+
+/* A certificate made in memory is for who develops, on this machine. */
+static enum rc check_certificates(const struct setup *s, char why[SERVICE_WHY])
+{
+    if (s->options.cert_count || s->options.dev)
+        return RC_OK;
+    for (int i = 0; i < s->sockets.count; i++) {
+        const struct sockets_address *a = &s->sockets.addresses[i];
+        char url[ADDRESS_URL];
+        if (!a->address.tls || address_is_loopback(a->fds[0]))
+            continue;
+        address_url(&a->address, url);
+        snprintf(why, SERVICE_WHY,
+            "%s is not a loopback address, and there is no certificate for it: give --cert "
+            "and --key, or --dev for one made in memory",
+            url);
+        return RC_SYSTEM;
+    }
+    return RC_OK;
+}
+
+static enum rc make_tls(struct setup *s, const struct tls_tickets *tickets, char why[SERVICE_WHY])
+{
+    enum rc rc = check_certificates(s, why);
+    if (rc || !has_tls(&s->sockets))
+        return rc;
+    if (tls_new(s->options.certs, (size_t)s->options.cert_count, &s->tls, why))
+        return RC_SYSTEM;
+    tls_tickets_use(s->tls, tickets);
+    return RC_OK;
+}
+
+static enum rc open_access_log(struct setup *s, uid_t worker, char why[SERVICE_WHY])
+{
+    const struct options *o = &s->options;
+    if (!o->access_log)
+        return RC_OK;
+    return access_log_open(o->access_log, o->access_log_format, worker, &s->access_log, why);
+}
+
+enum rc setup_read(struct setup *s, const struct setup_source *from, const struct setup *before,
+    const struct tls_tickets *tickets, char why[SERVICE_WHY])
+{
+    *s = (struct setup){0};
+    enum rc rc = options_parse(from->argc, from->argv, from->read_config, &s->options, why);
+    if (rc)
+        return rc;
+    uid_t worker = geteuid();
+    if (s->options.user)
+        rc = user_check(s->options.user, &worker, why);
+    if (!rc)
+        rc = open_access_log(s, worker, why);
+    if (!rc)
+        rc = sockets_open(&before->sockets, &s->options, &s->sockets, why);
+    if (!rc)
+        rc = make_tls(s, tickets, why);
+    if (rc)
+        setup_free(s, before);
+    return rc;
+}
+
+void setup_end_watch(struct setup *s)
+{
+    if (s->watch)
+        watch_free(s->watch);
+    s->watch = NULL;
+}
+
+void setup_free(struct setup *s, const struct setup *kept)
+{
+    sockets_close(&s->sockets, kept ? &kept->sockets : NULL);
+    tls_free(s->tls);
+    if (s->access_log)
+        access_log_close(s->access_log);
+    setup_end_watch(s);
+    options_fini(&s->options);
+    *s = (struct setup){0};
+}

@@ -1,0 +1,41 @@
+/*
+ * A setup: one reading of the command line and of the files that it names. The master has one in
+ * force and, while it changes, the next.
+ */
+#ifndef PROC_MASTER_SETUP_H
+#define PROC_MASTER_SETUP_H
+
+#include "proc/options/options.h"
+#include "proc/worker/service.h"
+#include "proc/worker/sockets.h"
+
+struct access_log;
+struct tls_tickets;
+
+/* What setups are read from. */
+struct setup_source {
+    int argc;
+    char **argv;
+    setting_reader *read_config;
+};
+
+struct setup {
+    uint32_t number; /* which reading it is, for who counts them; 0 is none */
+    struct options options;
+    struct sockets sockets;
+    struct tls *tls;               /* NULL where no address has TLS */
+    struct access_log *access_log; /* NULL where there is none */
+    struct watch *watch;           /* on the scripts; NULL where there is none */
+};
+
+/* Reads anew, takes the sockets of before that are still wanted, and opens what is lacking.
+ * RC_INVALID: the command line is wrong; RC_NOMEM; RC_SYSTEM: all else. why then is one line that
+ * names the thing and the cure, and nothing is left open but what before has. */
+enum rc setup_read(struct setup *s, const struct setup_source *from, const struct setup *before,
+    const struct tls_tickets *tickets, char why[SERVICE_WHY]) MUST_CHECK;
+/* No effect where nothing is watched. */
+void setup_end_watch(struct setup *s);
+/* Gives up what s has, but for the sockets that kept, which may be NULL, has as well. */
+void setup_free(struct setup *s, const struct setup *kept);
+
+#endif

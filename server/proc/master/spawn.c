@@ -1,0 +1,137 @@
+#include "core/live.h"
+#include "core/log.h"
+#include "core/mem.h"
+#include "proc/master/master.h"
+#include "proc/master/watch.h"
+#include "proc/worker/user.h"
+#include "proc/worker/worker.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/* The processes that the master forks: workers and proofs. */
+
+void master_log_end(void)
+{
+    mem_trim();
+    log_event(LOG_INFO, "stopped", log_int("pid", getpid()), log_int("conns", live.conns),
+        log_int("exchanges", live.exchanges), log_int("calls", live.calls),
+        log_int("tasks", live.tasks), log_int("waits", live.waits),
+        log_int("blocks", (int64_t)mem_stats()->blocks));
+}
+
+/* No signal may reach a new process before it has its own ways with them. */
+static void block_signals(sigset_t *before)
+{
+    sigset_t all;
+    sigfillset(&all);
+    sigprocmask(SIG_SETMASK, &all, before);
+}
+
+void master_release(struct master *m)
+{
+    for (int i = 0; i < MASTER_SIGNALS; i++)
+        ev_signal_stop(m->loop, &m->signals[i]);
+    timer_stop(&m->rotation);
+    timer_stop(&m->retry);
+    timer_stop(&m->hurry);
+    setup_end_watch(&m->now);
+    setup_end_watch(&m->next);
+    posts_clear(m);
+    crew_fini(&m->crew);
+    ev_loop_destroy(m->loop);
+}
+
+/* In a forked process: gives up what is the master's alone. */
+static void leave(struct master *m)
+{
+    if (proof_runs(&m->proof))
+        close(m->proof.readable.fd);
+    if (ev_is_active(&m->upgrade.readable))
+        close(m->upgrade.readable.fd);
+    if (m->heir != UPGRADE_NONE)
+        close(m->heir);
+    master_release(m);
+}
+
+static struct setup *other_setup(struct master *m, const struct setup *s)
+{
+    return s == &m->now ? &m->next : &m->now;
+}
+
+_Noreturn static void become_worker(
+    struct master *m, struct setup *s, int index, const struct berth *berth)
+{
+    leave(m);
+    setup_free(other_setup(m, s), s);
+    sockets_keep_for_worker(&s->sockets, index, s->options.workers);
+    const struct worker_job job = {.service = m->service,
+        .options = &s->options,
+        .tls = s->tls,
+        .tickets = &m->tickets,
+        .access_log = s->access_log,
+        .sockets = &s->sockets,
+        .index = index,
+        .may_lack = s == &m->now,
+        .channel = berth->channel,
+        .board = m->crew.board,
+        .heart = berth->heart};
+    log_configure(s->options.log_level, s->options.log_format);
+    int status = worker_main(&job);
+    s->sockets.count = 0; /* the worker's listeners had them */
+    setup_free(s, NULL);
+    if (status == 0)
+        master_log_end();
+    exit(status);
+}
+
+enum rc master_start_worker(struct master *m, const struct setup *s, int index)
+{
+    struct child *c = NULL;
+    struct berth berth;
+    sigset_t before;
+    block_signals(&before);
+    enum rc rc = crew_fork(&m->crew, &s->options, index, s->number, &c, &berth);
+    if (!rc && !c)
+        become_worker(m, s == &m->now ? &m->now : &m->next, index, &berth);
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    return rc;
+}
+
+/* The scripts see of this process no more than they will of a worker. */
+_Noreturn static void become_proof(struct master *m, struct setup *s, int fd)
+{
+    char why[SERVICE_WHY] = "";
+    char *files = NULL;
+    size_t size;
+    sigset_t none;
+    leave(m);
+    sockets_close(&m->now.sockets, &m->next.sockets);
+    sockets_close(&m->next.sockets, NULL);
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    FILE *f = open_memstream(&files, &size);
+    bool proved = f && (!s->options.user || user_become(s->options.user, why) == RC_OK) &&
+                  m->service->prove(&s->options, f, why);
+    if (f)
+        fclose(f);
+    proof_answer(fd, proved, why, files ? files : "");
+    free(files);
+    exit(0);
+}
+
+enum rc master_prove(struct master *m, struct setup *s)
+{
+    int fd;
+    sigset_t before;
+    if (s->watch)
+        watch_begin(s->watch);
+    block_signals(&before);
+    enum rc rc = proof_start(&m->proof, s->options.load_timeout, &fd);
+    if (!rc && fd >= 0)
+        become_proof(m, s, fd);
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    return rc;
+}

@@ -1,0 +1,59 @@
+#include "proc/worker/board.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/mman.h>
+
+enum { HEARTS = 1024 };
+
+struct board {
+    _Atomic uint64_t beats[HEARTS];
+    bool taken[HEARTS]; /* the master's */
+};
+
+enum rc board_new(struct board **out)
+{
+    void *shared =
+        mmap(NULL, sizeof(struct board), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (shared == MAP_FAILED)
+        return RC_SYSTEM;
+    *out = shared;
+    return RC_OK;
+}
+
+void board_free(struct board *b)
+{
+    munmap(b, sizeof *b);
+}
+
+int board_take(struct board *b)
+{
+    for (int i = 0; i < HEARTS; i++) {
+        if (!b->taken[i]) {
+            b->taken[i] = true;
+            return i;
+        }
+    }
+    return BOARD_NONE;
+}
+
+void board_give(struct board *b, int heart)
+{
+    b->taken[heart] = false;
+}
+
+uint64_t board_beats(const struct board *b, int heart)
+{
+    return atomic_load_explicit(&b->beats[heart], memory_order_relaxed);
+}
+
+double board_pace(double timeout)
+{
+    return timeout < 4 ? timeout / 4 : 1;
+}
+
+void board_beat(struct board *b, int heart)
+{
+    atomic_fetch_add_explicit(&b->beats[heart], 1, memory_order_relaxed);
+}

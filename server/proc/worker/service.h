@@ -1,0 +1,43 @@
+/*
+ * What a server serves with, as master and worker see it. Whoever joins the parts provides it.
+ */
+#ifndef PROC_WORKER_SERVICE_H
+#define PROC_WORKER_SERVICE_H
+
+#include "core/rc.h"
+#include "core/setting.h"
+#include "proc/options/options.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+
+struct ev_loop;
+struct loop;
+struct handler;
+
+enum { SERVICE_WHY = 2048 }; /* room for any reason; one line each */
+
+enum service_state {
+    SERVICE_OPEN,
+    SERVICE_LACKING, /* what it answers with does not load; why says the reason */
+    SERVICE_FAILED,  /* why says the reason */
+};
+
+struct service {
+    /* Reads a configuration file. */
+    setting_reader *read_config;
+    /* Loads, for nothing but to see whether it loads, and writes the files that were read, a line
+     * each. Called in a process of its own. */
+    bool (*prove)(const struct options *o, FILE *files, char why[SERVICE_WHY]);
+    /* In a worker: the handler, on its loop. One that may lack what does not load refuses requests
+     * until a reload succeeds. */
+    enum service_state (*open)(const struct options *o, struct ev_loop *loop, bool may_lack,
+        struct handler **out, char why[SERVICE_WHY]);
+    /* In a worker: its loop is there, and connections to other servers can be opened on it. */
+    enum rc (*join)(const struct options *o, struct loop *loop);
+    /* No connection is left; ticks still come. */
+    void (*stop)(struct handler *h);
+    void (*close)(struct handler *h);
+};
+
+#endif

@@ -1,0 +1,287 @@
+#include "proc/worker/worker.h"
+
+#include "core/list.h"
+#include "core/log.h"
+#include "core/mem.h"
+#include "http/handler.h"
+#include "net/access_log.h"
+#include "net/listener.h"
+#include "net/loop.h"
+#include "net/tls_tickets.h"
+#include "proc/worker/board.h"
+#include "proc/worker/channel.h"
+#include "proc/worker/service.h"
+#include "proc/worker/sockets.h"
+#include "proc/worker/user.h"
+
+#include <signal.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+struct worker {
+    const struct worker_job *job;
+    struct ev_loop *ev;
+    struct handler *handler;
+    struct net_limits limits;
+    struct loop loop;
+    struct listener *listeners;
+    int listener_count;
+    bool draining;
+    struct channel channel;
+    struct timer cut;  /* runs through the grace */
+    struct timer beat; /* the heart */
+};
+
+/* Ticks, for the handler, by the CPU time that the process takes: one that idles has none. */
+
+static struct handler *ticked;
+
+static void on_tick(int signal_number)
+{
+    (void)signal_number;
+    ticked->ops->tick(ticked);
+}
+
+static void set_ticks(int milliseconds)
+{
+    struct itimerval every = {.it_interval = {.tv_usec = milliseconds * 1000},
+        .it_value = {.tv_usec = milliseconds * 1000}};
+    setitimer(ITIMER_PROF, &every, NULL);
+}
+
+static void start_ticks(struct handler *handler)
+{
+    struct sigaction action = {.sa_handler = on_tick, .sa_flags = SA_RESTART};
+    if (!handler->ops->tick)
+        return;
+    ticked = handler;
+    sigaction(SIGPROF, &action, NULL);
+    set_ticks(HANDLER_TICK_MS);
+}
+
+/* Life's end. */
+
+static void stop_listening(struct worker *w)
+{
+    for (int i = 0; i < w->listener_count; i++)
+        listener_stop(&w->listeners[i]);
+    mem_put(w->listeners, (size_t)w->listener_count * sizeof *w->listeners);
+    w->listeners = NULL;
+    w->listener_count = 0;
+}
+
+static void on_cut(struct timer *t)
+{
+    struct worker *w = container_of(t, struct worker, cut);
+    log_event(LOG_WARN, "grace over", log_num("seconds", w->job->options->grace),
+        log_int("pid", getpid()));
+    ev_break(w->ev, EVBREAK_ALL);
+}
+
+static void drain(struct worker *w)
+{
+    if (w->draining)
+        return;
+    w->draining = true;
+    for (int i = 0; i < w->listener_count; i++)
+        listener_take_queue(&w->listeners[i]);
+    stop_listening(w);
+    loop_shut_down(&w->loop);
+    timer_start(&w->cut, w->job->options->grace);
+}
+
+/* Orders. */
+
+static void reply(struct worker *w, enum message kind, const char *text)
+{
+    if (channel_send(&w->channel, kind, text, strlen(text)))
+        drain(w);
+}
+
+static void reload(struct worker *w)
+{
+    char why[SERVICE_WHY] = "";
+    struct handler *h = w->handler;
+    if (!h->ops->reload || h->ops->reload(h, why, sizeof why))
+        reply(w, REPLY_RELOADED, "");
+    else
+        reply(w, REPLY_FAILED, why);
+}
+
+static void take_tickets(struct worker *w, const char *data, size_t n)
+{
+    if (n == sizeof *w->job->tickets)
+        memcpy(w->job->tickets, data, n);
+}
+
+static void on_order(struct channel *ch, enum message kind, const char *text, size_t n)
+{
+    struct worker *w = container_of(ch, struct worker, channel);
+    struct handler *h = w->handler;
+    switch (kind) {
+    case ORDER_DRAIN:
+        drain(w);
+        break;
+    case ORDER_STOP:
+        ev_break(w->ev, EVBREAK_ALL);
+        break;
+    case ORDER_RELOAD:
+        reload(w);
+        break;
+    case ORDER_REOPEN:
+        if (w->job->access_log)
+            access_log_reopen(w->job->access_log);
+        break;
+    case ORDER_FAULT:
+        if (h->ops->set_fault)
+            h->ops->set_fault(h, n ? text : NULL);
+        break;
+    case ORDER_TICKETS:
+        take_tickets(w, text, n);
+        break;
+    default:
+        break;
+    }
+}
+
+static void on_master_lost(struct channel *ch)
+{
+    struct worker *w = container_of(ch, struct worker, channel);
+    ev_io_stop(w->ev, &ch->readable);
+    log_event(LOG_ERROR, "master lost", log_int("pid", getpid()));
+    drain(w);
+}
+
+static void on_beat(struct timer *t)
+{
+    struct worker *w = container_of(t, struct worker, beat);
+    board_beat(w->job->board, w->job->heart);
+    timer_start(t, board_pace(w->job->options->heartbeat_timeout));
+}
+
+/* Life's start. */
+
+static void on_signal(int number)
+{
+    (void)number;
+}
+
+/* Signals to the whole group, such as a terminal's Ctrl-C, are the master's to answer. They are
+ * caught and not ignored, since programs that scripts start would inherit that. */
+static void leave_signals_to_master(void)
+{
+    static const int numbers[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2};
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        sigaction(numbers[i], &action, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+static void count_socket(void *data, int fd, bool tls)
+{
+    (void)fd, (void)tls;
+    ++*(int *)data;
+}
+
+static void serve_socket(void *data, int fd, bool tls)
+{
+    struct worker *w = data;
+    struct listener *ls = &w->listeners[w->listener_count++];
+    listen(fd, SOMAXCONN); /* where it is the first to serve it */
+    listener_start(ls, &w->loop, fd, tls ? w->job->tls : NULL);
+}
+
+static enum rc start_listening(struct worker *w)
+{
+    const struct worker_job *job = w->job;
+    int count = 0;
+    sockets_of_worker(job->sockets, job->index, job->options->workers, count_socket, &count);
+    w->listeners = mem_get_zeroed((size_t)count * sizeof *w->listeners);
+    if (!w->listeners)
+        return RC_NOMEM;
+    sockets_of_worker(job->sockets, job->index, job->options->workers, serve_socket, w);
+    return RC_OK;
+}
+
+static enum rc start_loop(struct worker *w, char why[SERVICE_WHY])
+{
+    const struct options *o = w->job->options;
+    w->limits = o->net;
+    w->limits.http = &o->http;
+    w->limits.h2 = &o->h2;
+    enum rc rc = loop_init(&w->loop, w->ev, w->handler, &w->limits);
+    w->loop.access_log = w->job->access_log;
+    if (rc)
+        goto fail;
+    rc = w->job->service->join(o, &w->loop);
+    if (!rc)
+        rc = start_listening(w);
+    if (!rc)
+        return RC_OK;
+    loop_fini(&w->loop);
+fail:
+    snprintf(why, SERVICE_WHY, "%s", rc_text(rc));
+    return rc;
+}
+
+/* Reports itself ready, and what it lacks, and serves until it is ordered to end. */
+static void serve(struct worker *w, const char *lack)
+{
+    start_ticks(w->handler);
+    if (w->job->options->heartbeat_timeout > 0)
+        on_beat(&w->beat);
+    reply(w, REPLY_READY, lack);
+    ev_run(w->ev, 0);
+    stop_listening(w);
+    timer_stop(&w->cut);
+    timer_stop(&w->beat);
+    loop_fini(&w->loop);
+    w->job->service->stop(w->handler);
+    set_ticks(0);
+}
+
+/* Where it succeeds why is empty, or says what is lacking. */
+static enum rc start(struct worker *w, char why[SERVICE_WHY])
+{
+    const struct worker_job *job = w->job;
+    enum service_state state;
+    if (job->options->user && user_become(job->options->user, why))
+        return RC_SYSTEM;
+    state = job->service->open(job->options, w->ev, job->may_lack, &w->handler, why);
+    if (state == SERVICE_FAILED)
+        return RC_SYSTEM;
+    if (state == SERVICE_OPEN)
+        why[0] = '\0';
+    enum rc rc = start_loop(w, why);
+    if (rc)
+        job->service->close(w->handler);
+    return rc;
+}
+
+int worker_main(const struct worker_job *job)
+{
+    static struct worker w;
+    char why[SERVICE_WHY] = "";
+    w = (struct worker){.job = job, .ev = ev_loop_new(EVFLAG_AUTO)};
+    if (!w.ev)
+        return 1;
+    leave_signals_to_master();
+    timer_init(&w.cut, w.ev, on_cut);
+    timer_init(&w.beat, w.ev, on_beat);
+    w.channel.on_message = on_order;
+    w.channel.on_end = on_master_lost;
+    channel_start(&w.channel, w.ev, job->channel);
+    enum rc rc = start(&w, why);
+    if (!rc) {
+        serve(&w, why);
+        job->service->close(w.handler);
+    } else if (channel_send(&w.channel, REPLY_FAILED, why, strlen(why))) {
+        log_event(LOG_ERROR, "worker not started", log_str("reason", why));
+    }
+    channel_stop(&w.channel);
+    ev_loop_destroy(w.ev);
+    return rc ? 1 : 0;
+}

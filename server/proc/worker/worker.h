@@ -1,0 +1,40 @@
+/*
+ * A worker: a process with a loop, its listeners and a handler. It takes its orders from the
+ * master, over a channel, and none by signal. Where the master is gone it drains and ends.
+ *
+ *     STARTING ──all loaded──▶ SERVING ──ORDER_DRAIN──▶ DRAINING ──no connection left──▶ over
+ *
+ * ORDER_STOP, and in DRAINING the end of the grace, lead to the end at once.
+ */
+#ifndef PROC_WORKER_WORKER_H
+#define PROC_WORKER_WORKER_H
+
+#include <stdbool.h>
+
+struct access_log;
+struct board;
+struct options;
+struct service;
+struct sockets;
+struct tls;
+struct tls_tickets;
+
+/* All borrowed, but the channel. */
+struct worker_job {
+    const struct service *service;
+    const struct options *options;
+    struct tls *tls; /* NULL where no address has TLS */
+    struct tls_tickets *tickets;
+    struct access_log *access_log; /* NULL where there is none */
+    const struct sockets *sockets;
+    int index;     /* among the workers */
+    bool may_lack; /* scripts: it serves even so */
+    int channel;
+    struct board *board;
+    int heart;
+};
+
+/* Serves, and returns the exit status. The process has just been forked; the caller ends it. */
+int worker_main(const struct worker_job *job);
+
+#endif
