@@ -1,6 +1,6 @@
 #include "h1/server.h"
 
-#include "core/log.h"
+#include "core/check.h"
 #include "core/mem.h"
 #include "h1/server_private.h"
 #include "http/handler.h"
@@ -16,6 +16,46 @@ static struct h1_session *h1_of(const struct session *s)
 static void mark_dirty(struct h1_session *s)
 {
     s->base.host->dirty(s->base.host);
+}
+
+/* States. */
+
+void h1_set_input(struct h1_session *s, enum h1_input input)
+{
+    check(input > s->input || (input == H1_READING && s->input == H1_DRAINING));
+    s->input = input;
+}
+
+static void set_output(struct h1_session *s, enum h1_output output)
+{
+    check(output > s->output);
+    s->output = output;
+}
+
+void h1_take_no_more(struct h1_session *s)
+{
+    if (s->output == H1_KEEPING)
+        set_output(s, H1_LAST_RESPONSE);
+}
+
+void h1_deafen(struct h1_session *s)
+{
+    if (s->input != H1_DEAF)
+        h1_set_input(s, H1_DEAF);
+    h1_take_no_more(s);
+}
+
+void h1_cut(struct h1_session *s)
+{
+    if (s->output != H1_CUT)
+        set_output(s, H1_CUT);
+}
+
+enum h1_phase h1_phase(const struct h1_session *s)
+{
+    if (s->x)
+        return s->x->started ? H1_BUSY : H1_HEAD;
+    return h1_parser_in_line(&s->parser) ? H1_HEAD : H1_IDLE;
 }
 
 /* Exchanges. */
@@ -47,9 +87,10 @@ static const struct exchange_host exchange_host = {
 
 struct h1_exchange *h1_exchange_new(struct h1_session *s)
 {
+    check_hot(!s->x);
     struct h1_exchange *hx = mem_get(sizeof *hx);
     if (!hx) {
-        s->broken = true;
+        h1_cut(s);
         mark_dirty(s);
         return NULL;
     }
@@ -71,11 +112,6 @@ static void free_exchange(struct h1_session *s)
     s->x = NULL;
 }
 
-bool h1_in_head(const struct h1_session *s)
-{
-    return s->x ? !s->x->started : h1_parser_in_line(&s->parser);
-}
-
 /* Whether the response is out and the handler gone. */
 static bool is_answered(const struct h1_session *s)
 {
@@ -88,7 +124,9 @@ static bool is_answered(const struct h1_session *s)
 /* Whether what the client sends from now on is of no use. */
 static bool discards(const struct h1_session *s)
 {
-    return s->deaf || s->broken || (s->closing && (!s->x || s->x->exchange.request.ended));
+    if (s->input == H1_DEAF || s->output == H1_CUT)
+        return true;
+    return s->output == H1_LAST_RESPONSE && (!s->x || s->x->exchange.request.ended);
 }
 
 static enum rc receive(struct session *base, const uint8_t *data, size_t n)
@@ -97,7 +135,7 @@ static enum rc receive(struct session *base, const uint8_t *data, size_t n)
     struct str piece = {(const char *)data, n};
     if (s->queue.len == 0)
         h1_input(s, &piece);
-    if (s->broken)
+    if (s->output == H1_CUT)
         return RC_NOMEM;
     if (s->x && is_answered(s))
         mark_dirty(s);
@@ -136,19 +174,20 @@ static bool wants_input(const struct session *base)
 static bool end_input(struct session *base)
 {
     struct h1_session *s = h1_of(base);
-    s->input_ended = true;
+    if (s->input < H1_ENDED)
+        h1_set_input(s, H1_ENDED);
     return s->queue.len || (s->x && s->x->exchange.request.ended);
 }
 
 /* A request that will never be whole. */
 static void give_up_input(struct h1_session *s)
 {
-    if (!s->input_ended || s->queue.len)
+    if (s->input != H1_ENDED || s->queue.len)
         return;
     if (!s->x)
-        s->closing = true;
+        h1_take_no_more(s);
     else if (!s->x->exchange.request.ended)
-        s->broken = true;
+        h1_cut(s);
 }
 
 /* Sending. */
@@ -163,13 +202,12 @@ static bool is_over(const struct session *base)
     const struct h1_session *s = h1_of(base);
     if (s->out.rest_len)
         return false;
-    return s->broken || (s->closing && (!s->x || is_answered(s)));
+    return s->output == H1_CUT || (s->output == H1_LAST_RESPONSE && (!s->x || is_answered(s)));
 }
 
 static bool is_idle(const struct session *base)
 {
-    const struct h1_session *s = h1_of(base);
-    return !s->x && !h1_in_head(s);
+    return h1_phase(h1_of(base)) == H1_IDLE;
 }
 
 /* Between requests there is nothing to finish. Before the first there is: who has just connected
@@ -178,7 +216,7 @@ static void shut_down(struct session *base)
 {
     struct h1_session *s = h1_of(base);
     if (is_idle(base) && (s->going || s->requests > 0))
-        s->closing = true;
+        h1_take_no_more(s);
     s->going = true;
     mark_dirty(s);
 }
@@ -186,31 +224,39 @@ static void shut_down(struct session *base)
 /* The response is out and the client still sends: it has a while to come to the end. */
 static void drain(struct h1_session *s)
 {
-    if (!s->draining)
-        s->base.host->alarm(s->base.host, drain_seconds);
-    s->draining = true;
+    if (s->input != H1_READING)
+        return;
+    s->base.host->alarm(s->base.host, drain_seconds);
+    h1_set_input(s, H1_DRAINING);
 }
 
 static void on_alarm(struct session *base)
 {
     struct h1_session *s = h1_of(base);
-    if (s->draining)
-        s->closing = true;
+    if (s->input == H1_DRAINING)
+        h1_take_no_more(s);
     mark_dirty(s);
+}
+
+/* The request is answered, and has been read. */
+static void end_exchange(struct h1_session *s)
+{
+    free_exchange(s);
+    if (s->input == H1_DRAINING)
+        h1_set_input(s, H1_READING);
+    if (s->going)
+        h1_take_no_more(s);
 }
 
 static void reap(struct session *base)
 {
     struct h1_session *s = h1_of(base);
     bool was_over = is_over(base);
-    if (s->x && is_answered(s) && !s->closing) {
-        if (s->x->exchange.request.ended) {
-            free_exchange(s);
-            s->draining = false;
-            s->closing = s->going;
-        } else {
+    if (s->x && is_answered(s) && s->output == H1_KEEPING) {
+        if (s->x->exchange.request.ended)
+            end_exchange(s);
+        else
             drain(s);
-        }
     }
     receive_queued(s);
     give_up_input(s);

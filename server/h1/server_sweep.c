@@ -9,7 +9,7 @@ static void expire(struct h1_session *s, int status, const char *timeout)
     log_event(LOG_WARN, "request timed out", log_str("limit", timeout),
         log_int("conn", (int64_t)peer->conn), log_int("stream", s->x->exchange.stream),
         log_str("remote", peer->remote));
-    s->closing = true;
+    h1_take_no_more(s);
     s->x->age = NOT_WAITED;
     exchange_refuse(&s->x->exchange, "timeout", status);
 }
@@ -17,7 +17,7 @@ static void expire(struct h1_session *s, int status, const char *timeout)
 /* A head that does not end: what it began with is no request. */
 static void expire_head(struct h1_session *s)
 {
-    s->deaf = true;
+    h1_deafen(s);
     if (s->x || h1_exchange_new(s))
         expire(s, 408, "header-timeout");
 }
@@ -38,15 +38,13 @@ static void sweep_exchange(struct h1_session *s, double seconds)
 void h1_sweep(struct session *base, double seconds)
 {
     struct h1_session *s = container_of(base, struct h1_session, base);
-    if (s->broken || s->deaf)
+    if (s->output == H1_CUT || s->input == H1_DEAF)
         return;
-    if (s->x && s->x->started) {
+    enum h1_phase phase = h1_phase(s);
+    if (phase != H1_HEAD)
         s->head_seconds = NOT_WAITED;
-        if (!outgoing_over(&s->x->exchange.response.out))
-            sweep_exchange(s, seconds);
-    } else if (!h1_in_head(s)) {
-        s->head_seconds = NOT_WAITED;
-    } else if (waited_past(&s->head_seconds, seconds, s->limits->header_timeout)) {
+    else if (waited_past(&s->head_seconds, seconds, s->limits->header_timeout))
         expire_head(s);
-    }
+    if (phase == H1_BUSY && !outgoing_over(&s->x->exchange.response.out))
+        sweep_exchange(s, seconds);
 }

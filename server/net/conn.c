@@ -1,5 +1,6 @@
 #include "net/conn_private.h"
 
+#include "core/check.h"
 #include "core/clock.h"
 #include "core/live.h"
 #include "core/log.h"
@@ -30,10 +31,17 @@ struct conn *conn_of_dirty(struct list *dirty)
     return container_of(dirty, struct conn, dirty);
 }
 
-void conn_set_state(struct conn *c, enum conn_state state)
+static void enter(struct conn *c, enum conn_state state)
 {
     c->state = state;
     c->entered = c->active = clock_monotonic();
+}
+
+void conn_set_state(struct conn *c, enum conn_state state)
+{
+    bool greets = state == CONN_GREETING && c->state == CONN_GREETING;
+    check(greets || state > c->state);
+    enter(c, state);
 }
 
 void conn_mark_dirty(struct conn *c)
@@ -55,6 +63,7 @@ static void on_session_alarm(struct session_host *host, double seconds)
 static void on_alarm(struct timer *t)
 {
     struct conn *c = container_of(t, struct conn, alarm);
+    check(c->session);
     c->session->ops->on_alarm(c->session);
 }
 
@@ -90,6 +99,7 @@ void conn_close(struct conn *c, const char *reason)
     conn_free_session(c, reason);
     leave_dial(c, reason);
     conn_set_state(c, CONN_DEAD);
+    check(!c->session && !c->dial);
     c->transport.ops->fini(&c->transport);
     ev_io_stop(c->loop->ev, &c->readable);
     ev_io_stop(c->loop->ev, &c->writable);
@@ -109,6 +119,7 @@ void conn_disown(struct conn *c, const char *reason)
 
 void conn_free(struct conn *c)
 {
+    check(c->state == CONN_DEAD);
     list_remove(&c->link);
     list_remove(&c->dirty);
     bytes_fini(&c->backlog);
@@ -138,6 +149,7 @@ void conn_turn(struct conn *c)
     if (c->session)
         c->session->ops->reap(c->session);
     conn_watch_input(c);
+    check_hot(c->loop->wire->out_len == 0);
 }
 
 static void on_writable(struct ev_loop *ev, ev_io *w, int events)
@@ -182,7 +194,7 @@ static struct conn *new_conn(struct loop *l, int fd, const struct sockaddr *sa, 
 static void start(struct conn *c, struct list *list, enum conn_state state)
 {
     list_append(list, &c->link);
-    conn_set_state(c, state);
+    enter(c, state);
     ev_io_start(c->loop->ev, &c->readable);
     live.conns++;
     log_event(LOG_DEBUG, "connection opened", log_int("conn", (int64_t)c->peer.conn),
@@ -246,6 +258,7 @@ enum rc conn_open_out(
     conn_shake_hands(c); /* the client begins */
     if (l->wire->out_len)
         conn_flush(c);
+    check(l->wire->out_len == 0);
     return RC_OK;
 }
 

@@ -1,13 +1,14 @@
 /*
  * A connection: a socket, its transport, and the session that speaks over it.
  *
- *     HANDSHAKE ──with TLS──┐
- *     GREETING ──plaintext──┴─protocol known──▶ OPEN ──session over, all sent──▶ LINGERING
- *                                                       LINGERING ──peer closes──▶ DEAD
+ *     CONN_HANDSHAKE ──with TLS──┐
+ *     CONN_GREETING ──plaintext──┴─protocol known──▶ CONN_OPEN
+ *     CONN_OPEN ──session over, all sent──▶ CONN_LINGERING ──peer closes──▶ CONN_DEAD
  *
- * One that this server opened, to call another, is in HANDSHAKE or OPEN, and DEAD when its session
- * is over. Any state goes to DEAD when the socket fails or a timeout passes. Lingering lets the
- * peer read the last bytes: closing a socket with unread input would make the kernel discard them.
+ * One that this server opened, to call another, is CONN_HANDSHAKE or CONN_OPEN, and CONN_DEAD when
+ * its session is over. Any state goes to CONN_DEAD when the socket fails or a timeout passes.
+ * Lingering lets the peer read the last bytes: closing a socket with unread input would make the
+ * kernel discard them.
  */
 #ifndef NET_CONN_H
 #define NET_CONN_H

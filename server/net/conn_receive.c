@@ -1,6 +1,7 @@
 /* What a connection receives: socket → transport → session. */
 #include "net/conn_private.h"
 
+#include "core/check.h"
 #include "core/clock.h"
 #include "core/log.h"
 #include "net/dial.h"
@@ -37,6 +38,7 @@ static void open_client_session(struct conn *c, enum protocol protocol)
 void conn_open_session(struct conn *c, enum protocol protocol)
 {
     conn_set_state(c, CONN_OPEN);
+    check(!c->session);
     if (c->dial)
         open_client_session(c, protocol);
     else if (protocol_open(protocol, c->greeted, &c->host, c->loop->limits, &c->session))
@@ -168,6 +170,7 @@ static void take_input(struct conn *c)
     feed(c);
     if (w->out_len)
         conn_flush(c);
+    check_hot(w->out_len == 0 && w->in_left == 0);
 }
 
 void conn_on_readable(struct ev_loop *ev, ev_io *w, int events)

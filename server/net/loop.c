@@ -1,5 +1,6 @@
 #include "net/loop.h"
 
+#include "core/check.h"
 #include "core/clock.h"
 #include "core/mem.h"
 #include "h2/limits.h"
@@ -61,12 +62,15 @@ void loop_again(struct loop *l)
 
 void loop_turn(struct loop *l)
 {
+    check(!l->turning);
+    l->turning = true;
     l->again = false;
     bool more = l->handler->ops->run(l->handler);
     run_steps(l);
     send_dirty(l);
     more |= !list_empty(&l->dead); /* their handlers were told, and may have something to do */
     reap(l);
+    l->turning = false;
     if (more || l->again || !list_empty(&l->dirty))
         ev_idle_start(l->ev, &l->more);
     else
@@ -138,6 +142,7 @@ void loop_notice(struct loop *l)
 
 void loop_shut_down(struct loop *l)
 {
+    check(!l->going);
     l->going = true;
     shut_down_conns(l);
     loop_notice(l);
@@ -180,6 +185,7 @@ void loop_fini(struct loop *l)
 {
     close_conns(&l->conns);
     close_conns(&l->outgoing);
+    check(list_empty(&l->dirty) && list_empty(&l->dead));
     ev_prepare_stop(l->ev, &l->round);
     ev_idle_stop(l->ev, &l->more);
     timer_stop(&l->sweep);

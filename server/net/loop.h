@@ -63,6 +63,7 @@ struct loop {
     struct list dead; /* those to be freed, by conn.dirty */
     uint64_t opened;  /* connections so far */
     bool going;       /* loop_shut_down was called */
+    bool turning;     /* in loop_turn, which does not nest */
     ev_prepare round;
     ev_idle more;
     struct timer sweep;  /* looks for timeouts, once a second */
