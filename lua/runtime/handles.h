@@ -24,6 +24,7 @@ void handles_fini(struct handles *h);
 enum rc handles_put(struct handles *h, void *thing, int64_t *handle) MUST_CHECK;
 /* NULL for what is no handle, or one no longer. */
 void *handles_get(const struct handles *h, int64_t handle);
+/* A handle that is in use; its thing is gone. */
 void handles_drop(struct handles *h, int64_t handle);
 /* The thing in use at *at or behind, which moves past it; NULL behind the last. */
 void *handles_next(const struct handles *h, size_t *at);

@@ -1,5 +1,6 @@
 #include "lua/runtime/vm.h"
 
+#include "core/check.h"
 #include "core/mem.h"
 #include "http/handler.h"
 #include "lua/runtime/task.h"
@@ -54,6 +55,7 @@ enum rc vm_new(struct ev_loop *ev, const struct vm_options *options, lua_CFuncti
     list_init(&vm->ready);
     list_init(&vm->spare);
     vm->L = lua_newstate(alloc, vm);
+    check(((uintptr_t)vm & VM_MARKS) == 0);
     if (vm->L)
         *vm_word(vm->L) = (uintptr_t)vm;
     if (!vm->L || !vm_call(vm, open, (void *)folder, 0)) {
@@ -66,10 +68,12 @@ enum rc vm_new(struct ev_loop *ev, const struct vm_options *options, lua_CFuncti
 
 void vm_free(struct vm *vm)
 {
+    check(list_empty(&vm->tasks) && list_empty(&vm->ready) && vm->requests.used == 0);
     if (vm->L) {
         task_free_spare(vm);
         lua_close(vm->L);
     }
+    check(vm->memory == 0);
     handles_fini(&vm->requests);
     mem_put(vm, sizeof *vm);
 }
@@ -107,6 +111,7 @@ static void make_room(struct vm *vm)
 
 bool vm_run(struct vm *vm)
 {
+    check(!vm->running);
     struct list now;
     list_init(&now);
     list_splice(&now, &vm->ready);

@@ -1,5 +1,6 @@
 #include "h2/client.h"
 
+#include "core/check.h"
 #include "core/mem.h"
 #include "h2/client_private.h"
 #include "h2/memory.h"
@@ -50,6 +51,7 @@ static struct call *detach(struct h2_leg *leg)
 void h2_leg_end(struct h2_leg *leg, enum call_end end, const char *why)
 {
     struct h2_session *s = leg->session;
+    check_hot(leg->call);
     call_end(detach(leg), end, why);
     mark_dirty(s);
 }
@@ -60,9 +62,9 @@ void h2_leg_reset(struct h2_leg *leg, uint32_t code)
         return;
     leg->reset = true;
     if (nghttp2_submit_rst_stream(leg->session->ng, NGHTTP2_FLAG_NONE, leg->id, code))
-        leg->session->failed = true;
+        h2_fail(leg->session);
     if (++leg->session->resets >= RESETS_MAX)
-        leg->session->going = true;
+        h2_part(leg->session, H2_NOTICED);
 }
 
 /* Calls. */
@@ -103,6 +105,7 @@ static enum rc begin(struct session *base, struct call *c)
         return RC_NOMEM;
     leg->session = s;
     leg->call = c;
+    list_init(&leg->link);
     list_init(&leg->dirty);
     list_append(&s->streams, &leg->link);
     s->legs++;
@@ -115,7 +118,7 @@ static enum rc begin(struct session *base, struct call *c)
 static bool is_going(const struct session *base)
 {
     const struct h2_session *s = h2_of(base);
-    return s->going || s->judged || s->failed || s->broken ||
+    return s->parting != H2_STAYS || s->fault != H2_SOUND ||
            !nghttp2_session_check_request_allowed(s->ng);
 }
 
@@ -145,6 +148,7 @@ static void output(struct list *dirty)
 static void free_leg(struct h2_leg *leg)
 {
     struct h2_session *s = leg->session;
+    check_hot(!leg->call && s->legs > 0);
     list_remove(&leg->link);
     list_remove(&leg->dirty);
     mem_put(leg, sizeof *leg);
@@ -156,7 +160,8 @@ static void free_dead(struct list *dead)
     struct h2_leg *leg = container_of(dead, struct h2_leg, dirty);
     struct h2_session *s = leg->session;
     free_leg(leg);
-    s->leaving |= s->going && s->legs == 0;
+    if (s->parting != H2_STAYS && s->legs == 0)
+        h2_part(s, H2_LEAVING);
     s->base.host->changed(s->base.host);
     mark_dirty(s);
 }
@@ -173,7 +178,8 @@ static void free_lost(struct list *link, const char *reason)
 /* Calls under way finish, and GOAWAY follows the last. */
 static void shut_down(struct h2_session *s)
 {
-    s->leaving |= !s->going && s->legs == 0;
+    if (s->legs == 0)
+        h2_part(s, H2_LEAVING);
     s->base.host->changed(s->base.host);
 }
 

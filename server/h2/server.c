@@ -1,4 +1,5 @@
 /* A session in its server role, and its streams. */
+#include "core/check.h"
 #include "core/log.h"
 #include "core/mem.h"
 #include "h2/memory.h"
@@ -40,6 +41,7 @@ struct h2_stream *h2_stream_new(struct h2_session *s, int32_t id)
     st->age = st->starved_seconds = st->stuck_seconds = NOT_WAITED;
     st->received = st->sent = false;
     st->deferred = st->reset = st->closed = false;
+    list_init(&st->link);
     list_init(&st->dirty);
     list_append(&s->streams, &st->link);
     return st;
@@ -47,6 +49,7 @@ struct h2_stream *h2_stream_new(struct h2_session *s, int32_t id)
 
 static void free_stream(struct h2_stream *st)
 {
+    check_hot(st->closed);
     list_remove(&st->link);
     list_remove(&st->dirty);
     if (st->session->recent == st)
@@ -102,10 +105,10 @@ static void free_lost(struct list *link, const char *reason)
 
 static void announce_end(struct h2_session *s)
 {
-    if (s->going)
-        s->leaving = true;
+    if (s->parting >= H2_NOTICED)
+        h2_part(s, H2_LEAVING);
     else if (nghttp2_submit_shutdown_notice(s->ng))
-        s->failed = true;
+        h2_fail(s);
 }
 
 static const struct h2_role server_role = {

@@ -61,7 +61,7 @@ static void submit_reset(struct h2_stream *st, uint32_t code)
     /* Without the memory for a reset the peer waits in vain: that is the whole connection's fault.
      */
     if (nghttp2_submit_rst_stream(st->session->ng, NGHTTP2_FLAG_NONE, h2_stream_id(st), code))
-        st->session->failed = true;
+        h2_fail(st->session);
 }
 
 /*
@@ -154,8 +154,9 @@ void h2_note_goaway(struct h2_session *s, const nghttp2_goaway *frame)
     if (frame->error_code == NGHTTP2_NO_ERROR)
         return;
     char name[CODE_NAME_SIZE];
-    s->failed = true;
-    if (s->judged)
+    bool told = s->fault != H2_SOUND;
+    h2_fail(s);
+    if (told)
         return;
     log_event(LOG_WARN, "connection error", log_int("conn", (int64_t)s->base.host->peer->conn),
         log_str("code", code_name(frame->error_code, name)),

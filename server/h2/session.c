@@ -1,5 +1,6 @@
 #include "h2/session_private.h"
 
+#include "core/check.h"
 #include "core/log.h"
 #include "core/mem.h"
 #include "h2/memory.h"
@@ -9,6 +10,26 @@
 static struct h2_session *h2_of(const struct session *s)
 {
     return container_of(s, struct h2_session, base);
+}
+
+/* States. */
+
+void h2_part(struct h2_session *s, enum h2_parting parting)
+{
+    if (s->parting < parting)
+        s->parting = parting;
+}
+
+static void set_fault(struct h2_session *s, enum h2_fault fault)
+{
+    check(fault > s->fault);
+    s->fault = fault;
+}
+
+void h2_fail(struct h2_session *s)
+{
+    if (s->fault < H2_FAILED)
+        set_fault(s, H2_FAILED);
 }
 
 /* Verdicts. */
@@ -27,14 +48,14 @@ void h2_judge(struct h2_session *s, uint32_t code, const char *event, struct log
 {
     const struct peer *peer = s->base.host->peer;
     char name[CODE_NAME_SIZE];
-    if (s->judged)
+    if (s->fault != H2_SOUND)
         return;
-    s->judged = true;
+    set_fault(s, H2_JUDGED);
     log_event(LOG_WARN, event, detail, log_int("conn", (int64_t)peer->conn),
         log_str("remote", peer->remote), log_str("code", code_name(code, name)));
     /* Inside nghttp2's own calls this only queues the frame. */
     if (nghttp2_session_terminate_session(s->ng, code))
-        s->failed = true;
+        h2_fail(s);
     s->base.host->dirty(s->base.host);
 }
 
@@ -58,6 +79,7 @@ int h2_give_credit(struct h2_session *s, size_t n)
 /* A call that fails does so for lack of memory, and the next one gives its credit too. */
 void h2_release_held(struct h2_session *s, size_t n)
 {
+    check_hot(n <= s->held);
     s->held -= n;
     if (s->owed && s->held <= s->limits->conn_window / 2 &&
         nghttp2_session_consume_connection(s->ng, s->owed) == 0) {
@@ -89,17 +111,17 @@ static uint32_t code_of(ssize_t error)
 static enum rc receive(struct session *base, const uint8_t *data, size_t n)
 {
     struct h2_session *s = h2_of(base);
-    if (s->judged || s->failed)
+    if (s->fault != H2_SOUND)
         return RC_PROTOCOL;
     ssize_t error = h2_input(s, data, n);
     base->host->dirty(base->host);
-    if (error && !s->judged)
+    if (error)
         h2_judge(
             s, code_of(error), "session failed", log_str("reason", nghttp2_strerror((int)error)));
     if (!error && nghttp2_session_get_outbound_queue_size(s->ng) > s->limits->queued_frames)
         h2_judge(
             s, ERROR_ENHANCE_YOUR_CALM, "limit reached", log_str("limit", "max-queued-frames"));
-    return s->judged ? RC_PROTOCOL : RC_OK;
+    return s->fault != H2_SOUND ? RC_PROTOCOL : RC_OK;
 }
 
 /* nghttp2 takes all there is: the windows bound it. */
@@ -109,7 +131,7 @@ static bool wants_input(const struct session *base)
     return true;
 }
 
-/* RFC 9113 has no half-closed connection: who can't be heard has lost its streams. */
+/* HTTP/2 has no half-closed connection: once the peer stops sending, its streams are lost. */
 static bool end_input(struct session *base)
 {
     (void)base;
@@ -127,12 +149,12 @@ static void output_dirty(struct h2_session *s)
  */
 static void take_leave(struct h2_session *s)
 {
-    if (!s->leaving)
+    if (s->parting != H2_LEAVING)
         return;
-    s->leaving = false;
+    h2_part(s, H2_LEFT);
     if (nghttp2_submit_goaway(s->ng, NGHTTP2_FLAG_NONE,
             nghttp2_session_get_last_proc_stream_id(s->ng), ERROR_NO_ERROR, NULL, 0))
-        s->failed = true;
+        h2_fail(s);
 }
 
 static size_t fill(struct session *base, uint8_t *out, size_t room)
@@ -141,11 +163,12 @@ static size_t fill(struct session *base, uint8_t *out, size_t room)
     size_t filled = str_move(&s->rest, out, room);
     output_dirty(s);
     take_leave(s);
-    while (filled < room && !s->broken) {
+    while (filled < room && s->fault != H2_MUTE) {
+        check_hot(s->rest.n == 0);
         const uint8_t *frame;
         ssize_t n = nghttp2_session_mem_send(s->ng, &frame);
         if (n < 0)
-            s->broken = true;
+            set_fault(s, H2_MUTE);
         if (n <= 0)
             break;
         s->rest = (struct str){(const char *)frame, (size_t)n};
@@ -157,11 +180,11 @@ static size_t fill(struct session *base, uint8_t *out, size_t room)
 static bool is_over(const struct session *base)
 {
     const struct h2_session *s = h2_of(base);
-    if (s->broken)
+    if (s->fault == H2_MUTE)
         return true;
     if (s->rest.n || nghttp2_session_want_write(s->ng))
         return false;
-    return s->failed || (list_empty(&s->streams) && !nghttp2_session_want_read(s->ng));
+    return s->fault == H2_FAILED || (list_empty(&s->streams) && !nghttp2_session_want_read(s->ng));
 }
 
 static bool is_idle(const struct session *base)
@@ -173,7 +196,7 @@ static void shut_down(struct session *base)
 {
     struct h2_session *s = h2_of(base);
     s->role->shut_down(s);
-    s->going = true;
+    h2_part(s, H2_NOTICED);
     base->host->dirty(base->host);
 }
 
@@ -195,6 +218,7 @@ static void free_session(struct session *base, const char *reason)
     struct h2_session *s = h2_of(base);
     while (!list_empty(&s->streams))
         s->role->free_lost(s->streams.next, reason);
+    check(s->held == 0 && list_empty(&s->dirty) && list_empty(&s->dead) && list_empty(&s->ending));
     nghttp2_session_del(s->ng);
     mem_put(s, sizeof *s);
 }

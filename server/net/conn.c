@@ -185,6 +185,7 @@ static struct conn *new_conn(struct loop *l, int fd, const struct sockaddr *sa, 
         .peer = &c->peer};
     timer_init(&c->alarm, l->ev, on_alarm);
     bytes_init(&c->backlog, BACKLOG_MAX);
+    list_init(&c->link);
     list_init(&c->dirty);
     ev_io_init(&c->readable, conn_on_readable, fd, EV_READ);
     ev_io_init(&c->writable, on_writable, fd, EV_WRITE);

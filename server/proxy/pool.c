@@ -1,11 +1,11 @@
 #include "proxy/pool.h"
 
+#include "core/check.h"
 #include "core/clock.h"
 #include "core/mem.h"
 #include "net/tls.h"
 #include "proxy/site.h"
 
-#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -20,14 +20,20 @@ static void leave_conn(struct ticket *t)
 {
     struct pool_conn *pc = t->conn;
     t->conn = NULL;
-    if (pc && --pc->calls == 0)
+    if (!pc)
+        return;
+    check_hot(pc->calls > 0);
+    if (--pc->calls == 0)
         pc->idle_since = clock_recent();
 }
 
 static void wait(struct ticket *t, bool first)
 {
     struct site *s = t->site;
-    list_append(first ? s->waiting.next : &s->waiting, &t->link);
+    if (first)
+        list_prepend(&s->waiting, &t->link);
+    else
+        list_append(&s->waiting, &t->link);
     s->waits++;
     t->queued = clock_recent();
     if (t->connect_timeout > 0)
@@ -40,6 +46,7 @@ static void stop_waiting(struct ticket *t)
     if (!list_linked(&t->link))
         return;
     list_remove(&t->link);
+    check_hot(t->site->waits > 0);
     t->site->waits--;
 }
 
@@ -59,12 +66,32 @@ void ticket_fail(struct ticket *t, enum call_end end, const char *why)
     call_fail(c, end, why);
 }
 
+/* What a ticket waits for. */
+enum phase { CONNECTING, RESPONDING, STREAMING };
+
+static enum phase phase_of(const struct ticket *t)
+{
+    if (!t->conn)
+        return CONNECTING;
+    return t->call->status ? STREAMING : RESPONDING;
+}
+
 /* The limit that counts now, and since when; 0 for none. */
 static double limit_of(const struct ticket *t, double *since, const char **name)
 {
     *since = t->conn ? t->call->progressed : t->queued;
-    *name = !t->conn ? "connect-timeout" : t->call->status ? "idle-timeout" : "response-timeout";
-    return !t->conn ? t->connect_timeout : t->call->status ? t->idle_timeout : t->response_timeout;
+    switch (phase_of(t)) {
+    case CONNECTING:
+        *name = "connect-timeout";
+        return t->connect_timeout;
+    case RESPONDING:
+        *name = "response-timeout";
+        return t->response_timeout;
+    case STREAMING:
+        *name = "idle-timeout";
+        return t->idle_timeout;
+    }
+    return 0;
 }
 
 /* A limit that comes into force meanwhile may be shorter than what is left. */
@@ -116,6 +143,7 @@ static bool fires_late(const struct ticket *t)
 void ticket_taken(struct ticket *t, struct pool_conn *pc)
 {
     stop_waiting(t);
+    check_hot(!t->conn);
     t->conn = pc;
     t->reused = pc->used;
     pc->site->pool->stats.reused += pc->used;
@@ -162,13 +190,14 @@ static const struct call_agent agent = {
 enum rc pool_call(
     struct pool *p, const struct origin *origin, const struct call_options *options, struct call *c)
 {
-    assert(c->state == CALL_IDLE && c->method.n);
+    check(c->state == CALL_IDLE && c->method.n);
     struct site *s = site_of(p, origin, options);
     if (s && p->limits->max_waiting && s->waits >= p->limits->max_waiting)
         return RC_LIMIT;
     struct ticket *t = s ? mem_get_zeroed(sizeof *t) : NULL;
     if (!t)
         return RC_NOMEM;
+    list_init(&t->link);
     t->call = c;
     t->site = s;
     t->connect_timeout = options->connect_timeout;
@@ -210,6 +239,7 @@ struct tls_client *pool_tls(struct pool *p, bool insecure, const char *cas, char
         mem_put(e, size);
         return NULL;
     }
+    list_init(&e->link);
     e->insecure = insecure;
     strcpy(e->cas, name);
     list_append(&p->contexts, &e->link);
@@ -252,6 +282,7 @@ enum rc pool_new(struct loop *loop, const struct pool_limits *limits, struct poo
         return RC_NOMEM;
     p->loop = loop;
     p->limits = limits;
+    list_init(&p->step.link);
     p->step.run = run;
     list_init(&p->sites);
     list_init(&p->dirty);

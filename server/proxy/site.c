@@ -1,5 +1,6 @@
 #include "proxy/site.h"
 
+#include "core/check.h"
 #include "core/clock.h"
 #include "core/mem.h"
 #include "http/session.h"
@@ -41,13 +42,15 @@ static struct pool_conn *conn_of(struct dial *d)
 static void move(struct pool_conn *pc, struct list *list)
 {
     list_remove(&pc->link);
-    list_append(list->next, &pc->link);
+    list_prepend(list, &pc->link);
 }
 
 static void free_conn(struct pool_conn *pc)
 {
+    struct site *s = pc->site;
+    check(s->conns > 0);
     list_remove(&pc->link);
-    pc->site->conns--;
+    s->conns--;
     mem_put(pc, sizeof *pc);
 }
 
@@ -70,6 +73,7 @@ static void on_opened(struct dial *d)
 {
     struct pool_conn *pc = conn_of(d);
     struct site *s = pc->site;
+    check(!pc->open && s->opening > 0);
     pc->open = true;
     s->opening--;
     s->shares = d->session->client->room(d->session) > 1;
@@ -133,6 +137,7 @@ static bool open_conn(struct site *s, char why[SITE_WHY])
     snprintf(why, SITE_WHY, "%s", rc_text(RC_NOMEM));
     if (!pc)
         return false;
+    list_init(&pc->link);
     dial_init(&pc->dial, s->pool->loop, &dial_ops);
     struct dial_to *to = &pc->dial.to;
     memcpy(to->addresses, s->lookup.list, s->lookup.count * sizeof *s->lookup.list);
@@ -234,19 +239,11 @@ void site_run(struct site *s)
 
 /* Life. */
 
-static char *copy_text(const char *text)
-{
-    char *copy = mem_get(strlen(text) + 1);
-    if (copy)
-        strcpy(copy, text);
-    return copy;
-}
-
 static struct site *new_site(
     struct pool *p, const struct origin *origin, const struct call_options *options)
 {
     struct site *s = mem_get_zeroed(sizeof *s);
-    char *cas = s && options->cas ? copy_text(options->cas) : NULL;
+    char *cas = s && options->cas ? mem_strdup(options->cas) : NULL;
     if (!s || (options->cas && !cas)) {
         mem_put(s, sizeof *s);
         return NULL;
@@ -257,6 +254,7 @@ static struct site *new_site(
     s->insecure = options->insecure;
     s->cas = cas;
     s->lookup.done = on_found;
+    list_init(&s->link);
     list_init(&s->dirty);
     list_init(&s->free);
     list_init(&s->busy);
@@ -301,11 +299,11 @@ void site_free(struct site *s)
     cancel_conns(&s->free);
     cancel_conns(&s->busy);
     fail_all(s, "shutdown");
+    check(s->conns == 0 && s->waits == 0);
     lookup_cancel(&s->lookup);
     list_remove(&s->link);
     list_remove(&s->dirty);
-    if (s->cas)
-        mem_put(s->cas, strlen(s->cas) + 1);
+    mem_free(s->cas);
     mem_put(s, sizeof *s);
 }
 

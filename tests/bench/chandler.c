@@ -170,6 +170,7 @@ static void on_start(struct handler *h, struct exchange *x)
         return;
     }
     *job = (struct job){.x = x, .serve = serve};
+    list_init(&job->link);
     x->instance = job;
     list_append(&router.ready, &job->link);
 }

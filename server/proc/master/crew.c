@@ -127,6 +127,7 @@ static struct child *new_child(
     struct child *c = mem_get_zeroed(sizeof *c);
     if (!c)
         return NULL;
+    list_init(&c->link);
     c->crew = crew;
     c->index = index;
     c->setup = setup;
