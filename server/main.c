@@ -134,6 +134,7 @@ static bool prove(const struct options *o, FILE *files, char why[SERVICE_WHY])
 }
 
 static const struct service service = {
+    .suffix = ".lua",
     .read_config = config_read,
     .prove = prove,
     .open = open_handler,

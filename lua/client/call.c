@@ -1,5 +1,6 @@
 #include "lua/client/call.h"
 
+#include "core/check.h"
 #include "core/list.h"
 #include "http/code.h"
 #include "lua/client/call_private.h"
@@ -20,12 +21,6 @@ static struct http_call *of_call(struct call *c)
     return container_of(c, struct http_call, call);
 }
 
-static void wake(struct task *waiter)
-{
-    if (waiter)
-        task_wake(waiter);
-}
-
 static void on_interim(struct call *c, int status, const struct fields *fields)
 {
     (void)c, (void)status, (void)fields;
@@ -33,12 +28,12 @@ static void on_interim(struct call *c, int status, const struct fields *fields)
 
 static void on_response(struct call *c)
 {
-    wake(of_call(c)->reader);
+    task_wake(of_call(c)->reader);
 }
 
 static void on_writable(struct call *c)
 {
-    wake(of_call(c)->writer);
+    task_wake(of_call(c)->writer);
 }
 
 static void set_failure(struct http_call *h, enum call_end end, const char *why)
@@ -68,8 +63,8 @@ static void on_done(struct call *c, enum call_end end, const char *why)
     timer_stop(&h->alarm);
     if (end != CALL_WHOLE && !c->ended)
         set_failure(h, end, why);
-    wake(h->reader);
-    wake(h->writer);
+    task_wake(h->reader);
+    task_wake(h->writer);
 }
 
 static const struct call_ops call_ops = {
@@ -88,8 +83,8 @@ static void on_alarm(struct timer *t)
     h->failure = "timeout";
     snprintf(h->why, sizeof h->why, "timed out after %g s", h->seconds);
     call_cancel(&h->call, ERROR_CANCEL);
-    wake(h->reader);
-    wake(h->writer);
+    task_wake(h->reader);
+    task_wake(h->writer);
 }
 
 static void on_task_end(struct task_bond *b)
@@ -141,6 +136,7 @@ bool http_call_begin(lua_State *L, int index, struct http_call *h,
         lua_getiuservalue(L, index, HTTP_CALL_NAME);
         luaL_error(L, "%s: %s", lua_tostring(L, -1), why);
     }
+    check(h->made && !h->open);
     h->open = true;
     task_bind(t, &h->bond);
     if (rc) {
@@ -164,8 +160,8 @@ void http_call_close(struct http_call *h)
     call_fini(&h->call);
     if (h->upload)
         spawn_cancel(h->upload, "its call has ended");
-    wake(h->reader);
-    wake(h->writer);
+    task_wake(h->reader);
+    task_wake(h->writer);
 }
 
 bool http_call_fail(lua_State *L, struct http_call *h)
@@ -179,8 +175,8 @@ bool http_call_fail(lua_State *L, struct http_call *h)
     snprintf(h->why, sizeof h->why, "its body failed");
     timer_stop(&h->alarm);
     call_cancel(&h->call, ERROR_CANCEL);
-    wake(h->reader);
-    wake(h->writer);
+    task_wake(h->reader);
+    task_wake(h->writer);
     return true;
 }
 
@@ -248,6 +244,7 @@ int http_call_wait_response(
     http_call_claim_reader(L, h);
     if (h->failure)
         return http_call_raise(L, h);
+    check_hot(h->open);
     h->reader = t;
     return task_wait(L, t, cancel ? cancel : cancel_nothing, h, 0, k);
 }
@@ -256,6 +253,7 @@ int http_call_wait_room(lua_State *L, struct http_call *h, lua_KFunction k)
 {
     struct task *t = task_waiter(L);
     http_call_claim_writer(L, h);
+    check_hot(h->open);
     h->writer = t;
     return task_wait(L, t, cancel_nothing, h, 0, k);
 }

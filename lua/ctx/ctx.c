@@ -1,5 +1,6 @@
 #include "lua/ctx/ctx.h"
 
+#include "core/check.h"
 #include "core/clock.h"
 #include "core/list.h"
 #include "core/log.h"
@@ -61,6 +62,7 @@ static void interrupt_others(struct ctx *c)
 
 void ctx_free(struct ctx *c)
 {
+    check_hot(!c->lender.forward);
     interrupt_others(c);
     ctx_set_deadline(c, -1);
     luaL_unref(c->vm->L, LUA_REGISTRYINDEX, c->callbacks);
@@ -70,6 +72,7 @@ void ctx_free(struct ctx *c)
 
 void ctx_abort(struct ctx *c, const char *reason)
 {
+    check(c->x && !c->aborted);
     c->x = NULL;
     c->aborted = true;
     c->aborted_at = clock_monotonic();
@@ -85,6 +88,7 @@ void ctx_abort(struct ctx *c, const char *reason)
 static void on_deadline(struct timer *t)
 {
     struct ctx *c = container_of(t, struct ctx, alarm);
+    check(c->task);
     c->expired = c->task->state == TASK_WAITING;
     task_interrupt(c->task);
 }

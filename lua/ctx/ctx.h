@@ -2,8 +2,8 @@
  * ctx: the table that a handler gets, and the request behind it. The table holds a handle and no
  * pointer; the request lives here until its handler has returned:
  *
- *     LIVE ──client gone, reset, shutdown──▶ ABORTED ──┐
- *       └──────────────handler has returned────────────┴──▶ freed: the handle gives nothing
+ *     ──client gone, reset, shutdown──▶ aborted ──┐
+ *     ──────────handler has returned──────────────┴──▶ freed: the handle gives nothing
  *
  * When an exchange dies its ctx is detached from it first, so that nothing that a script holds can
  * reach freed memory; then the waits are cancelled and the task raises.

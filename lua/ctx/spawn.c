@@ -1,5 +1,6 @@
 #include "lua/ctx/spawn.h"
 
+#include "core/check.h"
 #include "core/log.h"
 #include "core/mem.h"
 #include "lua/ctx/ctx.h"
@@ -160,8 +161,7 @@ static void wake_joiners(struct spawn *s)
     struct list *node;
     while ((node = list_shift(&s->joiners)))
         task_wake(container_of(node, struct task, queue));
-    if (s->watcher)
-        task_wake(s->watcher);
+    task_wake(s->watcher);
 }
 
 /* Who gets what a task's results may refer to. */
@@ -189,6 +189,7 @@ static void on_done(struct task *t, int status)
     else
         task_bequeath(t, heir_of(s, t));
     lua_settop(t->vm->L, 0);
+    check_hot(s->task == t);
     s->task = NULL;
     wake_joiners(s);
     luaL_unref(t->vm->L, LUA_REGISTRYINDEX, s->self);

@@ -347,7 +347,7 @@ int task_wait(lua_State *L, struct task *t, void (*cancel)(struct task *t), void
 
 void task_wake(struct task *t)
 {
-    if (t->state != TASK_WAITING)
+    if (!t || t->state != TASK_WAITING)
         return;
     live.waits--;
     set_state(t, TASK_READY);
@@ -359,6 +359,7 @@ void task_interrupt(struct task *t)
 {
     if (t->state != TASK_WAITING)
         return;
+    check_hot(t->cancel);
     t->cancel(t);
     task_wake(t);
 }

@@ -1,5 +1,6 @@
 #include "lua/scripts/bridge.h"
 
+#include "core/check.h"
 #include "core/log.h"
 #include "core/mem.h"
 #include "http/exchange.h"
@@ -62,6 +63,7 @@ static void finish_request(struct task *t, int status)
     ctx_call_callbacks_at_end(c);
     if (c->x)
         exchange_detach(c->x);
+    check_hot(!c->x || !c->x->instance);
     ctx_free(c);
 }
 
@@ -104,20 +106,15 @@ static void on_start(struct handler *h, struct exchange *x)
 }
 
 /* The task in a slot leaves it itself, once it runs. */
-static void wake(struct task *waiter)
-{
-    if (waiter)
-        task_wake(waiter);
-}
 
 static void on_readable(struct exchange *x)
 {
-    wake(((const struct ctx *)x->instance)->reader);
+    task_wake(((const struct ctx *)x->instance)->reader);
 }
 
 static void on_writable(struct exchange *x)
 {
-    wake(((const struct ctx *)x->instance)->writer);
+    task_wake(((const struct ctx *)x->instance)->writer);
 }
 
 /* A task that has not begun never does. */
@@ -125,6 +122,7 @@ static void on_abort(struct exchange *x, const char *reason)
 {
     struct ctx *c = x->instance;
     struct task *t = c->task;
+    check(c->x == x);
     if (t->entry) {
         task_drop(t);
         ctx_free(c);
@@ -144,6 +142,7 @@ static void on_tick(struct handler *h)
 
 static bool run(struct bridge *b, struct generation *g)
 {
+    check_hot(!b->running);
     b->running = g->vm;
     bool more = vm_run(g->vm);
     ctx_let_go(g->vm);
@@ -166,6 +165,7 @@ static void close_generation(struct bridge *b, struct generation *g)
     generation_free(g);
     if (large)
         mem_trim();
+    check(b->live > 1);
     b->live--;
     log_event(LOG_DEBUG, "generation closed", log_int("live", b->live));
 }
@@ -207,6 +207,7 @@ static enum rc renew(struct bridge *b, char why[SCRIPT_WHY])
     enum rc rc = generation_new(&b->source, &fresh, why);
     if (rc)
         return rc;
+    generation_set_state(b->current, GENERATION_OLD);
     list_append(&b->old, &b->current->link);
     b->current = fresh;
     b->live++;

@@ -1,5 +1,6 @@
 #include "lua/scripts/generation.h"
 
+#include "core/check.h"
 #include "core/mem.h"
 #include "http/exchange.h"
 #include "lua/ctx/ctx.h"
@@ -101,9 +102,16 @@ void generation_free(struct generation *g)
     mem_put(g, sizeof *g);
 }
 
+void generation_set_state(struct generation *g, enum generation_state state)
+{
+    check(state == g->state + 1);
+    g->state = state;
+}
+
 void generation_abort(struct generation *g)
 {
     size_t at = 0;
+    check(g->state != GENERATION_CURRENT && !g->aborted);
     g->aborted = true;
     for (struct ctx *c; (c = handles_next(&g->vm->requests, &at));)
         if (c->x)
@@ -112,11 +120,13 @@ void generation_abort(struct generation *g)
 
 bool generation_wind_up(struct generation *g)
 {
+    check(g->state != GENERATION_CURRENT);
     if (g->vm->requests.used)
         return false;
-    if (!g->closing)
+    if (g->state == GENERATION_OLD) {
+        generation_set_state(g, GENERATION_CLOSING);
         spawn_cancel_all(g->vm, "reload");
-    g->closing = true;
+    }
     return list_empty(&g->vm->tasks);
 }
 

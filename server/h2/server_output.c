@@ -1,4 +1,5 @@
 /* What exchanges have to send, into frames. */
+#include "core/check.h"
 #include "core/clock.h"
 #include "core/log.h"
 #include "h2/outgoing.h"
@@ -80,6 +81,7 @@ static bool ends_early(const struct exchange *x)
 static void await_end(struct h2_stream *st)
 {
     struct h2_session *s = st->session;
+    check(!st->closed && !list_linked(&st->dirty));
     st->ending_since = clock_monotonic();
     if (list_empty(&s->ending))
         s->base.host->alarm(s->base.host, ending_seconds);
@@ -135,6 +137,7 @@ static int submit_response(struct h2_stream *st)
 void h2_output(struct h2_stream *st)
 {
     struct exchange *x = &st->exchange;
+    check_hot(!list_linked(&st->dirty)); /* it was taken out of its list */
     if (x->reset_wanted)
         submit_reset(st, x->reset_code);
     if (st->closed)

@@ -1,5 +1,6 @@
 #include "http/exchange.h"
 
+#include "core/check.h"
 #include "core/clock.h"
 #include "core/live.h"
 #include "http/code.h"
@@ -43,6 +44,7 @@ static void note_cut(struct exchange *x, const char *cause)
 
 void exchange_fini(struct exchange *x)
 {
+    check(!x->instance);
     if (x->began)
         x->peer->observer->ended(x->peer->observer, x);
     bytes_fini(&x->request.body);
@@ -59,6 +61,7 @@ static void note_request(struct exchange *x)
 
 void exchange_start(struct exchange *x)
 {
+    check_hot(!x->instance);
     note_request(x);
     x->handler->ops->start(x->handler, x);
 }
@@ -72,6 +75,7 @@ static void tell_readable(struct exchange *x)
 
 enum rc exchange_receive(struct exchange *x, const void *data, size_t n)
 {
+    check_hot(x->instance && !x->request.ended);
     enum rc rc = bytes_append(&x->request.body, data, n);
     if (!rc)
         tell_readable(x);
@@ -80,6 +84,7 @@ enum rc exchange_receive(struct exchange *x, const void *data, size_t n)
 
 void exchange_receive_end(struct exchange *x)
 {
+    check_hot(!x->request.ended);
     x->request.ended = true;
     tell_readable(x);
 }
@@ -108,8 +113,8 @@ void exchange_progress(struct exchange *x)
         return;
     x->want = WANT_NOTHING;
     x->handler->ops->on_writable(x);
-    x->host->dirty(
-        x); /* the handler was woken while things are sent: there is to be another turn */
+    /* The handler was woken while things are sent: there is to be another turn. */
+    x->host->dirty(x);
 }
 
 static void detach_with(struct exchange *x, const char *reason)

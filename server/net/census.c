@@ -1,5 +1,6 @@
 #include "net/census.h"
 
+#include "core/check.h"
 #include "core/mem.h"
 
 #include <netinet/in.h>
@@ -72,6 +73,7 @@ enum rc census_enter(struct census *c, const struct sockaddr *sa, uint32_t max_t
 
 void census_leave(struct census *c, struct census_entry *entry)
 {
+    check(c->total > 0 && entry->conns > 0);
     c->total--;
     if (--entry->conns)
         return;

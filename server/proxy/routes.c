@@ -1,5 +1,6 @@
 #include "proxy/routes.h"
 
+#include "core/check.h"
 #include "core/mem.h"
 #include "http/request.h"
 #include "http/urlencoded.h"
@@ -19,6 +20,7 @@ static char decoded(struct str path, size_t *n)
 static size_t match(struct str prefix, struct str path)
 {
     size_t at = 0, n;
+    check_hot(prefix.n > 0);
     for (size_t i = 0; i < prefix.n; i++, at += n) {
         if (at >= path.n || decoded((struct str){path.p + at, path.n - at}, &n) != prefix.p[i])
             return 0;

@@ -69,8 +69,9 @@ static void on_scripts_changed(void *data)
 void master_watch(struct master *m, struct setup *s)
 {
     const struct options *o = &s->options;
-    enum rc rc =
-        o->watch ? watch_new(m->loop, o->scripts, ".lua", on_scripts_changed, m, &s->watch) : RC_OK;
+    enum rc rc = o->watch ? watch_new(m->loop, o->scripts, m->service->suffix, on_scripts_changed,
+                                m, &s->watch)
+                          : RC_OK;
     if (rc)
         log_event(LOG_WARN, "scripts not watched", log_str("reason", rc_text(rc)));
 }
@@ -93,7 +94,7 @@ void reload_watch(struct setup *s, bool proved, const char *files)
 
 static void prove(struct master *m, enum master_task task)
 {
-    m->task = task;
+    master_set_task(m, task);
     enum rc rc = master_prove(m, &m->now);
     if (rc)
         reload_proved(m, false, rc_text(rc));
@@ -212,7 +213,7 @@ void reload_proved(struct master *m, bool proved, const char *why)
     } else {
         report(m, why);
     }
-    m->task = MASTER_IDLE;
+    master_set_task(m, MASTER_IDLE);
     master_next_task(m);
 }
 

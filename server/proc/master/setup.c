@@ -1,5 +1,6 @@
 #include "proc/master/setup.h"
 
+#include "core/check.h"
 #include "net/access_log.h"
 #include "net/tls.h"
 #include "net/tls_tickets.h"
@@ -60,6 +61,7 @@ static enum rc open_access_log(struct setup *s, uid_t worker, char why[SERVICE_W
 enum rc setup_read(struct setup *s, const struct setup_source *from, const struct setup *before,
     const struct tls_tickets *tickets, char why[SERVICE_WHY])
 {
+    check(s->number == 0); /* none is in force here */
     *s = (struct setup){0};
     enum rc rc = options_parse(from->argc, from->argv, from->read_config, &s->options, why);
     if (rc)
