@@ -111,7 +111,7 @@ static void make_room(struct vm *vm)
 
 bool vm_run(struct vm *vm)
 {
-    check(!vm->running);
+    check_hot(!vm->running);
     struct list now;
     list_init(&now);
     list_splice(&now, &vm->ready);

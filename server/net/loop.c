@@ -62,7 +62,7 @@ void loop_again(struct loop *l)
 
 void loop_turn(struct loop *l)
 {
-    check(!l->turning);
+    check_hot(!l->turning);
     l->turning = true;
     l->again = false;
     bool more = l->handler->ops->run(l->handler);
