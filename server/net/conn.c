@@ -244,9 +244,8 @@ enum rc conn_open_out(
         return RC_OK;
     }
     conn_shake_hands(c); /* the client begins */
-    if (c->state != CONN_DEAD && l->wire->out_len)
+    if (l->wire->out_len)
         conn_flush(c);
-    l->wire->out_len = 0;
     return RC_OK;
 }
 

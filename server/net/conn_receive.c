@@ -166,9 +166,8 @@ static void take_input(struct conn *c)
     w->in_next = w->in;
     w->in_left = (size_t)n;
     feed(c);
-    if (c->state != CONN_DEAD && w->out_len)
+    if (w->out_len)
         conn_flush(c);
-    w->out_len = 0;
 }
 
 void conn_on_readable(struct ev_loop *ev, ev_io *w, int events)

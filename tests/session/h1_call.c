@@ -366,7 +366,8 @@ static void Response_InChunksNobodyReads_HeldUpAndWhole(void **state)
     caller_expect_room(c, 1);
 }
 
-/* The owner may free a call as it is told of the end, whatever that is. */
+/* The owner may free a call as it is told of the end, whatever that is. Only a sanitizer can fail
+ * it. */
 static void Done_CallFreedAtOnce_NotLookedAt(void **state)
 {
     (void)state;

@@ -310,7 +310,8 @@ static void Response_ReadAfterTheConnection_StillThere(void **state)
     call_consume(&c->calls[0].call, n);
 }
 
-/* The owner may free a call as it is told of the end, whatever that is. */
+/* The owner may free a call as it is told of the end, whatever that is. Only a sanitizer can fail
+ * it. */
 static void Done_CallFreedAtOnce_NotLookedAt(void **state)
 {
     (void)state;
