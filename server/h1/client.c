@@ -240,8 +240,9 @@ static bool is_idle(const struct session *base)
     return !client_of(base)->call;
 }
 
-static void shut_down(struct session *base)
+static void shut_down(struct session *base, enum session_end how)
 {
+    (void)how;
     struct h1_client *s = client_of(base);
     s->going = true;
     s->closing |= !s->call;
