@@ -50,7 +50,7 @@ LUA_FILES = $(BUNDLED) $(TYPES:%=lua/types/%) $(wildcard tests/protobuf/*.lua te
 # Two builds: for use, and for the tests, which find what a sanitizer can find.
 RELEASE       = -O2 -g -flto=auto -fno-plt -fno-tree-slp-vectorize
 TEST          = -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
-                -fno-sanitize-recover=all
+                -fno-sanitize-recover=all -DCHECK_HOT
 RELEASE_FLAGS = -std=gnu11 $(RELEASE) $(WARNINGS)
 TEST_FLAGS    = -std=gnu11 $(TEST) $(WARNINGS)
 
@@ -60,7 +60,8 @@ MODULE_FLAGS  = -fPIC -fvisibility=hidden
 MODULE_CXX    = -std=c++17 $(MODULE_FLAGS) $(WARNINGS_CXX)
 MODULE_LINK   = -shared -Wl,-z,nodelete
 
-FUZZ          = -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
+FUZZ          = -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all \
+                -DCHECK_HOT
 FUZZ_FLAGS    = -std=gnu11 $(FUZZ)
 FUZZ_SECONDS ?= 60
 
