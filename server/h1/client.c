@@ -189,9 +189,9 @@ static bool send_head(struct h1_client *s, bool ends)
     const struct h1_section head = {start_lines(s->call), &o->head, connection_fields(o)};
     if (!head.first.p || !h1_write_section(&s->out, o->arena, &head))
         return false;
-    o->head_handed = true;
+    outgoing_note_head(o);
     if (ends)
-        o->state = OUTGOING_SENT;
+        outgoing_note_end(o);
     return true;
 }
 
