@@ -22,7 +22,7 @@ static void fill_peer(struct conn *c)
 /* The server is on its way out, and takes what this client had sent before it knew. */
 static void leave_at_once(struct conn *c)
 {
-    conn_shut_down(c);
+    conn_shut_down(c, END_NOTICE);
     loop_notice(c->loop);
 }
 
