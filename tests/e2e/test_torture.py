@@ -141,7 +141,7 @@ def suffer(client, fault, query):
 def test_bystander(fault, start, connect, idle):
     """Answers within 250 ms beside each variant of each fault; the best of some tries counts, as
     others use the machine as well."""
-    server = start(SCRIPTS, "--max-vm-memory", "16", "--log-level", "info", program=RELEASE)
+    server = start(SCRIPTS, "--max-vm-memory", "8", "--log-level", "info", program=RELEASE)
     worst = []
     for attempt in range(3):
         client = connect(server.https)
