@@ -24,12 +24,13 @@ struct peer {
     uint64_t conn;           /* the connection's number in this process */
     const char *tls_version; /* "TLSv1.3"; NULL on plaintext, and so the next two */
     const char *tls_cipher;
-    const char *tls_sni;                /* NULL where the client sent none */
-    struct exchange_observer *observer; /* told of each exchange; NULL for nobody */
+    const char *tls_sni;                 /* NULL where the client sent none */
+    struct exchange_observer *observers; /* told of each exchange, by their next; NULL for nobody */
 };
 
-/* Who is told of exchanges that are over, such as an access log. */
+/* Is told of exchanges that are over, such as an access log. */
 struct exchange_observer {
+    struct exchange_observer *next;
     /* Called once for each that began; x can be read until this returns. */
     void (*ended)(struct exchange_observer *o, const struct exchange *x);
 };
@@ -67,7 +68,7 @@ struct exchange {
     bool wants_body;   /* the handler waits for the request's body */
     bool reset_wanted; /* a reset with reset_code is to go out */
     uint32_t reset_code;
-    /* For the peer's observer; 0 and NULL where there is none. */
+    /* For the peer's observers; 0 and NULL where there is none. */
     double began;       /* of clock_monotonic, when its head was complete; 0 before that */
     const char *cut_by; /* what cut it short: a code's name, "timeout"…; NULL for nothing */
     struct arena arena;
@@ -86,7 +87,7 @@ void exchange_fini(struct exchange *x);
 void exchange_note_body(struct exchange *x, bool none, bool expects_continue);
 /* The client was told to send its body, or sends it unasked. */
 void exchange_note_continue(struct exchange *x);
-/* The request's head is complete: the handler starts. */
+/* The request's head is complete: the handler starts. One that declines leaves a 404. */
 void exchange_start(struct exchange *x);
 /* A piece of the body has arrived. RC_LIMIT past body_max, RC_NOMEM. */
 enum rc exchange_receive(struct exchange *x, const void *data, size_t n) MUST_CHECK;

@@ -5,6 +5,7 @@
 #include "http/exchange.h"
 #include "http/forwarder.h"
 #include "http/handler.h"
+#include "http/part.h"
 #include "proxy/forward_private.h"
 #include "proxy/rules.h"
 
@@ -25,6 +26,7 @@ static void enqueue(struct forward *f)
 {
     if (!list_linked(&f->queue))
         list_append(&f->shared->ready, &f->queue);
+    f->shared->handler->part->ready = true;
 }
 
 /* What the call tells. */
@@ -118,17 +120,25 @@ void forward_cancel(struct forward *f)
     free_forward(f, ERROR_CANCEL);
 }
 
+/* The lender has something to do in this turn. */
+static void wake(const struct lender *l)
+{
+    if (l->handler->part)
+        l->handler->part->ready = true;
+}
+
 /* The response is complete, as far as this server has to do with it. */
 static void leave(struct forward *f)
 {
     struct lender *lender = f->lender;
-    f->shared->returned |= lender != NULL;
     give_back(f);
     if (!lender)
         exchange_detach(f->x);
     free_forward(f, ERROR_NO_ERROR);
-    if (lender)
+    if (lender) {
         lender->returned(lender);
+        wake(lender);
+    }
 }
 
 /* The code with which a client's stream was reset, for the other server to see. */
@@ -175,8 +185,10 @@ static void cut_short(struct forward *f, uint32_t code)
     char name[CODE_NAME_SIZE];
     give_back(f);
     free_forward(f, ERROR_CANCEL);
-    if (lender)
+    if (lender) {
         lender->handler->ops->on_abort(x, code_name(code, name));
+        wake(lender);
+    }
     exchange_reset(x, code);
 }
 
