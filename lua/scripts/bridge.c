@@ -121,7 +121,7 @@ static void on_writable(struct exchange *x)
 }
 
 /* A task that has not begun never does. */
-static void on_abort(struct exchange *x, const char *reason)
+static void on_abort(struct exchange *x, struct cut cut)
 {
     struct ctx *c = x->instance;
     struct task *t = c->task;
@@ -130,7 +130,7 @@ static void on_abort(struct exchange *x, const char *reason)
         ctx_free(c);
         return;
     }
-    ctx_abort(c, reason);
+    ctx_abort(c, cut);
 }
 
 static void on_tick(struct handler *h)

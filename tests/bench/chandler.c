@@ -181,9 +181,9 @@ static void on_ready(struct exchange *x)
         list_append(&router.ready, &job->link);
 }
 
-static void on_abort(struct exchange *x, const char *reason)
+static void on_abort(struct exchange *x, struct cut cut)
 {
-    (void)reason;
+    (void)cut;
     struct job *job = x->instance;
     list_remove(&job->link);
     mem_put(job, sizeof *job);
