@@ -99,9 +99,9 @@ static void free_lost(struct list *link, struct cut cut)
     free_stream(st);
 }
 
-static void announce_end(struct h2_session *s)
+static void announce_end(struct h2_session *s, enum session_end how)
 {
-    if (s->going)
+    if (how == END_NOW)
         s->leaving = true;
     else if (nghttp2_submit_shutdown_notice(s->ng))
         s->failed = true;

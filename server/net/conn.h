@@ -15,6 +15,7 @@
 #include "core/list.h"
 #include "core/rc.h"
 #include "http/cut.h"
+#include "http/session.h"
 #include "net/loop.h"
 
 #include <stdbool.h>
@@ -47,7 +48,7 @@ void conn_abandon(struct conn *c, const char *why);
 void conn_disown(struct conn *c, struct cut cut);
 void conn_free(struct conn *c);
 /* One step of a graceful end; see session_ops.shut_down. */
-void conn_shut_down(struct conn *c);
+void conn_shut_down(struct conn *c, enum session_end how);
 /* Closes a connection whose handshake is not over. */
 void conn_cut_handshake(struct conn *c);
 /* Looks for timeouts that have passed: now, of clock_monotonic, and the seconds since the last
