@@ -65,7 +65,7 @@ bool conn_flush(struct conn *c)
     enum rc rc = flush(c);
     if (rc == RC_OK || rc == RC_AGAIN)
         return rc == RC_OK;
-    conn_close(c, "connection lost");
+    conn_close(c, cut_of(CUT_LOST));
     return false;
 }
 
@@ -78,7 +78,7 @@ static bool gather(struct conn *c)
         if (n == 0)
             return false;
         if (c->transport.ops->seal(&c->transport, w->plain, n)) {
-            conn_close(c, "connection lost");
+            conn_close(c, cut_of(CUT_LOST));
             return false;
         }
     }
@@ -90,7 +90,7 @@ static void linger(struct conn *c)
 {
     bool orderly = !c->session || !c->session->cut;
     c->ending = true;
-    conn_free_session(c, "connection lost");
+    conn_free_session(c, cut_of(CUT_LOST));
     if (orderly)
         c->transport.ops->end(&c->transport);
     if (!conn_flush(c))
@@ -104,7 +104,7 @@ static void leave(struct conn *c)
 {
     c->transport.ops->end(&c->transport);
     if (conn_flush(c))
-        conn_close(c, "connection closed");
+        conn_close(c, cut_of(CUT_CLOSED));
 }
 
 void conn_pump(struct conn *c)

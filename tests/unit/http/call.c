@@ -150,7 +150,7 @@ static void Cancel_Held_SessionAndAgentTold(void **state)
 static void End_ResponseEnded_WholeWhateverEndedIt(void **state)
 {
     (void)state;
-    for (int end = CALL_WHOLE; end <= CALL_TIMED_OUT; end++) {
+    for (int end = CALL_WHOLE; end <= CALL_CONNECT_TIMED_OUT; end++) {
         struct call *c = begin("GET");
         call_receive_head(c, "HTTP/2", 200);
         call_receive_end(c);

@@ -55,7 +55,7 @@ static void open_world(void)
 
 static void close_world(void)
 {
-    dial_cancel(&w.dial, "over");
+    dial_cancel(&w.dial, cut_of(CUT_CLOSED));
     loop_fini(&w.loop);
     ev_loop_destroy(w.ev);
     assert_int_equal(live.conns, 0);

@@ -55,9 +55,9 @@ static void forget(const struct exchange *x)
             waiting[i] = NULL;
 }
 
-static void on_abort(struct exchange *x, const char *reason)
+static void on_abort(struct exchange *x, struct cut cut)
 {
-    (void)reason;
+    (void)cut;
     forget(x);
 }
 

@@ -62,9 +62,9 @@ static void on_change(struct exchange *x)
     (void)x;
 }
 
-static void on_abort(struct exchange *x, const char *reason)
+static void on_abort(struct exchange *x, struct cut cut)
 {
-    (void)reason;
+    (void)cut;
     forget(x);
 }
 
@@ -184,8 +184,8 @@ static void on_event(struct call *c)
 
 static void on_done(struct call *c, enum call_end end, const char *why)
 {
-    static const char *const ends[] = {
-        "whole", "unreachable", "refused", "reset", "lost", "timed out"};
+    static const char *const ends[] = {"whole", "unreachable", "refused", "reset", "lost",
+        "no HTTP", "too large", "timed out", "no connection in time"};
     char text[256];
     struct caller *r = caller_of(c);
     snprintf(text, sizeof text, *why ? "%s: %s" : "%s%s", ends[end], why);
@@ -750,7 +750,7 @@ static void Timeout_NoConnectionGetsFree_Told(void **state)
     r->options.connect_timeout = 0.1;
     assert_int_equal(call_finish(&r->call), RC_OK);
     go(r);
-    expect(r, "timed out: connect-timeout\n");
+    expect(r, "no connection in time: connect-timeout\n");
     close_world(true);
 }
 
