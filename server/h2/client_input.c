@@ -105,12 +105,8 @@ static int on_data(
     (void)flags;
     struct h2_session *s = user;
     struct h2_leg *leg = leg_of(ng, id);
-    if (leg && leg->call && !leg->why) {
-        if (call_receive(leg->call, data, n))
-            give_up(leg, ERROR_INTERNAL_ERROR, "out of memory");
-        else
-            s->held += n;
-    }
+    if (leg && leg->call && !leg->why && call_receive(leg->call, data, n))
+        give_up(leg, ERROR_INTERNAL_ERROR, "out of memory");
     return h2_give_credit(s, n);
 }
 
