@@ -63,8 +63,12 @@ static int on_header(nghttp2_session *ng, const nghttp2_frame *frame, const uint
 static void on_headers(struct h2_leg *leg, const nghttp2_frame *frame)
 {
     struct call *c = leg->call;
-    if (!c->status)
-        call_receive_head(c, "HTTP/2", leg->status);
+    if (!c->status && call_receive_head(c, "HTTP/2", leg->status)) {
+        give_up(leg, ERROR_ENHANCE_YOUR_CALM, "too many interim responses");
+        return;
+    }
+    if (leg->status < 200) /* each list has its own limits */
+        leg->size = (struct header_size){0};
     if (frame->hd.flags & NGHTTP2_FLAG_END_STREAM)
         call_receive_end(c);
 }
