@@ -51,8 +51,9 @@ void conn_on_readable(struct ev_loop *ev, ev_io *w, int events);
 void conn_shake_hands(struct conn *c);
 /* conn_receive.c: from here on the connection speaks the protocol. */
 void conn_open_session(struct conn *c, enum protocol protocol);
-/* conn_send.c: sends what the wire holds; a connection that can't is closed, or, where an answer to
- * a call may have come, sends nothing any more. Whether nothing is left to be sent. */
+/* conn_send.c: sends what the wire holds, and leaves the wire empty; a connection that can't send
+ * is closed, or, where an answer to a call may have come, sends nothing any more; what was sealed
+ * for one that can't is dropped. Whether nothing is left to be sent. */
 bool conn_flush(struct conn *c);
 /* conn_send.c: sends until the session has nothing more, the socket takes nothing more, or the wire
  * was full once: then others have their turn. */

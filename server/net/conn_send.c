@@ -69,14 +69,14 @@ static void stop_sending(struct conn *c)
     c->send_failed = true;
     bytes_drop(&c->backlog, c->backlog.len);
     ev_io_stop(c->loop->ev, &c->writable);
-    c->session->ops->shut_down(c->session);
+    c->session->ops->shut_down(c->session, END_NOW);
 }
 
 bool conn_flush(struct conn *c)
 {
-    if (c->send_failed) {
+    if (c->state == CONN_DEAD || c->send_failed) {
         c->loop->wire->out_len = 0;
-        return true;
+        return c->state != CONN_DEAD;
     }
     enum rc rc = flush(c);
     if (rc == RC_OK || rc == RC_AGAIN)
@@ -132,7 +132,7 @@ void conn_pump(struct conn *c)
         return;
     ev_io_stop(c->loop->ev, &c->writable);
     bool more = c->session && !c->send_failed && gather(c);
-    if (c->state == CONN_DEAD || !conn_flush(c))
+    if (!conn_flush(c))
         return;
     bool over = c->ending || (c->session && c->session->ops->is_over(c->session));
     if (more)
