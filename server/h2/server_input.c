@@ -152,11 +152,9 @@ static void take_piece(struct h2_stream *st, const uint8_t *data, size_t n)
 {
     st->received = true;
     enum rc rc = exchange_receive(&st->exchange, data, n);
-    if (rc == RC_OK)
-        st->session->held += n;
-    else if (rc == RC_LIMIT) /* nghttp2 resets the stream, whose window was passed */
+    if (rc == RC_LIMIT) /* nghttp2 resets the stream, whose window was passed */
         exchange_abort(&st->exchange, cut_by_us(ERROR_FLOW_CONTROL_ERROR));
-    else
+    else if (rc)
         h2_stream_fail(st, ERROR_INTERNAL_ERROR);
 }
 

@@ -48,22 +48,7 @@ void h2_count(struct h2_session *s, enum guard_kind kind)
 
 int h2_give_credit(struct h2_session *s, size_t n)
 {
-    if (s->held > s->limits->conn_window)
-        s->owed += n;
-    else if (nghttp2_session_consume_connection(s->ng, n))
-        return NGHTTP2_ERR_CALLBACK_FAILURE;
-    return 0;
-}
-
-/* A call that fails does so for lack of memory, and the next one gives its credit too. */
-void h2_release_held(struct h2_session *s, size_t n)
-{
-    s->held -= n;
-    if (s->owed && s->held <= s->limits->conn_window / 2 &&
-        nghttp2_session_consume_connection(s->ng, s->owed) == 0) {
-        s->owed = 0;
-        s->base.host->dirty(s->base.host);
-    }
+    return nghttp2_session_consume_connection(s->ng, n) ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
 }
 
 size_t h2_body_max(const struct http_limits *limits)
