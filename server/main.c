@@ -168,7 +168,7 @@ static enum rc check_certificates(const struct options *o, char why[SERVICE_WHY]
     return rc;
 }
 
-static int check(const struct options *o)
+static int check_configuration(const struct options *o)
 {
     char why[SERVICE_WHY];
     struct handler *handler;
@@ -201,7 +201,7 @@ int main(int argc, char **argv)
         return 0;
     }
     log_configure(options.log_level, options.log_format);
-    int status = options.check ? check(&options) : 0;
+    int status = options.check ? check_configuration(&options) : 0;
     bool serves = !options.check;
     options_fini(&options);
     return serves ? master_run(&service, argc, argv) : status;

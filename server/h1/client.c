@@ -189,9 +189,9 @@ static bool send_head(struct h1_client *s, bool ends)
     const struct h1_section head = {start_lines(s->call), &o->head, connection_fields(o)};
     if (!head.first.p || !h1_write_section(&s->out, o->arena, &head))
         return false;
-    o->head_handed = true;
+    outgoing_note_head(o);
     if (ends)
-        o->state = OUTGOING_SENT;
+        outgoing_note_end(o);
     return true;
 }
 
@@ -240,8 +240,9 @@ static bool is_idle(const struct session *base)
     return !client_of(base)->call;
 }
 
-static void shut_down(struct session *base)
+static void shut_down(struct session *base, enum session_end how)
 {
+    (void)how;
     struct h1_client *s = client_of(base);
     s->going = true;
     s->closing |= !s->call;

@@ -172,12 +172,12 @@ static bool is_idle(const struct session *base)
     return !s->x && !h1_in_head(s);
 }
 
-/* Between requests there is nothing to finish. Before the first there is: who has just connected
- * has most likely sent it, and HTTP/1.1 has no way to say that it will not be taken. */
-static void shut_down(struct session *base)
+/* Between requests there is nothing to finish. Before the first there is: a client that has just
+ * connected has most likely sent it, and HTTP/1.1 has no way to say that it will not be taken. */
+static void shut_down(struct session *base, enum session_end how)
 {
     struct h1_session *s = h1_of(base);
-    if (is_idle(base) && (s->going || s->requests > 0))
+    if (is_idle(base) && (how == END_NOW || s->requests > 0))
         s->closing = true;
     s->going = true;
     mark_dirty(s);

@@ -152,11 +152,11 @@ static void end_head(struct h1_session *s)
     settle_host(r);
     hx->started = true;
     hx->asks_close = p->close || (p->minor == 0 && !p->keep_alive);
-    r->ended = !p->chunked && p->left == 0;
     x->response.out.trailers_accepted =
         p->minor == 1 && says(&r->fields, STR("te"), STR("trailers"));
-    r->expects_continue =
-        p->minor == 1 && !r->ended && says(&r->fields, STR("expect"), STR("100-continue"));
+    bool none = !p->chunked && p->left == 0;
+    exchange_note_body(
+        x, none, p->minor == 1 && !none && says(&r->fields, STR("expect"), STR("100-continue")));
     if (p->minor == 1 && expects_more(&r->fields)) {
         hx->asks_close = true; /* it may leave its body out */
         exchange_respond(x, 417, STR("Expectation Failed\n"), NULL);
@@ -172,7 +172,7 @@ static void take_content(struct h1_session *s)
     struct h1_exchange *hx = s->x;
     struct str piece = s->parser.value;
     hx->received = true;
-    hx->exchange.request.expects_continue = false;
+    exchange_note_continue(&hx->exchange);
     if (hx->exchange.instance) {
         if (exchange_receive(&hx->exchange, piece.p, piece.n))
             refuse(s, H1_NO_MEMORY);

@@ -171,8 +171,9 @@ static void free_lost(struct list *link, const char *reason)
 }
 
 /* Calls under way finish, and GOAWAY follows the last. */
-static void shut_down(struct h2_session *s)
+static void shut_down(struct h2_session *s, enum session_end how)
 {
+    (void)how;
     s->leaving |= !s->going && s->legs == 0;
     s->base.host->changed(s->base.host);
 }

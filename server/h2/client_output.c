@@ -70,9 +70,9 @@ void h2_client_output(struct h2_leg *leg)
 static void note_handed(struct h2_leg *leg, const nghttp2_frame_hd *hd)
 {
     struct outgoing *o = &leg->call->request;
-    o->head_handed = true;
+    outgoing_note_head(o);
     if (hd->flags & NGHTTP2_FLAG_END_STREAM)
-        o->state = OUTGOING_SENT;
+        outgoing_note_end(o);
     call_progress(leg->call);
 }
 

@@ -100,9 +100,9 @@ static void free_lost(struct list *link, const char *reason)
     free_stream(st);
 }
 
-static void announce_end(struct h2_session *s)
+static void announce_end(struct h2_session *s, enum session_end how)
 {
-    if (s->going)
+    if (how == END_NOW)
         s->leaving = true;
     else if (nghttp2_submit_shutdown_notice(s->ng))
         s->failed = true;

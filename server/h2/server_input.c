@@ -105,7 +105,7 @@ static void on_headers(struct h2_stream *st, const nghttp2_frame *frame)
         return;
     bool ends = frame->hd.flags & NGHTTP2_FLAG_END_STREAM;
     if (frame->headers.cat == NGHTTP2_HCAT_REQUEST) {
-        st->exchange.request.ended = ends;
+        exchange_note_body(&st->exchange, ends, false);
         begin_request(st);
     } else if (st->size.too_large && st->exchange.instance) {
         log_too_large(st);

@@ -169,10 +169,10 @@ static bool is_idle(const struct session *base)
     return list_empty(&h2_of(base)->streams);
 }
 
-static void shut_down(struct session *base)
+static void shut_down(struct session *base, enum session_end how)
 {
     struct h2_session *s = h2_of(base);
-    s->role->shut_down(s);
+    s->role->shut_down(s, how);
     s->going = true;
     base->host->dirty(base->host);
 }

@@ -30,7 +30,7 @@ struct h2_role {
     /* Counts the seconds since the last sweep against a stream's timeouts; may be NULL. */
     void (*sweep)(struct list *link, double seconds);
     /* One step of a graceful end. */
-    void (*shut_down)(struct h2_session *s);
+    void (*shut_down)(struct h2_session *s, enum session_end how);
 };
 
 struct h2_session {
@@ -60,8 +60,8 @@ struct h2_session {
     double header_seconds;  /* waited for the end of the header block under way */
     bool greeted;           /* the peer's SETTINGS have come */
     bool judged;            /* the peer has broken a rule that ends the connection */
-    bool going;             /* shut_down was called once, or in the client role resets are many */
-    bool leaving;           /* and once more: the last GOAWAY is due */
+    bool going;             /* shut_down was called, or in the client role resets are many */
+    bool leaving;           /* the last GOAWAY is due */
     bool failed;            /* only what tells the peer of the end goes out */
     bool broken;            /* a frame was lost for lack of memory: nothing goes out */
 };

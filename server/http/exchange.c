@@ -57,6 +57,17 @@ static void note_request(struct exchange *x)
     response_answer(&x->response, x->request.method);
 }
 
+void exchange_note_body(struct exchange *x, bool none, bool expects_continue)
+{
+    x->request.ended = none;
+    x->request.expects_continue = expects_continue;
+}
+
+void exchange_note_continue(struct exchange *x)
+{
+    x->request.expects_continue = false;
+}
+
 void exchange_start(struct exchange *x)
 {
     note_request(x);

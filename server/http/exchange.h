@@ -81,6 +81,11 @@ void exchange_init(struct exchange *x, const struct exchange_host *host, const s
     struct handler *handler, size_t body_max);
 /* Frees what x owns; no handler may be attached. */
 void exchange_fini(struct exchange *x);
+/* What the request's head says of its body, before exchange_start: that none comes, and that the
+ * client waits for 100 (Continue) to send it. */
+void exchange_note_body(struct exchange *x, bool none, bool expects_continue);
+/* The client was told to send its body, or sends it unasked. */
+void exchange_note_continue(struct exchange *x);
 /* The request's head is complete: the handler starts. */
 void exchange_start(struct exchange *x);
 /* A piece of the body has arrived. RC_LIMIT past body_max, RC_NOMEM. */

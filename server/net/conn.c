@@ -244,9 +244,8 @@ enum rc conn_open_out(
         return RC_OK;
     }
     conn_shake_hands(c); /* the client begins */
-    if (c->state != CONN_DEAD && l->wire->out_len)
+    if (l->wire->out_len)
         conn_flush(c);
-    l->wire->out_len = 0;
     return RC_OK;
 }
 
@@ -256,10 +255,10 @@ static bool is_silent(const struct conn *c)
     return c->active == c->entered && clock_monotonic() - c->entered > silent_seconds;
 }
 
-void conn_shut_down(struct conn *c)
+void conn_shut_down(struct conn *c, enum session_end how)
 {
     if (c->session)
-        c->session->ops->shut_down(c->session);
+        c->session->ops->shut_down(c->session, how);
     else if (c->state <= CONN_GREETING && c->greeted == 0 && is_silent(c))
         conn_close(c, "shutdown");
 }

@@ -14,6 +14,7 @@
 
 #include "core/list.h"
 #include "core/rc.h"
+#include "http/session.h"
 #include "net/loop.h"
 
 #include <stdbool.h>
@@ -44,7 +45,7 @@ void conn_close(struct conn *c, const char *reason);
 void conn_disown(struct conn *c, const char *reason);
 void conn_free(struct conn *c);
 /* One step of a graceful end; see session_ops.shut_down. */
-void conn_shut_down(struct conn *c);
+void conn_shut_down(struct conn *c, enum session_end how);
 /* Closes a connection whose handshake is not over. */
 void conn_cut_handshake(struct conn *c);
 /* Looks for timeouts that have passed: now, of clock_monotonic, and the seconds since the last

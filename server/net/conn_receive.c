@@ -22,7 +22,7 @@ static void fill_peer(struct conn *c)
 /* The server is on its way out, and takes what this client had sent before it knew. */
 static void leave_at_once(struct conn *c)
 {
-    conn_shut_down(c);
+    conn_shut_down(c, END_NOTICE);
     loop_notice(c->loop);
 }
 
@@ -166,9 +166,8 @@ static void take_input(struct conn *c)
     w->in_next = w->in;
     w->in_left = (size_t)n;
     feed(c);
-    if (c->state != CONN_DEAD && w->out_len)
+    if (w->out_len)
         conn_flush(c);
-    w->out_len = 0;
 }
 
 void conn_on_readable(struct ev_loop *ev, ev_io *w, int events)

@@ -58,6 +58,10 @@ static enum rc flush(struct conn *c)
 
 bool conn_flush(struct conn *c)
 {
+    if (c->state == CONN_DEAD) {
+        c->loop->wire->out_len = 0;
+        return false;
+    }
     enum rc rc = flush(c);
     if (rc == RC_OK || rc == RC_AGAIN)
         return rc == RC_OK;
@@ -109,7 +113,7 @@ void conn_pump(struct conn *c)
         return;
     ev_io_stop(c->loop->ev, &c->writable);
     bool more = c->session && gather(c);
-    if (c->state == CONN_DEAD || !conn_flush(c))
+    if (!conn_flush(c))
         return;
     bool over = c->ending || (c->session && c->session->ops->is_over(c->session));
     if (more)

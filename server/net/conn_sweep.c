@@ -46,8 +46,8 @@ static bool has_idled(const struct conn *c, double now)
 static void end_idle(struct conn *c, double now)
 {
     c->active = now;
-    conn_shut_down(c);
-    conn_shut_down(c);
+    conn_shut_down(c, END_NOTICE);
+    conn_shut_down(c, END_NOW);
 }
 
 /* Whether the peer is gone, which no event tells while the socket is not read. One that has closed

@@ -176,7 +176,7 @@ void dial_cancel(struct dial *d, const char *reason)
 void dial_shut_down(struct dial *d)
 {
     if (d->conn)
-        conn_shut_down(d->conn);
+        conn_shut_down(d->conn, END_NOW);
 }
 
 /* For connections. */

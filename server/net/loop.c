@@ -109,17 +109,17 @@ static void on_sweep(struct timer *t)
     timer_start(t, sweep_seconds);
 }
 
-static void shut_down_conns(struct loop *l)
+static void shut_down_conns(struct loop *l, enum session_end how)
 {
     for (struct list *node = l->conns.next, *next; node != &l->conns; node = next) {
         next = node->next;
-        conn_shut_down(conn_of_link(node));
+        conn_shut_down(conn_of_link(node), how);
     }
 }
 
 static void on_notice(struct timer *t)
 {
-    shut_down_conns(container_of(t, struct loop, notice));
+    shut_down_conns(container_of(t, struct loop, notice), END_NOW);
 }
 
 static void on_late(struct timer *t)
@@ -139,7 +139,7 @@ void loop_notice(struct loop *l)
 void loop_shut_down(struct loop *l)
 {
     l->going = true;
-    shut_down_conns(l);
+    shut_down_conns(l, END_NOTICE);
     loop_notice(l);
     timer_start(&l->late, late_seconds);
 }

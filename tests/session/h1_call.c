@@ -366,7 +366,8 @@ static void Response_InChunksNobodyReads_HeldUpAndWhole(void **state)
     caller_expect_room(c, 1);
 }
 
-/* The owner may free a call as it is told of the end, whatever that is. */
+/* The owner may free a call as it is told of the end, whatever that is. Only a sanitizer can fail
+ * it. */
 static void Done_CallFreedAtOnce_NotLookedAt(void **state)
 {
     (void)state;
@@ -496,7 +497,7 @@ static void ShutDown_Idle_Over(void **state)
 {
     (void)state;
     struct caller *c = caller_open_1(0);
-    c->session->ops->shut_down(c->session);
+    c->session->ops->shut_down(c->session, END_NOTICE);
     caller_expect_room(c, 0);
     assert_null(c->session);
 }
@@ -507,7 +508,7 @@ static void ShutDown_UnderWay_OverBehindTheCall(void **state)
     struct caller *c = caller_open_1(0);
     caller_get(c, 0, "/");
     caller_settle(c);
-    c->session->ops->shut_down(c->session);
+    c->session->ops->shut_down(c->session, END_NOTICE);
     caller_settle(c);
     assert_non_null(c->session);
     caller_say(c, "HTTP/1.1 200 OK\ncontent-length: 0\n\n");

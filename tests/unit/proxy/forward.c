@@ -309,13 +309,13 @@ static void Run_NoMemoryFromEachOn_NothingLeft(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        check(Run_Http1_EchoComesBack),
-        check(Run_Http2_EchoComesBack),
-        check(Run_NotOfTheRoute_StaysHere),
-        check(Run_ItselfForever_EndsByItsLimits),
-        check(Run_ClientGoesAtEachTurn_NothingLeft),
-        check(Run_EachAllocationFails_NothingLeft),
-        check(Run_NoMemoryFromEachOn_NothingLeft),
+        checked(Run_Http1_EchoComesBack),
+        checked(Run_Http2_EchoComesBack),
+        checked(Run_NotOfTheRoute_StaysHere),
+        checked(Run_ItselfForever_EndsByItsLimits),
+        checked(Run_ClientGoesAtEachTurn_NothingLeft),
+        checked(Run_EachAllocationFails_NothingLeft),
+        checked(Run_NoMemoryFromEachOn_NothingLeft),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
