@@ -3,6 +3,7 @@
 #include "core/mem.h"
 #include "http/dispatch.h"
 #include "http/request.h"
+#include "http/uri.h"
 #include "lua/runtime/sources.h"
 #include "lua/runtime/vm.h"
 #include "lua/scripts/methods.h"
@@ -371,7 +372,8 @@ struct script_answer scripts_route(
 {
     match->count = 0;
     if (!s->router)
-        return answer_method(s->first, r->method);
+        return uri_has_dots(r->path) ? (struct script_answer){.status = 400}
+                                     : answer_method(s->first, r->method);
     switch (router_match(s->router, r->path, arena, match)) {
     case ROUTER_FOUND:
         return answer_method(match->target, r->method);

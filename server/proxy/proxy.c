@@ -80,6 +80,8 @@ static enum rc order_target(
     struct request as = x->request;
     if (order->target.p)
         request_set_target(&as, order->target);
+    if (uri_may_have_dots(as.path))
+        return RC_INVALID;
     return routes_target(&as, STR("/"), base, &x->arena, out);
 }
 
