@@ -133,7 +133,7 @@ static void on_writable(struct exchange *x)
 }
 
 /* A task that has not begun never does. */
-static void on_abort(struct exchange *x, const char *reason)
+static void on_abort(struct exchange *x, struct cut cut)
 {
     struct ctx *c = x->instance;
     struct task *t = c->task;
@@ -142,7 +142,7 @@ static void on_abort(struct exchange *x, const char *reason)
         ctx_free(c);
         return;
     }
-    ctx_abort(c, reason);
+    ctx_abort(c, cut);
 }
 
 static void on_tick(struct part *p)

@@ -110,6 +110,7 @@ static int on_frame_not_send(nghttp2_session *ng, const nghttp2_frame *frame, in
     if (frame->hd.type != NGHTTP2_HEADERS || !leg)
         return 0;
     leg->refused = error == NGHTTP2_ERR_START_STREAM_NOT_ALLOWED;
+    leg->end = CALL_LOST;
     leg->why = "the request could not be sent";
     return 0;
 }

@@ -190,11 +190,11 @@ static void reap(struct session *base)
         s->role->free_dead(node);
 }
 
-static void free_session(struct session *base, const char *reason)
+static void free_session(struct session *base, struct cut cut)
 {
     struct h2_session *s = h2_of(base);
     while (!list_empty(&s->streams))
-        s->role->free_lost(s->streams.next, reason);
+        s->role->free_lost(s->streams.next, cut);
     nghttp2_session_del(s->ng);
     mem_put(s, sizeof *s);
 }
@@ -283,7 +283,7 @@ enum rc h2_session_greet(struct h2_session *s, const nghttp2_settings_entry *set
     if (nghttp2_submit_settings(s->ng, NGHTTP2_FLAG_NONE, settings, count) ||
         nghttp2_session_set_local_window_size(
             s->ng, NGHTTP2_FLAG_NONE, 0, (int32_t)s->limits->conn_window)) {
-        free_session(&s->base, "");
+        free_session(&s->base, cut_of(CUT_CLOSED));
         return RC_NOMEM;
     }
     s->base.host->dirty(s->base.host);

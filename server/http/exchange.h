@@ -12,6 +12,7 @@
 
 #include "core/arena.h"
 #include "core/list.h"
+#include "http/cut.h"
 #include "http/request.h"
 #include "http/response.h"
 
@@ -68,9 +69,9 @@ struct exchange {
     bool wants_body;   /* the handler waits for the request's body */
     bool reset_wanted; /* a reset with reset_code is to go out */
     uint32_t reset_code;
-    /* For the peer's observers; 0 and NULL where there is none. */
-    double began;       /* of clock_monotonic, when its head was complete; 0 before that */
-    const char *cut_by; /* what cut it short: a code's name, "timeout"…; NULL for nothing */
+    struct cut cut; /* what cut it short first */
+    double began;   /* for the peer's observers: of clock_monotonic, when its head was complete; 0
+                       before that, and where there is none */
     struct arena arena;
     char first[EXCHANGE_ARENA_FIRST];
 };
@@ -95,11 +96,11 @@ enum rc exchange_receive(struct exchange *x, const void *data, size_t n) MUST_CH
 void exchange_receive_end(struct exchange *x);
 /* Something was handed to the connection: wakes a handler that waits for it. */
 void exchange_progress(struct exchange *x);
-/* The session gives up on the exchange: the handler is told the reason, and detached; the client
+/* The session gives up on the exchange: the handler is told why, and detached; the client
  * gets the status, or where that is 0 or comes too late, a reset with CANCEL. */
-void exchange_refuse(struct exchange *x, const char *reason, int status);
-/* The stream is lost, for the reason given: the handler is told, and detached. */
-void exchange_abort(struct exchange *x, const char *reason);
+void exchange_refuse(struct exchange *x, struct cut cut, int status);
+/* The stream is lost: the handler is told why, and detached. */
+void exchange_abort(struct exchange *x, struct cut cut);
 
 /* For handlers. */
 

@@ -6,6 +6,8 @@
 #ifndef HTTP_HANDLER_H
 #define HTTP_HANDLER_H
 
+#include "http/cut.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -21,8 +23,8 @@ struct handler_ops {
     void (*on_readable)(struct exchange *x);
     /* What x->want asked for has come about. */
     void (*on_writable)(struct exchange *x);
-    /* The exchange is lost, and is not to be touched after this call. reason is borrowed. */
-    void (*on_abort)(struct exchange *x, const char *reason);
+    /* The exchange is lost, and is not to be touched after this call. */
+    void (*on_abort)(struct exchange *x, struct cut cut);
 };
 
 struct handler {

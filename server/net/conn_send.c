@@ -58,10 +58,14 @@ static enum rc flush(struct conn *c)
 
 bool conn_flush(struct conn *c)
 {
+    if (c->state == CONN_DEAD) {
+        c->loop->wire->out_len = 0;
+        return false;
+    }
     enum rc rc = flush(c);
     if (rc == RC_OK || rc == RC_AGAIN)
         return rc == RC_OK;
-    conn_close(c, "connection lost");
+    conn_close(c, cut_of(CUT_LOST));
     return false;
 }
 
@@ -74,7 +78,7 @@ static bool gather(struct conn *c)
         if (n == 0)
             return false;
         if (c->transport.ops->seal(&c->transport, w->plain, n)) {
-            conn_close(c, "connection lost");
+            conn_close(c, cut_of(CUT_LOST));
             return false;
         }
     }
@@ -86,7 +90,7 @@ static void linger(struct conn *c)
 {
     bool orderly = !c->session || !c->session->cut;
     c->ending = true;
-    conn_free_session(c, "connection lost");
+    conn_free_session(c, cut_of(CUT_LOST));
     if (orderly)
         c->transport.ops->end(&c->transport);
     if (!conn_flush(c))
@@ -100,7 +104,7 @@ static void leave(struct conn *c)
 {
     c->transport.ops->end(&c->transport);
     if (conn_flush(c))
-        conn_close(c, "connection closed");
+        conn_close(c, cut_of(CUT_CLOSED));
 }
 
 void conn_pump(struct conn *c)
@@ -109,7 +113,7 @@ void conn_pump(struct conn *c)
         return;
     ev_io_stop(c->loop->ev, &c->writable);
     bool more = c->session && gather(c);
-    if (c->state == CONN_DEAD || !conn_flush(c))
+    if (!conn_flush(c))
         return;
     bool over = c->ending || (c->session && c->session->ops->is_over(c->session));
     if (more)

@@ -177,7 +177,7 @@ static void close_conns(struct list *conns)
 {
     while (!list_empty(conns)) {
         struct conn *c = conn_of_link(conns->next);
-        conn_close(c, "shutdown");
+        conn_close(c, cut_of(CUT_SHUTDOWN));
         conn_free(c);
     }
 }

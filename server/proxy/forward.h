@@ -18,6 +18,7 @@
 #include "core/rc.h"
 #include "core/str.h"
 #include "http/call.h"
+#include "http/cut.h"
 #include "http/field.h"
 
 struct exchange;
@@ -65,6 +66,6 @@ struct forward *forward_of_queue(struct list *queue);
 
 /* The operations of a handler, for the exchanges that are under way. */
 void forward_on_event(struct exchange *x); /* readable or writable */
-void forward_on_abort(struct exchange *x, const char *reason);
+void forward_on_abort(struct exchange *x, struct cut cut);
 
 #endif

@@ -185,9 +185,9 @@ static void on_ready(struct exchange *x)
         list_append(&server.ready, &job->link);
 }
 
-static void on_abort(struct exchange *x, const char *reason)
+static void on_abort(struct exchange *x, struct cut cut)
 {
-    (void)reason;
+    (void)cut;
     struct job *job = x->instance;
     list_remove(&job->link);
     mem_put(job, sizeof *job);

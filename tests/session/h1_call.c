@@ -366,7 +366,8 @@ static void Response_InChunksNobodyReads_HeldUpAndWhole(void **state)
     caller_expect_room(c, 1);
 }
 
-/* The owner may free a call as it is told of the end, whatever that is. */
+/* The owner may free a call as it is told of the end, whatever that is. Only a sanitizer can fail
+ * it. */
 static void Done_CallFreedAtOnce_NotLookedAt(void **state)
 {
     (void)state;
@@ -425,7 +426,7 @@ static const struct {
     {"{\"no\": \"http\"}", "a malformed start line"},
 };
 
-static void Malformed_Each_CallLostAndConnectionEnds(void **state)
+static void Malformed_Each_CallAndConnectionEnd(void **state)
 {
     (void)state;
     for (size_t i = 0; i < sizeof malformed / sizeof *malformed; i++)
@@ -436,7 +437,7 @@ static void Malformed_Each_CallLostAndConnectionEnds(void **state)
             caller_say(c, malformed[i].bytes);
             caller_settle(c);
             struct text expected = {0};
-            text_print(&expected, "done lost: %s\n", malformed[i].why);
+            text_print(&expected, "done no HTTP: %s\n", malformed[i].why);
             if (!strstr(text_of(&c->notes), text_of(&expected)))
                 stage_fail("case %zu: no\n  %s\nin\n%s", i, text_of(&expected), text_of(&c->notes));
             assert_null(c->session);
@@ -476,7 +477,7 @@ static void TooLarge_HeadAndEndlessInterims_CallLost(void **state)
     caller_say(c, "HTTP/1.1 200 OK\n");
     for (int i = 0; i < 5000 && c->session; i++)
         caller_say(c, "name: value\n");
-    caller_expect(c, "0 done lost: more than max-header-fields\n");
+    caller_expect(c, "0 done too large: more than max-header-fields\n");
     caller_close(c);
     c = caller_open_1(0);
     caller_get(c, 0, "/");
@@ -570,7 +571,7 @@ int main(void)
         caller_test(Response_OwnerDoesNotRead_HeldUp),
         caller_test(Response_InChunksNobodyReads_HeldUpAndWhole),
         caller_test(Done_CallFreedAtOnce_NotLookedAt),
-        caller_test(Malformed_Each_CallLostAndConnectionEnds),
+        caller_test(Malformed_Each_CallAndConnectionEnd),
         caller_test(CutShort_AtEachByte_CallLost),
         caller_test(TooLarge_HeadAndEndlessInterims_CallLost),
         caller_test(ShutDown_Idle_Over),

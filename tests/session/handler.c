@@ -37,10 +37,11 @@ static void on_writable(struct exchange *x)
     text_print(&plugged.told, "writable %zu\n", x->response.out.body.len);
 }
 
-static void on_abort(struct exchange *x, const char *reason)
+static void on_abort(struct exchange *x, struct cut cut)
 {
     (void)x;
-    text_print(&plugged.told, "abort %s\n", reason);
+    char text[CODE_NAME_SIZE];
+    text_print(&plugged.told, "abort %s\n", cut_text(cut, text));
     plugged.x = NULL;
 }
 
@@ -132,7 +133,7 @@ static void Attached_ConnectionLostAfterStreamClosed_Told(void **state)
     wire_settle(w);
     finish();
     wire_settle(w);
-    wire_drop(w, "connection lost");
+    wire_drop(w, cut_of(CUT_LOST));
     expect_told(w, "start /\nabort connection lost\n");
 }
 

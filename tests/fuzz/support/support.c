@@ -40,9 +40,9 @@ static void free_answer(struct answer *a)
     mem_put(a, sizeof *a);
 }
 
-static void on_abort(struct exchange *x, const char *reason)
+static void on_abort(struct exchange *x, struct cut cut)
 {
-    (void)reason;
+    (void)cut;
     free_answer(x->instance);
 }
 
@@ -164,7 +164,7 @@ void fuzz_begin(struct fuzz *f)
 
 void fuzz_end(struct fuzz *f)
 {
-    f->session->ops->free(f->session, "connection lost");
+    f->session->ops->free(f->session, cut_of(CUT_LOST));
     if (live.exchanges || !list_empty(&f->waiting) || mem_stats()->blocks != f->blocks)
         abort();
 }

@@ -78,7 +78,7 @@ static void send_down(struct wire *w)
         receive(w, bytes, n);
     w->session->ops->reap(w->session);
     if (w->refused || w->session->ops->is_over(w->session))
-        wire_drop(w, "connection lost");
+        wire_drop(w, cut_of(CUT_LOST));
 }
 
 bool wire_turn(struct wire *w)
@@ -117,10 +117,10 @@ void wire_wait(struct wire *w)
     wire_settle(w);
 }
 
-void wire_drop(struct wire *w, const char *reason)
+void wire_drop(struct wire *w, struct cut cut)
 {
     w->cut = w->session->cut;
-    w->session->ops->free(w->session, reason);
+    w->session->ops->free(w->session, cut);
     w->session = NULL;
 }
 
@@ -315,7 +315,7 @@ struct wire *wire_script(const char *script)
 void wire_close(struct wire *w)
 {
     if (w->session)
-        wire_drop(w, "connection lost");
+        wire_drop(w, cut_of(CUT_LOST));
     if (w->bridge)
         bridge_free(w->bridge);
     if (w->client)

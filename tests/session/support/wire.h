@@ -127,7 +127,7 @@ void wire_raw(struct wire *w, const void *bytes, size_t n);
 void wire_frame(
     struct wire *w, uint8_t type, uint8_t flags, int32_t stream, const void *payload, size_t n);
 /* The connection is gone: the session is freed. */
-void wire_drop(struct wire *w, const char *reason);
+void wire_drop(struct wire *w, struct cut cut);
 
 /* What happens then. */
 

@@ -55,9 +55,9 @@ static void forget(const struct exchange *x)
             waiting[i] = NULL;
 }
 
-static void on_abort(struct exchange *x, const char *reason)
+static void on_abort(struct exchange *x, struct cut cut)
 {
-    (void)reason;
+    (void)cut;
     forget(x);
 }
 
@@ -324,13 +324,13 @@ static void Run_NoMemoryFromEachOn_NothingLeft(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        check(Run_Http1_EchoComesBack),
-        check(Run_Http2_EchoComesBack),
-        check(Run_NotOfTheRoute_StaysHere),
-        check(Run_ItselfForever_EndsByItsLimits),
-        check(Run_ClientGoesAtEachTurn_NothingLeft),
-        check(Run_EachAllocationFails_NothingLeft),
-        check(Run_NoMemoryFromEachOn_NothingLeft),
+        checked(Run_Http1_EchoComesBack),
+        checked(Run_Http2_EchoComesBack),
+        checked(Run_NotOfTheRoute_StaysHere),
+        checked(Run_ItselfForever_EndsByItsLimits),
+        checked(Run_ClientGoesAtEachTurn_NothingLeft),
+        checked(Run_EachAllocationFails_NothingLeft),
+        checked(Run_NoMemoryFromEachOn_NothingLeft),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

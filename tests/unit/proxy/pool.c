@@ -62,9 +62,9 @@ static void on_change(struct exchange *x)
     (void)x;
 }
 
-static void on_abort(struct exchange *x, const char *reason)
+static void on_abort(struct exchange *x, struct cut cut)
 {
-    (void)reason;
+    (void)cut;
     forget(x);
 }
 
@@ -184,8 +184,8 @@ static void on_event(struct call *c)
 
 static void on_done(struct call *c, enum call_end end, const char *why)
 {
-    static const char *const ends[] = {
-        "whole", "unreachable", "refused", "reset", "lost", "timed out"};
+    static const char *const ends[] = {"whole", "unreachable", "refused", "reset", "lost",
+        "no HTTP", "too large", "timed out", "no connection in time"};
     char text[256];
     struct caller *r = caller_of(c);
     snprintf(text, sizeof text, *why ? "%s: %s" : "%s%s", ends[end], why);
@@ -750,7 +750,7 @@ static void Timeout_NoConnectionGetsFree_Told(void **state)
     r->options.connect_timeout = 0.1;
     assert_int_equal(call_finish(&r->call), RC_OK);
     go(r);
-    expect(r, "timed out: connect-timeout\n");
+    expect(r, "no connection in time: connect-timeout\n");
     close_world(true);
 }
 
@@ -840,31 +840,31 @@ static void Reset_ByServer_CodeTold(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        check(Call_Http1_EchoedAndReused),
-        check(Call_Http2PriorKnowledge_EchoedAndReused),
-        check(Call_TlsByAlpn_Http2),
-        check(Call_TlsForcedHttp1_Http1),
-        check(Calls_ManyOfHttp1_NoMoreConnectionsThanAllowed),
-        check(Calls_ManyOfHttp2_ShareConnections),
-        check(Calls_TooManyWait_Refused),
-        check(Unreachable_NobodyListens_AllWaitingTold),
-        check(Unreachable_UnknownName_Told),
-        check(Unreachable_CertificateNobodySigned_Told),
-        check(Certificate_InTheStore_OnlyForItsNames),
-        check(Unreachable_NoSocketFile_Told),
-        check(Lost_OnAReusedConnection_MadeAgainWhereItMay),
-        check(Lost_NotIdempotent_Told),
-        check(Lost_Twice_Told),
-        check(Lost_OnANewConnection_Told),
-        check(Timeout_Response_Told),
-        check(Timeout_Idle_Told),
-        check(Timeout_WhatTheOwnerTakes_DoesNotCount),
-        check(Timeout_NoConnectionGetsFree_Told),
-        check(Idle_ForTooLong_Closed),
-        check(Cancel_AtEachStage_NothingIsLeft),
-        check(End_UnderWay_CallsTold),
-        check(Drain_CallsGoOn_AndKeepNoLoopAlive),
-        check(Reset_ByServer_CodeTold),
+        checked(Call_Http1_EchoedAndReused),
+        checked(Call_Http2PriorKnowledge_EchoedAndReused),
+        checked(Call_TlsByAlpn_Http2),
+        checked(Call_TlsForcedHttp1_Http1),
+        checked(Calls_ManyOfHttp1_NoMoreConnectionsThanAllowed),
+        checked(Calls_ManyOfHttp2_ShareConnections),
+        checked(Calls_TooManyWait_Refused),
+        checked(Unreachable_NobodyListens_AllWaitingTold),
+        checked(Unreachable_UnknownName_Told),
+        checked(Unreachable_CertificateNobodySigned_Told),
+        checked(Certificate_InTheStore_OnlyForItsNames),
+        checked(Unreachable_NoSocketFile_Told),
+        checked(Lost_OnAReusedConnection_MadeAgainWhereItMay),
+        checked(Lost_NotIdempotent_Told),
+        checked(Lost_Twice_Told),
+        checked(Lost_OnANewConnection_Told),
+        checked(Timeout_Response_Told),
+        checked(Timeout_Idle_Told),
+        checked(Timeout_WhatTheOwnerTakes_DoesNotCount),
+        checked(Timeout_NoConnectionGetsFree_Told),
+        checked(Idle_ForTooLong_Closed),
+        checked(Cancel_AtEachStage_NothingIsLeft),
+        checked(End_UnderWay_CallsTold),
+        checked(Drain_CallsGoOn_AndKeepNoLoopAlive),
+        checked(Reset_ByServer_CodeTold),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

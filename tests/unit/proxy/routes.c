@@ -67,7 +67,7 @@ static void Target_EachCase_AsTheTable(void **state)
     (void)state;
     for (size_t i = 0; i < count_of(targets); i++) {
         struct arena arena;
-        struct request r = {.protocol = "HTTP/2"};
+        struct request r = {.version = HTTP_2};
         struct str out = STR("");
         arena_init(&arena, NULL, 0, 1 << 16);
         request_set_target(&r, str_of(targets[i].target));
