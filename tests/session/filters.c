@@ -146,9 +146,9 @@ static void on_event(struct exchange *x)
     (void)x;
 }
 
-static void on_abort(struct exchange *x, const char *reason)
+static void on_abort(struct exchange *x, struct cut cut)
 {
-    (void)x, (void)reason;
+    (void)x, (void)cut;
     world.x = NULL;
 }
 
@@ -338,7 +338,7 @@ static void Http2_Aborted_FreedOnce(void **state)
         else if (how == 2)
             exchange_reset(world.x, 2);
         else if (how == 3)
-            exchange_refuse(world.x, "timeout", 504);
+            exchange_refuse(world.x, cut_of(CUT_TIMEOUT), 504);
         else
             wire_drop(w, "connection lost");
         expect_freed(w);
@@ -355,7 +355,7 @@ static void Http2_RefusedBeforeTheHead_PagePassesThem(void **state)
     wire_get(w, "/");
     wire_settle(w);
     write_text("abc");
-    exchange_refuse(world.x, "timeout", 503);
+    exchange_refuse(world.x, cut_of(CUT_TIMEOUT), 503);
     wire_expect(w,
         "HEADERS stream=1 :status=503 content-type='text/plain; charset=utf-8' seen-by=l date=now "
         "content-length=40\n"
@@ -488,7 +488,7 @@ static void Http1_Aborted_FreedOnce(void **state)
         if (how == 0)
             exchange_reset(world.x, 2);
         else if (how == 1)
-            exchange_refuse(world.x, "timeout", 504);
+            exchange_refuse(world.x, cut_of(CUT_TIMEOUT), 504);
         else
             wire_drop(w, "connection lost");
         expect_freed(w);
