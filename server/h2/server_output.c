@@ -126,6 +126,8 @@ static int submit_response(struct h2_stream *st)
     enum outgoing_step step = outgoing_next(&st->exchange.response.out);
     if (step == OUTGOING_HEAD || step == OUTGOING_HEAD_END)
         return submit_head(st, step == OUTGOING_HEAD_END);
+    if (step == OUTGOING_FAILED)
+        return NGHTTP2_ERR_NOMEM;
     if (step == OUTGOING_NOTHING || !st->deferred)
         return 0;
     st->deferred = false;
