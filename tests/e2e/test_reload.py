@@ -314,3 +314,113 @@ def test_a_drain_while_a_reload_is_proved(watch, folder):
     w.server.signal(signal.SIGTERM)
     assert w.server.wait() == 0
     assert not w.faults
+
+
+# Links, and folders above.
+
+def turn(link, target):
+    """As deployments do: a new link takes the old one's name."""
+    fresh = link.with_name(".fresh")
+    fresh.symlink_to(target)
+    fresh.rename(link)
+
+
+def write_releases(folder, files):
+    """Two of them, whose files differ by a number, and a link to the first."""
+    for number in (1, 2):
+        write_scripts(folder / "releases" / str(number),
+                      {name: text % number for name, text in files.items()})
+    (folder / "current").symlink_to("releases/1")
+    return folder / "current"
+
+
+SAYS_NUMBER = "return function(ctx) ctx:text('%d') end"
+
+
+@pytest.mark.parametrize("scripts, text", [
+    ("s", "current/s"), ("s", "{}/current/s"), ("s", "releases/../current/s"), ("s/only.lua", None)])
+def test_a_link_that_the_text_of_another_leads_through(watch, tmp_path, scripts, text):
+    current = write_releases(tmp_path, {"s/hello.lua": SAYS_NUMBER, "s/only.lua": SAYS_NUMBER})
+    (tmp_path / "s").symlink_to((text or "current/s").format(tmp_path))
+    w = watch(tmp_path / scripts)
+    assert w.text() == "1"
+    turn(current, "releases/2")
+    w.expect("2")
+    turn(current, "releases/1")
+    w.expect("1")
+
+
+def test_links_from_within_the_scripts_through_others(watch, folder, tmp_path):
+    current = write_releases(tmp_path, {"s/hello.lua": SAYS_NUMBER, "lib/part.lua": "return '%d'"})
+    (folder / "one.lua").symlink_to("../current/s/hello.lua")
+    (folder / "sub").symlink_to("../current/s")
+    (folder / "_lib").symlink_to("../current/lib")
+    write_scripts(folder, {"part.lua": "return function(ctx) ctx:text(require('_lib.part')) end"})
+    w = watch(folder)
+    for number in ("2", "1"):
+        turn(current, f"releases/{number}")
+        for path in ("/one", "/sub/hello", "/part"):
+            w.expect(number, path)
+
+
+def test_scripts_as_kubernetes_mounts_them(watch, tmp_path):
+    folder = tmp_path / "mounted"
+    for number in (1, 2):
+        write_scripts(folder / f"..{number}", {"hello.lua": SAYS_NUMBER % number,
+                                               "_part.lua": f"return '{number}'"})
+    (folder / "..data").symlink_to("..1")
+    for name in ("hello.lua", "_part.lua"):
+        (folder / name).symlink_to(f"..data/{name}")
+    write_scripts(folder, {"part.lua": "return function(ctx) ctx:text(require('_part')) end"})
+    w = watch(folder)
+    turn(folder / "..data", "..2")
+    w.expect("2")
+    w.expect("2", "/part")
+
+
+def test_a_watched_file_behind_links(watch, folder, tmp_path):
+    current = write_releases(tmp_path, {"data/words": "%d"})
+    (tmp_path / "words").symlink_to("current/data/words")
+    write_scripts(folder, {"hello.lua": f"""
+        require('moontrail').watch('{tmp_path}/words')
+        local file <close> = io.open('{tmp_path}/words')
+        local text = file:read('a')
+        return function(ctx) ctx:text(text) end"""})
+    w = watch(folder)
+    turn(current, "releases/2")
+    w.expect("2")
+
+
+def test_a_chain_whose_middle_is_missing_for_a_moment(watch, folder, tmp_path):
+    current = write_releases(tmp_path, {"s/hello.lua": SAYS_NUMBER})
+    (folder / "sub").symlink_to("../current/s")
+    w = watch(folder)
+    assert w.text("/sub/hello") == "1"
+    current.unlink()
+    w.expect("Not Found\n", "/sub/hello")
+    current.symlink_to("releases/2")
+    w.expect("2", "/sub/hello")
+
+
+def test_a_folder_above_the_scripts_is_replaced(watch, tmp_path):
+    for name, number in (("app", 1), ("app.new", 2)):
+        write_scripts(tmp_path / name / "web" / "scripts", {"hello.lua": SAYS_NUMBER % number})
+    w = watch(tmp_path / "app" / "web" / "scripts")
+    (tmp_path / "app").rename(tmp_path / "app.old")
+    (tmp_path / "app.new").rename(tmp_path / "app")
+    w.expect("2")
+
+
+@pytest.mark.parametrize("path", ["('a/'):rep(2040) .. 'x'", "('/'):rep(4000) .. 'x'",
+                                  "('a/'):rep(100000)", "('n'):rep(5000)", "''", "'a\\nb'",
+                                  "('../'):rep(1300) .. 'x'"])
+def test_no_name_harms_the_master(watch, folder, path):
+    w = watch(write_scripts(folder, {"odd.lua": f"""
+        local mt = require "moontrail"
+        mt.watch({path})
+        package.path = {path} .. "?.lua;" .. package.path
+        pcall(require, "nowhere")
+        return print"""}))
+    save_in_place(folder / "hello.lua", says("two"))
+    w.expect("two")
+    assert w.server.process.poll() is None

@@ -6,6 +6,7 @@
 
 #include <limits.h>
 #include <stdio.h>
+#include <string.h>
 
 /* Loading scripts anew: proved in a process of its own first, since what is on disk may be broken
  * at any time, and then done by each worker in place. */
@@ -82,7 +83,10 @@ void reload_watch(struct setup *s, bool proved, const char *files)
         return;
     for (size_t n; *files; files += n + (files[n] == '\n')) {
         n = strcspn(files, "\n");
-        snprintf(path, sizeof path, "%.*s", (int)n, files);
+        if (n >= sizeof path)
+            continue; /* no file has such a name */
+        memcpy(path, files, n);
+        path[n] = '\0';
         watch_file(s->watch, path);
     }
     if (proved)
