@@ -1,7 +1,9 @@
 """Master and workers: who serves, who runs as whom, and what happens when one dies."""
 import os
 import re
+import shutil
 import signal
+import tempfile
 import time
 from datetime import datetime
 from pathlib import Path
@@ -37,6 +39,9 @@ LOADS_ONCE = """
     if io.open(file) then error('loaded twice') end
     io.open(file, 'w'):close()
     return function(ctx) ctx:text('hello') end"""
+
+
+NOBODY = 65534
 
 
 def is_gone(pid):
@@ -205,6 +210,28 @@ def test_workers_end_with_their_master(tmp_path, connect):
     assert len(re.findall(r"stopped pid=\d+ conns=0", "\n".join(server.log))) == 2
 
 
+# What scripts start.
+
+def test_programs_that_scripts_start_ignore_no_signal(start, connect):
+    """Neither as the scripts load, where that is proved and where they serve, nor later."""
+    server = start({"ignored.lua": """
+        local function read()
+            local pipe <close> = io.popen("sed -n 's/^SigIgn:[[:space:]]*//p' /proc/self/status")
+            return pipe:read("l")
+        end
+        local first = read()
+        print("loading", first)
+        return function(ctx)
+            os.execute("sed -n 's/^SigIgn:/executed/p' /proc/self/status >&2")
+            ctx:text(first .. " " .. read())
+        end"""})
+    words = connect(server.https).fetch("/ignored").text.split()
+    words += [line.split()[-1].rstrip('"').rpartition("\\t")[2] for line in server.lines("loading")]
+    server.wait_for("executed")
+    words += [line.split()[-1] for line in server.lines("executed")]
+    assert len(words) >= 5 and {int(word, 16) for word in words} == {0}
+
+
 # Privileges.
 
 def uid(pid):
@@ -271,6 +298,35 @@ def test_a_pid_file_in_use(start, tmp_path):
     assert done.returncode == 1
     assert f"stop process {server.process.pid}" in done.stderr
     assert file.read_text() == f"{server.process.pid}\n"
+
+
+@pytest.fixture
+def folder_of_nobody():
+    """A folder that another user may write to."""
+    folder = Path(tempfile.mkdtemp(prefix="moontrail-"))
+    os.chmod(folder, 0o755)
+    os.chown(folder, NOBODY, NOBODY)
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be led astray")
+def test_the_pid_file_follows_no_link(start, folder_of_nobody, tmp_path):
+    precious, file = tmp_path / "precious", folder_of_nobody / "pid"
+    precious.write_text("precious")
+    for name in ("pid", "pid.new"):
+        (folder_of_nobody / name).symlink_to(precious)
+        os.lchown(folder_of_nobody / name, NOBODY, NOBODY)
+    server = start(SCRIPTS, "--pid-file", file)
+    assert precious.read_text() == "precious"
+    assert not file.is_symlink() and file.read_text() == f"{server.process.pid}\n"
+
+
+def test_the_pid_file_waits_for_no_pipe(start, tmp_path):
+    for name in ("pid", "pid.new"):
+        os.mkfifo(tmp_path / name)
+    server = start(SCRIPTS, "--pid-file", tmp_path / "pid")
+    assert (tmp_path / "pid").read_text() == f"{server.process.pid}\n"
 
 
 # The start.

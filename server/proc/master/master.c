@@ -4,6 +4,7 @@
 #include "proc/master/pidfile.h"
 #include "proc/master/systemd.h"
 #include "proc/worker/board.h"
+#include "proc/worker/signals.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -194,7 +195,7 @@ static void watch_signals(struct master *m)
         m->signals[i].data = m;
         ev_signal_start(m->loop, &m->signals[i]);
     }
-    signal(SIGPIPE, SIG_IGN);
+    signals_disarm(SIGPIPE);
 }
 
 /* Life. */
