@@ -200,6 +200,7 @@ int main(int argc, char **argv)
         printf("moontrail %s\n", MOONTRAIL_VERSION);
         return 0;
     }
+    log_open();
     log_configure(options.log_level, options.log_format);
     int status = options.check ? check(&options) : 0;
     bool serves = !options.check;

@@ -16,6 +16,7 @@
 void master_log_end(void)
 {
     mem_trim();
+    log_settle(true);
     log_event(LOG_INFO, "stopped", log_int("pid", getpid()), log_int("conns", live.conns),
         log_int("exchanges", live.exchanges), log_int("calls", live.calls),
         log_int("tasks", live.tasks), log_int("waits", live.waits),
