@@ -3,6 +3,7 @@ import os
 import re
 import shutil
 import signal
+import sys
 import tempfile
 import time
 from datetime import datetime
@@ -230,6 +231,45 @@ def test_programs_that_scripts_start_ignore_no_signal(start, connect):
     server.wait_for("executed")
     words += [line.split()[-1] for line in server.lines("executed")]
     assert len(words) >= 5 and {int(word, 16) for word in words} == {0}
+
+
+def zombies(pid):
+    return [child for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+            if is_gone(child)]
+
+
+def test_children_of_another_are_reaped(start, connect):
+    """Of a process that became this one."""
+    server = start(SCRIPTS, through=["sh", "-c", 'sleep 0.2 & sleep 0.4 & exec "$0" "$@"'])
+    pid = server.process.pid
+    server.wait_until(lambda: len(server.workers) == 1)
+    kill(server, server.workers[0])
+    assert connect(server.https).fetch("/hello").text == "hello"
+    server.wait_until(lambda: not zombies(pid))
+
+
+# Makes the process adopt what it leaves behind, as the first one of a container does.
+SUBREAPER = """
+import ctypes, os, sys
+ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)
+os.execv(sys.argv[1], sys.argv[1:])"""
+
+
+def test_what_scripts_leave_behind_is_reaped(start, connect):
+    scripts = SCRIPTS | {"fork.lua": """
+        return function(ctx) os.execute("sleep 0.1 &") ctx:text("left") end"""}
+    server = start(scripts, through=[sys.executable, "-c", SUBREAPER])
+    for _ in range(5):
+        assert connect(server.https).fetch("/fork").text == "left"
+    for _ in range(3):  # the exit status of our own is not taken away
+        worker = server.lines("worker started")[-1].split("pid=")[1]
+        count = len(server.lines("worker started"))
+        os.kill(int(worker), signal.SIGKILL)
+        server.wait_for(f"worker died .*pid={worker} end=SIGKILL")
+        server.wait_until(lambda: len(server.lines("worker started")) > count)
+    time.sleep(0.3)
+    server.wait_until(lambda: not zombies(server.process.pid))
+    assert connect(server.https).fetch("/hello").text == "hello"
 
 
 # Privileges.

@@ -1,7 +1,9 @@
 """A change of the scripts, however it is made, is what the next requests see."""
+import os
 import re
 import shutil
 import signal
+import stat
 import time
 from random import Random
 
@@ -9,7 +11,7 @@ import pytest
 
 from handlers import WAIT
 from reloading import QUIET, save_as_vim, save_by_rename, save_in_place, says
-from server import write_scripts
+from server import run, write_scripts
 
 SCRIPTS = {
     "hello.lua": says("one"),
@@ -424,3 +426,93 @@ def test_no_name_harms_the_master(watch, folder, path):
     save_in_place(folder / "hello.lua", says("two"))
     w.expect("two")
     assert w.server.process.poll() is None
+
+
+# A folder that lives.
+
+def test_what_is_no_script_is_passed_over(watch, folder):
+    """Dead links, loops of links, sockets, names that are no text."""
+    (folder / "README").symlink_to("/nowhere")
+    (folder / "loop").symlink_to("loop")
+    (folder / "self").symlink_to(".")
+    (folder / "api" / "up").symlink_to("..")
+    (folder / "node_modules").mkdir()
+    for number in range(50):
+        (folder / "node_modules" / f"dead{number}").symlink_to(f"../gone{number}")
+    os.mkfifo(folder / "pipe")
+    os.mknod(folder / "socket", 0o600 | stat.S_IFSOCK)
+    with open(os.fsencode(folder) + b"/\xff\xfe.txt", "w", encoding="utf-8"):
+        pass
+    w = watch(folder)
+    assert w.text() == "one" and w.text("/api/users") == "users"
+    assert w.fetch("/self/hello").status == 404
+    left_out = w.server.lines("warn folder left out .*leads back")
+    assert len(left_out) == 2  # said once, whoever loads
+    save_in_place(folder / "hello.lua", says("two"))
+    w.expect("two")
+    assert not w.faults
+
+
+@pytest.mark.parametrize("make, reason", [
+    (lambda path: path.symlink_to("/nowhere"), "No such file"),
+    (lambda path: path.symlink_to(path.name), "symbolic links"),
+    (os.mkfifo, "is no file")])
+def test_what_names_itself_a_script_and_is_none_is_told(tmp_path, make, reason):
+    folder = write_scripts(tmp_path / "scripts", SCRIPTS)
+    make(folder / "x.lua")
+    done = run("--check", folder)
+    assert done.returncode == 1 and "x.lua: " in done.stderr and reason in done.stderr
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may become another user")
+def test_a_folder_that_workers_may_not_read_is_left_out(start, connect, open_folder, monkeypatch):
+    monkeypatch.setenv("ASAN_OPTIONS", "detect_leaks=0")  # it may not look at such a process
+    scripts = write_scripts(open_folder / "scripts", SCRIPTS)
+    (scripts / "lost+found").mkdir(mode=0o700)
+    server = start(scripts, "--user", "nobody")
+    assert connect(server.https).fetch("/hello").text == "one"
+    server.wait_for("warn folder left out .*lost.found.*Permission denied")
+    done = run("--check", "--user", "nobody", scripts)
+    assert done.returncode == 0 and "folder left out" in done.stderr
+    (scripts / "hello.lua").chmod(0o600)
+    done = run("--check", "--user", "nobody", scripts)
+    assert done.returncode == 1 and "Permission denied" in done.stderr
+
+
+def test_no_save_is_lost_while_other_files_go(watch, folder):
+    assets = folder / "assets"
+    assets.mkdir()
+    w = watch(folder)
+    for turn_number in range(5):
+        for number in range(500):
+            (assets / f"{number}.png").touch()
+        save_in_place(folder / "hello.lua", says(turn_number))
+        for number in range(500):
+            (assets / f"{number}.png").unlink()
+        w.expect(str(turn_number))
+    assert not w.faults
+
+
+def test_a_reload_that_failed_is_tried_once_more(watch, folder, tmp_path):
+    """What it failed for may be gone by then, and no event tells."""
+    write_scripts(folder, {"hello.lua": f"""
+        local tries = io.open("{tmp_path}/tries", "a")
+        tries:write("x") tries:close()
+        local count = #io.open("{tmp_path}/tries"):read("a")
+        if count == 3 then error("for a moment") end
+        return function(ctx) ctx:text("tried") end"""})
+    w = watch(folder)
+    assert w.text() == "tried"
+    save_in_place(folder / "words.lua", says("words"))
+    w.expect("words", "/words")
+    assert len(w.faults) == 1
+
+
+def test_a_fault_that_stays_is_told_once(watch, folder):
+    w = watch(folder)
+    save_in_place(folder / "hello.lua", "broken")
+    w.server.wait_for("scripts not loaded")
+    w.settle()
+    assert len(w.faults) == 1
+    save_in_place(folder / "hello.lua", says("two"))
+    w.expect("two")
