@@ -50,11 +50,12 @@ static void set_failure(struct http_call *h, enum call_end end, const char *why)
         [CALL_REFUSED] = {"refused", "refused"},
         [CALL_RESET] = {"reset", "reset"},
         [CALL_LOST] = {"lost", "connection lost"},
+        [CALL_PROTOCOL] = {"lost", "connection lost"},
+        [CALL_TOO_LARGE] = {"lost", "connection lost"},
         [CALL_TIMED_OUT] = {"timeout", "timed out"},
+        [CALL_CONNECT_TIMED_OUT] = {"unreachable", "no connection"},
     };
     char name[CODE_NAME_SIZE];
-    if (end == CALL_TIMED_OUT && strcmp(why, "connect-timeout") == 0)
-        end = CALL_UNREACHABLE;
     if (end == CALL_RESET)
         why = code_name(h->call.reset_code, name);
     h->failure = kinds[end].failure;

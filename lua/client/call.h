@@ -32,7 +32,7 @@ enum http_call_value {
     HTTP_CALL_VALUES = HTTP_CALL_UPLOAD
 };
 
-enum { HTTP_CALL_WHY = 160 };
+enum { HTTP_CALL_WHY = CONNECTOR_WHY + 32 };
 
 struct http_call {
     struct call call; /* set up, while it is open or to be */

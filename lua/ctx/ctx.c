@@ -11,7 +11,6 @@
 #include "lua/runtime/vm.h"
 
 #include <lauxlib.h>
-#include <stdio.h>
 
 /* A task that goes on and on after its request was aborted is ended. */
 enum { ABORT_ERRORS = 100, ABORT_SECONDS = 5 };
@@ -68,12 +67,12 @@ void ctx_free(struct ctx *c)
     mem_put(c, sizeof *c);
 }
 
-void ctx_abort(struct ctx *c, const char *reason)
+void ctx_abort(struct ctx *c, struct cut cut)
 {
     c->x = NULL;
     c->aborted = true;
     c->aborted_at = clock_monotonic();
-    snprintf(c->reason, sizeof c->reason, "%s", reason);
+    c->cut = cut;
     interrupt_others(c);
     if (c->task)
         task_interrupt(c->task);
@@ -129,7 +128,8 @@ void ctx_check_task(lua_State *L, struct task *t)
 
 void ctx_push_abort_error(lua_State *L, const struct ctx *c)
 {
-    lua_pushfstring(L, ABORT_ERROR "%s", c->reason);
+    char text[CODE_NAME_SIZE];
+    lua_pushfstring(L, ABORT_ERROR "%s", cut_text(c->cut, text));
 }
 
 bool ctx_is_abort_error(const struct task *t, const char *text)
@@ -158,9 +158,10 @@ void ctx_call_callbacks(lua_State *L, struct ctx *c)
     lua_rawgeti(L, LUA_REGISTRYINDEX, callbacks);
     luaL_unref(L, LUA_REGISTRYINDEX, callbacks);
     lua_Integer count = (lua_Integer)lua_rawlen(L, -1);
+    char text[CODE_NAME_SIZE];
     for (lua_Integer i = 1; i <= count; i++) {
         lua_rawgeti(L, -1, i);
-        lua_pushstring(L, c->reason);
+        lua_pushstring(L, cut_text(c->cut, text));
         if (lua_pcall(L, 1, 0, 0)) {
             error_text_report(L, l_log_callback, c, "on_abort failed");
             lua_pop(L, 1);

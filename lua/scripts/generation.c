@@ -107,7 +107,7 @@ void generation_abort(struct generation *g)
     g->aborted = true;
     for (struct ctx *c; (c = handles_next(&g->vm->requests, &at));)
         if (c->x)
-            exchange_refuse(c->x, "reload", 503);
+            exchange_refuse(c->x, cut_of(CUT_RELOAD), 503);
 }
 
 bool generation_wind_up(struct generation *g)

@@ -11,7 +11,7 @@ static void expire(struct h1_session *s, int status, const char *timeout)
         log_str("remote", peer->remote));
     s->closing = true;
     s->x->age = NOT_WAITED;
-    exchange_refuse(&s->x->exchange, "timeout", status);
+    exchange_refuse(&s->x->exchange, cut_of(CUT_TIMEOUT), status);
 }
 
 /* A head that does not end: what it began with is no request. */

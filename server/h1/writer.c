@@ -86,7 +86,7 @@ bool h1_write_step(struct h1_writer *w, struct outgoing *o, enum outgoing_step s
     default:
         return true;
     }
-    o->state = OUTGOING_SENT;
+    outgoing_note_end(o);
     return true;
 }
 

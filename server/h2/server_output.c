@@ -194,9 +194,9 @@ static void note_handed(struct h2_stream *st, const nghttp2_frame_hd *hd)
     if (hd->type == NGHTTP2_HEADERS && r->informs_handed < r->informs_submitted)
         r->informs_handed++;
     else
-        r->out.head_handed = true;
+        outgoing_note_head(&r->out);
     if (hd->flags & NGHTTP2_FLAG_END_STREAM) {
-        r->out.state = OUTGOING_SENT;
+        outgoing_note_end(&r->out);
         if (ends_early(&st->exchange))
             h2_stream_dirty(st);
     }

@@ -1,5 +1,30 @@
 #include "http/outgoing.h"
 
+#include "core/check.h"
+
+/* Whether there is an arrow, those back left out. */
+static bool may_become(const struct outgoing *o, enum outgoing_state state)
+{
+    switch (state) {
+    case OUTGOING_OPEN:
+        return false;
+    case OUTGOING_STARTED:
+    case OUTGOING_FINISHED:
+        return o->state <= OUTGOING_STARTED;
+    case OUTGOING_SENT:
+        return o->state == OUTGOING_FINISHED;
+    case OUTGOING_ABORTED:
+        return true;
+    }
+    return false;
+}
+
+static void set_state(struct outgoing *o, enum outgoing_state state)
+{
+    check_hot(may_become(o, state));
+    o->state = state;
+}
+
 void outgoing_init(struct outgoing *o, struct arena *arena)
 {
     *o = (struct outgoing){.state = OUTGOING_OPEN, .arena = arena};
@@ -123,7 +148,7 @@ enum rc outgoing_start(struct outgoing *o)
 {
     if (has_ended(o))
         return RC_STATE;
-    o->state = OUTGOING_STARTED;
+    set_state(o, OUTGOING_STARTED);
     return RC_OK;
 }
 
@@ -134,7 +159,7 @@ enum rc outgoing_write(struct outgoing *o, const char *data, size_t n, size_t *t
         return RC_STATE;
     if (o->length_set && n > o->length - o->written)
         return RC_LIMIT;
-    o->state = OUTGOING_STARTED;
+    set_state(o, OUTGOING_STARTED);
     if (!o->no_content) {
         if (n > bytes_room(&o->body))
             n = bytes_room(&o->body);
@@ -153,7 +178,7 @@ enum rc outgoing_finish(struct outgoing *o)
         return RC_STATE;
     if (o->length_set && o->written < o->length && !o->no_content)
         return RC_LIMIT;
-    o->state = OUTGOING_FINISHED;
+    set_state(o, OUTGOING_FINISHED);
     return RC_OK;
 }
 
@@ -163,7 +188,19 @@ void outgoing_abort(struct outgoing *o)
     bytes_fini(&o->body);
     if (o->state != OUTGOING_SENT)
         o->trailers.count = 0;
-    o->state = OUTGOING_ABORTED;
+    set_state(o, OUTGOING_ABORTED);
+}
+
+enum rc outgoing_restart(struct outgoing *o)
+{
+    struct outgoing was = *o;
+    if (was.head_taken || was.state >= OUTGOING_SENT)
+        return RC_STATE;
+    outgoing_fini(o);
+    outgoing_init(o, was.arena);
+    o->framing = was.framing;
+    o->trailers_accepted = was.trailers_accepted;
+    return RC_OK;
 }
 
 enum rc outgoing_rewind(struct outgoing *o)
@@ -173,7 +210,7 @@ enum rc outgoing_rewind(struct outgoing *o)
     if (!o->length_set)
         fields_remove(&o->head, STR("content-length"));
     if (o->state == OUTGOING_SENT)
-        o->state = OUTGOING_FINISHED;
+        o->state = OUTGOING_FINISHED; /* an arrow back */
     o->head_taken = o->head_handed = false;
     o->framing = FRAMING_OWN;
     return RC_OK;
@@ -232,6 +269,16 @@ enum rc outgoing_take_head(struct outgoing *o, bool length)
         fields_remove(&o->head, STR("content-length"));
     o->head_taken = true;
     return RC_OK;
+}
+
+void outgoing_note_head(struct outgoing *o)
+{
+    o->head_handed = true;
+}
+
+void outgoing_note_end(struct outgoing *o)
+{
+    set_state(o, OUTGOING_SENT);
 }
 
 bool outgoing_over(const struct outgoing *o)

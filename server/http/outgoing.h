@@ -11,6 +11,9 @@
  *       └──────────────────finish────────────────────┘
  *     OPEN, STARTED, FINISHED, SENT ──abort──▶ ABORTED
  *
+ * Two arrows lead back: SENT ──rewind──▶ FINISHED, for a request that is made again; and OPEN,
+ * STARTED, FINISHED ──restart──▶ OPEN, for an error page. Only outgoing.c sets the state.
+ *
  * It owns the queue of body bytes; its strings live in the arena that it borrows.
  */
 #ifndef HTTP_OUTGOING_H
@@ -104,6 +107,8 @@ enum rc outgoing_finish(struct outgoing *o) MUST_CHECK;
 /* Drops what has not gone out. */
 void outgoing_abort(struct outgoing *o);
 
+/* Back to an empty OPEN message that is framed alike. RC_STATE once a session took the head. */
+enum rc outgoing_restart(struct outgoing *o) MUST_CHECK;
 /* Back to what it was before a session took it, for another one. RC_STATE where bytes of the body
  * are gone. */
 enum rc outgoing_rewind(struct outgoing *o) MUST_CHECK;
@@ -115,6 +120,9 @@ enum outgoing_step outgoing_next(const struct outgoing *o);
  * message that is whole carries its length; one with trailers does not, so that it is framed alike
  * by every version of HTTP. RC_NOMEM. */
 enum rc outgoing_take_head(struct outgoing *o, bool add_length) MUST_CHECK;
+/* The head was handed to the connection, and the message's end, of one that is FINISHED. */
+void outgoing_note_head(struct outgoing *o);
+void outgoing_note_end(struct outgoing *o);
 /* Whether the whole message has been handed over, or never will be. */
 bool outgoing_over(const struct outgoing *o);
 /* Bytes of the body that a session has taken. */

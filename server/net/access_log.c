@@ -128,7 +128,7 @@ static void on_ended(struct exchange_observer *o, const struct exchange *x)
 
 struct exchange_observer *access_log_observer(struct access_log *a)
 {
-    return a ? &a->observer : NULL;
+    return &a->observer;
 }
 
 /* Opening. */

@@ -31,7 +31,7 @@ void access_log_close(struct access_log *a);
 bool access_log_reopen(struct access_log *a);
 /* Writes the lines that wait. */
 void access_log_flush(struct access_log *a);
-/* What a peer names for its exchanges to be logged; NULL for NULL. */
+/* What logs exchanges that it is told of. */
 struct exchange_observer *access_log_observer(struct access_log *a);
 
 #endif

@@ -24,7 +24,9 @@
 #include "h2/limits.h"
 #include "h2/server.h"
 #include "http/code.h"
+#include "http/dispatch.h"
 #include "http/limits.h"
+#include "http/part.h"
 #include "http/session.h"
 
 #include "frames.h"
@@ -57,7 +59,8 @@ struct wire {
     struct wire_limits limits;
     struct session *session; /* NULL once it is freed: it was over, or dropped */
     enum rc refused;         /* what recv gave last */
-    struct handler *handler;
+    struct dispatch dispatch;
+    struct parts parts;
     struct bridge *bridge; /* NULL where the handler is one in C */
     struct ev_loop *ev;
     nghttp2_session *client; /* NULL for HTTP/1.x */
@@ -123,7 +126,7 @@ void wire_raw(struct wire *w, const void *bytes, size_t n);
 void wire_frame(
     struct wire *w, uint8_t type, uint8_t flags, int32_t stream, const void *payload, size_t n);
 /* The connection is gone: the session is freed. */
-void wire_drop(struct wire *w, const char *reason);
+void wire_drop(struct wire *w, struct cut cut);
 
 /* What happens then. */
 

@@ -15,7 +15,7 @@ static struct address parse(const char *url)
     return a;
 }
 
-static void urls_are_read_and_written(void **state)
+static void Url_EachForm_ReadAndWritten(void **state)
 {
     static const char *const urls[] = {"https://127.0.0.1:8443", "http://localhost:80",
         "https://[::1]:0", "http://[fe80::1%lo]:1"};
@@ -28,7 +28,7 @@ static void urls_are_read_and_written(void **state)
     }
 }
 
-static void a_text_without_a_scheme_is_split(void **state)
+static void Text_WithoutScheme_Split(void **state)
 {
     struct address a;
     (void)state;
@@ -38,7 +38,7 @@ static void a_text_without_a_scheme_is_split(void **state)
     assert_int_equal(address_split("unknown", &a), RC_INVALID);
 }
 
-static void names_are_resolved(void **state)
+static void Name_Known_Resolved(void **state)
 {
     char text[ADDRESS_TEXT];
     struct address a = parse("http://127.0.0.1:80");
@@ -57,7 +57,7 @@ static int listen_at(struct address *a)
     return fd;
 }
 
-static void an_address_is_listened_on_once(void **state)
+static void Listen_AddressTwice_Refused(void **state)
 {
     struct address a = parse("http://127.0.0.1:0");
     char text[ADDRESS_TEXT], why[ADDRESS_WHY];
@@ -93,7 +93,7 @@ static int accept_all(int fd)
 }
 
 /* Nothing is lost in the queue of a socket that nobody serves yet. */
-static void one_more_socket_takes_its_share_once_it_listens(void **state)
+static void Listen_OneMoreSocket_TakesItsShare(void **state)
 {
     enum { CONNECTIONS = 60 };
     struct address a = parse("http://127.0.0.1:0");
@@ -120,11 +120,11 @@ static void one_more_socket_takes_its_share_once_it_listens(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        check(urls_are_read_and_written),
-        check(a_text_without_a_scheme_is_split),
-        check(names_are_resolved),
-        check(an_address_is_listened_on_once),
-        check(one_more_socket_takes_its_share_once_it_listens),
+        checked(Url_EachForm_ReadAndWritten),
+        checked(Text_WithoutScheme_Split),
+        checked(Name_Known_Resolved),
+        checked(Listen_AddressTwice_Refused),
+        checked(Listen_OneMoreSocket_TakesItsShare),
     };
     return cmocka_run_group_tests_name("net/address", tests, NULL, NULL);
 }

@@ -110,9 +110,9 @@ static void Encode_InAFinalizer_OfAnother(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        check(NoMemory_InLua),
-        check(Close_ATypeInAFinalizer_IsRefused),
-        check(Encode_InAFinalizer_OfAnother),
+        checked(NoMemory_InLua),
+        checked(Close_ATypeInAFinalizer_IsRefused),
+        checked(Encode_InAFinalizer_OfAnother),
     };
     return cmocka_run_group_tests_name("unit/lua/protobuf", tests, NULL, NULL);
 }
