@@ -211,12 +211,12 @@ static void Covers_EachCase_AsTheTable(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        check(Find_LongestPrefix_Taken),
-        check(Find_NoPrefix_Null),
-        check(Start_Declined_NextIsAsked),
-        check(Start_AllDecline_404),
-        check(Start_FilterSources_AskedFirst),
-        check(Covers_EachCase_AsTheTable),
+        checked(Find_LongestPrefix_Taken),
+        checked(Find_NoPrefix_Null),
+        checked(Start_Declined_NextIsAsked),
+        checked(Start_AllDecline_404),
+        checked(Start_FilterSources_AskedFirst),
+        checked(Covers_EachCase_AsTheTable),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -436,21 +436,21 @@ static void Add_StartedOrNoMemory_StaysWithTheCaller(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        check(Write_SeveralFilters_LastAddedSeesItFirst),
-        check(Write_Doubled_QueueCountsWhatComesOut),
-        check(Write_MoreThanTheSlack_NoMemory),
-        check(Length_OfTheWriter_HeldAgainstWhatItWrites),
-        check(Length_FilterThatOnlyLooks_Stays),
-        check(Length_WholeMessage_OfWhatCameOut),
-        check(Length_Trailers_ChunksInPlaceOfTheDroppedOne),
-        check(NoContent_BodyNotTold),
-        check(Finish_NothingWritten_HeadAndEnd),
-        check(Next_NothingQueued_Flushed),
-        check(Start_WhatIsHeld_Flushed),
-        check(Restart_HeadComesAgain_FreedOnce),
-        check(Fails_NothingMoreIsTaken),
-        check(Abort_AtAnyPoint_FreedOnce),
-        check(Add_StartedOrNoMemory_StaysWithTheCaller),
+        checked(Write_SeveralFilters_LastAddedSeesItFirst),
+        checked(Write_Doubled_QueueCountsWhatComesOut),
+        checked(Write_MoreThanTheSlack_NoMemory),
+        checked(Length_OfTheWriter_HeldAgainstWhatItWrites),
+        checked(Length_FilterThatOnlyLooks_Stays),
+        checked(Length_WholeMessage_OfWhatCameOut),
+        checked(Length_Trailers_ChunksInPlaceOfTheDroppedOne),
+        checked(NoContent_BodyNotTold),
+        checked(Finish_NothingWritten_HeadAndEnd),
+        checked(Next_NothingQueued_Flushed),
+        checked(Start_WhatIsHeld_Flushed),
+        checked(Restart_HeadComesAgain_FreedOnce),
+        checked(Fails_NothingMoreIsTaken),
+        checked(Abort_AtAnyPoint_FreedOnce),
+        checked(Add_StartedOrNoMemory_StaysWithTheCaller),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
