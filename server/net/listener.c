@@ -3,7 +3,8 @@
 #include "core/list.h"
 #include "core/log.h"
 #include "net/address.h"
-#include "net/conn.h"
+#include "net/listener_kind.h"
+#include "net/loop.h"
 
 #include <errno.h>
 #include <sys/socket.h>
@@ -55,7 +56,7 @@ static bool accept_one(struct listener *ls)
             pause_accepting(ls, errno);
         return is_passing(errno);
     }
-    enum rc rc = conn_open(ls->loop, fd, ls->tls, (struct sockaddr *)&ss, len);
+    enum rc rc = ls->kind->accepted(ls, fd, (struct sockaddr *)&ss, len);
     if (rc == RC_LIMIT)
         log_refusal(ls->loop, (struct sockaddr *)&ss, len);
     else if (rc)
@@ -71,8 +72,10 @@ static void on_connection(struct ev_loop *ev, ev_io *w, int events)
         ;
 }
 
-void listener_start(struct listener *ls, struct loop *loop, int fd, struct tls *tls)
+void listener_start(struct listener *ls, const struct listener_kind *kind, struct loop *loop,
+    int fd, struct tls *tls)
 {
+    ls->kind = kind;
     ls->loop = loop;
     ls->tls = tls;
     timer_init(&ls->pause, loop->ev, on_pause_over);

@@ -170,18 +170,18 @@ static void leave_signals_to_master(void)
     sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-static void count_socket(void *data, int fd, bool tls)
+static void count_socket(void *data, int fd, const struct listener_kind *kind)
 {
-    (void)fd, (void)tls;
+    (void)fd, (void)kind;
     ++*(int *)data;
 }
 
-static void serve_socket(void *data, int fd, bool tls)
+static void serve_socket(void *data, int fd, const struct listener_kind *kind)
 {
     struct worker *w = data;
     struct listener *ls = &w->listeners[w->listener_count++];
     listen(fd, SOMAXCONN); /* where it is the first to serve it */
-    listener_start(ls, &w->loop, fd, tls ? w->job->tls : NULL);
+    listener_start(ls, kind, &w->loop, fd, w->job->tls);
 }
 
 static enum rc start_listening(struct worker *w)

@@ -160,7 +160,7 @@ static void open_world(const char *scheme)
     parts_add(&w.loop.parts, &w.echo);
     assert_int_equal(pool_new(&w.loop, &w.limits, &w.pool), RC_OK);
     proxy_set_pool(w.proxy, w.pool);
-    listener_start(&w.listener, &w.loop, fd, NULL);
+    listener_start(&w.listener, &listener_http, &w.loop, fd, NULL);
 }
 
 static void close_world(void)

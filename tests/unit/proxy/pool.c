@@ -232,7 +232,7 @@ static int listen_on(const char *url, struct origin *origin)
     assert_int_equal(address_parse(url, &a, why), RC_OK);
     assert_int_equal(address_listen(&a, &fd, why), RC_OK);
     address_of_socket(fd, text);
-    snprintf(made, sizeof made, "%s://%s", a.tls ? "https" : "http", text);
+    snprintf(made, sizeof made, "%s://%s", a.kind->tls ? "https" : "http", text);
     assert_int_equal(origin_parse(str_of(made), origin, &target, why), RC_OK);
     return fd;
 }
@@ -253,7 +253,8 @@ static void open_world(const char *url)
     assert_int_equal(pool_new(&w.loop, &w.limits, &w.pool), RC_OK);
     if (strncmp(url, "https", 5) == 0)
         assert_int_equal(tls_new(NULL, 0, &w.tls, why), RC_OK);
-    listener_start(&w.listener, &w.loop, listen_on(url, &w.origin), w.tls);
+    listener_start(&w.listener, w.tls ? &listener_https : &listener_http, &w.loop,
+        listen_on(url, &w.origin), w.tls);
     w.listens = true;
 }
 
