@@ -63,10 +63,13 @@ static int on_header(nghttp2_session *ng, const nghttp2_frame *frame, const uint
 static void on_headers(struct h2_leg *leg, const nghttp2_frame *frame)
 {
     struct call *c = leg->call;
-    if (!c->status)
+    bool is_head = !c->status;
+    if (is_head)
         call_receive_head(c, "HTTP/2", leg->status);
-    if (frame->hd.flags & NGHTTP2_FLAG_END_STREAM)
+    if (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) {
+        c->ended_by_head = is_head;
         call_receive_end(c);
+    }
 }
 
 static int on_frame_recv(nghttp2_session *ng, const nghttp2_frame *frame, void *user)
