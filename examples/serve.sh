@@ -1,7 +1,7 @@
 # Read by each run.sh: serves the handler.lua beside it and sets $url; at the end it stops the
 # server, and shows its log if that was no success. $1 is the port, a free one when it is not given;
 # $MOONTRAIL the program, build/moontrail when it is not set; $scheme https, unless it is set; $first
-# the file, unless that is handler.lua.
+# the file, unless that is handler.lua; $options what else it is told.
 here=$(cd "$(dirname "$0")" && pwd)
 tmp=$(mktemp -d)
 servers=
@@ -32,7 +32,7 @@ serve() {
     done
 }
 
-serve "${scheme:-https}://127.0.0.1:${1:-0}" "$here/${first:-handler.lua}"
+serve "${scheme:-https}://127.0.0.1:${1:-0}" ${options:-} "$here/${first:-handler.lua}"
 
 # From what nghttp -nv writes, the frames that carry the response, with their fields but the date.
 frames() {

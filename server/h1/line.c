@@ -40,7 +40,7 @@ static bool keep(struct h1_line *l, struct str piece)
 }
 
 /* What is wrong with a line, which ends in LF. */
-static enum h1_fault check(struct str line)
+static enum h1_fault fault_of(struct str line)
 {
     if (line.n < 2 || line.p[line.n - 2] != '\r')
         return H1_BARE_LF;
@@ -50,7 +50,7 @@ static enum h1_fault check(struct str line)
 static bool finish(struct h1_line *l, struct str piece, struct str *out, enum h1_fault *fault)
 {
     struct str line = l->n ? (struct str){l->buffer, l->n} : piece;
-    *fault = check(line);
+    *fault = fault_of(line);
     *out = (struct str){line.p, line.n - 2};
     l->complete = true;
     return *fault == H1_NO_FAULT;

@@ -8,16 +8,15 @@
 static void refuse(struct h1_session *s, enum h1_fault fault)
 {
     const struct peer *peer = s->base.host->peer;
-    char name[CODE_NAME_SIZE];
     int status = h1_fault_status(fault);
-    log_event(LOG_WARN, "request refused", log_str("reason", h1_fault_text(fault)),
+    log_peer_event(LOG_WARN, "request refused", log_str("reason", h1_fault_text(fault)),
         log_int("status", status), log_int("conn", (int64_t)peer->conn),
         log_str("remote", peer->remote));
     s->deaf = s->closing = true;
     if (!s->x && !h1_exchange_new(s))
         return;
     if (!outgoing_over(&s->x->exchange.response.out))
-        exchange_refuse(&s->x->exchange, code_name(ERROR_PROTOCOL_ERROR, name), status);
+        exchange_refuse(&s->x->exchange, cut_by_us(ERROR_PROTOCOL_ERROR), status);
 }
 
 /* The head. */
@@ -72,7 +71,7 @@ static void begin(struct h1_session *s)
         return;
     struct response *r = &hx->exchange.response;
     hx->is_1_0 = s->parser.minor == 0;
-    hx->exchange.request.protocol = s->parser.minor ? "HTTP/1.1" : "HTTP/1.0";
+    hx->exchange.request.version = s->parser.minor ? HTTP_1_1 : HTTP_1_0;
     r->out.framing = s->parser.minor ? FRAMING_CHUNKS : FRAMING_CLOSE;
     enum h1_fault fault = store_target(s, &hx->exchange);
     if (fault)
@@ -152,11 +151,11 @@ static void end_head(struct h1_session *s)
     settle_host(r);
     hx->started = true;
     hx->asks_close = p->close || (p->minor == 0 && !p->keep_alive);
-    r->ended = !p->chunked && p->left == 0;
     x->response.out.trailers_accepted =
         p->minor == 1 && says(&r->fields, STR("te"), STR("trailers"));
-    r->expects_continue =
-        p->minor == 1 && !r->ended && says(&r->fields, STR("expect"), STR("100-continue"));
+    bool none = !p->chunked && p->left == 0;
+    exchange_note_body(
+        x, none, p->minor == 1 && !none && says(&r->fields, STR("expect"), STR("100-continue")));
     if (p->minor == 1 && expects_more(&r->fields)) {
         hx->asks_close = true; /* it may leave its body out */
         exchange_respond(x, 417, STR("Expectation Failed\n"), NULL);
@@ -172,7 +171,7 @@ static void take_content(struct h1_session *s)
     struct h1_exchange *hx = s->x;
     struct str piece = s->parser.value;
     hx->received = true;
-    hx->exchange.request.expects_continue = false;
+    exchange_note_continue(&hx->exchange);
     if (hx->exchange.instance) {
         if (exchange_receive(&hx->exchange, piece.p, piece.n))
             refuse(s, H1_NO_MEMORY);

@@ -80,11 +80,11 @@ static bool send_head(struct h1_session *s, bool ends)
     if (response_take_head(r))
         return false;
     s->closing = !keeps(s);
-    r->out.head_handed = true;
+    outgoing_note_head(&r->out);
     if (!make_head(s, r->status, &r->out.head, connection_fields(s)))
         return false;
     if (ends)
-        r->out.state = OUTGOING_SENT;
+        outgoing_note_end(&r->out);
     return true;
 }
 
@@ -122,7 +122,7 @@ static bool prepare(struct h1_session *s)
     if (x->response.informs)
         return send_inform(s) || cut_short(s);
     if (owes_continue(x)) {
-        x->request.expects_continue = false;
+        exchange_note_continue(x);
         h1_write_text(&s->out, STR("HTTP/1.1 100 Continue\r\n\r\n"));
         return true;
     }

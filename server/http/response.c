@@ -80,17 +80,9 @@ enum rc response_inform(struct response *r, int status, const struct fields *fie
 
 enum rc response_restart(struct response *r)
 {
-    struct response was = *r;
-    if (was.out.head_taken || was.out.state >= OUTGOING_SENT)
+    if (outgoing_restart(&r->out))
         return RC_STATE;
-    response_fini(r);
-    response_init(r, was.out.arena);
-    r->out.framing = was.out.framing;
-    r->out.trailers_accepted = was.out.trailers_accepted;
-    r->answers_head = was.answers_head;
-    r->informs = was.informs;
-    r->informs_submitted = was.informs_submitted;
-    r->informs_handed = was.informs_handed;
+    r->status = 200;
     settle_content(r);
     return RC_OK;
 }

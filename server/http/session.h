@@ -6,6 +6,7 @@
 #define HTTP_SESSION_H
 
 #include "core/rc.h"
+#include "http/cut.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -27,6 +28,13 @@ struct session_host {
     const struct peer *peer;
 };
 
+/* The two steps of a graceful end. Between them a while passes, so that what the peer sent before it
+ * knew is still taken (RFC 9113 6.8). */
+enum session_end {
+    END_NOTICE, /* the peer is told that the end comes */
+    END_NOW,    /* exchanges under way finish, and none is taken any more */
+};
+
 struct session_ops {
     /* Feeds received bytes. On any error the connection is over once what fill gives is sent. */
     enum rc (*recv)(struct session *s, const uint8_t *data, size_t n);
@@ -41,16 +49,15 @@ struct session_ops {
     bool (*is_over)(const struct session *s);
     /* Whether no exchange is under way. */
     bool (*is_idle)(const struct session *s);
-    /* Starts a graceful end: exchanges under way finish, new ones are not taken. Called twice, the
-     * second time a while after the first, so that what the peer sent meanwhile is still taken. */
-    void (*shut_down)(struct session *s);
+    /* One step of a graceful end. In the client role each means that no other call is taken. */
+    void (*shut_down)(struct session *s, enum session_end how);
     void (*on_alarm)(struct session *s);
     /* Counts the seconds since the last sweep against timeouts. */
     void (*sweep)(struct session *s, double seconds);
     /* Frees exchanges that are done. */
     void (*reap)(struct session *s);
-    /* Aborts all exchanges for the reason given, and frees the session. */
-    void (*free)(struct session *s, const char *reason);
+    /* Aborts all exchanges for the cause given, and frees the session. */
+    void (*free)(struct session *s, struct cut cut);
 };
 
 /* What a session in its client role can do besides. */

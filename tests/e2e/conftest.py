@@ -11,9 +11,18 @@ import pytest
 
 from client import Client
 from http1 import Http1
+from optional import MISSING, refuse_gaps_in_ci
 from reloading import Watched
 from server import ROOT, Server, write_scripts
 from upstreams import Upstream
+
+
+def pytest_sessionstart():
+    refuse_gaps_in_ci()
+
+
+def pytest_report_header():
+    return f"left out, as what they need is missing: {', '.join(MISSING)}" if MISSING else ""
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,8 @@
 """Health and reflection, as their clients see them."""
+from optional import need
+
+need("google.protobuf")
+
 from google.protobuf import descriptor_pb2
 
 from grpc_service import Protos

@@ -5,6 +5,10 @@ import tempfile
 from types import SimpleNamespace
 from urllib.parse import urlsplit
 
+from optional import need
+
+need("grpc", "google.protobuf", "protoc")
+
 import grpc
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 

@@ -5,6 +5,7 @@ import time
 import urllib.request
 from concurrent import futures
 
+from optional import need
 from server import PATIENCE
 from upstreams import free_port
 
@@ -72,6 +73,7 @@ class Nginx(Process):
     """Serves a folder."""
 
     def __init__(self, folder):
+        need("nginx")
         self.port = free_port()
         conf = folder / "nginx.conf"
         conf.write_text(NGINX_CONF.format(folder=folder, port=self.port))
@@ -93,6 +95,7 @@ class Node(Process):
     """Node's server of HTTP/1.1 or HTTP/2."""
 
     def __init__(self, version):
+        need("node")
         super().__init__("node", "-e", NODE, version)
         self.port = int(self.process.stdout.readline())
 

@@ -4,6 +4,10 @@ import random
 import struct
 import subprocess
 
+from optional import need
+
+need("google.protobuf", "protoc")
+
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.descriptor import FieldDescriptor as Field
 

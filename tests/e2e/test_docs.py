@@ -91,9 +91,19 @@ def test_grpc_client_of_the_document(grpc_of_the_document, connect):
         "Hello all\n" + "".join(f"Hello you, time {i}\n" for i in (1, 2, 3))
 
 
+README_SCRIPTS = re.findall(r"```lua\n(.*?)```", (ROOT / "README.md").read_text(), re.S)
+
+
+def test_readme_begins_with_a_handler_that_works(start, connect):
+    client = connect(start({"greet/[name].lua": README_SCRIPTS[0]}).https)
+    assert client.fetch("/greet/you").text == '{"greeting":"Hello you"}'
+    response = client.fetch("/greet/you", "POST", body=b"milk")
+    assert (response.status, response.text) == (201, "milk? you has it.\n")
+
+
 def test_readme_handler_sends_its_trailer(start, connect, tmp_path):
     script = tmp_path / "readme.lua"
-    script.write_text(re.search(r"```lua\n(.*?)```", (ROOT / "README.md").read_text(), re.S)[1])
+    script.write_text(README_SCRIPTS[1])
     response = connect(start(script).https).fetch("/")
     assert (response.status, response.text) == (200, "Hello world\n")
     assert response.trailers == [("trailername", "TrailerValue")]

@@ -4,6 +4,7 @@ import subprocess
 
 import pytest
 
+from optional import need
 from server import PATIENCE, PROGRAM, ROOT
 
 FOLDERS = sorted(file.parent for file in (ROOT / "examples").glob("*/run.sh"))
@@ -11,6 +12,8 @@ FOLDERS = sorted(file.parent for file in (ROOT / "examples").glob("*/run.sh"))
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
 def test_example(folder, tmp_path):
+    if (folder / "client.py").exists():
+        need("grpc", "google.protobuf", "protoc")
     process = subprocess.Popen(
         [folder / "run.sh"], cwd=tmp_path, env={**os.environ, "MOONTRAIL": PROGRAM}, text=True,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)

@@ -2,8 +2,9 @@
 import threading
 from concurrent import futures
 
-import grpc
 import pytest
+
+grpc = pytest.importorskip("grpc")
 
 from grpc_caller import SCRIPTS as CALLER
 from grpc_caller import CHAT, CHATTED, run_caller

@@ -1,6 +1,7 @@
 """Health and reflection, which come with every gRPC service."""
-import grpc
 import pytest
+
+grpc = pytest.importorskip("grpc")
 
 from grpc_extras import HEALTH, Check, Reflection, name_of
 from grpc_service import PROTO, open_channel, scripts

@@ -1,5 +1,7 @@
 """Reflection as a client sees it that takes each answer for all that there is."""
 import pytest
+
+pytest.importorskip("grpc")
 from google.protobuf import descriptor_pool
 
 from grpc_extras import Reflection, described

@@ -252,6 +252,7 @@ def test_node(server, tmp_path, scheme):
 @pytest.mark.parametrize("scheme, spoken", [("https", "HTTP/2"), ("http", "HTTP/1.1")])
 def test_chromium(server, tmp_path, scheme, spoken):
     """On the certificate that the server makes for itself."""
+    need("chromium")
     page = output_of("chromium", "--headless", "--no-sandbox", "--disable-gpu",
                      "--ignore-certificate-errors", f"--user-data-dir={tmp_path}", "--dump-dom",
                      getattr(server, scheme) + "/page").decode()

@@ -4,7 +4,7 @@ import struct
 import warnings
 
 import pytest
-from google.protobuf.message import DecodeError
+DecodeError = pytest.importorskip("google.protobuf.message").DecodeError
 
 import protobuf_messages as messages
 from server import FAULT, ROOT, run

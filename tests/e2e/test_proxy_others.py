@@ -3,8 +3,9 @@ import os
 import queue
 import subprocess
 
-import grpc
 import pytest
+
+grpc = pytest.importorskip("grpc")
 
 from others import Nginx, Node, grpc_server
 from server import PATIENCE, ROOT

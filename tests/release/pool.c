@@ -106,17 +106,17 @@ static int check_end(void **state)
     return 0;
 }
 
-#define check(test) cmocka_unit_test_teardown(test, check_end)
+#define checked(test) cmocka_unit_test_teardown(test, check_end)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        check(Put_EachSize_GivenOutAgain),
-        check(Put_ManyTimes_StillKept),
-        check(Put_PastTheBound_NotKept),
-        check(Put_TooLarge_NotKept),
-        check(Resize_WithinAClass_Stays),
-        check(Trim_EachSize_NothingKept),
+        checked(Put_EachSize_GivenOutAgain),
+        checked(Put_ManyTimes_StillKept),
+        checked(Put_PastTheBound_NotKept),
+        checked(Put_TooLarge_NotKept),
+        checked(Resize_WithinAClass_Stays),
+        checked(Trim_EachSize_NothingKept),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -310,10 +310,10 @@ static void ShutDown_TwoSteps_RequestsFinish(void **state)
     int32_t first = wire_begin(w, "POST", "/", "");
     wire_settle(w);
     assert_false(w->session->ops->is_idle(w->session));
-    w->session->ops->shut_down(w->session);
+    w->session->ops->shut_down(w->session, END_NOTICE);
     int32_t second = wire_begin(w, "POST", "/", "");
     wire_expect(w, "GOAWAY last=2147483647 code=NO_ERROR\n");
-    w->session->ops->shut_down(w->session);
+    w->session->ops->shut_down(w->session, END_NOW);
     wire_expect(w, "GOAWAY last=3 code=NO_ERROR\n");
     wire_send(w, first, "one", 3);
     wire_end(w, first);
@@ -331,10 +331,10 @@ static void ShutDown_Idle_OverAtOnce(void **state)
 {
     (void)state;
     struct wire *w = wire_handler("");
-    w->session->ops->shut_down(w->session);
+    w->session->ops->shut_down(w->session, END_NOTICE);
     wire_expect(w, "GOAWAY last=2147483647 code=NO_ERROR\n");
     assert_false(is_over(w));
-    w->session->ops->shut_down(w->session);
+    w->session->ops->shut_down(w->session, END_NOW);
     wire_settle(w);
     assert_true(is_over(w));
 }
@@ -347,13 +347,13 @@ static void ShutDown_RequestAheadOfLastGoaway_AmongTheProcessed(void **state)
 {
     (void)state;
     struct wire *w = open_waiting();
-    w->session->ops->shut_down(w->session);
+    w->session->ops->shut_down(w->session, END_NOTICE);
     wire_expect(w, "GOAWAY last=2147483647 code=NO_ERROR\n");
-    w->session->ops->shut_down(w->session);
+    w->session->ops->shut_down(w->session, END_NOW);
     wire_frame(w, NGHTTP2_HEADERS, NGHTTP2_FLAG_END_HEADERS, 3, head_block, sizeof head_block);
     wire_expect(w, "GOAWAY last=3 code=NO_ERROR\n");
     wire_expect_tasks(w, 2, 2);
-    wire_drop(w, "connection lost");
+    wire_drop(w, cut_of(CUT_LOST));
     wire_settle(w);
     wire_expect_notes(w, "false request aborted: connection lost\n"
                          "false request aborted: connection lost\n");
@@ -363,8 +363,8 @@ static void ShutDown_LaterRequests_NotTaken(void **state)
 {
     (void)state;
     struct wire *w = open_waiting();
-    w->session->ops->shut_down(w->session);
-    w->session->ops->shut_down(w->session);
+    w->session->ops->shut_down(w->session, END_NOTICE);
+    w->session->ops->shut_down(w->session, END_NOW);
     wire_expect(w, "GOAWAY last=2147483647 code=NO_ERROR\n"
                    "GOAWAY last=1 code=NO_ERROR\n");
     wire_frame(w, NGHTTP2_HEADERS, NGHTTP2_FLAG_END_HEADERS | NGHTTP2_FLAG_END_STREAM, 3,

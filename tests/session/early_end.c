@@ -88,7 +88,7 @@ static void ConnectionLost_Meanwhile_NothingStays(void **state)
     begin(w, "");
     begin(w, "");
     expect_now(w, EMPTY_RESPONSE("1") EMPTY_RESPONSE("3"));
-    wire_drop(w, "connection lost");
+    wire_drop(w, cut_of(CUT_LOST));
     assert_int_equal(live.exchanges, 0);
 }
 
@@ -254,8 +254,8 @@ static void ShutDown_Meanwhile_ResetThenOver(void **state)
     struct wire *w = wire_handler("");
     begin(w, "");
     expect_now(w, EMPTY_RESPONSE("1"));
-    w->session->ops->shut_down(w->session);
-    w->session->ops->shut_down(w->session);
+    w->session->ops->shut_down(w->session, END_NOTICE);
+    w->session->ops->shut_down(w->session, END_NOW);
     expect_now(w, "GOAWAY last=2147483647 code=NO_ERROR\n"
                   "GOAWAY last=1 code=NO_ERROR\n");
     assert_non_null(w->session);
@@ -269,8 +269,8 @@ static void ShutDown_ClientEndsMeanwhile_OverWithoutReset(void **state)
     struct wire *w = wire_handler("");
     int32_t stream = begin(w, "");
     expect_now(w, EMPTY_RESPONSE("1"));
-    w->session->ops->shut_down(w->session);
-    w->session->ops->shut_down(w->session);
+    w->session->ops->shut_down(w->session, END_NOTICE);
+    w->session->ops->shut_down(w->session, END_NOW);
     wire_end(w, stream);
     expect_now(w, "GOAWAY last=2147483647 code=NO_ERROR\n"
                   "GOAWAY last=1 code=NO_ERROR\n");

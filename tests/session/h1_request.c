@@ -172,7 +172,7 @@ static void Pipelined_TooMuch_SocketIsLeftAlone(void **state)
     for (int i = 0; i < 200; i++)
         wire_turn(w);
     assert_true(w->up.n > 1000);
-    wire_drop(w, "connection lost");
+    wire_drop(w, cut_of(CUT_LOST));
 }
 
 static void Unread_LittleBody_DrainedAndKept(void **state)
@@ -229,7 +229,7 @@ static void Client_EndsItsSideInABody_IsLost(void **state)
     wire_say(w, "POST / HTTP/1.1\nhost: a\ncontent-length: 4\n\nbo");
     wire_settle(w);
     assert_false(w->session->ops->end_input(w->session));
-    wire_drop(w, "connection lost");
+    wire_drop(w, cut_of(CUT_LOST));
     wire_settle(w);
     wire_expect_notes(w, "false request aborted: connection lost\n");
 }
@@ -240,7 +240,7 @@ static void ShutDown_Idle_OverAtOnce(void **state)
     struct wire *w = open_1("");
     wire_say(w, GET);
     wire_expect_text(w, EMPTY);
-    w->session->ops->shut_down(w->session);
+    w->session->ops->shut_down(w->session, END_NOTICE);
     wire_expect_last(w, "");
 }
 
@@ -248,7 +248,7 @@ static void ShutDown_BeforeTheFirstRequest_ItIsAnswered(void **state)
 {
     (void)state;
     struct wire *w = open_1("");
-    w->session->ops->shut_down(w->session);
+    w->session->ops->shut_down(w->session, END_NOTICE);
     wire_settle(w);
     assert_false(w->session->ops->is_over(w->session));
     wire_say(w, GET);
@@ -259,8 +259,8 @@ static void ShutDownTwice_NoRequest_Over(void **state)
 {
     (void)state;
     struct wire *w = open_1("");
-    w->session->ops->shut_down(w->session);
-    w->session->ops->shut_down(w->session);
+    w->session->ops->shut_down(w->session, END_NOTICE);
+    w->session->ops->shut_down(w->session, END_NOW);
     wire_expect_last(w, "");
 }
 
@@ -270,7 +270,7 @@ static void ShutDown_Busy_LastResponseSaysSo(void **state)
     struct wire *w = open_1("mt.sleep(0.01)");
     wire_say(w, GET GET);
     wire_settle(w);
-    w->session->ops->shut_down(w->session);
+    w->session->ops->shut_down(w->session, END_NOTICE);
     wire_wait(w);
     wire_expect_last(w, EMPTY_LAST);
 }

@@ -1,6 +1,6 @@
 /*
  * What the unit tests share: cmocka, comparison of strings, and the rule that each test leaves as
- * many blocks and exchanges alive as it found. A test is listed with check(), not
+ * many blocks and exchanges alive as it found. A test is listed with checked(), not
  * cmocka_unit_test().
  */
 #ifndef UNIT_CHECK_H
@@ -36,7 +36,7 @@ static inline int check_end(void **state)
     return 0;
 }
 
-#define check(test) cmocka_unit_test_setup_teardown(test, check_start, check_end)
+#define checked(test) cmocka_unit_test_setup_teardown(test, check_start, check_end)
 
 #define count_of(array) (sizeof(array) / sizeof *(array))
 

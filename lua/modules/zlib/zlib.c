@@ -1,6 +1,7 @@
 #include "lua/modules/zlib/zlib.h"
 
 #include "lua/modules/zlib/zlib_stream.h"
+#include "lua/runtime/error_value.h"
 
 #include <lauxlib.h>
 #include <lua.h>
@@ -92,11 +93,18 @@ static struct zlib_stream *push_stream(lua_State *L, const char *name, int kib)
     return s;
 }
 
+static void refuse_output(lua_State *L, const struct zlib_stream *s)
+{
+    error_value_push_here(L, KIND_LIMIT, "zlib: more than %I bytes", (LUAI_UACINT)s->limit);
+    error_value_set(L, "limit", "inflated");
+    lua_error(L);
+}
+
 /* Raises for what zlib_stream.h gave. */
-static void check(lua_State *L, const struct zlib_stream *s, enum rc rc)
+static void check_result(lua_State *L, const struct zlib_stream *s, enum rc rc)
 {
     if (rc == RC_LIMIT)
-        luaL_error(L, "zlib: more than %I bytes", (LUAI_UACINT)s->limit);
+        refuse_output(L, s);
     if (rc == RC_INVALID)
         luaL_error(L, "zlib: %s", s->problem);
     if (rc)
@@ -109,7 +117,7 @@ static struct zlib_stream *open_deflate(lua_State *L, int index)
 {
     struct options o = read_options(L, index, false);
     struct zlib_stream *s = push_stream(L, deflate_name, DEFLATE_KIB);
-    check(L, s, zlib_stream_open_deflate(s, o.format, o.level));
+    check_result(L, s, zlib_stream_open_deflate(s, o.format, o.level));
     return s;
 }
 
@@ -117,7 +125,7 @@ static struct zlib_stream *open_inflate(lua_State *L, int index)
 {
     struct options o = read_options(L, index, true);
     struct zlib_stream *s = push_stream(L, inflate_name, INFLATE_KIB);
-    check(L, s, zlib_stream_open_inflate(s, o.format, o.limit));
+    check_result(L, s, zlib_stream_open_inflate(s, o.format, o.limit));
     return s;
 }
 
@@ -152,14 +160,14 @@ static int l_write(lua_State *L)
     struct zlib_stream *s = check_open(L);
     size_t n;
     const char *data = luaL_checklstring(L, 2, &n);
-    check(L, s, zlib_stream_run(s, data, n, Z_NO_FLUSH));
+    check_result(L, s, zlib_stream_run(s, data, n, Z_NO_FLUSH));
     return push_output(L, s);
 }
 
 static int l_flush(lua_State *L)
 {
     struct zlib_stream *s = check_open(L);
-    check(L, s, zlib_stream_run(s, "", 0, Z_SYNC_FLUSH));
+    check_result(L, s, zlib_stream_run(s, "", 0, Z_SYNC_FLUSH));
     return push_output(L, s);
 }
 
@@ -169,7 +177,7 @@ static int l_finish(lua_State *L)
     struct zlib_stream *s = check_open(L);
     size_t n;
     const char *data = luaL_optlstring(L, 2, "", &n);
-    check(L, s, zlib_stream_finish(s, data, n));
+    check_result(L, s, zlib_stream_finish(s, data, n));
     return push_output(L, s);
 }
 
@@ -200,7 +208,7 @@ static int convert(lua_State *L, struct zlib_stream *s)
 {
     size_t n;
     const char *data = lua_tolstring(L, 1, &n);
-    check(L, s, zlib_stream_finish(s, data, n));
+    check_result(L, s, zlib_stream_finish(s, data, n));
     return push_output(L, s);
 }
 

@@ -26,8 +26,8 @@ local function distance(a, b)
     return row[#b]
 end
 
--- The name of the list that is most like the one given, or nil where none is like it: two letters may
--- differ, which is what two in the wrong order are, and in long names one in three.
+-- The name of the list that is most like the one given, or nil where none is like it: two letters
+-- may differ, as two do that are in the wrong order, and in long names one in three.
 return function(given, names)
     given = bare(given)
     if #given > LENGTH_MAX then

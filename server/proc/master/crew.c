@@ -35,7 +35,7 @@ static double stillness(struct child *c, double now)
     return c->patience > 0 && still > patience ? still : 0;
 }
 
-static void check(struct child *c, double now)
+static void check_on(struct child *c, double now)
 {
     if (c->state == CHILD_LOST)
         return;
@@ -61,7 +61,7 @@ static void on_pulse(struct timer *t)
         struct child *c = child_of(node);
         if (late)
             c->beaten = now;
-        check(c, now);
+        check_on(c, now);
     }
     timer_start(t, pulse_seconds);
 }

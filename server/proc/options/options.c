@@ -1,5 +1,6 @@
 #include "proc/options/options.h"
 
+#include "proc/options/elsewhere.h"
 #include "proc/options/kind.h"
 
 #include <getopt.h>
@@ -71,9 +72,16 @@ static enum rc apply(
 
 static void say_unknown(const char *name, char why[OPTIONS_WHY])
 {
+    const struct elsewhere *here = options_elsewhere(name);
     const struct definition *near = options_nearest(name);
-    snprintf(why, OPTIONS_WHY, "\"%.200s\" is unknown%s%s", name,
-        near ? ": the nearest option is " : "", near ? near->name : "");
+    if (here && here->value)
+        snprintf(why, OPTIONS_WHY, "\"%.200s\" is unknown: here it is %s = \"%s\"", name,
+            here->name, here->value);
+    else if (here)
+        snprintf(why, OPTIONS_WHY, "\"%.200s\" is unknown: here it is %s", name, here->name);
+    else
+        snprintf(why, OPTIONS_WHY, "\"%.200s\" is unknown%s%s", name,
+            near ? ": the nearest option is " : "", near ? near->name : "");
 }
 
 enum rc options_set(void *options, const struct setting *s, char why[SETTING_WHY])
@@ -162,21 +170,31 @@ static const char *refused(char *const *argv, char letter[3])
     return letter;
 }
 
+static void refuse_unknown(const char *given, char why[OPTIONS_WHY])
+{
+    bool is_long = strncmp(given, "--", 2) == 0;
+    const struct elsewhere *here = options_elsewhere(given + 1 + is_long);
+    const struct definition *near = is_long ? options_nearest(given + 2) : NULL;
+    if (here)
+        snprintf(why, OPTIONS_WHY, "option \"%.200s\" is unknown: here it is --%s%s%s", given,
+            here->name, here->value ? " " : "", here->value ? here->value : "");
+    else if (near && near->section != OPTIONS_OPERAND)
+        snprintf(why, OPTIONS_WHY, "option \"%.200s\" is unknown: the nearest is --%s", given,
+            near->name);
+    else
+        snprintf(why, OPTIONS_WHY, "option \"%.200s\" is unknown: see moontrail --help", given);
+}
+
 static void refuse_flag(const char *given, int code, char why[OPTIONS_WHY])
 {
-    const struct definition *near =
-        strncmp(given, "--", 2) == 0 ? options_nearest(given + 2) : NULL;
     if (code == ':')
         snprintf(
             why, OPTIONS_WHY, "option \"%.200s\" lacks its argument: see moontrail --help", given);
     else if (optopt >= FIRST_LONG)
         snprintf(
             why, OPTIONS_WHY, "option \"%.200s\" takes no argument: see moontrail --help", given);
-    else if (near && near->section != OPTIONS_OPERAND)
-        snprintf(why, OPTIONS_WHY, "option \"%.200s\" is unknown: the nearest is --%s", given,
-            near->name);
     else
-        snprintf(why, OPTIONS_WHY, "option \"%.200s\" is unknown: see moontrail --help", given);
+        refuse_unknown(given, why);
 }
 
 static enum rc take_flag(struct options *o, int code, const char *arg, char why[OPTIONS_WHY])

@@ -151,16 +151,16 @@ static void Fini_Twice_Harmless(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        check(Alloc_Small_ComesFromFirstBlock),
-        check(Alloc_EachSize_Aligned),
-        check(Alloc_Many_DoNotOverlap),
-        check(Alloc_LargerThanBlock_OneBlock),
-        check(Alloc_PastMaximum_Null),
-        check(Alloc_NoMaximum_HugeIsNull),
-        check(Alloc_MemoryRunsOut_NullThenGoesOn),
-        check(Copy_Bytes_EndInNul),
-        check(Copy_ExactFit_NotOneMore),
-        check(Fini_Twice_Harmless),
+        checked(Alloc_Small_ComesFromFirstBlock),
+        checked(Alloc_EachSize_Aligned),
+        checked(Alloc_Many_DoNotOverlap),
+        checked(Alloc_LargerThanBlock_OneBlock),
+        checked(Alloc_PastMaximum_Null),
+        checked(Alloc_NoMaximum_HugeIsNull),
+        checked(Alloc_MemoryRunsOut_NullThenGoesOn),
+        checked(Copy_Bytes_EndInNul),
+        checked(Copy_ExactFit_NotOneMore),
+        checked(Fini_Twice_Harmless),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -225,15 +225,15 @@ static void Operations_AtRandom_AsTheModel(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        check(Append_EachSize_ComesOutWhole),
-        check(Append_Nothing_StaysEmpty),
-        check(Append_PastMaximum_NothingQueued),
-        check(Append_MemoryRunsOut_QueueAsItWas),
-        check(Append_AfterFailure_GoesOn),
-        check(Append_Short_CostsShortBlock),
-        check(Take_AcrossChunks_InOrder),
-        check(Fini_WithBytes_FreesThem),
-        check(Operations_AtRandom_AsTheModel),
+        checked(Append_EachSize_ComesOutWhole),
+        checked(Append_Nothing_StaysEmpty),
+        checked(Append_PastMaximum_NothingQueued),
+        checked(Append_MemoryRunsOut_QueueAsItWas),
+        checked(Append_AfterFailure_GoesOn),
+        checked(Append_Short_CostsShortBlock),
+        checked(Take_AcrossChunks_InOrder),
+        checked(Fini_WithBytes_FreesThem),
+        checked(Operations_AtRandom_AsTheModel),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -79,13 +79,13 @@ static void LogDate_Now_HasFixedForm(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        check(Recent_BesideMonotonic_LittleBehind),
-        check(Monotonic_Repeated_NeverGoesBack),
-        check(Monotonic_AfterSleep_CountsSeconds),
-        check(Wall_Now_IsTheTime),
-        check(HttpDate_Now_HasFixedForm),
-        check(HttpDate_NextSecond_Differs),
-        check(LogDate_Now_HasFixedForm),
+        checked(Recent_BesideMonotonic_LittleBehind),
+        checked(Monotonic_Repeated_NeverGoesBack),
+        checked(Monotonic_AfterSleep_CountsSeconds),
+        checked(Wall_Now_IsTheTime),
+        checked(HttpDate_Now_HasFixedForm),
+        checked(HttpDate_NextSecond_Differs),
+        checked(LogDate_Now_HasFixedForm),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

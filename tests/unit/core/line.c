@@ -77,11 +77,11 @@ static void Time_Now_InItsForm(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        check(Number_OfDigits_Padded),
-        check(Put_PastTheRoom_CutAndNoted),
-        check(Escaped_EachKindOfByte_AsJson),
-        check(Escaped_PastTheRoom_NeverHalf),
-        check(Time_Now_InItsForm),
+        checked(Number_OfDigits_Padded),
+        checked(Put_PastTheRoom_CutAndNoted),
+        checked(Escaped_EachKindOfByte_AsJson),
+        checked(Escaped_PastTheRoom_NeverHalf),
+        checked(Time_Now_InItsForm),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -135,15 +135,15 @@ static void Splice_OneEmpty_TakesTheOther(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        check(Init_Empty_NothingToShift),
-        check(Append_Three_ShiftedInOrder),
-        check(Prepend_BesideThree_ShiftedFirst),
-        check(Prepend_Empty_TheOnlyOne),
-        check(Remove_Middle_OthersStay),
-        check(Remove_NotLinked_Allowed),
-        check(Shift_Last_UnlinksNode),
-        check(Splice_BothFilled_JoinedInOrder),
-        check(Splice_OneEmpty_TakesTheOther),
+        checked(Init_Empty_NothingToShift),
+        checked(Append_Three_ShiftedInOrder),
+        checked(Prepend_BesideThree_ShiftedFirst),
+        checked(Prepend_Empty_TheOnlyOne),
+        checked(Remove_Middle_OthersStay),
+        checked(Remove_NotLinked_Allowed),
+        checked(Shift_Last_UnlinksNode),
+        checked(Splice_BothFilled_JoinedInOrder),
+        checked(Splice_OneEmpty_TakesTheOther),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -283,19 +283,19 @@ static void Levels_Each_HasItsName(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        check(Text_NoFields_TimeLevelEvent),
-        check(Text_Fields_KeyAndValue),
-        check(Json_Fields_KeyAndValue),
-        check(Values_Strings_QuotedWhereNeeded),
-        check(Values_Nul_Escaped),
-        check(Values_NotUtf8_EachByteEscaped),
-        check(Values_Numbers_ReadBack),
-        check(Event_ControlCharacters_StayOnOneLine),
-        check(Line_TooLong_CutAndSaysSo),
-        check(Json_TooLong_StillJson),
-        check(Json_EscapesCut_StillJson),
-        check(Levels_BelowThreshold_NotEvaluated),
-        check(Levels_Each_HasItsName),
+        checked(Text_NoFields_TimeLevelEvent),
+        checked(Text_Fields_KeyAndValue),
+        checked(Json_Fields_KeyAndValue),
+        checked(Values_Strings_QuotedWhereNeeded),
+        checked(Values_Nul_Escaped),
+        checked(Values_NotUtf8_EachByteEscaped),
+        checked(Values_Numbers_ReadBack),
+        checked(Event_ControlCharacters_StayOnOneLine),
+        checked(Line_TooLong_CutAndSaysSo),
+        checked(Json_TooLong_StillJson),
+        checked(Json_EscapesCut_StillJson),
+        checked(Levels_BelowThreshold_NotEvaluated),
+        checked(Levels_Each_HasItsName),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -152,14 +152,14 @@ static void refused(struct str bytes, int status, const char *phrase)
 #define POST   "POST / HTTP/1.1\r\n" HOST
 #define CHUNKS POST "transfer-encoding: chunked\r\n\r\n"
 
-static void request_without_content(void **state)
+static void Request_WithoutContent_Read(void **state)
 {
     (void)state;
     request(STR("GET /a?b HTTP/1.1\r\nHost: a:1\r\nX: \t y z \t\r\nEmpty:\r\n\r\n"),
         "start 1.1 GET /a?b\nfield Host='a:1'\nfield X='y z'\nfield Empty=''\nhead\nend");
 }
 
-static void requests_follow_each_other(void **state)
+static void Request_AfterAnother_Read(void **state)
 {
     (void)state;
     request(STR("\r\n\r\n" POST "Content-Length: 3\r\n\r\nabc\r\n" GET "\r\nOPTIONS * HTTP/1.0\r\n"
@@ -169,7 +169,7 @@ static void requests_follow_each_other(void **state)
         "start 1.0 OPTIONS *\nhead\nend");
 }
 
-static void request_in_chunks(void **state)
+static void Request_InChunks_BodyRead(void **state)
 {
     (void)state;
     request(STR(POST "Transfer-Encoding:CHUNKED\r\n\r\n3\r\nabc\r\n0A ;x=\"1\t2\" ; y\r\n0123456789"
@@ -178,7 +178,7 @@ static void request_in_chunks(void **state)
         "content abc0123456789\ntrailer Sum='1'\nend");
 }
 
-static void request_connection_options(void **state)
+static void Request_ConnectionOptions_Kept(void **state)
 {
     (void)state;
     request(STR(GET "Connection: x, Close\r\n\r\n"),
@@ -188,7 +188,7 @@ static void request_connection_options(void **state)
         "end");
 }
 
-static void hosts_allowed(void **state)
+static void Host_Allowed_Read(void **state)
 {
     (void)state;
     const char *const hosts[] = {
@@ -197,7 +197,7 @@ static void hosts_allowed(void **state)
         assert_true(uri_is_host(str_of(hosts[i])));
 }
 
-static void hosts_refused(void **state)
+static void Host_Malformed_Refused(void **state)
 {
     (void)state;
     const char *const hosts[] = {"a b", "a,b", "a:b", ":80", "a:80:80", "a:123456", "u@a", "a/b",
@@ -207,7 +207,7 @@ static void hosts_refused(void **state)
             fail_msg("%s", hosts[i]);
 }
 
-static void targets_taken_apart(void **state)
+static void Target_EachForm_TakenApart(void **state)
 {
     (void)state;
     struct h1_target t;
@@ -229,7 +229,7 @@ static void targets_taken_apart(void **state)
             fail_msg("%s", bad[i]);
 }
 
-static void start_lines_refused(void **state)
+static void StartLine_Malformed_Refused(void **state)
 {
     (void)state;
     static const char *const lines[] = {"GET", "GET /", "GET  / HTTP/1.1", "GET /  HTTP/1.1",
@@ -246,7 +246,7 @@ static void start_lines_refused(void **state)
     refused(STR("\r\n\r\n\r\n" GET "\r\n"), 400, "empty lines before a request");
 }
 
-static void versions_refused(void **state)
+static void Version_Unknown_Refused(void **state)
 {
     (void)state;
     static const char *const versions[] = {"0.9", "1.2", "2.0", "3.0", "0.0", "9.9"};
@@ -257,7 +257,7 @@ static void versions_refused(void **state)
     }
 }
 
-static void targets_refused(void **state)
+static void Target_Malformed_Refused(void **state)
 {
     (void)state;
     static const char *const targets[] = {"/#a", "/\x7f", "/\x80", "/\x01", "/a\tb"};
@@ -268,7 +268,7 @@ static void targets_refused(void **state)
     }
 }
 
-static void line_ends_refused(void **state)
+static void LineEnd_NotCrlf_Refused(void **state)
 {
     (void)state;
     refused(STR("GET / HTTP/1.1\n"), 400, "a line ends in LF without CR");
@@ -283,7 +283,7 @@ static void line_ends_refused(void **state)
     refused(STR(CHUNKS "0\r\n\n"), 400, "a line ends in LF without CR");
 }
 
-static void fields_refused(void **state)
+static void Field_Malformed_Refused(void **state)
 {
     (void)state;
     static const char *const fields[] = {
@@ -304,7 +304,7 @@ static void fields_refused(void **state)
     refused(STR(CHUNKS "0\r\na: \x0b\r\n\r\n"), 400, "a control character in a line");
 }
 
-static void hosts_missing_or_repeated(void **state)
+static void Host_MissingOrRepeated_Refused(void **state)
 {
     (void)state;
     refused(STR("GET / HTTP/1.1\r\n\r\n"), 400, "no host");
@@ -314,7 +314,7 @@ static void hosts_missing_or_repeated(void **state)
     refused(STR("GET / HTTP/1.1\r\nhost: a, b\r\n\r\n"), 400, "a malformed host");
 }
 
-static void lengths_refused(void **state)
+static void ContentLength_Malformed_Refused(void **state)
 {
     (void)state;
     static const char *const lengths[] = {"", "+1", "-1", "0x1", "1 1", "1,1", "1, 1", "1.0", "a",
@@ -332,7 +332,7 @@ static void lengths_refused(void **state)
         "content-length and transfer-encoding");
 }
 
-static void codings_refused(void **state)
+static void TransferCoding_Unknown_Refused(void **state)
 {
     (void)state;
     static const char *const bad[] = {"", ",", "chunked,", ",chunked", "chunked, chunked",
@@ -352,7 +352,7 @@ static void codings_refused(void **state)
         "transfer-encoding in HTTP/1.0");
 }
 
-static void chunks_refused(void **state)
+static void Chunk_Malformed_Refused(void **state)
 {
     (void)state;
     static const char *const chunks[] = {"\r\n", "g\r\n", "0x1\r\n", "+1\r\n", "-1\r\n", " 1\r\n",
@@ -388,7 +388,7 @@ static void refused_long(struct str bytes, int status, const char *phrase)
     }
 }
 
-static void too_much_refused(void **state)
+static void Limits_Exceeded_Refused(void **state)
 {
     (void)state;
     const char *too_large = "more than max-header-bytes";
@@ -408,7 +408,7 @@ static void too_much_refused(void **state)
     refused_long((struct str){many, n}, 400, "chunk extensions that are too long");
 }
 
-static void just_enough_allowed(void **state)
+static void Limits_JustMet_Allowed(void **state)
 {
     (void)state;
     struct str head = padded("GET /", 3800, " HTTP/1.1\r\nhost: a\r\n\r\n");
@@ -427,7 +427,7 @@ static void response(struct str bytes, const char *expected)
     expect(&(struct input){H1_CLIENT, .bytes = bytes, .closes = true}, expected);
 }
 
-static void responses_of_known_length(void **state)
+static void Response_KnownLength_Read(void **state)
 {
     (void)state;
     response(STR("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nab"
@@ -441,7 +441,7 @@ static void responses_of_known_length(void **state)
         "start 1.1 304 'Not Modified'\nfield content-length='5'\nhead\nend");
 }
 
-static void response_in_chunks(void **state)
+static void Response_InChunks_Read(void **state)
 {
     (void)state;
     response(STR("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nab\r\n0\r\na: b\r\n"
@@ -450,13 +450,13 @@ static void response_in_chunks(void **state)
         "end");
 }
 
-static void response_until_close(void **state)
+static void Response_UntilClose_Read(void **state)
 {
     (void)state;
     response(STR("HTTP/1.1 200 OK\r\n\r\nabc"), "start 1.1 200 'OK'\nhead\ncontent abc\nend");
 }
 
-static void response_to_head(void **state)
+static void Response_ToHead_WithoutBody(void **state)
 {
     (void)state;
     expect(&(struct input){H1_CLIENT, true,
@@ -465,7 +465,7 @@ static void response_to_head(void **state)
         "start 1.1 200 'OK'\nfield content-length='5'\nhead\nend");
 }
 
-static void responses_cut_short(void **state)
+static void Response_CutShort_Refused(void **state)
 {
     (void)state;
     response(STR("HTTP/1.1 2"), "fault 400 the message is cut short");
@@ -479,7 +479,7 @@ static void responses_cut_short(void **state)
     response(STR(""), "");
 }
 
-static void response_starts_refused(void **state)
+static void StatusLine_Malformed_Refused(void **state)
 {
     (void)state;
     static const char *const lines[] = {"HTTP/1.1 20 OK", "HTTP/1.1 2000 OK", "HTTP/1.1",
@@ -495,7 +495,7 @@ static void response_starts_refused(void **state)
     response(STR("HTTP/1.1 200 O\x01K\r\n\r\n"), "fault 400 a control character in a line");
 }
 
-static void memory_short_is_a_fault(void **state)
+static void Parse_MemoryShort_Fault(void **state)
 {
     (void)state;
     struct h1_parser p;
@@ -508,7 +508,7 @@ static void memory_short_is_a_fault(void **state)
     h1_parser_fini(&p);
 }
 
-static void nothing_kept_between_messages(void **state)
+static void Parse_BetweenMessages_NothingKept(void **state)
 {
     (void)state;
     struct h1_parser p;
@@ -527,32 +527,32 @@ static void nothing_kept_between_messages(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        check(request_without_content),
-        check(requests_follow_each_other),
-        check(request_in_chunks),
-        check(request_connection_options),
-        check(hosts_allowed),
-        check(hosts_refused),
-        check(targets_taken_apart),
-        check(start_lines_refused),
-        check(versions_refused),
-        check(targets_refused),
-        check(line_ends_refused),
-        check(fields_refused),
-        check(hosts_missing_or_repeated),
-        check(lengths_refused),
-        check(codings_refused),
-        check(chunks_refused),
-        check(too_much_refused),
-        check(just_enough_allowed),
-        check(responses_of_known_length),
-        check(response_in_chunks),
-        check(response_until_close),
-        check(response_to_head),
-        check(responses_cut_short),
-        check(response_starts_refused),
-        check(memory_short_is_a_fault),
-        check(nothing_kept_between_messages),
+        checked(Request_WithoutContent_Read),
+        checked(Request_AfterAnother_Read),
+        checked(Request_InChunks_BodyRead),
+        checked(Request_ConnectionOptions_Kept),
+        checked(Host_Allowed_Read),
+        checked(Host_Malformed_Refused),
+        checked(Target_EachForm_TakenApart),
+        checked(StartLine_Malformed_Refused),
+        checked(Version_Unknown_Refused),
+        checked(Target_Malformed_Refused),
+        checked(LineEnd_NotCrlf_Refused),
+        checked(Field_Malformed_Refused),
+        checked(Host_MissingOrRepeated_Refused),
+        checked(ContentLength_Malformed_Refused),
+        checked(TransferCoding_Unknown_Refused),
+        checked(Chunk_Malformed_Refused),
+        checked(Limits_Exceeded_Refused),
+        checked(Limits_JustMet_Allowed),
+        checked(Response_KnownLength_Read),
+        checked(Response_InChunks_Read),
+        checked(Response_UntilClose_Read),
+        checked(Response_ToHead_WithoutBody),
+        checked(Response_CutShort_Refused),
+        checked(StatusLine_Malformed_Refused),
+        checked(Parse_MemoryShort_Fault),
+        checked(Parse_BetweenMessages_NothingKept),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

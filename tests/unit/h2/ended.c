@@ -28,8 +28,8 @@ static void Has_NoStream_False(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        check(Add_LastOnesKnown),
-        check(Has_NoStream_False),
+        checked(Add_LastOnesKnown),
+        checked(Has_NoStream_False),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

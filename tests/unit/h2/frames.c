@@ -76,9 +76,9 @@ static void InBlock_UntilLastByteOfLastFrame(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        check(Cut_PiecesOfAnySize_SameFrames),
-        check(Cut_StopsAtEachHead),
-        check(InBlock_UntilLastByteOfLastFrame),
+        checked(Cut_PiecesOfAnySize_SameFrames),
+        checked(Cut_StopsAtEachHead),
+        checked(InBlock_UntilLastByteOfLastFrame),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

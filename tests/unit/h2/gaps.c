@@ -56,11 +56,11 @@ static void Open_HighestIdThereIs_NoOverflow(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        check(Open_InOrder_NothingSkipped),
-        check(Open_Again_MayBeInFlight),
-        check(Open_Skipped_Refused),
-        check(Open_ManyGaps_LastOnesKnown),
-        check(Open_HighestIdThereIs_NoOverflow),
+        checked(Open_InOrder_NothingSkipped),
+        checked(Open_Again_MayBeInFlight),
+        checked(Open_Skipped_Refused),
+        checked(Open_ManyGaps_LastOnesKnown),
+        checked(Open_HighestIdThereIs_NoOverflow),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

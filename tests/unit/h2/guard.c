@@ -47,10 +47,10 @@ static void Count_NextSecond_Anew(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        check(Count_UpToLimit_Passes),
-        check(Count_EachKind_OnItsOwn),
-        check(Count_LimitZero_NoLimit),
-        check(Count_NextSecond_Anew),
+        checked(Count_UpToLimit_Passes),
+        checked(Count_EachKind_OnItsOwn),
+        checked(Count_LimitZero_NoLimit),
+        checked(Count_NextSecond_Anew),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -65,12 +65,12 @@ static void Phrase_Unknown_Empty(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        check(Name_Registered_ItsName),
-        check(Name_Unregistered_Hexadecimal),
-        check(Parse_Names_TheirCodes),
-        check(Parse_Others_Refused),
-        check(Phrase_Known_NotEmpty),
-        check(Phrase_Unknown_Empty),
+        checked(Name_Registered_ItsName),
+        checked(Name_Unregistered_Hexadecimal),
+        checked(Parse_Names_TheirCodes),
+        checked(Parse_Others_Refused),
+        checked(Phrase_Known_NotEmpty),
+        checked(Phrase_Unknown_Empty),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

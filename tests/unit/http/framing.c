@@ -114,8 +114,8 @@ static void Restart_Kept_WhatTheSessionSet(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        check(Framing_EachCase_AsTheTable),
-        check(Restart_Kept_WhatTheSessionSet),
+        checked(Framing_EachCase_AsTheTable),
+        checked(Restart_Kept_WhatTheSessionSet),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -125,11 +125,11 @@ static void Respond_EmptyMessage_IsLeftOut(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        check(IsCall_ByMethodAndType),
-        check(Respond_StatusOfHttp_BecomesOneOfGrpc),
-        check(Respond_NotFound_NamesTheMethod),
-        check(Respond_LongMessage_IsCut),
-        check(Respond_EmptyMessage_IsLeftOut),
+        checked(IsCall_ByMethodAndType),
+        checked(Respond_StatusOfHttp_BecomesOneOfGrpc),
+        checked(Respond_NotFound_NamesTheMethod),
+        checked(Respond_LongMessage_IsCut),
+        checked(Respond_EmptyMessage_IsLeftOut),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

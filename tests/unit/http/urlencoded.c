@@ -144,13 +144,13 @@ static void Random_StaysWithinItsText(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        check(Next_DividesPairs),
-        check(Next_OfNothing_IsTheEnd),
-        check(Decode_EscapesAndPluses),
-        check(Decode_MalformedEscape_Stays),
-        check(Decode_ZeroByte),
-        check(Decode_EveryByte),
-        check(Random_StaysWithinItsText),
+        checked(Next_DividesPairs),
+        checked(Next_OfNothing_IsTheEnd),
+        checked(Decode_EscapesAndPluses),
+        checked(Decode_MalformedEscape_Stays),
+        checked(Decode_ZeroByte),
+        checked(Decode_EveryByte),
+        checked(Random_StaysWithinItsText),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -215,16 +215,16 @@ static int remove_file(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        check(Read_EachType_IsTold),
-        check(Read_BothSpellings_GiveHyphens),
-        check(Read_IsLua),
-        check(Read_WrongTables_AreNamed),
-        check(Read_BrokenChunks_NameFileAndLine),
-        check(Read_Bytecode_Refused),
-        check(Read_MissingFile_Named),
-        check(Read_TakerRefuses_ItsReasonIsGiven),
-        check(Read_EndlessLoop_IsEnded),
-        check(Read_TooMuchMemory_Fails),
+        checked(Read_EachType_IsTold),
+        checked(Read_BothSpellings_GiveHyphens),
+        checked(Read_IsLua),
+        checked(Read_WrongTables_AreNamed),
+        checked(Read_BrokenChunks_NameFileAndLine),
+        checked(Read_Bytecode_Refused),
+        checked(Read_MissingFile_Named),
+        checked(Read_TakerRefuses_ItsReasonIsGiven),
+        checked(Read_EndlessLoop_IsEnded),
+        checked(Read_TooMuchMemory_Fails),
     };
     return cmocka_run_group_tests(tests, make_file, remove_file);
 }

@@ -15,7 +15,7 @@ static struct address parse(const char *url)
     return a;
 }
 
-static void urls_are_read_and_written(void **state)
+static void Url_EachForm_ReadAndWritten(void **state)
 {
     static const char *const urls[] = {"https://127.0.0.1:8443", "http://localhost:80",
         "https://[::1]:0", "http://[fe80::1%lo]:1"};
@@ -28,7 +28,28 @@ static void urls_are_read_and_written(void **state)
     }
 }
 
-static void a_text_without_a_scheme_is_split(void **state)
+static void Url_UnknownScheme_FormsNamed(void **state)
+{
+    static const char *const urls[] = {
+        "ftp://a:1", "httpss://a:1", "http:/a:1", "127.0.0.1:80", ""};
+    (void)state;
+    for (size_t i = 0; i < count_of(urls); i++) {
+        struct address a;
+        char why[ADDRESS_WHY];
+        assert_int_equal(address_parse(urls[i], &a, why), RC_INVALID);
+        assert_non_null(
+            strstr(why, "has no scheme: it reads https://HOST:PORT or http://HOST:PORT"));
+    }
+}
+
+static void Url_EachScheme_ItsKind(void **state)
+{
+    (void)state;
+    assert_ptr_equal(parse("https://a:1").kind, &listener_https);
+    assert_ptr_equal(parse("http://a:1").kind, &listener_http);
+}
+
+static void Text_WithoutScheme_Split(void **state)
 {
     struct address a;
     (void)state;
@@ -38,7 +59,7 @@ static void a_text_without_a_scheme_is_split(void **state)
     assert_int_equal(address_split("unknown", &a), RC_INVALID);
 }
 
-static void names_are_resolved(void **state)
+static void Name_Known_Resolved(void **state)
 {
     char text[ADDRESS_TEXT];
     struct address a = parse("http://127.0.0.1:80");
@@ -57,7 +78,7 @@ static int listen_at(struct address *a)
     return fd;
 }
 
-static void an_address_is_listened_on_once(void **state)
+static void Listen_AddressTwice_Refused(void **state)
 {
     struct address a = parse("http://127.0.0.1:0");
     char text[ADDRESS_TEXT], why[ADDRESS_WHY];
@@ -93,7 +114,7 @@ static int accept_all(int fd)
 }
 
 /* Nothing is lost in the queue of a socket that nobody serves yet. */
-static void one_more_socket_takes_its_share_once_it_listens(void **state)
+static void Listen_OneMoreSocket_TakesItsShare(void **state)
 {
     enum { CONNECTIONS = 60 };
     struct address a = parse("http://127.0.0.1:0");
@@ -120,11 +141,13 @@ static void one_more_socket_takes_its_share_once_it_listens(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        check(urls_are_read_and_written),
-        check(a_text_without_a_scheme_is_split),
-        check(names_are_resolved),
-        check(an_address_is_listened_on_once),
-        check(one_more_socket_takes_its_share_once_it_listens),
+        checked(Url_EachForm_ReadAndWritten),
+        checked(Url_UnknownScheme_FormsNamed),
+        checked(Url_EachScheme_ItsKind),
+        checked(Text_WithoutScheme_Split),
+        checked(Name_Known_Resolved),
+        checked(Listen_AddressTwice_Refused),
+        checked(Listen_OneMoreSocket_TakesItsShare),
     };
     return cmocka_run_group_tests_name("net/address", tests, NULL, NULL);
 }

@@ -71,10 +71,10 @@ static void Leave_AnyOrder_NothingKept(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        check(Enter_PastTotal_Refused),
-        check(Enter_PastEach_OthersUnharmed),
-        check(Enter_IPv6_CountedByNetwork),
-        check(Leave_AnyOrder_NothingKept),
+        checked(Enter_PastTotal_Refused),
+        checked(Enter_PastEach_OthersUnharmed),
+        checked(Enter_IPv6_CountedByNetwork),
+        checked(Leave_AnyOrder_NothingKept),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

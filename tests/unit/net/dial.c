@@ -21,14 +21,7 @@ static struct {
     char why[128];
 } w;
 
-static bool on_run(struct handler *h)
-{
-    (void)h;
-    return false;
-}
-
-static const struct handler_ops handler_ops = {.run = on_run};
-static struct handler handler = {&handler_ops};
+static struct handler handler; /* nothing comes */
 
 static void on_opened(struct dial *d)
 {
@@ -62,7 +55,7 @@ static void open_world(void)
 
 static void close_world(void)
 {
-    dial_cancel(&w.dial, "over");
+    dial_cancel(&w.dial, cut_of(CUT_CLOSED));
     loop_fini(&w.loop);
     ev_loop_destroy(w.ev);
     assert_int_equal(live.conns, 0);
@@ -218,13 +211,13 @@ static void Dial_MemoryRunsOut_NothingIsLeft(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        check(Dial_OneListens_Opened),
-        check(Dial_FirstRefuses_NextAtOnce),
-        check(Dial_FirstIsSilent_NextAfterAWhile),
-        check(Dial_AllRefuse_ClosedOnce),
-        check(Dial_NobodyAnswersInTime_Closed),
-        check(Dial_ServerCloses_ClosedOnce),
-        check(Dial_MemoryRunsOut_NothingIsLeft),
+        checked(Dial_OneListens_Opened),
+        checked(Dial_FirstRefuses_NextAtOnce),
+        checked(Dial_FirstIsSilent_NextAfterAWhile),
+        checked(Dial_AllRefuse_ClosedOnce),
+        checked(Dial_NobodyAnswersInTime_Closed),
+        checked(Dial_ServerCloses_ClosedOnce),
+        checked(Dial_MemoryRunsOut_NothingIsLeft),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -74,11 +74,11 @@ static void Alpn_Names_AsAgreed(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        check(Bytes_PrefaceInTwoPieces_Http2),
-        check(Bytes_PrefaceAndMore_Http2),
-        check(Bytes_DifferAtEachPlace_Http1),
-        check(Bytes_Seen_AreCounted),
-        check(Alpn_Names_AsAgreed),
+        checked(Bytes_PrefaceInTwoPieces_Http2),
+        checked(Bytes_PrefaceAndMore_Http2),
+        checked(Bytes_DifferAtEachPlace_Http1),
+        checked(Bytes_Seen_AreCounted),
+        checked(Alpn_Names_AsAgreed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -347,7 +347,7 @@ static int tear_down(void **state)
 
 /* Handshake. */
 
-static void handshake_tls13_agrees_on_h2(void **state)
+static void Handshake_Tls13_AgreesOnH2(void **state)
 {
     (void)state;
     serve();
@@ -359,7 +359,7 @@ static void handshake_tls13_agrees_on_h2(void **state)
     assert_null(info().sni);
 }
 
-static void handshake_tls12_agrees_on_h2(void **state)
+static void Handshake_Tls12_AgreesOnH2(void **state)
 {
     (void)state;
     serve();
@@ -370,7 +370,7 @@ static void handshake_tls12_agrees_on_h2(void **state)
     assert_string_equal(info().alpn, "h2");
 }
 
-static void handshake_tls11_refused(void **state)
+static void Handshake_Tls11_Refused(void **state)
 {
     (void)state;
     serve();
@@ -381,7 +381,7 @@ static void handshake_tls11_refused(void **state)
     assert_string_equal(client_error(), "tlsv1 alert protocol version");
 }
 
-static void handshake_with_cbc_alone_refused(void **state)
+static void Handshake_CbcAlone_Refused(void **state)
 {
     (void)state;
     serve();
@@ -391,7 +391,7 @@ static void handshake_with_cbc_alone_refused(void **state)
     assert_string_equal(pair.why, "no shared cipher");
 }
 
-static void handshake_with_chacha_first_gets_it(void **state)
+static void Handshake_ChachaFirst_Chosen(void **state)
 {
     (void)state;
     serve();
@@ -401,7 +401,7 @@ static void handshake_with_chacha_first_gets_it(void **state)
     assert_string_equal(info().cipher, "TLS_CHACHA20_POLY1305_SHA256");
 }
 
-static void handshake_byte_by_byte(void **state)
+static void Handshake_ByteByByte_Agrees(void **state)
 {
     (void)state;
     for (int version = TLS1_2_VERSION; version <= TLS1_3_VERSION; version++) {
@@ -413,7 +413,7 @@ static void handshake_byte_by_byte(void **state)
     }
 }
 
-static void handshake_with_garbage_refused(void **state)
+static void Handshake_Garbage_Refused(void **state)
 {
     (void)state;
     serve();
@@ -423,7 +423,7 @@ static void handshake_with_garbage_refused(void **state)
     assert_string_equal(pair.why, "http request");
 }
 
-static void handshake_closed_by_client_fails(void **state)
+static void Handshake_ClosedByClient_Fails(void **state)
 {
     static const uint8_t close_notify[] = {21, 3, 1, 0, 2, 1, 0};
     (void)state;
@@ -436,7 +436,7 @@ static void handshake_closed_by_client_fails(void **state)
     assert_non_null(pair.why);
 }
 
-static void handshake_without_room_fails(void **state)
+static void Handshake_WithoutRoom_Fails(void **state)
 {
     (void)state;
     serve();
@@ -452,7 +452,7 @@ static void handshake_without_room_fails(void **state)
 
 /* ALPN. */
 
-static void alpn_h2_among_others_chosen(void **state)
+static void Alpn_H2AmongOthers_Chosen(void **state)
 {
     (void)state;
     serve();
@@ -462,7 +462,7 @@ static void alpn_h2_among_others_chosen(void **state)
     assert_string_equal(info().alpn, "h2");
 }
 
-static void alpn_http_1_without_h2_chosen(void **state)
+static void Alpn_Http1WithoutH2_Chosen(void **state)
 {
     (void)state;
     serve();
@@ -478,7 +478,7 @@ static void alpn_http_1_without_h2_chosen(void **state)
     assert_string_equal(info().alpn, "http/1.0");
 }
 
-static void alpn_absent_accepted(void **state)
+static void Alpn_Absent_Accepted(void **state)
 {
     (void)state;
     serve();
@@ -488,7 +488,7 @@ static void alpn_absent_accepted(void **state)
     assert_null(info().alpn);
 }
 
-static void alpn_without_http_refused(void **state)
+static void Alpn_WithoutHttp_Refused(void **state)
 {
     (void)state;
     for (int version = TLS1_2_VERSION; version <= TLS1_3_VERSION; version++) {
@@ -520,7 +520,7 @@ static bool shown(int version, const char *asked, const char *name)
     return is;
 }
 
-static void sni_picks_the_certificate(void **state)
+static void Sni_Known_PicksCertificate(void **state)
 {
     (void)state;
     serve_names();
@@ -532,7 +532,7 @@ static void sni_picks_the_certificate(void **state)
     }
 }
 
-static void sni_unknown_gets_the_first(void **state)
+static void Sni_Unknown_GetsFirst(void **state)
 {
     (void)state;
     serve_names();
@@ -541,7 +541,7 @@ static void sni_unknown_gets_the_first(void **state)
     assert_true(shown(TLS1_3_VERSION, "a.b.wild.test", "first.test"));
 }
 
-static void sni_absent_gets_the_first(void **state)
+static void Sni_Absent_GetsFirst(void **state)
 {
     (void)state;
     serve_names();
@@ -571,7 +571,7 @@ static void refused(enum file cert, enum file key, const char *format, ...)
     assert_int_equal(ERR_peek_error(), 0);
 }
 
-static void certificate_unreadable_named(void **state)
+static void Certificate_Unreadable_Named(void **state)
 {
     (void)state;
     refused(MISSING, FIRST_KEY, "certificate \"%s\" cannot be read: No such file or directory",
@@ -580,7 +580,7 @@ static void certificate_unreadable_named(void **state)
     refused(FIRST_KEY, FIRST_KEY, "\"%s\" holds no PEM certificate", paths[FIRST_KEY]);
 }
 
-static void certificate_unusable_named(void **state)
+static void Certificate_Unusable_Named(void **state)
 {
     char why[TLS_WHY];
     struct tls *tls;
@@ -592,7 +592,7 @@ static void certificate_unusable_named(void **state)
     assert_non_null(strstr(why, "cannot be used: "));
 }
 
-static void key_unreadable_named(void **state)
+static void Key_Unreadable_Named(void **state)
 {
     (void)state;
     refused(FIRST_CERT, MISSING, "key \"%s\" cannot be read: No such file or directory",
@@ -602,7 +602,7 @@ static void key_unreadable_named(void **state)
     refused(FIRST_CERT, BROKEN, "\"%s\" holds no PEM private key", paths[BROKEN]);
 }
 
-static void key_of_another_certificate_named(void **state)
+static void Key_OfAnotherCertificate_Named(void **state)
 {
     (void)state;
     refused(FIRST_CERT, SECOND_KEY, "key \"%s\" does not match certificate \"%s\"",
@@ -611,7 +611,7 @@ static void key_of_another_certificate_named(void **state)
         paths[FIRST_CERT]);
 }
 
-static void key_encrypted_named(void **state)
+static void Key_Encrypted_Named(void **state)
 {
     static const char message[] = "key \"%s\" is encrypted: give one without a passphrase";
     (void)state;
@@ -619,7 +619,7 @@ static void key_encrypted_named(void **state)
     refused(FIRST_CERT, ENCRYPTED_OLD, message, paths[ENCRYPTED_OLD]);
 }
 
-static void certificate_long_name_cut(void **state)
+static void Certificate_LongName_Cut(void **state)
 {
     char name[2 * TLS_WHY], why[TLS_WHY];
     struct tls *tls;
@@ -630,7 +630,7 @@ static void certificate_long_name_cut(void **state)
     assert_int_equal(strlen(why), TLS_WHY - 1);
 }
 
-static void certificate_chain_sent(void **state)
+static void Certificate_Chain_Sent(void **state)
 {
     (void)state;
     serve_many(&(struct tls_files){paths[CHAIN], paths[FIRST_KEY]}, 1);
@@ -641,7 +641,7 @@ static void certificate_chain_sent(void **state)
     assert_int_equal(X509_check_host(sk_X509_value(chain, 1), "second.test", 0, 0, NULL), 1);
 }
 
-static void certificate_rsa_served(void **state)
+static void Certificate_Rsa_Served(void **state)
 {
     (void)state;
     serve_many(&(struct tls_files){paths[RSA_CERT], paths[RSA_KEY]}, 1);
@@ -675,7 +675,7 @@ static bool trusted(X509 *cert)
     return ok;
 }
 
-static void selfsigned_serves_localhost(void **state)
+static void Selfsigned_Localhost_Served(void **state)
 {
     int days, seconds;
     (void)state;
@@ -692,7 +692,7 @@ static void selfsigned_serves_localhost(void **state)
     X509_free(cert);
 }
 
-static void selfsigned_serial_random(void **state)
+static void Selfsigned_Serial_Random(void **state)
 {
     (void)state;
     X509 *a = selfsigned(), *b = selfsigned();
@@ -725,7 +725,7 @@ static SSL_SESSION *visit(int version, const char *name, SSL_SESSION *session)
     return next;
 }
 
-static void resumption_under_any_name(void **state)
+static void Resumption_AnyName_Resumes(void **state)
 {
     static const char *const names[] = {NULL, "first.test", "second.test", "a.wild.test", "third"};
     (void)state;
@@ -750,7 +750,7 @@ static bool resumes(int version, SSL_SESSION *session)
     return resumed;
 }
 
-static void resumption_with_another_server_starts_anew(void **state)
+static void Resumption_AnotherServer_StartsAnew(void **state)
 {
     (void)state;
     serve();
@@ -761,7 +761,7 @@ static void resumption_with_another_server_starts_anew(void **state)
     SSL_SESSION_free(session);
 }
 
-static void resumption_by_another_with_the_same_keys(void **state)
+static void Resumption_SameKeys_Resumes(void **state)
 {
     struct tls_tickets keys;
     (void)state;
@@ -780,7 +780,7 @@ static void resumption_by_another_with_the_same_keys(void **state)
     }
 }
 
-static void resumption_under_keys_that_rotate(void **state)
+static void Resumption_KeysRotate_Resumes(void **state)
 {
     struct tls_tickets keys;
     (void)state;
@@ -798,7 +798,7 @@ static void resumption_under_keys_that_rotate(void **state)
     SSL_SESSION_free(renewed);
 }
 
-static void renegotiation_refused(void **state)
+static void Renegotiation_Asked_Refused(void **state)
 {
     (void)state;
     serve();
@@ -814,7 +814,7 @@ static void renegotiation_refused(void **state)
     assert_true(wire.out_len > 0);
 }
 
-static void key_update_passes_unseen(void **state)
+static void KeyUpdate_Asked_PassesUnseen(void **state)
 {
     const uint8_t data[] = {pattern(0), pattern(1)};
     (void)state;
@@ -870,7 +870,7 @@ static void download(size_t piece)
     }
 }
 
-static void data_both_ways(void **state)
+static void Data_BothWays_Arrives(void **state)
 {
     (void)state;
     serve();
@@ -887,7 +887,7 @@ static void data_both_ways(void **state)
     }
 }
 
-static void data_byte_by_byte(void **state)
+static void Data_ByteByByte_Arrives(void **state)
 {
     (void)state;
     serve();
@@ -897,7 +897,7 @@ static void data_byte_by_byte(void **state)
     upload(16384);
 }
 
-static void data_in_small_fragments(void **state)
+static void Data_SmallFragments_Arrives(void **state)
 {
     (void)state;
     serve();
@@ -910,7 +910,7 @@ static void data_in_small_fragments(void **state)
         assert_int_equal(pair.server.ops->seal(&pair.server, wire.plain, WIRE_RECORD), RC_OK);
 }
 
-static void seal_of_nothing_adds_nothing(void **state)
+static void Seal_Nothing_AddsNothing(void **state)
 {
     (void)state;
     serve();
@@ -920,7 +920,7 @@ static void seal_of_nothing_adds_nothing(void **state)
     assert_int_equal(wire.out_len, 0);
 }
 
-static void seal_without_room_fails(void **state)
+static void Seal_WithoutRoom_Fails(void **state)
 {
     (void)state;
     serve();
@@ -932,7 +932,7 @@ static void seal_without_room_fails(void **state)
     assert_int_equal(wire.out_len, WIRE_OUT - 100);
 }
 
-static void stale_errors_ignored(void **state)
+static void Errors_Stale_Ignored(void **state)
 {
     const uint8_t data[] = {pattern(0)};
     (void)state;
@@ -950,7 +950,7 @@ static void stale_errors_ignored(void **state)
 
 /* The end. */
 
-static void close_notify_closes(void **state)
+static void CloseNotify_Received_Closes(void **state)
 {
     const uint8_t data[] = {pattern(0)};
     (void)state;
@@ -967,7 +967,7 @@ static void close_notify_closes(void **state)
     assert_int_equal(SSL_shutdown(pair.client), 1);
 }
 
-static void garbage_after_handshake_refused(void **state)
+static void Garbage_AfterHandshake_Refused(void **state)
 {
     (void)state;
     for (int version = TLS1_2_VERSION; version <= TLS1_3_VERSION; version++) {
@@ -982,7 +982,7 @@ static void garbage_after_handshake_refused(void **state)
     }
 }
 
-static void forged_record_refused(void **state)
+static void Record_Forged_Refused(void **state)
 {
     uint8_t record[64] = {23, 3, 3, 0, 59};
     (void)state;
@@ -996,7 +996,7 @@ static void forged_record_refused(void **state)
     assert_string_equal(client_error(), "sslv3 alert bad record mac");
 }
 
-static void end_during_handshake_says_nothing(void **state)
+static void End_DuringHandshake_SaysNothing(void **state)
 {
     (void)state;
     serve();
@@ -1009,7 +1009,7 @@ static void end_during_handshake_says_nothing(void **state)
     assert_int_equal(wire.out_len, 0);
 }
 
-static void end_twice_says_it_once(void **state)
+static void End_Twice_SaidOnce(void **state)
 {
     char none;
     (void)state;
@@ -1028,7 +1028,7 @@ static void end_twice_says_it_once(void **state)
 
 /* Memory. */
 
-static void memory_short_reported(void **state)
+static void Memory_Short_Reported(void **state)
 {
     char why[TLS_WHY] = "";
     struct tls *tls = NULL;
@@ -1048,50 +1048,50 @@ static void memory_short_reported(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(handshake_tls13_agrees_on_h2),
-        TEST(handshake_tls12_agrees_on_h2),
-        TEST(handshake_tls11_refused),
-        TEST(handshake_with_cbc_alone_refused),
-        TEST(handshake_with_chacha_first_gets_it),
-        TEST(handshake_byte_by_byte),
-        TEST(handshake_with_garbage_refused),
-        TEST(handshake_closed_by_client_fails),
-        TEST(handshake_without_room_fails),
-        TEST(alpn_h2_among_others_chosen),
-        TEST(alpn_absent_accepted),
-        TEST(alpn_http_1_without_h2_chosen),
-        TEST(alpn_without_http_refused),
-        TEST(sni_picks_the_certificate),
-        TEST(sni_unknown_gets_the_first),
-        TEST(sni_absent_gets_the_first),
-        TEST(certificate_unreadable_named),
-        TEST(certificate_unusable_named),
-        TEST(key_unreadable_named),
-        TEST(key_of_another_certificate_named),
-        TEST(key_encrypted_named),
-        TEST(certificate_long_name_cut),
-        TEST(certificate_chain_sent),
-        TEST(certificate_rsa_served),
-        TEST(selfsigned_serves_localhost),
-        TEST(selfsigned_serial_random),
-        TEST(resumption_under_any_name),
-        TEST(resumption_with_another_server_starts_anew),
-        TEST(resumption_by_another_with_the_same_keys),
-        TEST(resumption_under_keys_that_rotate),
-        TEST(renegotiation_refused),
-        TEST(key_update_passes_unseen),
-        TEST(data_both_ways),
-        TEST(data_byte_by_byte),
-        TEST(data_in_small_fragments),
-        TEST(seal_of_nothing_adds_nothing),
-        TEST(seal_without_room_fails),
-        TEST(stale_errors_ignored),
-        TEST(close_notify_closes),
-        TEST(garbage_after_handshake_refused),
-        TEST(forged_record_refused),
-        TEST(end_during_handshake_says_nothing),
-        TEST(end_twice_says_it_once),
-        TEST(memory_short_reported),
+        TEST(Handshake_Tls13_AgreesOnH2),
+        TEST(Handshake_Tls12_AgreesOnH2),
+        TEST(Handshake_Tls11_Refused),
+        TEST(Handshake_CbcAlone_Refused),
+        TEST(Handshake_ChachaFirst_Chosen),
+        TEST(Handshake_ByteByByte_Agrees),
+        TEST(Handshake_Garbage_Refused),
+        TEST(Handshake_ClosedByClient_Fails),
+        TEST(Handshake_WithoutRoom_Fails),
+        TEST(Alpn_H2AmongOthers_Chosen),
+        TEST(Alpn_Absent_Accepted),
+        TEST(Alpn_Http1WithoutH2_Chosen),
+        TEST(Alpn_WithoutHttp_Refused),
+        TEST(Sni_Known_PicksCertificate),
+        TEST(Sni_Unknown_GetsFirst),
+        TEST(Sni_Absent_GetsFirst),
+        TEST(Certificate_Unreadable_Named),
+        TEST(Certificate_Unusable_Named),
+        TEST(Key_Unreadable_Named),
+        TEST(Key_OfAnotherCertificate_Named),
+        TEST(Key_Encrypted_Named),
+        TEST(Certificate_LongName_Cut),
+        TEST(Certificate_Chain_Sent),
+        TEST(Certificate_Rsa_Served),
+        TEST(Selfsigned_Localhost_Served),
+        TEST(Selfsigned_Serial_Random),
+        TEST(Resumption_AnyName_Resumes),
+        TEST(Resumption_AnotherServer_StartsAnew),
+        TEST(Resumption_SameKeys_Resumes),
+        TEST(Resumption_KeysRotate_Resumes),
+        TEST(Renegotiation_Asked_Refused),
+        TEST(KeyUpdate_Asked_PassesUnseen),
+        TEST(Data_BothWays_Arrives),
+        TEST(Data_ByteByByte_Arrives),
+        TEST(Data_SmallFragments_Arrives),
+        TEST(Seal_Nothing_AddsNothing),
+        TEST(Seal_WithoutRoom_Fails),
+        TEST(Errors_Stale_Ignored),
+        TEST(CloseNotify_Received_Closes),
+        TEST(Garbage_AfterHandshake_Refused),
+        TEST(Record_Forged_Refused),
+        TEST(End_DuringHandshake_SaysNothing),
+        TEST(End_Twice_SaidOnce),
+        TEST(Memory_Short_Reported),
     };
     return cmocka_run_group_tests(tests, make_files, remove_files);
 }

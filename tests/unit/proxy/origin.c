@@ -119,11 +119,11 @@ static void Same_BySchemeHostPort(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        check(Parse_Good_Taken),
-        check(Parse_Bad_NamesTheUrl),
-        check(Parse_LongParts_Refused),
-        check(ParseBase_Query_Refused),
-        check(Same_BySchemeHostPort),
+        checked(Parse_Good_Taken),
+        checked(Parse_Bad_NamesTheUrl),
+        checked(Parse_LongParts_Refused),
+        checked(ParseBase_Query_Refused),
+        checked(Same_BySchemeHostPort),
     };
     return cmocka_run_group_tests_name("unit/proxy/origin", tests, NULL, NULL);
 }

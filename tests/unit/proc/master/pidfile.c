@@ -47,7 +47,7 @@ static void end_twin(pid_t id)
     waitpid(id, NULL, 0);
 }
 
-static void it_is_written_and_removed(void **state)
+static void Pidfile_Opened_WrittenAndRemoved(void **state)
 {
     (void)state;
     unlink(path);
@@ -57,7 +57,7 @@ static void it_is_written_and_removed(void **state)
     assert_int_equal(read_id(), 0);
 }
 
-static void that_of_a_running_server_stays(void **state)
+static void Pidfile_OfRunningServer_Stays(void **state)
 {
     pid_t twin = start_twin();
     char id[16];
@@ -74,7 +74,7 @@ static void that_of_a_running_server_stays(void **state)
     end_twin(twin);
 }
 
-static void one_left_behind_is_replaced(void **state)
+static void Pidfile_LeftBehind_Replaced(void **state)
 {
     pid_t twin = start_twin();
     (void)state;
@@ -85,7 +85,7 @@ static void one_left_behind_is_replaced(void **state)
 }
 
 /* Process 1 is another program. */
-static void an_id_used_again_by_another_program_is_no_hindrance(void **state)
+static void Pidfile_IdUsedAgain_Replaced(void **state)
 {
     (void)state;
     write_id(1);
@@ -93,7 +93,7 @@ static void an_id_used_again_by_another_program_is_no_hindrance(void **state)
     assert_int_equal(read_id(), getpid());
 }
 
-static void a_folder_that_is_not_there_is_named(void **state)
+static void Pidfile_FolderMissing_Named(void **state)
 {
     (void)state;
     assert_int_equal(pidfile_write("/tmp/moontrail-nowhere/pid", 0, why), RC_SYSTEM);
@@ -104,11 +104,11 @@ static void a_folder_that_is_not_there_is_named(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        check(it_is_written_and_removed),
-        check(that_of_a_running_server_stays),
-        check(one_left_behind_is_replaced),
-        check(an_id_used_again_by_another_program_is_no_hindrance),
-        check(a_folder_that_is_not_there_is_named),
+        checked(Pidfile_Opened_WrittenAndRemoved),
+        checked(Pidfile_OfRunningServer_Stays),
+        checked(Pidfile_LeftBehind_Replaced),
+        checked(Pidfile_IdUsedAgain_Replaced),
+        checked(Pidfile_FolderMissing_Named),
     };
     close(mkstemp(path));
     int failures = cmocka_run_group_tests_name("proc/pidfile", tests, NULL, NULL);

@@ -57,7 +57,7 @@ static void succeed(int fd)
     proof_answer(fd, true, "", "one.lua\ntwo.lua\n");
 }
 
-static void what_succeeds_is_proved(void **state)
+static void Proof_Succeeds_Proved(void **state)
 {
     (void)state;
     try(0, succeed);
@@ -71,7 +71,7 @@ static void refute(int fd)
     proof_answer(fd, false, "one.lua:1: not today", "one.lua\n");
 }
 
-static void what_fails_says_why(void **state)
+static void Proof_Fails_SaysWhy(void **state)
 {
     (void)state;
     try(10, refute);
@@ -87,7 +87,7 @@ static void say_much(int fd)
     proof_answer(fd, true, "", text);
 }
 
-static void long_notes_are_whole(void **state)
+static void Proof_LongNotes_Whole(void **state)
 {
     (void)state;
     try(0, say_much);
@@ -101,7 +101,7 @@ static void crash(int fd)
     raise(SIGKILL);
 }
 
-static void what_crashes_is_named(void **state)
+static void Proof_Crashes_Named(void **state)
 {
     (void)state;
     try(0, crash);
@@ -115,7 +115,7 @@ static void break_off(int fd)
         _exit(1);
 }
 
-static void half_an_answer_is_none(void **state)
+static void Proof_HalfAnAnswer_None(void **state)
 {
     (void)state;
     try(0, break_off);
@@ -129,7 +129,7 @@ static void hang(int fd)
     pause();
 }
 
-static void what_hangs_is_ended(void **state)
+static void Proof_Hangs_Ended(void **state)
 {
     (void)state;
     try(0.1, hang);
@@ -137,7 +137,7 @@ static void what_hangs_is_ended(void **state)
     assert_non_null(strstr(why, "more than 0.1 seconds"));
 }
 
-static void what_is_cancelled_is_not_told(void **state)
+static void Proof_Cancelled_NotTold(void **state)
 {
     int fd;
     (void)state;
@@ -156,13 +156,13 @@ static void what_is_cancelled_is_not_told(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(what_succeeds_is_proved),
-        TEST(what_fails_says_why),
-        TEST(long_notes_are_whole),
-        TEST(what_crashes_is_named),
-        TEST(half_an_answer_is_none),
-        TEST(what_hangs_is_ended),
-        TEST(what_is_cancelled_is_not_told),
+        TEST(Proof_Succeeds_Proved),
+        TEST(Proof_Fails_SaysWhy),
+        TEST(Proof_LongNotes_Whole),
+        TEST(Proof_Crashes_Named),
+        TEST(Proof_HalfAnAnswer_None),
+        TEST(Proof_Hangs_Ended),
+        TEST(Proof_Cancelled_NotTold),
     };
     return cmocka_run_group_tests_name("proc/proof", tests, NULL, NULL);
 }

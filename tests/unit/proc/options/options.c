@@ -219,6 +219,13 @@ static void Parse_WrongFlags_AreNamed(void **state)
         "option \"--max-strems\" is unknown: the nearest is --max-streams");
     check_refused(
         "--scripts x", RC_INVALID, "option \"--scripts\" is unknown: see moontrail --help");
+    check_refused("-p 8080", RC_INVALID,
+        "option \"-p\" is unknown: here it is --listen http://127.0.0.1:8080");
+    check_refused("-p8080", RC_INVALID,
+        "option \"-p\" is unknown: here it is --listen http://127.0.0.1:8080");
+    check_refused("--port=8080", RC_INVALID,
+        "option \"--port=8080\" is unknown: here it is --listen http://127.0.0.1:8080");
+    check_refused("--reload", RC_INVALID, "option \"--reload\" is unknown: here it is --watch");
     check_refused("--cert x", RC_INVALID, "cert and key come in pairs: 1 and 0 are given");
     check_refused("a b", RC_INVALID, "one script or folder is served, not \"b\" as well");
 }
@@ -367,6 +374,9 @@ static void File_WrongSettings_AreNamed(void **state)
     check_setting(
         number("max-strems", 1), "\"max-strems\" is unknown: the nearest option is max-streams");
     check_setting(number("colour", 1), "\"colour\" is unknown");
+    check_setting(
+        number("port", 80), "\"port\" is unknown: here it is listen = \"http://127.0.0.1:8080\"");
+    check_setting(on("reload", true), "\"reload\" is unknown: here it is watch");
 }
 
 static void File_Commands_AreRefused(void **state)
@@ -417,23 +427,23 @@ static void File_MoreThanItsBound_Refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        check(Table_EachEntry_IsWhole),
-        check(Show_Defaults_AreThoseOfTheStruct),
-        check(Nearest_Slips_FindTheOptionMeant),
-        check(Parse_Nothing_GivesDefaults),
-        check(Parse_EachKind_IsSet),
-        check(Parse_DevWithLevel_KeepsTheLevel),
-        check(Parse_WrongFlags_AreNamed),
-        check(Parse_TooManyListeners_Refused),
-        check(File_EachKind_IsSet),
-        check(File_AndFlags_FlagsWin),
-        check(File_Strings_AreCopies),
-        check(File_ReadAnew_IntoAnotherStruct),
-        check(File_HelpAndVersion_DoNotReadIt),
-        check(File_WrongSettings_AreNamed),
-        check(File_Commands_AreRefused),
-        check(File_AllocationFails_NothingIsLost),
-        check(File_MoreThanItsBound_Refused),
+        checked(Table_EachEntry_IsWhole),
+        checked(Show_Defaults_AreThoseOfTheStruct),
+        checked(Nearest_Slips_FindTheOptionMeant),
+        checked(Parse_Nothing_GivesDefaults),
+        checked(Parse_EachKind_IsSet),
+        checked(Parse_DevWithLevel_KeepsTheLevel),
+        checked(Parse_WrongFlags_AreNamed),
+        checked(Parse_TooManyListeners_Refused),
+        checked(File_EachKind_IsSet),
+        checked(File_AndFlags_FlagsWin),
+        checked(File_Strings_AreCopies),
+        checked(File_ReadAnew_IntoAnotherStruct),
+        checked(File_HelpAndVersion_DoNotReadIt),
+        checked(File_WrongSettings_AreNamed),
+        checked(File_Commands_AreRefused),
+        checked(File_AllocationFails_NothingIsLost),
+        checked(File_MoreThanItsBound_Refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -57,7 +57,7 @@ static void say(enum message kind, const char *text)
     assert_int_equal(channel_send(&left, kind, text, strlen(text)), RC_OK);
 }
 
-static void messages_arrive_in_order(void **state)
+static void Message_Several_ArriveInOrder(void **state)
 {
     (void)state;
     say(ORDER_DRAIN, "");
@@ -70,7 +70,7 @@ static void messages_arrive_in_order(void **state)
     assert_string_equal(texts[1], "line 1\nline 2");
 }
 
-static void a_long_text_is_cut(void **state)
+static void Message_LongText_Cut(void **state)
 {
     static char text[CHANNEL_TEXT + 100];
     (void)state;
@@ -81,7 +81,7 @@ static void a_long_text_is_cut(void **state)
     assert_int_equal(strlen(texts[0]), CHANNEL_TEXT);
 }
 
-static void what_was_said_before_the_end_is_heard(void **state)
+static void Message_BeforeEnd_Heard(void **state)
 {
     (void)state;
     say(REPLY_FAILED, "last words");
@@ -94,7 +94,7 @@ static void what_was_said_before_the_end_is_heard(void **state)
     assert_int_equal(channel_send(&right, ORDER_STOP, NULL, 0), RC_CLOSED);
 }
 
-static void a_side_that_takes_nothing_is_seen(void **state)
+static void Message_TakenByNobody_Seen(void **state)
 {
     static const char text[CHANNEL_TEXT];
     enum rc rc = RC_OK;
@@ -109,10 +109,10 @@ static void a_side_that_takes_nothing_is_seen(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(messages_arrive_in_order),
-        TEST(a_long_text_is_cut),
-        TEST(what_was_said_before_the_end_is_heard),
-        TEST(a_side_that_takes_nothing_is_seen),
+        TEST(Message_Several_ArriveInOrder),
+        TEST(Message_LongText_Cut),
+        TEST(Message_BeforeEnd_Heard),
+        TEST(Message_TakenByNobody_Seen),
     };
     return cmocka_run_group_tests_name("proc/channel", tests, NULL, NULL);
 }

@@ -43,9 +43,9 @@ static bool is_open(int fd)
     return fcntl(fd, F_GETFD) >= 0;
 }
 
-static void note(void *data, int fd, bool tls)
+static void note(void *data, int fd, const struct listener_kind *kind)
 {
-    (void)tls;
+    (void)kind;
     char *list = data;
     snprintf(list + strlen(list), 16, "%d ", fd);
 }
@@ -56,7 +56,7 @@ static void serves(const struct sockets *s, int worker, int workers, const int *
     char list[256] = "", expected[256] = "";
     sockets_of_worker(s, worker, workers, note, list);
     for (; *fds; fds++)
-        note(expected, *fds, false);
+        note(expected, *fds, NULL);
     assert_string_equal(list, expected);
 }
 
@@ -64,19 +64,19 @@ static void serves(const struct sockets *s, int worker, int workers, const int *
 
 static const char *const two_urls[] = {"https://127.0.0.1:0", "http://127.0.0.1:0"};
 
-static void each_worker_has_its_own(void **state)
+static void Sockets_EachWorker_HasItsOwn(void **state)
 {
     const struct options o = wants(2, 2, two_urls);
     struct sockets *s = open_all(&none, &o);
     const int *tls = s->addresses[0].fds, *plain = s->addresses[1].fds;
     (void)state;
-    assert_true(s->addresses[0].address.tls && !s->addresses[1].address.tls);
+    assert_true(s->addresses[0].address.kind->tls && !s->addresses[1].address.kind->tls);
     serves(s, 0, 2, FDS(tls[0], plain[0]));
     serves(s, 1, 2, FDS(tls[1], plain[1]));
     close_all(s);
 }
 
-static void those_of_before_are_kept(void **state)
+static void Sockets_OfBefore_Kept(void **state)
 {
     struct options o = wants(2, 2, two_urls);
     struct sockets *old = open_all(&none, &o);
@@ -94,7 +94,7 @@ static void those_of_before_are_kept(void **state)
     assert_false(is_open(kept));
 }
 
-static void fewer_workers_share_what_is_left_over(void **state)
+static void Sockets_FewerWorkers_ShareRest(void **state)
 {
     struct options o = wants(3, 1, two_urls);
     struct sockets *old = open_all(&none, &o);
@@ -108,7 +108,7 @@ static void fewer_workers_share_what_is_left_over(void **state)
     close_all(s);
 }
 
-static void an_address_no_longer_wanted_is_closed(void **state)
+static void Sockets_AddressGone_Closed(void **state)
 {
     const struct options both = wants(1, 2, two_urls), one = wants(1, 1, two_urls + 1);
     struct sockets *old = open_all(&none, &both);
@@ -122,7 +122,7 @@ static void an_address_no_longer_wanted_is_closed(void **state)
     close_all(s);
 }
 
-static void where_one_fails_only_the_old_stay_open(void **state)
+static void Sockets_OneFails_OldStayOpen(void **state)
 {
     static const char *const bad_urls[] = {
         "https://127.0.0.1:0", "http://127.0.0.1:0", "http://192.0.2.1:0"};
@@ -147,11 +147,11 @@ static int adopt_one(struct sockets *s, bool tls)
     char why[ADDRESS_WHY];
     assert_int_equal(address_parse("http://127.0.0.1:0", &a, why), RC_OK);
     assert_int_equal(address_listen(&a, &fd, why), RC_OK);
-    assert_int_equal(sockets_adopt(s, fd, tls), RC_OK);
+    assert_int_equal(sockets_adopt(s, fd, tls ? &listener_https : &listener_http), RC_OK);
     return fd;
 }
 
-static void given_sockets_are_shared(void **state)
+static void GivenSockets_SeveralWorkers_Shared(void **state)
 {
     struct sockets *given = calloc(1, sizeof *given);
     struct options o = wants(2, 0, NULL);
@@ -159,14 +159,14 @@ static void given_sockets_are_shared(void **state)
     struct sockets *s = open_all(given, &o);
     (void)state;
     assert_int_equal(s->count, 1);
-    assert_true(s->addresses[0].address.tls);
+    assert_true(s->addresses[0].address.kind->tls);
     serves(s, 0, 2, FDS(fd));
     serves(s, 1, 2, FDS(fd));
     free(given);
     close_all(s);
 }
 
-static void given_sockets_are_found_by_their_address(void **state)
+static void GivenSockets_ByAddress_Found(void **state)
 {
     struct sockets *given = calloc(1, sizeof *given);
     int fd = adopt_one(given, true);
@@ -176,12 +176,12 @@ static void given_sockets_are_found_by_their_address(void **state)
     const struct options o = wants(2, 1, (const char *const[]){url});
     struct sockets *s = open_all(given, &o);
     assert_int_equal(s->addresses[0].fds[0], fd);
-    assert_true(s->addresses[0].shared && !s->addresses[0].address.tls);
+    assert_true(s->addresses[0].shared && !s->addresses[0].address.kind->tls);
     free(given);
     close_all(s);
 }
 
-static void a_text_passes_them_on(void **state)
+static void Sockets_AsText_PassedOn(void **state)
 {
     const struct options o = wants(2, 2, two_urls);
     struct sockets *s = open_all(&none, &o), *got = calloc(1, sizeof *got);
@@ -203,7 +203,7 @@ static void a_text_passes_them_on(void **state)
     close_all(s);
 }
 
-static void a_broken_text_is_refused(void **state)
+static void Sockets_BrokenText_Refused(void **state)
 {
     static const char *const texts[] = {
         "x", "http://127.0.0.1:1;", "http://127.0.0.1:1 999;", "ftp://127.0.0.1:1 0;"};
@@ -217,15 +217,15 @@ static void a_broken_text_is_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        check(each_worker_has_its_own),
-        check(those_of_before_are_kept),
-        check(fewer_workers_share_what_is_left_over),
-        check(an_address_no_longer_wanted_is_closed),
-        check(where_one_fails_only_the_old_stay_open),
-        check(given_sockets_are_shared),
-        check(given_sockets_are_found_by_their_address),
-        check(a_text_passes_them_on),
-        check(a_broken_text_is_refused),
+        checked(Sockets_EachWorker_HasItsOwn),
+        checked(Sockets_OfBefore_Kept),
+        checked(Sockets_FewerWorkers_ShareRest),
+        checked(Sockets_AddressGone_Closed),
+        checked(Sockets_OneFails_OldStayOpen),
+        checked(GivenSockets_SeveralWorkers_Shared),
+        checked(GivenSockets_ByAddress_Found),
+        checked(Sockets_AsText_PassedOn),
+        checked(Sockets_BrokenText_Refused),
     };
     return cmocka_run_group_tests_name("proc/sockets", tests, NULL, NULL);
 }
