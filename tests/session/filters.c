@@ -340,7 +340,7 @@ static void Http2_Aborted_FreedOnce(void **state)
         else if (how == 3)
             exchange_refuse(world.x, cut_of(CUT_TIMEOUT), 504);
         else
-            wire_drop(w, "connection lost");
+            wire_drop(w, cut_of(CUT_LOST));
         expect_freed(w);
         assert_int_equal(world.made, 2);
         wire_close(w);
@@ -490,7 +490,7 @@ static void Http1_Aborted_FreedOnce(void **state)
         else if (how == 1)
             exchange_refuse(world.x, cut_of(CUT_TIMEOUT), 504);
         else
-            wire_drop(w, "connection lost");
+            wire_drop(w, cut_of(CUT_LOST));
         expect_freed(w);
         assert_int_equal(world.made, 2);
         wire_close(w);
