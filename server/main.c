@@ -13,6 +13,7 @@
 #include "proc/master/master.h"
 #include "proc/options/help.h"
 #include "proc/worker/service.h"
+#include "proc/worker/user.h"
 #include "proxy/pool.h"
 #include "proxy/pool_connector.h"
 #include "proxy/proxy.h"
@@ -204,11 +205,25 @@ static enum rc check_certificates(const struct options *o, char why[SERVICE_WHY]
     return rc;
 }
 
+/* The scripts are read as workers will read them, where that is possible. */
+static enum rc read_as_user(const struct options *o, char why[SERVICE_WHY])
+{
+    uid_t user;
+    if (!o->user)
+        return RC_OK;
+    if (geteuid() == 0)
+        return user_become(o->user, why);
+    if (user_check(o->user, &user, why) == RC_OK)
+        return RC_OK;
+    fprintf(stderr, "moontrail: the scripts are read as you, not as the workers' user: %s\n", why);
+    return RC_OK;
+}
+
 static int check_configuration(const struct options *o)
 {
     char why[SERVICE_WHY];
     struct server *s;
-    if (check_certificates(o, why))
+    if (check_certificates(o, why) || read_as_user(o, why))
         return complain(why, EXIT_FAILED);
     if (open_server(o, NULL, false, &s, why) == SERVICE_FAILED)
         return complain(why, EXIT_FAILED);
@@ -236,6 +251,7 @@ int main(int argc, char **argv)
         printf("moontrail %s\n", MOONTRAIL_VERSION);
         return 0;
     }
+    log_open();
     log_configure(options.log_level, options.log_format);
     int status = options.check ? check_configuration(&options) : 0;
     bool serves = !options.check;

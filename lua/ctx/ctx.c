@@ -7,6 +7,7 @@
 #include "http/exchange.h"
 #include "lua/ctx/ctx_private.h"
 #include "lua/runtime/error_text.h"
+#include "lua/runtime/error_value.h"
 #include "lua/runtime/task.h"
 #include "lua/runtime/vm.h"
 
@@ -14,8 +15,6 @@
 
 /* A task that goes on and on after its request was aborted is ended. */
 enum { ABORT_ERRORS = 100, ABORT_SECONDS = 5 };
-
-#define ABORT_ERROR "request aborted: "
 
 /* Addresses that serve as keys in ctx tables: for the handle, and for a field that is nil. */
 static const char handle_key, nil_key;
@@ -113,6 +112,12 @@ static void attach(lua_State *L, struct ctx *c)
     c->attached = true;
 }
 
+static void raise_late(lua_State *L)
+{
+    error_value_push_here(L, KIND_TIMEOUT, "timeout: deadline exceeded");
+    lua_error(L);
+}
+
 void ctx_check_task(lua_State *L, struct task *t)
 {
     struct ctx *c = t->ctx;
@@ -121,20 +126,23 @@ void ctx_check_task(lua_State *L, struct task *t)
     bool expired = c->expired;
     c->expired = false;
     if (expired || (c->deadline > 0 && clock_monotonic() >= c->deadline))
-        luaL_error(L, "timeout: deadline exceeded");
+        raise_late(L);
 }
 
 /* Aborts. */
 
-void ctx_push_abort_error(lua_State *L, const struct ctx *c)
+static void raise_aborted(lua_State *L, const struct ctx *c)
 {
     char text[CODE_NAME_SIZE];
-    lua_pushfstring(L, ABORT_ERROR "%s", cut_text(c->cut, text));
+    const char *reason = cut_text(c->cut, text);
+    error_value_push(L, KIND_ABORT, "request aborted: %s", reason);
+    error_value_set(L, "reason", reason);
+    lua_error(L);
 }
 
-bool ctx_is_abort_error(const struct task *t, const char *text)
+bool ctx_is_abort_error(lua_State *L, int index, const struct task *t)
 {
-    return t->met_abort && strstr(text, ABORT_ERROR);
+    return t->met_abort && error_value_is(L, index, KIND_ABORT);
 }
 
 /* Called with the request and the error of one of its callbacks. */
@@ -193,8 +201,7 @@ void ctx_check(lua_State *L, struct ctx *c)
         task_kill(L, "went on after its request was aborted");
     if (t)
         t->met_abort = true;
-    ctx_push_abort_error(L, c);
-    lua_error(L);
+    raise_aborted(L, c);
 }
 
 /* From a table to its request. */

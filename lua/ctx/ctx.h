@@ -102,9 +102,8 @@ void ctx_check_task(lua_State *L, struct task *t);
 void ctx_set_deadline(struct ctx *c, double seconds);
 /* The handle of the request that the running task serves or was started for; 0 is none. */
 int64_t ctx_running(const struct vm *vm);
-/* The text of the abort error. [-0, +1, may longjmp] */
-void ctx_push_abort_error(lua_State *L, const struct ctx *c);
-/* Whether an error of a task that a script started is an abort error, of whichever request. */
-bool ctx_is_abort_error(const struct task *t, const char *text);
+/* Whether the value at the index, an error of the task, is an abort error, of whichever request.
+ * [-0, +0, may longjmp] */
+bool ctx_is_abort_error(lua_State *L, int index, const struct task *t);
 
 #endif

@@ -116,20 +116,14 @@ static bool on_missing(struct handler *h, struct exchange *x)
 }
 
 /* The task in a slot leaves it itself, once it runs. */
-static void wake(struct task *waiter)
-{
-    if (waiter)
-        task_wake(waiter);
-}
-
 static void on_readable(struct exchange *x)
 {
-    wake(((const struct ctx *)x->instance)->reader);
+    task_wake(((const struct ctx *)x->instance)->reader);
 }
 
 static void on_writable(struct exchange *x)
 {
-    wake(((const struct ctx *)x->instance)->writer);
+    task_wake(((const struct ctx *)x->instance)->writer);
 }
 
 /* A task that has not begun never does. */
@@ -166,7 +160,7 @@ static bool run(struct bridge *b, struct generation *g)
 static void stop(struct bridge *b, struct generation *g)
 {
     b->running = g->vm;
-    generation_stop(g, "shutdown");
+    generation_stop(g);
     b->running = NULL;
 }
 

@@ -1,5 +1,6 @@
 #include "lua/scripts/scripts.h"
 
+#include "core/log.h"
 #include "core/mem.h"
 #include "http/dispatch.h"
 #include "http/request.h"
@@ -248,13 +249,22 @@ static enum rc load_route(void *data, const char *file, const char *pattern)
                            : add_route(l->all, s, pattern, l->why);
 }
 
+/* Said once, where the scripts are proved, and not by each worker anew. */
+static void log_left_out(void *data, const char *path, const char *reason)
+{
+    const struct loading *l = data;
+    if (!l->all->vm->ev)
+        log_event(LOG_WARN, "folder left out", log_str("path", path), log_str("reason", reason));
+}
+
 static enum rc load_folder(struct scripts *all, const char *path, char why[SCRIPT_WHY])
 {
+    static const struct route_visitor visitor = {load_route, log_left_out};
     struct loading loading = {all, why};
     all->router = router_new();
     if (!all->router)
         return RC_NOMEM;
-    enum rc rc = route_files_walk(path, load_route, &loading, why, SCRIPT_WHY);
+    enum rc rc = route_files_walk(path, &visitor, &loading, why, SCRIPT_WHY);
     if (!rc && !all->first) {
         fail(why, "%s: holds no script: put a .lua file there that returns a handler", path);
         rc = RC_INVALID;

@@ -85,7 +85,7 @@ static struct str host_of(const struct request *r)
 static void log_too_large(const struct h2_stream *st)
 {
     const struct peer *peer = st->session->base.host->peer;
-    log_event(LOG_WARN, "limit reached", log_str("limit", st->size.too_large),
+    log_peer_event(LOG_WARN, "limit reached", log_str("limit", st->size.too_large),
         log_int("conn", (int64_t)peer->conn), log_int("stream", st->exchange.stream),
         log_str("remote", peer->remote));
 }

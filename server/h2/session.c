@@ -17,7 +17,7 @@ int h2_on_invalid_frame(nghttp2_session *ng, const nghttp2_frame *frame, int err
 {
     (void)ng;
     const struct h2_session *s = user;
-    log_event(LOG_WARN, "frame refused", log_int("conn", (int64_t)s->base.host->peer->conn),
+    log_peer_event(LOG_WARN, "frame refused", log_int("conn", (int64_t)s->base.host->peer->conn),
         log_int("stream", frame->hd.stream_id), log_int("type", frame->hd.type),
         log_str("reason", nghttp2_strerror(error)));
     return 0;
@@ -30,7 +30,7 @@ void h2_judge(struct h2_session *s, uint32_t code, const char *event, struct log
     if (s->judged)
         return;
     s->judged = true;
-    log_event(LOG_WARN, event, detail, log_int("conn", (int64_t)peer->conn),
+    log_peer_event(LOG_WARN, event, detail, log_int("conn", (int64_t)peer->conn),
         log_str("remote", peer->remote), log_str("code", code_name(code, name)));
     /* Inside nghttp2's own calls this only queues the frame. */
     if (nghttp2_session_terminate_session(s->ng, code))

@@ -73,7 +73,7 @@ void conn_shake_hands(struct conn *c)
         return;
     }
     if (rc) {
-        log_event(LOG_INFO, "tls handshake failed", log_int("conn", (int64_t)c->peer.conn),
+        log_peer_event(LOG_INFO, "tls handshake failed", log_int("conn", (int64_t)c->peer.conn),
             log_str("remote", c->peer.remote), log_str("reason", why));
         c->ending = true;
         conn_mark_dirty(c);

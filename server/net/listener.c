@@ -1,6 +1,5 @@
 #include "net/listener.h"
 
-#include "core/clock.h"
 #include "core/list.h"
 #include "core/log.h"
 #include "net/address.h"
@@ -36,16 +35,11 @@ static bool is_passing(int error)
            error == ENETUNREACH || error == EHOSTUNREACH;
 }
 
-/* Once a second at the most: who opens too many opens many too many. */
-static void log_refusal(struct loop *l, const struct sockaddr *sa, socklen_t len)
+static void log_refusal(const struct loop *l, const struct sockaddr *sa, socklen_t len)
 {
     char remote[ADDRESS_TEXT];
-    double now = clock_monotonic();
-    if (now - l->refused < 1)
-        return;
-    l->refused = now;
     address_format(sa, len, remote);
-    log_event(LOG_WARN, "connection refused",
+    log_peer_event(LOG_WARN, "connection refused",
         log_str("limit", l->census.total >= l->limits->max_conns && l->limits->max_conns
                              ? "max-connections"
                              : "max-connections-each"),

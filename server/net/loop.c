@@ -1,6 +1,7 @@
 #include "net/loop.h"
 
 #include "core/clock.h"
+#include "core/log.h"
 #include "core/mem.h"
 #include "h2/limits.h"
 #include "http/exchange.h"
@@ -112,6 +113,7 @@ static void on_sweep(struct timer *t)
     l->swept = now;
     sweep_conns(&l->conns, now, seconds);
     sweep_conns(&l->outgoing, now, seconds);
+    log_settle(false);
     timer_start(t, sweep_seconds);
 }
 

@@ -72,7 +72,6 @@ struct loop {
     ev_idle more;
     struct timer sweep;  /* looks for timeouts, once a second */
     double swept;        /* when it last did */
-    double refused;      /* when a connection too many was last logged */
     struct timer notice; /* between the two steps of a graceful end */
     struct timer late;   /* from a graceful end's start to that of handshakes under way */
 };

@@ -161,7 +161,7 @@ void forward_on_event(struct exchange *x)
 
 static void log_failure(const struct forward *f, const char *reason, int status)
 {
-    log_event(LOG_WARN, "upstream failed",
+    log_peer_event(LOG_WARN, "upstream failed",
         log_str("upstream", f->upstream ? f->upstream->origin.authority : ""),
         log_str("reason", reason), log_int("status", status),
         log_int("conn", (int64_t)f->x->peer->conn), log_int("stream", f->x->stream));

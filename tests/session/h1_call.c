@@ -483,7 +483,7 @@ static void Interims_TooMany_CallLost(void **state)
     assert_true(call->progressed == 1);
     text_clear(&c->notes);
     caller_say(c, "HTTP/1.1 102 Processing\n\n");
-    caller_expect(c, "0 done lost: too many interim responses\n");
+    caller_expect(c, "0 done no HTTP: too many interim responses\n");
 }
 
 static void TooLarge_HeadAndEndlessInterims_CallLost(void **state)

@@ -118,7 +118,7 @@ static void Interims_TooMany_StreamReset(void **state)
     assert_true(call->progressed == 1);
     text_clear(&c->notes);
     caller_headers(c, 1, 0, ":status: 103\n");
-    caller_expect(c, "0 done lost: too many interim responses\n");
+    caller_expect(c, "0 done no HTTP: too many interim responses\n");
     caller_expect_frames(c, "RST_STREAM stream=1 code=ENHANCE_YOUR_CALM\n");
 }
 

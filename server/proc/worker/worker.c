@@ -11,6 +11,7 @@
 #include "proc/worker/board.h"
 #include "proc/worker/channel.h"
 #include "proc/worker/service.h"
+#include "proc/worker/signals.h"
 #include "proc/worker/sockets.h"
 #include "proc/worker/user.h"
 
@@ -158,20 +159,12 @@ static void on_beat(struct timer *t)
 
 /* Life's start. */
 
-static void on_signal(int number)
-{
-    (void)number;
-}
-
-/* Signals to the whole group, such as a terminal's Ctrl-C, are the master's to answer. They are
- * caught and not ignored, since programs that scripts start would inherit that. */
+/* Signals to the whole group, such as a terminal's Ctrl-C, are the master's to answer. */
 static void leave_signals_to_master(void)
 {
-    static const int numbers[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2};
-    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+    static const int numbers[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2, SIGPIPE};
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
-        sigaction(numbers[i], &action, NULL);
-    signal(SIGPIPE, SIG_IGN);
+        signals_disarm(numbers[i]);
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
