@@ -91,6 +91,7 @@ static void Find_LongestPrefix_Taken(void **state)
     struct dispatch d;
     dispatch_init(&d);
     for (size_t i = 0; i < count_of(prefixes); i++) {
+        takers[i] = taker('a', false);
         prefixes[i].handler = &takers[i].base;
         dispatch_add_prefix(&d, &prefixes[i]);
     }
