@@ -14,20 +14,27 @@ static int on_begin_headers(nghttp2_session *ng, const nghttp2_frame *frame, voi
     return 0;
 }
 
+/* Names of one length are told apart by their letters. */
 static void set_pseudo(struct request *r, struct str name, struct str value)
 {
-    switch (name.p[1]) {
-    case 'm':
-        r->method = value;
+    switch (name.n) {
+    case sizeof ":path" - 1:
+        if (str_eq(name, STR(":path")))
+            request_set_target(r, value);
         break;
-    case 's':
-        r->scheme = value;
+    case sizeof ":method" - 1:
+        if (str_eq(name, STR(":method")))
+            r->method = value;
+        else if (str_eq(name, STR(":scheme")))
+            r->scheme = value;
         break;
-    case 'a':
-        r->authority = value;
+    case sizeof ":protocol" - 1:
+        if (str_eq(name, STR(":protocol")))
+            r->tunnel = value;
         break;
-    case 'p':
-        request_set_target(r, value);
+    case sizeof ":authority" - 1:
+        if (str_eq(name, STR(":authority")))
+            r->authority = value;
         break;
     }
 }
@@ -92,7 +99,7 @@ static void begin_request(struct h2_stream *st)
     if (st->size.too_large) {
         log_too_large(st);
         exchange_respond(x, 431, STR("Request Header Fields Too Large\n"), NULL);
-    } else if (str_eq(x->request.method, STR("CONNECT")))
+    } else if (str_eq(x->request.method, STR("CONNECT")) && !x->request.tunnel.p)
         exchange_respond(x, 501, STR("Not Implemented\n"), NULL);
     else
         exchange_start(x);
