@@ -29,7 +29,7 @@ static bool ends_connection(const struct h1_parser *p)
     return p->close || (p->minor == 0 && !p->keep_alive) || p->state == H1_UNTIL_CLOSE;
 }
 
-static void take_head(struct h1_client *s)
+static bool take_head(struct h1_client *s)
 {
     const struct h1_parser *p = &s->parser;
     for (size_t i = 0; i < s->connection.count; i++)
@@ -37,7 +37,7 @@ static void take_head(struct h1_client *s)
     s->connection = (struct fields){0};
     if (p->status >= 200 && ends_connection(p))
         s->closing = true;
-    call_receive_head(s->call, p->minor ? "HTTP/1.1" : "HTTP/1.0", p->status);
+    return call_receive_head(s->call, p->minor ? "HTTP/1.1" : "HTTP/1.0", p->status) == RC_OK;
 }
 
 /* The end of a message, which an interim response is too. */
@@ -60,8 +60,7 @@ static bool take_event(struct h1_client *s, enum h1_event event)
     case H1_ON_FIELD:
         return take_field(s);
     case H1_ON_HEAD:
-        take_head(s);
-        return true;
+        return take_head(s);
     case H1_ON_CONTENT:
         return call_receive(s->call, s->parser.value.p, s->parser.value.n) == RC_OK;
     case H1_ON_TRAILER:
@@ -85,12 +84,19 @@ static void fail_parsing(struct h1_client *s, enum h1_fault fault)
 /* The event was not taken. */
 static void fail(struct h1_client *s, enum h1_event event)
 {
-    if (event == H1_ON_FAULT)
+    switch (event) {
+    case H1_ON_FAULT:
         fail_parsing(s, s->parser.fault);
-    else if (event == H1_ON_START)
+        break;
+    case H1_ON_START:
         h1_client_break(s, CALL_PROTOCOL, "it switches protocols");
-    else
+        break;
+    case H1_ON_HEAD:
+        h1_client_break(s, CALL_PROTOCOL, "too many interim responses");
+        break;
+    default:
         h1_client_break(s, CALL_LOST, "out of memory");
+    }
 }
 
 /* How many bytes of n may be parsed now. */

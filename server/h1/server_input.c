@@ -9,7 +9,7 @@ static void refuse(struct h1_session *s, enum h1_fault fault)
 {
     const struct peer *peer = s->base.host->peer;
     int status = h1_fault_status(fault);
-    log_event(LOG_WARN, "request refused", log_str("reason", h1_fault_text(fault)),
+    log_peer_event(LOG_WARN, "request refused", log_str("reason", h1_fault_text(fault)),
         log_int("status", status), log_int("conn", (int64_t)peer->conn),
         log_str("remote", peer->remote));
     s->deaf = s->closing = true;

@@ -37,12 +37,10 @@ void h2_leg_release(struct h2_leg *leg)
     mark_dirty(leg->session);
 }
 
-/* What the call has not read is no longer held by the session. */
 static struct call *detach(struct h2_leg *leg)
 {
     struct call *c = leg->call;
     leg->call = NULL;
-    h2_release_held(leg->session, c->body.len);
     h2_leg_release(leg);
     return c;
 }
@@ -76,7 +74,6 @@ static void on_consumed(struct call *c, size_t n)
 {
     struct h2_leg *leg = c->held;
     struct h2_session *s = leg->session;
-    h2_release_held(s, n);
     if (!leg->closed && nghttp2_session_consume_stream(s->ng, leg->id, n) == 0)
         mark_dirty(s);
 }

@@ -70,8 +70,12 @@ static int on_header(nghttp2_session *ng, const nghttp2_frame *frame, const uint
 static void on_headers(struct h2_leg *leg, const nghttp2_frame *frame)
 {
     struct call *c = leg->call;
-    if (!c->status)
-        call_receive_head(c, "HTTP/2", leg->status);
+    if (!c->status && call_receive_head(c, "HTTP/2", leg->status)) {
+        give_up(leg, ERROR_ENHANCE_YOUR_CALM, CALL_PROTOCOL, "too many interim responses");
+        return;
+    }
+    if (leg->status < 200) /* each list has its own limits */
+        leg->size = (struct header_size){0};
     if (frame->hd.flags & NGHTTP2_FLAG_END_STREAM)
         call_receive_end(c);
 }
@@ -112,12 +116,8 @@ static int on_data(
     (void)flags;
     struct h2_session *s = user;
     struct h2_leg *leg = leg_of(ng, id);
-    if (leg && leg->call && !leg->why) {
-        if (call_receive(leg->call, data, n))
-            give_up(leg, ERROR_INTERNAL_ERROR, CALL_LOST, "out of memory");
-        else
-            s->held += n;
-    }
+    if (leg && leg->call && !leg->why && call_receive(leg->call, data, n))
+        give_up(leg, ERROR_INTERNAL_ERROR, CALL_LOST, "out of memory");
     return h2_give_credit(s, n);
 }
 

@@ -58,6 +58,8 @@ void h2_client_output(struct h2_leg *leg)
     enum outgoing_step step = outgoing_next(&leg->call->request);
     if (step == OUTGOING_HEAD || step == OUTGOING_HEAD_END) {
         error = submit_head(leg, step == OUTGOING_HEAD_END);
+    } else if (step == OUTGOING_FAILED) {
+        error = NGHTTP2_ERR_NOMEM;
     } else if (step != OUTGOING_NOTHING && leg->deferred) {
         leg->deferred = false;
         error = nghttp2_session_resume_data(leg->session->ng, leg->id);

@@ -15,7 +15,6 @@ static void give_credit(struct exchange *x, size_t n)
 {
     struct h2_stream *st = h2_stream_of(x);
     struct h2_session *s = st->session;
-    h2_release_held(s, n);
     if (!st->closed && nghttp2_session_consume_stream(s->ng, h2_stream_id(st), n) == 0)
         s->base.host->dirty(s->base.host);
 }
@@ -51,7 +50,6 @@ static void free_stream(struct h2_stream *st)
     list_remove(&st->dirty);
     if (st->session->recent == st)
         st->session->recent = NULL;
-    h2_release_held(st->session, st->exchange.request.body.len);
     exchange_fini(&st->exchange);
     mem_put(st, sizeof *st);
 }

@@ -78,7 +78,7 @@ static struct str host_of(const struct request *r)
 static void log_too_large(const struct h2_stream *st)
 {
     const struct peer *peer = st->session->base.host->peer;
-    log_event(LOG_WARN, "limit reached", log_str("limit", st->size.too_large),
+    log_peer_event(LOG_WARN, "limit reached", log_str("limit", st->size.too_large),
         log_int("conn", (int64_t)peer->conn), log_int("stream", st->exchange.stream),
         log_str("remote", peer->remote));
 }
@@ -152,11 +152,9 @@ static void take_piece(struct h2_stream *st, const uint8_t *data, size_t n)
 {
     st->received = true;
     enum rc rc = exchange_receive(&st->exchange, data, n);
-    if (rc == RC_OK)
-        st->session->held += n;
-    else if (rc == RC_LIMIT) /* nghttp2 resets the stream, whose window was passed */
+    if (rc == RC_LIMIT) /* nghttp2 resets the stream, whose window was passed */
         exchange_abort(&st->exchange, cut_by_us(ERROR_FLOW_CONTROL_ERROR));
-    else
+    else if (rc)
         h2_stream_fail(st, ERROR_INTERNAL_ERROR);
 }
 

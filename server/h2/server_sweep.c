@@ -6,7 +6,7 @@
 static void expire(struct h2_stream *st, int status, const char *timeout)
 {
     const struct peer *peer = st->session->base.host->peer;
-    log_event(LOG_WARN, "stream timed out", log_str("limit", timeout),
+    log_peer_event(LOG_WARN, "stream timed out", log_str("limit", timeout),
         log_int("conn", (int64_t)peer->conn), log_int("stream", st->exchange.stream),
         log_str("remote", peer->remote));
     st->age = NOT_WAITED;

@@ -17,7 +17,7 @@ int h2_on_invalid_frame(nghttp2_session *ng, const nghttp2_frame *frame, int err
 {
     (void)ng;
     const struct h2_session *s = user;
-    log_event(LOG_WARN, "frame refused", log_int("conn", (int64_t)s->base.host->peer->conn),
+    log_peer_event(LOG_WARN, "frame refused", log_int("conn", (int64_t)s->base.host->peer->conn),
         log_int("stream", frame->hd.stream_id), log_int("type", frame->hd.type),
         log_str("reason", nghttp2_strerror(error)));
     return 0;
@@ -30,7 +30,7 @@ void h2_judge(struct h2_session *s, uint32_t code, const char *event, struct log
     if (s->judged)
         return;
     s->judged = true;
-    log_event(LOG_WARN, event, detail, log_int("conn", (int64_t)peer->conn),
+    log_peer_event(LOG_WARN, event, detail, log_int("conn", (int64_t)peer->conn),
         log_str("remote", peer->remote), log_str("code", code_name(code, name)));
     /* Inside nghttp2's own calls this only queues the frame. */
     if (nghttp2_session_terminate_session(s->ng, code))
@@ -48,22 +48,7 @@ void h2_count(struct h2_session *s, enum guard_kind kind)
 
 int h2_give_credit(struct h2_session *s, size_t n)
 {
-    if (s->held > s->limits->conn_window)
-        s->owed += n;
-    else if (nghttp2_session_consume_connection(s->ng, n))
-        return NGHTTP2_ERR_CALLBACK_FAILURE;
-    return 0;
-}
-
-/* A call that fails does so for lack of memory, and the next one gives its credit too. */
-void h2_release_held(struct h2_session *s, size_t n)
-{
-    s->held -= n;
-    if (s->owed && s->held <= s->limits->conn_window / 2 &&
-        nghttp2_session_consume_connection(s->ng, s->owed) == 0) {
-        s->owed = 0;
-        s->base.host->dirty(s->base.host);
-    }
+    return nghttp2_session_consume_connection(s->ng, n) ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
 }
 
 size_t h2_body_max(const struct http_limits *limits)

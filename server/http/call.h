@@ -102,6 +102,7 @@ struct call_agent {
 enum {
     CALL_ARENA_MAX = 1 << 20, /* bytes of fields, of both messages, at the most */
     CALL_ARENA_FIRST = 1536,  /* of which these lie in the call */
+    CALL_INTERIMS_MAX = 256,  /* interim responses to one request */
 };
 
 struct call {
@@ -116,6 +117,7 @@ struct call {
     /* The response. */
     const char *protocol; /* "HTTP/2", "HTTP/1.1" or "HTTP/1.0"; static; NULL before the head */
     int status;           /* 0 before the head */
+    unsigned interims;    /* heads before it */
     struct fields fields; /* lower case; content-length is among them where it came */
     struct fields trailers;
     struct bytes body;   /* received, and not consumed */
@@ -129,7 +131,8 @@ struct call {
     void *held;                     /* the session's own */
     const struct call_agent *agent; /* NULL without one */
     void *ticket;                   /* the agent's own */
-    double progressed;              /* when bytes last moved, of clock_recent */
+    double progressed;              /* when bytes of a body, or the head, last moved, of
+                                       clock_recent */
 
     struct arena arena;
     char first[CALL_ARENA_FIRST];
@@ -191,8 +194,9 @@ void call_hold(struct call *c, const struct call_host *host, void *held, size_t 
 /* Completes and takes the request's head: as outgoing_take_head. */
 enum rc call_take_head(struct call *c) MUST_CHECK;
 /* A head is complete, and c->fields are its fields, which the session has checked, counted and
- * copied to the arena. An interim one leaves none of them behind. */
-void call_receive_head(struct call *c, const char *protocol, int status);
+ * copied to the arena. An interim one leaves none of them behind, and is no progress: it costs the
+ * other server nothing. RC_LIMIT for one too many of these. */
+enum rc call_receive_head(struct call *c, const char *protocol, int status) MUST_CHECK;
 /* A piece of the body has arrived. RC_LIMIT past the queue's bound, RC_NOMEM. */
 enum rc call_receive(struct call *c, const void *data, size_t n) MUST_CHECK;
 /* The response has ended. */

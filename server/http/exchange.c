@@ -27,10 +27,10 @@ void exchange_init(struct exchange *x, const struct exchange_host *host, const s
     live.exchanges++;
 }
 
-/* For an observer: without one it costs no more than the question. */
+/* For observers: without one it costs no more than the question. */
 static void note_beginning(struct exchange *x)
 {
-    if (x->peer->observer && !x->began)
+    if (x->peer->observers && !x->began)
         x->began = clock_monotonic();
 }
 
@@ -41,10 +41,16 @@ static void note_cut(struct exchange *x, struct cut cut)
         x->cut = cut;
 }
 
+static void tell_observers(const struct exchange *x)
+{
+    for (struct exchange_observer *o = x->peer->observers; o; o = o->next)
+        o->ended(o, x);
+}
+
 void exchange_fini(struct exchange *x)
 {
     if (x->began)
-        x->peer->observer->ended(x->peer->observer, x);
+        tell_observers(x);
     bytes_fini(&x->request.body);
     response_fini(&x->response);
     arena_fini(&x->arena);
@@ -71,7 +77,8 @@ void exchange_note_continue(struct exchange *x)
 void exchange_start(struct exchange *x)
 {
     note_request(x);
-    x->handler->ops->start(x->handler, x);
+    if (!x->handler->ops->start(x->handler, x))
+        exchange_respond(x, 404, STR("Not Found\n"), NULL);
 }
 
 static void tell_readable(struct exchange *x)

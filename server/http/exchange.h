@@ -25,12 +25,13 @@ struct peer {
     uint64_t conn;           /* the connection's number in this process */
     const char *tls_version; /* "TLSv1.3"; NULL on plaintext, and so the next two */
     const char *tls_cipher;
-    const char *tls_sni;                /* NULL where the client sent none */
-    struct exchange_observer *observer; /* told of each exchange; NULL for nobody */
+    const char *tls_sni;                 /* NULL where the client sent none */
+    struct exchange_observer *observers; /* told of each exchange, by their next; NULL for nobody */
 };
 
-/* Who is told of exchanges that are over, such as an access log. */
+/* Is told of exchanges that are over, such as an access log. */
 struct exchange_observer {
+    struct exchange_observer *next;
     /* Called once for each that began; x can be read until this returns. */
     void (*ended)(struct exchange_observer *o, const struct exchange *x);
 };
@@ -69,7 +70,7 @@ struct exchange {
     bool reset_wanted; /* a reset with reset_code is to go out */
     uint32_t reset_code;
     struct cut cut; /* what cut it short first */
-    double began;   /* for the peer's observer: of clock_monotonic, when its head was complete; 0
+    double began;   /* for the peer's observers: of clock_monotonic, when its head was complete; 0
                        before that, and where there is none */
     struct arena arena;
     char first[EXCHANGE_ARENA_FIRST];
@@ -87,7 +88,7 @@ void exchange_fini(struct exchange *x);
 void exchange_note_body(struct exchange *x, bool none, bool expects_continue);
 /* The client was told to send its body, or sends it unasked. */
 void exchange_note_continue(struct exchange *x);
-/* The request's head is complete: the handler starts. */
+/* The request's head is complete: the handler starts. One that declines leaves a 404. */
 void exchange_start(struct exchange *x);
 /* A piece of the body has arrived. RC_LIMIT past body_max, RC_NOMEM. */
 enum rc exchange_receive(struct exchange *x, const void *data, size_t n) MUST_CHECK;

@@ -5,7 +5,6 @@
 #include "core/log.h"
 #include "core/mem.h"
 #include "http/exchange.h"
-#include "net/access_log.h"
 #include "net/address.h"
 #include "net/dial.h"
 #include "net/protocol.h"
@@ -208,7 +207,7 @@ enum rc conn_open(struct loop *l, int fd, struct tls *tls, const struct sockaddr
     if (rc)
         goto fail;
     c->census = census;
-    c->peer.observer = access_log_observer(l->access_log);
+    c->peer.observers = l->observers;
     c->host.handler = l->handler;
     start(c, &l->conns, tls ? CONN_HANDSHAKE : CONN_GREETING);
     return RC_OK;

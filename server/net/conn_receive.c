@@ -73,7 +73,7 @@ void conn_shake_hands(struct conn *c)
         return;
     }
     if (rc) {
-        log_event(LOG_INFO, "tls handshake failed", log_int("conn", (int64_t)c->peer.conn),
+        log_peer_event(LOG_INFO, "tls handshake failed", log_int("conn", (int64_t)c->peer.conn),
             log_str("remote", c->peer.remote), log_str("reason", why));
         c->ending = true;
         conn_mark_dirty(c);
@@ -134,11 +134,11 @@ static void feed(struct conn *c)
     c->loop->wire->in_left = 0;
 }
 
-/* The peer has closed its side of the socket, without a word of TLS's. A response may be cut short
- * then, and look whole (RFC 9112 9.8). */
+/* The peer has closed its side of the socket, without a word of TLS's; or, where a send has failed,
+ * has reset the connection. A response may be cut short then, and look whole (RFC 9112 9.8). */
 static void meet_end(struct conn *c)
 {
-    bool may_be_cut = c->dial && c->has_tls;
+    bool may_be_cut = c->dial && (c->has_tls || c->send_failed);
     if (c->state == CONN_OPEN && !c->ending && !may_be_cut)
         end_input(c);
     if (!c->input_ended || c->state != CONN_OPEN)

@@ -56,16 +56,35 @@ static enum rc flush(struct conn *c)
     return kept ? kept : RC_AGAIN;
 }
 
+/* A server that answers early, and closes without having read the whole request, resets the
+ * connection; its answer lies in our socket then, and stays readable (RFC 9112 9.5). */
+static bool may_have_answered(const struct conn *c)
+{
+    return c->dial && c->state == CONN_OPEN && c->session && !c->ending;
+}
+
+/* From here on the connection only reads, up to the peer's end, and takes no other call. */
+static void stop_sending(struct conn *c)
+{
+    c->send_failed = true;
+    bytes_drop(&c->backlog, c->backlog.len);
+    ev_io_stop(c->loop->ev, &c->writable);
+    c->session->ops->shut_down(c->session, END_NOW);
+}
+
 bool conn_flush(struct conn *c)
 {
-    if (c->state == CONN_DEAD) {
+    if (c->state == CONN_DEAD || c->send_failed) {
         c->loop->wire->out_len = 0;
-        return false;
+        return c->state != CONN_DEAD;
     }
     enum rc rc = flush(c);
     if (rc == RC_OK || rc == RC_AGAIN)
         return rc == RC_OK;
-    conn_close(c, cut_of(CUT_LOST));
+    if (rc == RC_CLOSED && may_have_answered(c))
+        stop_sending(c);
+    else
+        conn_close(c, cut_of(CUT_LOST));
     return false;
 }
 
@@ -112,7 +131,7 @@ void conn_pump(struct conn *c)
     if (!conn_flush(c))
         return;
     ev_io_stop(c->loop->ev, &c->writable);
-    bool more = c->session && gather(c);
+    bool more = c->session && !c->send_failed && gather(c);
     if (!conn_flush(c))
         return;
     bool over = c->ending || (c->session && c->session->ops->is_over(c->session));

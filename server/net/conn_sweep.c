@@ -66,7 +66,7 @@ static bool is_gone(const struct conn *c, double now)
 
 static void log_timeout(const struct conn *c, const char *limit)
 {
-    log_event(c->state == CONN_LINGERING ? LOG_DEBUG : LOG_INFO, "connection timed out",
+    log_peer_event(c->state == CONN_LINGERING ? LOG_DEBUG : LOG_INFO, "connection timed out",
         log_str("limit", limit), log_int("conn", (int64_t)c->peer.conn),
         log_str("remote", c->peer.remote));
 }

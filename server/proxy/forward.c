@@ -5,6 +5,7 @@
 #include "http/exchange.h"
 #include "http/forwarder.h"
 #include "http/handler.h"
+#include "http/part.h"
 #include "proxy/forward_private.h"
 #include "proxy/rules.h"
 
@@ -24,6 +25,7 @@ static void enqueue(struct forward *f)
 {
     if (!list_linked(&f->queue))
         list_append(&f->shared->ready, &f->queue);
+    f->shared->handler->part->ready = true;
 }
 
 /* What the call tells. */
@@ -117,17 +119,25 @@ void forward_cancel(struct forward *f)
     free_forward(f, ERROR_CANCEL);
 }
 
+/* The lender has something to do in this turn. */
+static void wake(const struct lender *l)
+{
+    if (l->handler->part)
+        l->handler->part->ready = true;
+}
+
 /* The response is complete, as far as this server has to do with it. */
 static void leave(struct forward *f)
 {
     struct lender *lender = f->lender;
-    f->shared->returned |= lender != NULL;
     give_back(f);
     if (!lender)
         exchange_detach(f->x);
     free_forward(f, ERROR_NO_ERROR);
-    if (lender)
+    if (lender) {
         lender->returned(lender);
+        wake(lender);
+    }
 }
 
 /* The code with which the client's stream was reset is what the other server sees. */
@@ -151,7 +161,7 @@ void forward_on_event(struct exchange *x)
 
 static void log_failure(const struct forward *f, const char *reason, int status)
 {
-    log_event(LOG_WARN, "upstream failed",
+    log_peer_event(LOG_WARN, "upstream failed",
         log_str("upstream", f->upstream ? f->upstream->origin.authority : ""),
         log_str("reason", reason), log_int("status", status),
         log_int("conn", (int64_t)f->x->peer->conn), log_int("stream", f->x->stream));
@@ -164,8 +174,10 @@ static void cut_short(struct forward *f, uint32_t code)
     struct lender *lender = f->lender;
     give_back(f);
     free_forward(f, ERROR_CANCEL);
-    if (lender)
+    if (lender) {
         lender->handler->ops->on_abort(x, cut_by_us(code));
+        wake(lender);
+    }
     exchange_reset(x, code);
 }
 

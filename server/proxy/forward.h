@@ -39,7 +39,6 @@ struct forward_shared {
     const struct call_options *options;
     bool pass_host;    /* the client's Host goes on, in place of the server's own */
     struct list ready; /* those that have something to do, by forward.queue */
-    bool returned;     /* an exchange went back to its lender; for whoever looks to clear */
 };
 
 /* Where one goes. */

@@ -468,6 +468,24 @@ static void CutShort_AtEachByte_CallLost(void **state)
     }
 }
 
+/* They cost the server nothing, and us a look at each. */
+static void Interims_TooMany_CallLost(void **state)
+{
+    (void)state;
+    struct caller *c = caller_open_1(0);
+    struct call *call = caller_get(c, 0, "/a?b");
+    caller_settle(c);
+    call->progressed = 1;
+    for (int i = 0; i < CALL_INTERIMS_MAX; i++)
+        caller_say(c, i % 2 ? "HTTP/1.1 100 Continue\n\n" : "HTTP/1.1 102 Processing\n\n");
+    caller_settle(c);
+    assert_int_equal(call->state, CALL_HELD);
+    assert_true(call->progressed == 1);
+    text_clear(&c->notes);
+    caller_say(c, "HTTP/1.1 102 Processing\n\n");
+    caller_expect(c, "0 done no HTTP: too many interim responses\n");
+}
+
 static void TooLarge_HeadAndEndlessInterims_CallLost(void **state)
 {
     (void)state;
@@ -573,6 +591,7 @@ int main(void)
         caller_test(Done_CallFreedAtOnce_NotLookedAt),
         caller_test(Malformed_Each_CallAndConnectionEnd),
         caller_test(CutShort_AtEachByte_CallLost),
+        caller_test(Interims_TooMany_CallLost),
         caller_test(TooLarge_HeadAndEndlessInterims_CallLost),
         caller_test(ShutDown_Idle_Over),
         caller_test(ShutDown_UnderWay_OverBehindTheCall),

@@ -104,6 +104,24 @@ static void Response_BodyAndTrailers_Taken(void **state)
     }
 }
 
+/* Those that are no answer at all leave the time of the call running. */
+static void Interims_TooMany_StreamReset(void **state)
+{
+    (void)state;
+    struct caller *c = open_with_get(0);
+    struct call *call = &c->calls[0].call;
+    call->progressed = 1;
+    for (int i = 0; i < CALL_INTERIMS_MAX; i++)
+        caller_headers(c, 1, 0, i % 2 ? ":status: 100\n" : ":status: 103\nlink: x\n");
+    caller_settle(c);
+    assert_int_equal(call->state, CALL_HELD);
+    assert_true(call->progressed == 1);
+    text_clear(&c->notes);
+    caller_headers(c, 1, 0, ":status: 103\n");
+    caller_expect(c, "0 done no HTTP: too many interim responses\n");
+    caller_expect_frames(c, "RST_STREAM stream=1 code=ENHANCE_YOUR_CALM\n");
+}
+
 static void Response_HeadAlone_Taken(void **state)
 {
     (void)state;
@@ -508,6 +526,7 @@ int main(void)
         caller_test(Request_BodyAndTrailers_Sent),
         caller_test(Request_BodyWholeBeforeHead_Length),
         caller_test(Response_BodyAndTrailers_Taken),
+        caller_test(Interims_TooMany_StreamReset),
         caller_test(Response_HeadAlone_Taken),
         caller_test(Calls_AtOnce_UpToWhatTheServerAllows),
         caller_test(Response_BeforeRequestEnds_WholeWithEither),

@@ -33,10 +33,11 @@ static void on_detached(struct exchange *x)
     told.detached++;
 }
 
-static void on_start(struct handler *h, struct exchange *x)
+static bool on_start(struct handler *h, struct exchange *x)
 {
     told.started++;
     x->instance = h;
+    return true;
 }
 
 static void on_readable(struct exchange *x)
@@ -63,7 +64,7 @@ static const struct handler_ops ops = {.start = on_start,
     .on_readable = on_readable,
     .on_writable = on_writable,
     .on_abort = on_abort};
-static struct handler handler = {&ops};
+static struct handler handler = {.ops = &ops};
 static const struct peer peer = {.remote = "127.0.0.1:1"};
 
 static struct exchange exchange;

@@ -32,14 +32,15 @@ static void ignore_consumed(struct exchange *x, size_t n)
     (void)x, (void)n;
 }
 
-static void on_start(struct handler *h, struct exchange *x)
+static bool on_start(struct handler *h, struct exchange *x)
 {
     (void)h, (void)x;
+    return true;
 }
 
 static const struct exchange_host host = {ignore, ignore_consumed, ignore};
 static const struct handler_ops ops = {.start = on_start};
-static struct handler handler = {&ops};
+static struct handler handler = {.ops = &ops};
 static struct peer peer = {.conn = 7};
 static struct exchange exchange;
 
@@ -47,7 +48,7 @@ static struct exchange *begin(struct str target)
 {
     struct exchange *x = &exchange;
     snprintf(peer.remote, sizeof peer.remote, "127.0.0.1:1");
-    peer.observer = access_log_observer(a);
+    peer.observers = access_log_observer(a);
     exchange_init(x, &host, &peer, &handler, 1000);
     x->stream = 3;
     x->request.version = HTTP_2;

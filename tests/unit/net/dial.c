@@ -21,14 +21,7 @@ static struct {
     char why[128];
 } w;
 
-static bool on_run(struct handler *h)
-{
-    (void)h;
-    return false;
-}
-
-static const struct handler_ops handler_ops = {.run = on_run};
-static struct handler handler = {&handler_ops};
+static struct handler handler; /* nothing comes */
 
 static void on_opened(struct dial *d)
 {
