@@ -145,8 +145,9 @@ static void Task_Cancelled_IsAnAbort(void **state)
                         "error)\n"
                         "mt.sleep(0) note(kept.kind, kept.reason, kept)");
     wire_wait(w);
-    wire_expect_notes(w, "abort cancelled handler.lua:1: task cancelled: cancelled\n"
-                         "abort cancelled task cancelled: another task of mt.all failed\n");
+    wire_expect_notes(w, "abort cancelled handler.lua:1: task cancelled: cancelled\n");
+    wire_wait(w);
+    wire_expect_notes(w, "abort cancelled task cancelled: another task of mt.all failed\n");
 }
 
 static void Task_Fails_JoinRaisesTheSameValue(void **state)
@@ -280,10 +281,10 @@ static void Misuse_OfEachDoor_IsAString(void **state)
     struct wire *w = get("for _, f in ipairs {function() ctx:status(1) end,\n"
                          "    function() mt.http.get('x://') end, function() mt.sleep(-1) end,\n"
                          "    function() ctx:reset('NONE') end, function() mt.spawn(1) end} do\n"
-                         "    local ok, e = pcall(f) assert(type(e) == 'string', e)\n"
-                         "    assert(e:sub(1, 12) == 'handler.lua:', e)\n"
-                         "end note('done')");
-    wire_expect_notes(w, "done\n");
+                         "    local _, e = pcall(f) note(type(e), e:find('handler.lua:1: ', 1, "
+                         "true) ~= nil or e:find('handler.lua:[23]: ') ~= nil)\n"
+                         "end");
+    wire_expect_notes(w, "string true\nstring true\nstring true\nstring true\nstring true\n");
 }
 
 int main(void)
