@@ -10,6 +10,17 @@
 ---| "shutdown"
 ---| "timeout"
 
+---What is raised for what happens outside of the script; its text, by `tostring`, `..` and the
+---functions of strings, is the message behind the line. docs/api.md tells what each kind adds.
+---@class moontrail.error: string
+---@field kind "abort"|"timeout"|"unreachable"|"refused"|"reset"|"lost"|"protocol"|"upload"|"limit"|"grpc"
+---@field message string
+---@field where? string the line of the script that called
+---@field reason? moontrail.reason|"cancelled" of an abort
+---@field code? string of a reset: the code's name
+---@field cause? any of an upload: what its function raised
+---@field limit? string of a limit: its name
+
 ---A code of RFC 9113 section 7 by name, or any integer 0..2^32-1.
 ---@alias moontrail.code integer
 ---| "NO_ERROR"
@@ -339,7 +350,7 @@ function http.open(options) end
 ---@field headers? table<string, string> by lower-case name; repeated fields are joined by `", "`
 ---@field fields? string[][] an array of `{name, value}` in the order in which they came
 ---@field ended_by_head? boolean over HTTP/2: whether the head was all, HEADERS with END_STREAM
----@field failure? "unreachable"|"refused"|"reset"|"lost"|"timeout"|"upload" why it raises
+---@field failure? "unreachable"|"refused"|"reset"|"lost"|"protocol"|"limit"|"timeout"|"upload" why it raises
 ---@field reset_code? moontrail.code of a response that was reset, by name
 local response = {}
 
@@ -667,6 +678,7 @@ function message:from_json(text) end
 
 ---What the functions of a client raise, where the call has a status other than OK.
 ---@class moontrail.grpc.status
+---@field kind "grpc"
 ---@field code integer
 ---@field message string
 ---@field details? moontrail.grpc.detail[]
