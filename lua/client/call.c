@@ -51,6 +51,7 @@ static void set_failure(struct http_call *h, enum call_end end, const char *why)
         [CALL_RESET] = {"reset", "reset"},
         [CALL_LOST] = {"lost", "connection lost"},
         [CALL_TIMED_OUT] = {"timeout", "timed out"},
+        [CALL_CROWDED] = {"unreachable", "no connection"},
     };
     char name[CODE_NAME_SIZE];
     if (end == CALL_TIMED_OUT && strcmp(why, "connect-timeout") == 0)
@@ -87,7 +88,7 @@ static void on_alarm(struct timer *t)
     struct http_call *h = container_of(t, struct http_call, alarm);
     h->failure = "timeout";
     snprintf(h->why, sizeof h->why, "timed out after %g s", h->seconds);
-    call_cancel(&h->call, ERROR_CANCEL);
+    call_expire(&h->call);
     wake(h->reader);
     wake(h->writer);
 }

@@ -23,7 +23,7 @@ static int submit_trailers(nghttp2_session *ng, int32_t id, struct outgoing *o, 
 ssize_t h2_read_body(nghttp2_session *ng, int32_t id, struct outgoing *o, uint8_t owner,
     uint8_t *out, size_t room, uint32_t *flags)
 {
-    size_t n = bytes_take(&o->body, out, room);
+    size_t n = outgoing_take_body(o, out, room);
     switch (outgoing_next(o)) {
     case OUTGOING_TRAILERS:
         *flags |= NGHTTP2_DATA_FLAG_EOF | NGHTTP2_DATA_FLAG_NO_END_STREAM;

@@ -97,7 +97,7 @@ static void on_writable(struct call *c)
 static void on_done(struct call *c, enum call_end end, const char *why)
 {
     static const char *const ends[] = {
-        "whole", "unreachable", "refused", "reset", "lost", "timed out"};
+        "whole", "unreachable", "refused", "reset", "lost", "timed out", "crowded"};
     struct caller_call *cc = of(c);
     read_body(cc);
     note_body(cc);

@@ -246,7 +246,7 @@ static void Run_ItselfForever_EndsByItsLimits(void **state)
     snprintf(route, sizeof route, "/q=http://127.0.0.1:%d", ntohs(w.address.sin_port));
     assert_int_equal(proxy_add(w.proxy, route, why), RC_OK);
     ask("/q", 0);
-    assert_true(is_answered("HTTP/1.1 504 "));
+    assert_true(is_answered("HTTP/1.1 503 "));
     close_world();
 }
 

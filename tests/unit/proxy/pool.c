@@ -181,7 +181,7 @@ static void on_event(struct call *c)
 static void on_done(struct call *c, enum call_end end, const char *why)
 {
     static const char *const ends[] = {
-        "whole", "unreachable", "refused", "reset", "lost", "timed out"};
+        "whole", "unreachable", "refused", "reset", "lost", "timed out", "crowded"};
     char text[256];
     struct caller *r = caller_of(c);
     snprintf(text, sizeof text, *why ? "%s: %s" : "%s%s", ends[end], why);
@@ -744,7 +744,7 @@ static void Timeout_NoConnectionGetsFree_Told(void **state)
     r->options.connect_timeout = 0.1;
     assert_int_equal(call_finish(&r->call), RC_OK);
     go(r);
-    expect(r, "timed out: connect-timeout\n");
+    expect(r, "crowded: all connections to it that may be had were in use\n");
     close_world(true);
 }
 
