@@ -114,9 +114,15 @@ static uint64_t share_max(const struct pool *p)
     return (uint64_t)p->limits->max_each * SHARE_UNIT;
 }
 
-/* What a ticket's call takes of its client's share. */
+/* What a call takes of its client's share, by what is known of the connections. */
+static uint64_t part_of(const struct ticket *t)
+{
+    return SHARE_UNIT / site_carries(t->site);
+}
+
 static bool take_share(struct ticket *t)
 {
+    t->part = part_of(t);
     return !t->share || share_take(t->share, t->part, share_max(t->site->pool));
 }
 
@@ -157,6 +163,18 @@ void ticket_fail(struct ticket *t, enum call_end end, const char *why)
     loop_again(t->site->pool->loop);
     free_ticket(t);
     call_fail(c, end, why);
+}
+
+/* A connection has taken the call, and it is known now what that is worth. */
+static void reprice(struct ticket *t)
+{
+    uint64_t part = part_of(t);
+    if (!t->share || part == t->part)
+        return;
+    share_give_back(t->share, t->part);
+    t->share->taken += part;
+    t->part = part;
+    share_on(t->share);
 }
 
 /* Time. */
@@ -273,6 +291,7 @@ void ticket_taken(struct ticket *t, struct pool_conn *pc)
 {
     stop_waiting(t);
     set_state(t, TICKET_GIVEN);
+    reprice(t);
     t->conn = pc;
     t->reused = pc->used;
     t->began = clock_recent();
@@ -354,7 +373,6 @@ static struct ticket *new_ticket(
     t->call = c;
     t->site = s;
     t->share = share;
-    t->part = SHARE_UNIT / site_carries(s);
     t->connect_timeout = options->connect_timeout;
     t->response_timeout = options->response_timeout;
     t->idle_timeout = options->idle_timeout;
