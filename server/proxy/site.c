@@ -9,7 +9,7 @@
 #include <string.h>
 #include <sys/un.h>
 
-/* Seconds that addresses are used before a name is looked up again. */
+/* Seconds that addresses are used before a name is looked up again, beside what goes on. */
 static const double lookup_seconds = 10;
 /* Seconds that a connection which refused a call gets none, unless one of its calls ends. */
 static const double pause_seconds = 0.1;
@@ -209,7 +209,17 @@ static void set_path(struct site *s)
     s->lookup.count = 1;
 }
 
-/* Whether there are addresses to dial; where they are asked for, on_found tells. */
+/* Looks the name up; on_found tells. */
+static void look_up(struct site *s)
+{
+    struct pool *p = s->pool;
+    if ((!p->resolver && resolver_new(p->loop->ev, NULL, &p->resolver)) ||
+        lookup_start(&s->lookup, p->resolver, s->origin.host, s->origin.port))
+        s->looked_up = clock_recent();
+}
+
+/* Whether there are addresses to dial. What is known is dialled while it is asked for anew, and
+ * however that ends, unless the name is no more (RFC 8767); where nothing is, on_found tells. */
 static bool has_addresses(struct site *s)
 {
     double age = clock_recent() - s->looked_up;
@@ -217,13 +227,11 @@ static bool has_addresses(struct site *s)
         set_path(s);
         return true;
     }
-    if (s->lookup.query || (s->looked_up && s->lookup.count && age < lookup_seconds))
-        return !s->lookup.query;
-    struct pool *p = s->pool;
-    if ((!p->resolver && resolver_new(p->loop->ev, NULL, &p->resolver)) ||
-        lookup_start(&s->lookup, p->resolver, s->origin.host, s->origin.port))
+    if (!s->lookup.query && (s->lookup.count == 0 || age >= lookup_seconds))
+        look_up(s);
+    if (s->lookup.count == 0 && !s->lookup.query)
         fail_all(s, "names cannot be resolved");
-    return false;
+    return s->lookup.count > 0;
 }
 
 /* Calls. */
