@@ -382,10 +382,10 @@ static struct ticket *new_ticket(
     return t;
 }
 
-/* Whether one more of its client may wait. */
+/* Whether one more of its client may wait for its share: these are in nobody else's way. */
 static bool may_hold(const struct ticket *t, uint32_t max_waiting)
 {
-    return max_waiting == 0 || t->share->waits < (max_waiting + 1) / 2;
+    return max_waiting == 0 || t->share->waits < max_waiting;
 }
 
 enum rc pool_call(
@@ -394,7 +394,7 @@ enum rc pool_call(
     check(c->state == CALL_IDLE && c->method.n);
     struct site *s = site_of(p, origin, options);
     uint32_t most = p->limits->max_waiting;
-    if (s && most && s->waits + s->held >= most)
+    if (s && most && s->waits >= most)
         return RC_LIMIT;
     struct ticket *t = s ? new_ticket(p, s, options, c) : NULL;
     if (!t)

@@ -10,8 +10,8 @@
  * before, which the other server may have closed meanwhile, is made once more where the request is
  * idempotent (RFC 9110 9.2.2). In either case only while all of its body is at hand.
  *
- * No client has more than its share of the connections: its further calls wait behind its own, and
- * past half of those that may wait they are refused.
+ * No client has more than its share of the connections: its further calls wait behind its own, up
+ * to as many as may wait for a connection.
  *
  * It owns its connections' records and TLS contexts; calls, the loop and the resolver are borrowed.
  */

@@ -130,13 +130,13 @@ def test_the_share_can_be_set(held, start, connect):
                  "--upstream-max-each", "3", "--upstream-max-waiting", "10")
     client = connect(edge.http)
     streams = [client.request("/", "POST", body=b"x", end=False) for _ in range(20)]
-    # Three are with the upstream, half of those that may wait do, and the others are refused.
+    # Three are with the upstream, as many wait as may, and the others are refused.
     until(lambda: upstream.count == 3)
-    for stream in streams[8:]:
+    for stream in streams[13:]:
         assert client.response(stream).status == 503
-    for stream in streams[:8]:
+    for stream in streams[:13]:
         client.send(stream, end=True)
-    assert [client.response(stream).text for stream in streams[:8]] == ["hello"] * 8
+    assert [client.response(stream).text for stream in streams[:13]] == ["hello"] * 13
     assert ask(edge.http, "/") == (200, b"hello")
 
 
