@@ -4,6 +4,7 @@
 #include "lua/client/call_private.h"
 #include "lua/ctx/body.h"
 #include "lua/ctx/field_table.h"
+#include "lua/runtime/error_value.h"
 
 enum { BODY_LIMIT = 16 << 20 }; /* bytes that res:body takes unless told otherwise */
 
@@ -21,15 +22,22 @@ static void push_protocol(lua_State *L, struct http_call *h)
     lua_pushstring(L, h->call.protocol);
 }
 
+static void push_ended_by_head(lua_State *L, struct http_call *h)
+{
+    lua_pushnil(L);
+    if (h->call.status)
+        lua_pushboolean(L, h->call.ended_by_head);
+}
+
 static void push_failure(lua_State *L, struct http_call *h)
 {
-    lua_pushstring(L, h->failure);
+    lua_pushstring(L, http_failure_name(h->failure));
 }
 
 static void push_reset_code(lua_State *L, struct http_call *h)
 {
     char name[CODE_NAME_SIZE];
-    bool is_reset = h->failure && strcmp(h->failure, "reset") == 0;
+    bool is_reset = h->failure == FAILURE_RESET;
     lua_pushstring(L, is_reset ? code_name(h->call.reset_code, name) : NULL);
 }
 
@@ -58,6 +66,7 @@ static void push_fields(lua_State *L, struct http_call *h)
 const struct http_call_field http_response_fields[] = {
     {"status", push_status},
     {"protocol", push_protocol},
+    {"ended_by_head", push_ended_by_head},
     {"failure", push_failure},
     {"reset_code", push_reset_code},
     {"headers", push_headers},
@@ -135,8 +144,10 @@ static int refuse_body(lua_State *L, struct http_call *h)
 {
     http_call_close(h);
     lua_getiuservalue(L, 1, HTTP_CALL_NAME);
-    return luaL_error(L, "%s: the response's body is larger than %I bytes", lua_tostring(L, -1),
-        (LUAI_UACINT)h->body_limit);
+    error_value_push_here(L, KIND_LIMIT, "%s: the response's body is larger than %I bytes",
+        lua_tostring(L, -1), (LUAI_UACINT)h->body_limit);
+    error_value_set(L, "limit", "body-limit");
+    return lua_error(L);
 }
 
 static int body_on(lua_State *L, struct http_call *h);

@@ -6,6 +6,7 @@
 #include "lua/ctx/ctx.h"
 #include "lua/ctx/ctx_private.h"
 #include "lua/ctx/field_table.h"
+#include "lua/runtime/error_value.h"
 #include "lua/runtime/task.h"
 #include "lua/runtime/vm.h"
 
@@ -180,7 +181,7 @@ static int refuse_body(lua_State *L, struct ctx *c)
 {
     if (c->x->response.out.state != OUTGOING_OPEN) {
         struct exchange *x = c->x;
-        ctx_abort(c, "reset");
+        ctx_abort(c, cut_of(CUT_BY_HANDLER));
         exchange_reset(x, ERROR_CANCEL);
         ctx_check(L, c);
     }
@@ -188,9 +189,12 @@ static int refuse_body(lua_State *L, struct ctx *c)
     exchange_respond(c->x, 413, STR("Content Too Large\n"), NULL);
     /* Without the memory to respond it was reset. */
     if (!c->x->instance)
-        ctx_abort(c, "reset");
+        ctx_abort(c, cut_of(CUT_BY_HANDLER));
     ctx_check(L, c);
-    return luaL_error(L, "the request's body is larger than %I bytes", (LUAI_UACINT)c->body_limit);
+    error_value_push_here(
+        L, KIND_LIMIT, "the request's body is larger than %I bytes", (LUAI_UACINT)c->body_limit);
+    error_value_set(L, "limit", "body-limit");
+    return lua_error(L);
 }
 
 void ctx_start_body(lua_State *L, struct ctx *c)

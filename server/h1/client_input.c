@@ -74,17 +74,28 @@ static bool take_event(struct h1_client *s, enum h1_event event)
     return false;
 }
 
-static const char *reason(const struct h1_client *s, enum h1_event event)
+static void fail_parsing(struct h1_client *s, enum h1_fault fault)
+{
+    enum call_end end = fault == H1_NO_MEMORY ? CALL_LOST : CALL_PROTOCOL;
+    s->call->limit = h1_fault_limit(fault);
+    h1_client_break(s, s->call->limit ? CALL_TOO_LARGE : end, h1_fault_text(fault));
+}
+
+/* The event was not taken. */
+static void fail(struct h1_client *s, enum h1_event event)
 {
     switch (event) {
     case H1_ON_FAULT:
-        return h1_fault_text(s->parser.fault);
+        fail_parsing(s, s->parser.fault);
+        break;
     case H1_ON_START:
-        return "it switches protocols";
+        h1_client_break(s, CALL_PROTOCOL, "it switches protocols");
+        break;
     case H1_ON_HEAD:
-        return "too many interim responses";
+        h1_client_break(s, CALL_PROTOCOL, "too many interim responses");
+        break;
     default:
-        return "out of memory";
+        h1_client_break(s, CALL_LOST, "out of memory");
     }
 }
 
@@ -101,7 +112,7 @@ void h1_client_input(struct h1_client *s, struct str *data)
 {
     enum h1_event event = H1_ON_HEAD;
     if (data->n && (!s->call || !s->call->request.head_handed)) {
-        h1_client_break(s, "a response that nobody asked for");
+        h1_client_break(s, CALL_LOST, "a response that nobody asked for");
         return;
     }
     if (data->n)
@@ -114,10 +125,10 @@ void h1_client_input(struct h1_client *s, struct str *data)
         data->n -= (size_t)(piece.p - data->p);
         data->p = piece.p;
         if (!take_event(s, event))
-            h1_client_break(s, reason(s, event));
+            fail(s, event);
     }
     if (data->n && !s->broken)
-        h1_client_break(s, "bytes behind the response");
+        h1_client_break(s, CALL_LOST, "bytes behind the response");
 }
 
 void h1_client_input_end(struct h1_client *s)
@@ -130,5 +141,5 @@ void h1_client_input_end(struct h1_client *s)
     if (s->call->ended)
         h1_client_settle(s);
     else
-        h1_client_break(s, s->call->began ? "the response is cut short" : "no response");
+        h1_client_break(s, CALL_LOST, s->call->began ? "the response is cut short" : "no response");
 }

@@ -8,16 +8,15 @@
 static void refuse(struct h1_session *s, enum h1_fault fault)
 {
     const struct peer *peer = s->base.host->peer;
-    char name[CODE_NAME_SIZE];
     int status = h1_fault_status(fault);
-    log_event(LOG_WARN, "request refused", log_str("reason", h1_fault_text(fault)),
+    log_peer_event(LOG_WARN, "request refused", log_str("reason", h1_fault_text(fault)),
         log_int("status", status), log_int("conn", (int64_t)peer->conn),
         log_str("remote", peer->remote));
     s->deaf = s->closing = true;
     if (!s->x && !h1_exchange_new(s))
         return;
     if (!outgoing_over(&s->x->exchange.response.out))
-        exchange_refuse(&s->x->exchange, code_name(ERROR_PROTOCOL_ERROR, name), status);
+        exchange_refuse(&s->x->exchange, cut_by_us(ERROR_PROTOCOL_ERROR), status);
 }
 
 /* The head. */
@@ -72,7 +71,7 @@ static void begin(struct h1_session *s)
         return;
     struct response *r = &hx->exchange.response;
     hx->is_1_0 = s->parser.minor == 0;
-    hx->exchange.request.protocol = s->parser.minor ? "HTTP/1.1" : "HTTP/1.0";
+    hx->exchange.request.version = s->parser.minor ? HTTP_1_1 : HTTP_1_0;
     r->out.framing = s->parser.minor ? FRAMING_CHUNKS : FRAMING_CLOSE;
     enum h1_fault fault = store_target(s, &hx->exchange);
     if (fault)

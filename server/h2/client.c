@@ -208,12 +208,15 @@ static void free_dead(struct list *dead)
     mark_dirty(s);
 }
 
-static void free_lost(struct list *link, const char *reason)
+static void free_lost(struct list *link, struct cut cut)
 {
+    char text[CODE_NAME_SIZE];
     struct h2_leg *leg = container_of(link, struct h2_leg, link);
     leg->closed = true;
+    const struct h2_session *s = leg->session;
+    enum call_end end = s->judged || s->failed ? CALL_PROTOCOL : CALL_LOST;
     if (leg->call)
-        h2_leg_end(leg, leg->id ? CALL_LOST : CALL_REFUSED, reason);
+        h2_leg_end(leg, leg->id ? end : CALL_REFUSED, cut_text(cut, text));
     free_leg(leg);
 }
 

@@ -78,7 +78,7 @@ static struct str host_of(const struct request *r)
 static void log_too_large(const struct h2_stream *st)
 {
     const struct peer *peer = st->session->base.host->peer;
-    log_event(LOG_WARN, "limit reached", log_str("limit", st->size.too_large),
+    log_peer_event(LOG_WARN, "limit reached", log_str("limit", st->size.too_large),
         log_int("conn", (int64_t)peer->conn), log_int("stream", st->exchange.stream),
         log_str("remote", peer->remote));
 }
@@ -124,6 +124,13 @@ static void on_data_frame(struct h2_stream *st, const nghttp2_frame *frame)
         h2_count(st->session, GUARD_EMPTY);
 }
 
+static void on_reset(struct h2_stream *st)
+{
+    st->peer_reset = true;
+    if (!outgoing_over(&st->exchange.response.out))
+        h2_count(st->session, GUARD_RESETS);
+}
+
 static int on_frame_recv(nghttp2_session *ng, const nghttp2_frame *frame, void *user)
 {
     (void)ng;
@@ -135,8 +142,8 @@ static int on_frame_recv(nghttp2_session *ng, const nghttp2_frame *frame, void *
         on_headers(st, frame);
     if (st && frame->hd.type == NGHTTP2_DATA)
         on_data_frame(st, frame);
-    if (st && frame->hd.type == NGHTTP2_RST_STREAM && !outgoing_over(&st->exchange.response.out))
-        h2_count(s, GUARD_RESETS);
+    if (st && frame->hd.type == NGHTTP2_RST_STREAM)
+        on_reset(st);
     /* After a verdict too nghttp2 is to close a stream that was reset: its handler never runs. */
     return 0;
 }
@@ -146,7 +153,7 @@ static void take_piece(struct h2_stream *st, const uint8_t *data, size_t n)
     st->received = true;
     enum rc rc = exchange_receive(&st->exchange, data, n);
     if (rc == RC_LIMIT) /* nghttp2 resets the stream, whose window was passed */
-        exchange_abort(&st->exchange, "FLOW_CONTROL_ERROR");
+        exchange_abort(&st->exchange, cut_by_us(ERROR_FLOW_CONTROL_ERROR));
     else if (rc)
         h2_stream_fail(st, ERROR_INTERNAL_ERROR);
 }
@@ -171,13 +178,12 @@ static int on_stream_close(nghttp2_session *ng, int32_t id, uint32_t code, void 
     (void)ng;
     struct h2_session *s = user;
     struct h2_stream *st = h2_stream_find(s, id);
-    char name[CODE_NAME_SIZE];
     if (!st)
         return 0;
     st->closed = true;
     s->recent = NULL;
     if (!is_complete(&st->exchange))
-        exchange_abort(&st->exchange, code_name(code, name));
+        exchange_abort(&st->exchange, st->peer_reset ? cut_by_peer(code) : cut_by_us(code));
     h2_stream_release(st);
     return 0;
 }

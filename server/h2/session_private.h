@@ -26,7 +26,7 @@ struct h2_role {
     /* Frees a stream in the dead list. */
     void (*free_dead)(struct list *dead);
     /* Frees a stream of a connection that has ended. */
-    void (*free_lost)(struct list *link, const char *reason);
+    void (*free_lost)(struct list *link, struct cut cut);
     /* Counts the seconds since the last sweep against a stream's timeouts; may be NULL. */
     void (*sweep)(struct list *link, double seconds);
     /* Looks at the session itself, once a sweep; may be NULL. */

@@ -44,9 +44,12 @@ enum call_end {
     CALL_UNREACHABLE, /* no connection: nothing of the request went anywhere */
     CALL_REFUSED,     /* the other server did not process it: it may be made again (RFC 9113 8.7) */
     CALL_RESET,       /* the other server reset it, with c->reset_code */
-    CALL_LOST,        /* the connection ended, or what came over it was no HTTP */
+    CALL_LOST,        /* the connection ended */
+    CALL_PROTOCOL,    /* what came over it was no HTTP, or a flood */
+    CALL_TOO_LARGE,   /* the response has passed a bound of ours, c->limit */
     CALL_TIMED_OUT,   /* a limit of call_options passed; why is its name */
-    CALL_CROWDED,     /* no connection came free in time, of those that this server allows itself */
+    CALL_CONNECT_TIMED_OUT, /* the same before there was a connection */
+    CALL_CROWDED, /* no connection came free in time, of those that this server allows itself */
 };
 
 enum call_version { CALL_ANY_HTTP, CALL_HTTP_1, CALL_HTTP_2 };
@@ -126,7 +129,9 @@ struct call {
     bool began;          /* something of the response has come */
     bool ended;          /* all of the body, and the trailers, have arrived */
     bool expired;        /* its time is over, and so it ended: its connection may be dead */
+    bool ended_by_head;  /* HTTP/2: the head itself was the end (END_STREAM on HEADERS) */
     uint32_t reset_code; /* with CALL_RESET */
+    const char *limit;   /* with CALL_TOO_LARGE: the name of the option; static */
 
     /* Whoever holds it. */
     const struct call_host *host;   /* the session; NULL without one */

@@ -1,5 +1,7 @@
 #include "http/uri.h"
 
+#include "http/urlencoded.h"
+
 /* What may stand in a URI, and what clients are known to leave as it is (RFC 3986 asks that it be
  * encoded): all that is visible in ASCII. A fragment is never sent (RFC 9110 7.1). */
 bool uri_is_target(struct str target)
@@ -51,4 +53,58 @@ bool uri_is_host(struct str text)
         if (!is_digit(text.p[i]))
             return false;
     return true;
+}
+
+/* How a reader divides a path: the characters that end a segment, and those that end its name but
+ * not the segment; and whether escaped ones do. */
+struct reading {
+    const char *slashes, *ends;
+    bool escaped;
+};
+
+/* Takes the character at the front of a path off it, decoded; *escaped says whether it was not. */
+static char shift(struct str *path, bool *escaped)
+{
+    int byte = urlencoded_byte(*path);
+    *escaped = byte >= 0;
+    char c = *escaped ? (char)byte : path->p[0];
+    size_t n = *escaped ? 3 : 1;
+    *path = (struct str){path->p + n, path->n - n};
+    return c;
+}
+
+static bool finds_dots(const struct reading *reading, struct str path)
+{
+    size_t dots = 0;
+    bool escaped, named = false; /* the name of the segment has ended, or is not of dots alone */
+    while (path.n) {
+        char c = shift(&path, &escaped);
+        bool divides = !escaped || reading->escaped;
+        bool slash = divides && is_one_of(c, reading->slashes);
+        bool ends = slash || (divides && is_one_of(c, reading->ends));
+        if (c == '\0' || (ends && !named && (dots == 1 || dots == 2)))
+            return true;
+        dots = slash ? 0 : dots + (c == '.');
+        named = !slash && (named || c != '.');
+    }
+    return !named && (dots == 1 || dots == 2);
+}
+
+/* Most paths have no character that could matter. */
+static bool is_plain(struct str path)
+{
+    return path.n == 0 || !(memchr(path.p, '.', path.n) || memchr(path.p, '%', path.n) ||
+                              memchr(path.p, '\0', path.n));
+}
+
+bool uri_has_dots(struct str path)
+{
+    static const struct reading ours = {"/", "", false};
+    return !is_plain(path) && finds_dots(&ours, path);
+}
+
+bool uri_may_have_dots(struct str path)
+{
+    static const struct reading widest = {"/\\", ";", true};
+    return !is_plain(path) && finds_dots(&widest, path);
 }

@@ -40,7 +40,7 @@ struct conn {
 
 void conn_set_state(struct conn *c, enum conn_state state);
 void conn_mark_dirty(struct conn *c);
-void conn_free_session(struct conn *c, const char *reason);
+void conn_free_session(struct conn *c, struct cut cut);
 
 /* Reads while there is use for it: what a session does not want now stays with the peer. */
 void conn_watch_input(struct conn *c);

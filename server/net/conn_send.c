@@ -84,7 +84,7 @@ bool conn_flush(struct conn *c)
     if (rc == RC_CLOSED && may_have_answered(c))
         stop_sending(c);
     else
-        conn_close(c, "connection lost");
+        conn_close(c, cut_of(CUT_LOST));
     return false;
 }
 
@@ -97,7 +97,7 @@ static bool gather(struct conn *c)
         if (n == 0)
             return false;
         if (c->transport.ops->seal(&c->transport, w->plain, n)) {
-            conn_close(c, "connection lost");
+            conn_close(c, cut_of(CUT_LOST));
             return false;
         }
     }
@@ -109,7 +109,7 @@ static void linger(struct conn *c)
 {
     bool orderly = !c->session || !c->session->cut;
     c->ending = true;
-    conn_free_session(c, "connection lost");
+    conn_free_session(c, cut_of(CUT_LOST));
     if (orderly)
         c->transport.ops->end(&c->transport);
     if (!conn_flush(c))
@@ -123,7 +123,7 @@ static void leave(struct conn *c)
 {
     c->transport.ops->end(&c->transport);
     if (conn_flush(c))
-        conn_close(c, "connection closed");
+        conn_close(c, cut_of(CUT_CLOSED));
 }
 
 void conn_pump(struct conn *c)

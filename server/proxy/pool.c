@@ -252,7 +252,7 @@ static void run_out(struct ticket *t)
         ticket_fail(t, CALL_CROWDED, "all connections to it that may be had were in use");
         break;
     case PHASE_CONNECTING:
-        ticket_fail(t, CALL_TIMED_OUT, "connect-timeout");
+        ticket_fail(t, CALL_CONNECT_TIMED_OUT, "connect-timeout");
         break;
     case PHASE_REFUSED:
         ticket_fail(t, CALL_REFUSED, "REFUSED_STREAM");
@@ -316,7 +316,8 @@ static bool may_repeat(const struct ticket *t, enum call_end end)
 {
     if (end == CALL_REFUSED)
         return has_time(t) && !(t->elsewhere && t->refusals);
-    return end == CALL_LOST && !t->again && t->reused && call_is_idempotent(t->call);
+    bool is_lost = end == CALL_LOST || end == CALL_PROTOCOL;
+    return is_lost && !t->again && t->reused && call_is_idempotent(t->call);
 }
 
 /* What refuses once may have changed its mind, or there is another connection; what goes on to
@@ -329,7 +330,7 @@ static void wait_again(struct ticket *t, enum call_end end)
         rest(t);
         return;
     }
-    t->again |= end == CALL_LOST;
+    t->again |= end != CALL_REFUSED;
     ticket_wait(t, true);
 }
 

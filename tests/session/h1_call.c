@@ -426,7 +426,7 @@ static const struct {
     {"{\"no\": \"http\"}", "a malformed start line"},
 };
 
-static void Malformed_Each_CallLostAndConnectionEnds(void **state)
+static void Malformed_Each_CallAndConnectionEnd(void **state)
 {
     (void)state;
     for (size_t i = 0; i < sizeof malformed / sizeof *malformed; i++)
@@ -437,7 +437,7 @@ static void Malformed_Each_CallLostAndConnectionEnds(void **state)
             caller_say(c, malformed[i].bytes);
             caller_settle(c);
             struct text expected = {0};
-            text_print(&expected, "done lost: %s\n", malformed[i].why);
+            text_print(&expected, "done no HTTP: %s\n", malformed[i].why);
             if (!strstr(text_of(&c->notes), text_of(&expected)))
                 stage_fail("case %zu: no\n  %s\nin\n%s", i, text_of(&expected), text_of(&c->notes));
             assert_null(c->session);
@@ -483,7 +483,7 @@ static void Interims_TooMany_CallLost(void **state)
     assert_true(call->progressed == 1);
     text_clear(&c->notes);
     caller_say(c, "HTTP/1.1 102 Processing\n\n");
-    caller_expect(c, "0 done lost: too many interim responses\n");
+    caller_expect(c, "0 done no HTTP: too many interim responses\n");
 }
 
 static void TooLarge_HeadAndEndlessInterims_CallLost(void **state)
@@ -495,7 +495,7 @@ static void TooLarge_HeadAndEndlessInterims_CallLost(void **state)
     caller_say(c, "HTTP/1.1 200 OK\n");
     for (int i = 0; i < 5000 && c->session; i++)
         caller_say(c, "name: value\n");
-    caller_expect(c, "0 done lost: more than max-header-fields\n");
+    caller_expect(c, "0 done too large: more than max-header-fields\n");
     caller_close(c);
     c = caller_open_1(0);
     caller_get(c, 0, "/");
@@ -589,7 +589,7 @@ int main(void)
         caller_test(Response_OwnerDoesNotRead_HeldUp),
         caller_test(Response_InChunksNobodyReads_HeldUpAndWhole),
         caller_test(Done_CallFreedAtOnce_NotLookedAt),
-        caller_test(Malformed_Each_CallLostAndConnectionEnds),
+        caller_test(Malformed_Each_CallAndConnectionEnd),
         caller_test(CutShort_AtEachByte_CallLost),
         caller_test(Interims_TooMany_CallLost),
         caller_test(TooLarge_HeadAndEndlessInterims_CallLost),
