@@ -1,5 +1,6 @@
 #include "h2/client.h"
 
+#include "core/clock.h"
 #include "core/mem.h"
 #include "h2/client_private.h"
 #include "h2/memory.h"
@@ -101,15 +102,16 @@ static void doubt(struct h2_session *s)
 
 /* A call that nothing has come of, nor of any other since it began, may have met a connection that
  * is dead. Where its time was over there is nothing to be waited for; where its client has left, it
- * may have waited for something that takes long. */
-static void suspect(struct h2_leg *leg, bool expired)
+ * may have waited for something that takes long, or not have waited at all. */
+static void suspect(struct h2_leg *leg, const struct call *c)
 {
+    static const double patience = 0.1; /* seconds */
     struct h2_session *s = leg->session;
     if (leg->id == 0 || s->going || s->heard != leg->heard)
         return;
-    if (expired)
+    if (c->expired)
         retire(s);
-    else
+    else if (clock_recent() - c->progressed >= patience)
         doubt(s);
 }
 
@@ -117,7 +119,7 @@ static void on_cancelled(struct call *c, uint32_t code)
 {
     struct h2_leg *leg = c->held;
     h2_leg_reset(leg, code);
-    suspect(leg, c->expired);
+    suspect(leg, c);
     detach(leg);
     mark_dirty(leg->session);
 }
