@@ -52,9 +52,12 @@ def held(upstream):
     return made, upstream(made.serve).url
 
 
-def until(condition):
+def until(condition, clients=()):
+    """Waits for it, while the clients take in what comes."""
     end = time.monotonic() + 30
     while not condition() and time.monotonic() < end:
+        for client in clients:
+            client.ping()
         time.sleep(0.01)
     assert condition()
 
@@ -112,8 +115,9 @@ def test_who_owes_bodies_gets_half_of_the_connections(held, start, connect):
         assert ask(edge.http, "/") == (200, b"hello")
     assert upstream.count == 4
     # What has waited too long for its client's share is no fault of the upstream.
-    until(lambda: len(edge.lines("upstream busy")) == 36)
-    assert edge.lines("upstream busy") and not edge.lines("upstream (failed|left out)")
+    until(lambda: sum(client.so_far(stream).over for client, stream in streams) == 36, attackers)
+    assert "status=503" in edge.lines("upstream busy")[0]
+    assert not edge.lines("upstream (failed|left out)")
     served = 0
     for client, stream in streams:
         client.ping()
