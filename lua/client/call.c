@@ -68,7 +68,7 @@ static void on_alarm(struct timer *t)
 {
     struct http_call *h = container_of(t, struct http_call, alarm);
     h->failure = FAILURE_LATE;
-    call_cancel(&h->call, ERROR_CANCEL);
+    call_expire(&h->call);
     task_wake(h->reader);
     task_wake(h->writer);
 }

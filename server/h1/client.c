@@ -62,6 +62,8 @@ static enum rc begin(struct session *base, struct call *c)
 {
     struct h1_client *s = client_of(base);
     call_hold(c, &call_host, s, s->limits->stream_window);
+    if (call_is_idempotent(c))
+        call_keep(c);
     c->request.framing = FRAMING_CHUNKS;
     s->call = c;
     s->connection = (struct fields){0};
@@ -73,6 +75,13 @@ static bool is_going(const struct session *base)
 {
     const struct h1_client *s = client_of(base);
     return s->going || s->closing || s->broken;
+}
+
+static bool carries(const struct session *base, uint32_t *calls)
+{
+    (void)base;
+    *calls = 1;
+    return true;
 }
 
 static uint32_t room(const struct session *base)
@@ -299,6 +308,7 @@ static const struct session_client_ops client_ops = {
     .begin = begin,
     .room = room,
     .is_going = is_going,
+    .carries = carries,
 };
 
 enum rc h1_client_new(

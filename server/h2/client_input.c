@@ -83,9 +83,29 @@ static void on_headers(struct h2_leg *leg, const nghttp2_frame *frame)
     }
 }
 
+/* SETTINGS and the window of the connection come with the greeting, which a kernel may deliver for
+ * a server that is stuck. */
+static bool is_sign_of_life(const nghttp2_frame *frame)
+{
+    if (frame->hd.type == NGHTTP2_SETTINGS)
+        return false;
+    return frame->hd.type != NGHTTP2_WINDOW_UPDATE || frame->hd.stream_id;
+}
+
+static void hear(struct h2_session *s, const nghttp2_frame *frame)
+{
+    bool is_answer = frame->hd.type == NGHTTP2_SETTINGS && frame->hd.flags & NGHTTP2_FLAG_ACK;
+    if (is_sign_of_life(frame))
+        s->heard++;
+    else if (!is_answer)
+        return;
+    s->doubted = 0;
+}
+
 static int on_frame_recv(nghttp2_session *ng, const nghttp2_frame *frame, void *user)
 {
     struct h2_session *s = user;
+    hear(s, frame);
     struct h2_leg *leg = leg_of(ng, frame->hd.stream_id);
     bool live = leg && leg->call && !leg->why && !s->judged;
     switch (frame->hd.type) {

@@ -23,10 +23,10 @@ static int submit_trailers(nghttp2_session *ng, int32_t id, struct outgoing *o, 
 ssize_t h2_read_body(nghttp2_session *ng, int32_t id, struct outgoing *o, uint8_t owner,
     uint8_t *out, size_t room, uint32_t *flags)
 {
-    size_t n = bytes_take(&o->body, out, room);
+    size_t n = outgoing_take_body(o, out, room);
     enum outgoing_step step = outgoing_next(o);
     if (step == OUTGOING_BODY && n < room) { /* what filters kept back */
-        n += bytes_take(&o->body, out + n, room - n);
+        n += outgoing_take_body(o, out + n, room - n);
         step = outgoing_next(o);
     }
     switch (step) {

@@ -15,6 +15,7 @@ void call_init(struct call *c, const struct call_ops *ops)
     outgoing_init(&c->request, &c->arena);
     c->request.trailers_accepted = true;
     bytes_init(&c->body, 0);
+    bytes_init(&c->kept, CALL_KEPT_MAX);
     live.calls++;
 }
 
@@ -22,6 +23,7 @@ void call_fini(struct call *c)
 {
     outgoing_fini(&c->request);
     bytes_fini(&c->body);
+    bytes_fini(&c->kept);
     arena_fini(&c->arena);
     live.calls--;
 }
@@ -125,10 +127,19 @@ void call_cancel(struct call *c, uint32_t code)
     c->agent = NULL;
 }
 
+void call_expire(struct call *c)
+{
+    c->expired = true;
+    call_cancel(c, ERROR_CANCEL);
+}
+
 enum rc call_rewind(struct call *c)
 {
-    if (c->host || c->began || outgoing_rewind(&c->request))
+    if (c->host || c->began)
         return RC_STATE;
+    enum rc rc = outgoing_rewind(&c->request);
+    if (rc)
+        return rc;
     if (c->state == CALL_DONE)
         c->state = CALL_IDLE;
     return RC_OK;
@@ -156,6 +167,7 @@ void call_fail(struct call *c, enum call_end end, const char *why)
 {
     const struct call_host *host = c->host;
     c->host = NULL;
+    c->expired = end == CALL_TIMED_OUT;
     if (host)
         host->cancelled(c, ERROR_CANCEL);
     finish(c, end, why);
@@ -179,6 +191,11 @@ void call_hold(struct call *c, const struct call_host *host, void *held, size_t 
     c->body.max = body_max;
     c->wants_room = true;
     c->progressed = clock_recent();
+}
+
+void call_keep(struct call *c)
+{
+    c->request.kept = &c->kept;
 }
 
 /* RFC 9110 8.6: a method that means something by content says so where there is none. */
@@ -210,6 +227,8 @@ enum rc call_receive_head(struct call *c, const char *protocol, int status)
     c->progressed = clock_recent();
     c->protocol = protocol;
     c->status = status;
+    c->request.kept = NULL;
+    bytes_fini(&c->kept);
     c->ops->on_head(c);
     return RC_OK;
 }

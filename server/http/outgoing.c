@@ -283,10 +283,37 @@ enum rc outgoing_restart(struct outgoing *o)
     return RC_OK;
 }
 
+/* What sessions took stands in front of the rest again. For the time it takes to go out anew the
+ * queue holds more than it does otherwise. */
+static enum rc take_back(struct outgoing *o)
+{
+    size_t n;
+    const char *piece;
+    if (outgoing_sent(o) == 0)
+        return RC_OK;
+    if (!o->kept || o->kept->len != outgoing_sent(o))
+        return RC_STATE;
+    struct bytes all;
+    bytes_init(&all, OUTGOING_QUEUE_HIGH + o->kept->max);
+    struct bytes *parts[] = {o->kept, &o->body};
+    for (size_t i = 0; i < 2; i++)
+        for (; (piece = bytes_front(parts[i], &n)) && n; bytes_drop(parts[i], n))
+            if (bytes_append(&all, piece, n)) {
+                bytes_fini(&all);
+                o->kept = NULL; /* nothing is whole any more */
+                return RC_NOMEM;
+            }
+    o->body = all;
+    return RC_OK;
+}
+
 enum rc outgoing_rewind(struct outgoing *o)
 {
-    if (o->state == OUTGOING_ABORTED || outgoing_sent(o))
+    if (o->state == OUTGOING_ABORTED)
         return RC_STATE;
+    enum rc rc = take_back(o);
+    if (rc)
+        return rc;
     if (!o->length_set)
         fields_remove(&o->head, STR("content-length"));
     if (o->state == OUTGOING_SENT)
@@ -370,6 +397,23 @@ void outgoing_note_head(struct outgoing *o)
 void outgoing_note_end(struct outgoing *o)
 {
     set_state(o, OUTGOING_SENT);
+}
+
+/* What does not fit is not kept at all: half a body is of no use. */
+static void keep(struct outgoing *o, const void *data, size_t n)
+{
+    if (!bytes_append(o->kept, data, n))
+        return;
+    bytes_fini(o->kept);
+    o->kept = NULL;
+}
+
+size_t outgoing_take_body(struct outgoing *o, void *out, size_t room)
+{
+    size_t n = bytes_take(&o->body, out, room);
+    if (o->kept)
+        keep(o, out, n);
+    return n;
 }
 
 bool outgoing_over(const struct outgoing *o)

@@ -75,6 +75,8 @@ struct outgoing {
     struct fields head;
     struct fields trailers;
     struct bytes body;
+    struct bytes *kept; /* what sessions took of the body, as long as all of it fits; NULL where
+                           none of it is kept. Borrowed */
     struct filter_chain *filters; /* NULL for none */
     struct arena *arena;          /* borrowed */
 };
@@ -124,7 +126,7 @@ void outgoing_abort(struct outgoing *o);
  * took the head. */
 enum rc outgoing_restart(struct outgoing *o) MUST_CHECK;
 /* Back to what it was before a session took it, for another one. RC_STATE where bytes of the body
- * are gone. */
+ * are gone, RC_NOMEM. */
 enum rc outgoing_rewind(struct outgoing *o) MUST_CHECK;
 
 /* For sessions. */
@@ -137,6 +139,8 @@ enum rc outgoing_take_head(struct outgoing *o, bool add_length) MUST_CHECK;
 /* The head was handed to the connection, and the message's end, of one that is FINISHED. */
 void outgoing_note_head(struct outgoing *o);
 void outgoing_note_end(struct outgoing *o);
+/* Takes up to room bytes of the body; returns how many. */
+size_t outgoing_take_body(struct outgoing *o, void *out, size_t room);
 /* Whether the whole message has been handed over, or never will be. */
 bool outgoing_over(const struct outgoing *o);
 /* Bytes of the body that a session has taken, as they came out of the filters. */

@@ -47,6 +47,13 @@ def test_name_that_does_not_resolve(edge, connect):
     check_failed(server, 502, "")
 
 
+def test_name_with_a_final_dot(edge, connect, upstream):
+    """Which ends a full name, and goes up as it was written."""
+    made = upstream(always(response(b"here")))
+    with_dot = made.url.replace("127.0.0.1", "localhost.")
+    assert connect(edge(with_dot).https).fetch("/").text == "here"
+
+
 def test_socket_that_is_not_there(edge, connect, tmp_path):
     server = edge(f"unix:{tmp_path}/none")
     assert connect(server.https).fetch("/").status == 502
