@@ -1,7 +1,6 @@
 #include "h1/parser.h"
 
 #include "http/field.h"
-#include "http/uri.h"
 
 enum {
     EMPTY_LINES_MAX = 2,    /* before a request, for clients that end a body in a stray CRLF */
@@ -154,13 +153,6 @@ static enum h1_fault note_coding(struct h1_parser *p)
     return H1_NO_FAULT;
 }
 
-static enum h1_fault note_host(struct h1_parser *p)
-{
-    if (p->hosts++)
-        return H1_TWO_HOSTS;
-    return uri_is_host(p->value) ? H1_NO_FAULT : H1_BAD_HOST;
-}
-
 static enum h1_fault note_connection(struct h1_parser *p)
 {
     p->named += p->value.n;
@@ -175,10 +167,6 @@ static enum h1_fault note_connection(struct h1_parser *p)
 static enum h1_fault note_field(struct h1_parser *p)
 {
     switch (p->name.n) {
-    case 4:
-        if (p->role == H1_SERVER && field_same_name(p->name, STR("host")))
-            return note_host(p);
-        break;
     case 10:
         if (field_same_name(p->name, STR("connection")))
             return note_connection(p);
@@ -207,8 +195,6 @@ static enum h1_fault check_head(const struct h1_parser *p)
         return H1_BAD_CODING;
     if (p->other_coded)
         return H1_UNKNOWN_CODING;
-    if (p->role == H1_SERVER && p->minor == 1 && p->hosts == 0)
-        return H1_NO_HOST;
     return H1_NO_FAULT;
 }
 
