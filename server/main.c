@@ -2,13 +2,18 @@
  * serve it.
  */
 #include "core/log.h"
+#include "core/mem.h"
 #include "core/version.h"
+#include "http/dispatch.h"
+#include "http/part.h"
 #include "lua/config.h"
 #include "lua/scripts/bridge.h"
+#include "net/loop.h"
 #include "net/tls.h"
 #include "proc/master/master.h"
 #include "proc/options/help.h"
 #include "proc/worker/service.h"
+#include "proc/worker/user.h"
 #include "proxy/pool.h"
 #include "proxy/pool_connector.h"
 #include "proxy/proxy.h"
@@ -17,13 +22,16 @@
 #include <stdio.h>
 #include <unistd.h>
 
-/* A worker's. The bridge is NULL where upstreams take every request. */
-static struct proxy *proxy;
-static struct bridge *bridge;
-static struct pool *pool;
-static struct pool_connector connector;
+/* What serves in a worker, and what --check and a proof look at. */
+struct server {
+    struct dispatch dispatch;
+    struct proxy *proxy;
+    struct bridge *bridge; /* NULL where upstreams take every request */
+    struct pool *pool;     /* NULL before join */
+    struct pool_connector connector;
+};
 
-static struct vm_options vm_options_of(const struct options *o)
+static struct vm_options vm_options_of(const struct server *s, const struct options *o)
 {
     return (struct vm_options){.dev = o->dev,
         .max_cpu = o->max_cpu,
@@ -32,89 +40,116 @@ static struct vm_options vm_options_of(const struct options *o)
         .max_generations = (unsigned)o->max_generations,
         .body_limit = o->body_limit,
         .proto_path = o->proto_path.items,
-        .proto_path_count = o->proto_path.count};
+        .proto_path_count = o->proto_path.count,
+        .dispatch = &s->dispatch};
 }
 
-/* A proxy with the routes that the options give it. */
-static bool open_proxy(
-    const struct options *o, struct ev_loop *loop, struct proxy **out, char why[SERVICE_WHY])
+static void close_server(struct server *s)
 {
-    enum rc rc = proxy_new(loop, &o->proxy, out);
-    snprintf(why, SERVICE_WHY, "%s", rc_text(rc));
-    if (rc)
-        return false;
+    if (s->bridge)
+        bridge_free(s->bridge);
+    if (s->proxy)
+        proxy_free(s->proxy);
+    if (s->pool)
+        pool_free(s->pool);
+    mem_put(s, sizeof *s);
+}
+
+/* The routes that the options give to other servers. */
+static enum rc add_upstreams(struct server *s, const struct options *o, char why[SERVICE_WHY])
+{
+    enum rc rc = RC_OK;
     for (int i = 0; !rc && i < o->upstream.count; i++)
-        rc = proxy_add(*out, o->upstream.items[i], why);
-    if (!rc && proxy_takes_all(*out) && options_is_set(o, "scripts")) {
-        snprintf(why, SERVICE_WHY,
-            "the scripts in %.500s would get no request: an upstream takes "
-            "them all; give it a prefix, or no scripts",
-            o->scripts);
-        rc = RC_INVALID;
-    }
+        rc = proxy_add(s->proxy, o->upstream.items[i], why);
     if (rc)
-        proxy_free(*out);
-    return !rc;
+        return rc;
+    proxy_take_prefixes(s->proxy, &s->dispatch);
+    if (!dispatch_takes_all(&s->dispatch) || !options_is_set(o, "scripts"))
+        return RC_OK;
+    snprintf(why, SERVICE_WHY,
+        "the scripts in %.500s would get no request: an upstream takes "
+        "them all; give it a prefix, or no scripts",
+        o->scripts);
+    return RC_INVALID;
+}
+
+/* A server that lacks scripts. NULL; why then says the reason. */
+static struct server *new_server(
+    const struct options *o, struct ev_loop *loop, char why[SERVICE_WHY])
+{
+    struct server *s = mem_get_zeroed(sizeof *s);
+    snprintf(why, SERVICE_WHY, "%s", rc_text(RC_NOMEM));
+    if (!s)
+        return NULL;
+    dispatch_init(&s->dispatch);
+    pool_connector_init(&s->connector);
+    if (!proxy_new(loop, &o->proxy, &s->proxy) && !add_upstreams(s, o, why))
+        return s;
+    close_server(s);
+    return NULL;
+}
+
+static void add_bridge(struct server *s)
+{
+    dispatch_add(&s->dispatch, bridge_handler(s->bridge));
+    dispatch_add(&s->dispatch, bridge_missing(s->bridge));
 }
 
 /* RC_INVALID where the scripts do not load; there is a bridge then if it may do without. */
-static enum rc open_bridge(
-    const struct options *o, struct ev_loop *loop, bool may_lack, char why[SERVICE_WHY])
+static enum rc open_bridge(struct server *s, const struct options *o, struct ev_loop *loop,
+    bool may_lack, char why[SERVICE_WHY])
 {
-    struct vm_options options = vm_options_of(o);
-    options.forwarder = proxy_forwarder(proxy);
-    pool_connector_init(&connector);
-    options.connector = &connector.base;
-    bridge = NULL;
-    if (proxy_takes_all(proxy))
+    struct vm_options options = vm_options_of(s, o);
+    options.forwarder = proxy_forwarder(s->proxy);
+    options.connector = &s->connector.base;
+    if (dispatch_takes_all(&s->dispatch))
         return RC_OK;
-    enum rc rc = bridge_new(loop, o->scripts, &options, &bridge, why);
-    if (rc == RC_INVALID && may_lack && bridge_bare(loop, o->scripts, &options, why, &bridge))
+    enum rc rc = bridge_new(loop, o->scripts, &options, &s->bridge, why);
+    if (rc == RC_INVALID && may_lack && bridge_bare(loop, o->scripts, &options, why, &s->bridge))
         rc = RC_NOMEM;
-    if (bridge)
-        proxy_set_next(proxy, bridge_handler(bridge));
+    if (s->bridge)
+        add_bridge(s);
     return rc;
 }
 
-static enum service_state open_handler(const struct options *o, struct ev_loop *loop, bool may_lack,
-    struct handler **out, char why[SERVICE_WHY])
+static enum service_state open_server(const struct options *o, struct ev_loop *loop, bool may_lack,
+    struct server **out, char why[SERVICE_WHY])
 {
-    if (!open_proxy(o, loop, &proxy, why))
+    struct server *s = new_server(o, loop, why);
+    if (!s)
         return SERVICE_FAILED;
-    enum rc rc = open_bridge(o, loop, may_lack, why);
-    if (rc && !bridge) {
-        proxy_free(proxy);
+    enum rc rc = open_bridge(s, o, loop, may_lack, why);
+    if (rc && !s->bridge) {
+        close_server(s);
         return SERVICE_FAILED;
     }
-    *out = proxy_handler(proxy);
+    *out = s;
     return rc ? SERVICE_LACKING : SERVICE_OPEN;
 }
 
-static enum rc join(const struct options *o, struct loop *loop)
+static struct handler *handler_of(struct server *s)
 {
-    enum rc rc = pool_new(loop, &o->pool, &pool);
+    return &s->dispatch.base;
+}
+
+/* What the proxy returns to a script is taken up in the same turn, since it comes first. */
+static enum rc join(struct server *s, const struct options *o, struct loop *loop)
+{
+    enum rc rc = pool_new(loop, &o->pool, &s->pool);
     if (rc)
         return rc;
-    proxy_set_pool(proxy, pool);
-    connector.pool = pool;
+    proxy_set_pool(s->proxy, s->pool);
+    s->connector.pool = s->pool;
+    parts_add(&loop->parts, proxy_part(s->proxy));
+    if (s->bridge)
+        parts_add(&loop->parts, bridge_part(s->bridge));
     return RC_OK;
 }
 
-static void stop_handler(struct handler *h)
+static void stop_server(struct server *s)
 {
-    (void)h;
-    if (bridge)
-        bridge_stop(bridge);
-}
-
-static void close_handler(struct handler *h)
-{
-    (void)h;
-    if (bridge)
-        bridge_free(bridge);
-    proxy_free(proxy);
-    if (pool)
-        pool_free(pool);
+    if (s->bridge)
+        bridge_stop(s->bridge);
 }
 
 static void write_line(void *file, const char *text)
@@ -124,22 +159,24 @@ static void write_line(void *file, const char *text)
 
 static bool prove(const struct options *o, FILE *files, char why[SERVICE_WHY])
 {
-    const struct vm_options options = vm_options_of(o);
-    struct proxy *proved;
-    if (!open_proxy(o, NULL, &proved, why))
+    struct server *s = new_server(o, NULL, why);
+    if (!s)
         return false;
-    bool alone = proxy_takes_all(proved);
-    proxy_free(proved);
-    return alone || bridge_prove(o->scripts, &options, write_line, files, why) == RC_OK;
+    const struct vm_options options = vm_options_of(s, o);
+    bool proved = dispatch_takes_all(&s->dispatch) ||
+                  bridge_prove(o->scripts, &options, write_line, files, why) == RC_OK;
+    close_server(s);
+    return proved;
 }
 
 static const struct service service = {
     .read_config = config_read,
     .prove = prove,
-    .open = open_handler,
+    .open = open_server,
+    .handler = handler_of,
     .join = join,
-    .stop = stop_handler,
-    .close = close_handler,
+    .stop = stop_server,
+    .close = close_server,
 };
 
 /* A descriptor that is missing here would be that of the first socket, which the log, and programs
@@ -168,18 +205,32 @@ static enum rc check_certificates(const struct options *o, char why[SERVICE_WHY]
     return rc;
 }
 
+/* The scripts are read as workers will read them, where that is possible. */
+static enum rc read_as_user(const struct options *o, char why[SERVICE_WHY])
+{
+    uid_t user;
+    if (!o->user)
+        return RC_OK;
+    if (geteuid() == 0)
+        return user_become(o->user, why);
+    if (user_check(o->user, &user, why) == RC_OK)
+        return RC_OK;
+    fprintf(stderr, "moontrail: the scripts are read as you, not as the workers' user: %s\n", why);
+    return RC_OK;
+}
+
 static int check_configuration(const struct options *o)
 {
     char why[SERVICE_WHY];
-    struct handler *handler;
-    if (check_certificates(o, why))
+    struct server *s;
+    if (check_certificates(o, why) || read_as_user(o, why))
         return complain(why, EXIT_FAILED);
-    if (open_handler(o, NULL, false, &handler, why) == SERVICE_FAILED)
+    if (open_server(o, NULL, false, &s, why) == SERVICE_FAILED)
         return complain(why, EXIT_FAILED);
-    proxy_print_routes(proxy, stdout);
-    if (bridge)
-        bridge_print_routes(bridge, stdout);
-    close_handler(handler);
+    proxy_print_routes(s->proxy, stdout);
+    if (s->bridge)
+        bridge_print_routes(s->bridge, stdout);
+    close_server(s);
     return 0;
 }
 
@@ -200,6 +251,7 @@ int main(int argc, char **argv)
         printf("moontrail %s\n", MOONTRAIL_VERSION);
         return 0;
     }
+    log_open();
     log_configure(options.log_level, options.log_format);
     int status = options.check ? check_configuration(&options) : 0;
     bool serves = !options.check;

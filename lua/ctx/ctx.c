@@ -7,16 +7,14 @@
 #include "http/exchange.h"
 #include "lua/ctx/ctx_private.h"
 #include "lua/runtime/error_text.h"
+#include "lua/runtime/error_value.h"
 #include "lua/runtime/task.h"
 #include "lua/runtime/vm.h"
 
 #include <lauxlib.h>
-#include <stdio.h>
 
 /* A task that goes on and on after its request was aborted is ended. */
 enum { ABORT_ERRORS = 100, ABORT_SECONDS = 5 };
-
-#define ABORT_ERROR "request aborted: "
 
 /* Addresses that serve as keys in ctx tables: for the handle, and for a field that is nil. */
 static const char handle_key, nil_key;
@@ -68,12 +66,12 @@ void ctx_free(struct ctx *c)
     mem_put(c, sizeof *c);
 }
 
-void ctx_abort(struct ctx *c, const char *reason)
+void ctx_abort(struct ctx *c, struct cut cut)
 {
     c->x = NULL;
     c->aborted = true;
     c->aborted_at = clock_monotonic();
-    snprintf(c->reason, sizeof c->reason, "%s", reason);
+    c->cut = cut;
     interrupt_others(c);
     if (c->task)
         task_interrupt(c->task);
@@ -114,6 +112,12 @@ static void attach(lua_State *L, struct ctx *c)
     c->attached = true;
 }
 
+static void raise_late(lua_State *L)
+{
+    error_value_push_here(L, KIND_TIMEOUT, "timeout: deadline exceeded");
+    lua_error(L);
+}
+
 void ctx_check_task(lua_State *L, struct task *t)
 {
     struct ctx *c = t->ctx;
@@ -122,19 +126,23 @@ void ctx_check_task(lua_State *L, struct task *t)
     bool expired = c->expired;
     c->expired = false;
     if (expired || (c->deadline > 0 && clock_monotonic() >= c->deadline))
-        luaL_error(L, "timeout: deadline exceeded");
+        raise_late(L);
 }
 
 /* Aborts. */
 
-void ctx_push_abort_error(lua_State *L, const struct ctx *c)
+static void raise_aborted(lua_State *L, const struct ctx *c)
 {
-    lua_pushfstring(L, ABORT_ERROR "%s", c->reason);
+    char text[CODE_NAME_SIZE];
+    const char *reason = cut_text(c->cut, text);
+    error_value_push(L, KIND_ABORT, "request aborted: %s", reason);
+    error_value_set(L, "reason", reason);
+    lua_error(L);
 }
 
-bool ctx_is_abort_error(const struct task *t, const char *text)
+bool ctx_is_abort_error(lua_State *L, int index, const struct task *t)
 {
-    return t->met_abort && strstr(text, ABORT_ERROR);
+    return t->met_abort && error_value_is(L, index, KIND_ABORT);
 }
 
 /* Called with the request and the error of one of its callbacks. */
@@ -158,9 +166,10 @@ void ctx_call_callbacks(lua_State *L, struct ctx *c)
     lua_rawgeti(L, LUA_REGISTRYINDEX, callbacks);
     luaL_unref(L, LUA_REGISTRYINDEX, callbacks);
     lua_Integer count = (lua_Integer)lua_rawlen(L, -1);
+    char text[CODE_NAME_SIZE];
     for (lua_Integer i = 1; i <= count; i++) {
         lua_rawgeti(L, -1, i);
-        lua_pushstring(L, c->reason);
+        lua_pushstring(L, cut_text(c->cut, text));
         if (lua_pcall(L, 1, 0, 0)) {
             error_text_report(L, l_log_callback, c, "on_abort failed");
             lua_pop(L, 1);
@@ -192,8 +201,7 @@ void ctx_check(lua_State *L, struct ctx *c)
         task_kill(L, "went on after its request was aborted");
     if (t)
         t->met_abort = true;
-    ctx_push_abort_error(L, c);
-    lua_error(L);
+    raise_aborted(L, c);
 }
 
 /* From a table to its request. */

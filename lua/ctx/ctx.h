@@ -16,7 +16,7 @@
 #define LUA_CTX_CTX_H
 
 #include "core/rc.h"
-#include "http/code.h"
+#include "http/cut.h"
 #include "http/forwarder.h"
 #include "http/router.h"
 #include "net/timer.h"
@@ -51,8 +51,8 @@ struct ctx {
     struct timer alarm; /* runs towards the deadline */
     bool expired;       /* the deadline ended a wait whose task has not run since */
     bool over_limit;    /* the request's body passed its limit, and was answered */
-    char reason[CODE_NAME_SIZE];
-    uint64_t conn; /* numbers for the log */
+    struct cut cut;     /* why it was aborted */
+    uint64_t conn;      /* numbers for the log */
     uint32_t stream;
     size_t body_limit, body_size; /* of a ctx:body under way */
     int write_next;               /* the argument that a write under way is at */
@@ -75,7 +75,7 @@ void ctx_let_go(struct vm *vm);
 /* Ends what another server does for it: the exchange is the handler's again. */
 void ctx_take_back(struct ctx *c);
 /* Detaches c from its exchange, which may be freed then, and wakes what waits. */
-void ctx_abort(struct ctx *c, const char *reason);
+void ctx_abort(struct ctx *c, struct cut cut);
 /* Calls and drops the on_abort functions, if c is aborted. Their errors are logged. [-0, +0, may
  * longjmp] */
 void ctx_call_callbacks(lua_State *L, struct ctx *c);
@@ -102,9 +102,8 @@ void ctx_check_task(lua_State *L, struct task *t);
 void ctx_set_deadline(struct ctx *c, double seconds);
 /* The handle of the request that the running task serves or was started for; 0 is none. */
 int64_t ctx_running(const struct vm *vm);
-/* The text of the abort error. [-0, +1, may longjmp] */
-void ctx_push_abort_error(lua_State *L, const struct ctx *c);
-/* Whether an error of a task that a script started is an abort error, of whichever request. */
-bool ctx_is_abort_error(const struct task *t, const char *text);
+/* Whether the value at the index, an error of the task, is an abort error, of whichever request.
+ * [-0, +0, may longjmp] */
+bool ctx_is_abort_error(lua_State *L, int index, const struct task *t);
 
 #endif

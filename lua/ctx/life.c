@@ -10,9 +10,10 @@ enum { DEADLINE_MAX = 100000000 }; /* seconds: three years */
 
 static int l_aborted(lua_State *L)
 {
-    struct ctx *c = ctx_arg(L);
+    const struct ctx *c = ctx_arg(L);
+    char text[CODE_NAME_SIZE];
     if (c->aborted)
-        lua_pushstring(L, c->reason);
+        lua_pushstring(L, cut_text(c->cut, text));
     else
         lua_pushboolean(L, 0);
     return 1;

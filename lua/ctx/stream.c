@@ -8,7 +8,7 @@
 static int l_protocol(lua_State *L)
 {
     struct ctx *c = ctx_live(L);
-    lua_pushstring(L, c->x->request.protocol);
+    lua_pushstring(L, http_version_text(c->x->request.version));
     return 1;
 }
 
@@ -76,7 +76,7 @@ static int l_reset(lua_State *L)
     if (c->aborted)
         return 0;
     struct exchange *x = c->x;
-    ctx_abort(c, "reset");
+    ctx_abort(c, cut_of(CUT_BY_HANDLER));
     exchange_reset(x, code);
     ctx_call_callbacks(L, c);
     return 0;

@@ -317,7 +317,7 @@ int task_wait(lua_State *L, struct task *t, void (*cancel)(struct task *t), void
 
 void task_wake(struct task *t)
 {
-    if (t->state != TASK_WAITING)
+    if (!t || t->state != TASK_WAITING)
         return;
     live.waits--;
     t->state = TASK_READY;

@@ -86,7 +86,7 @@ static inline lua_State *task_innermost(const struct task *t)
 }
 /* Whether nothing between the running code and its task keeps it from yielding. */
 bool task_can_wait(const struct task *t);
-/* Makes a task that waits ready; no effect on one that does not. Does not resume. */
+/* Makes a task that waits ready; no effect on one that does not, or on NULL. Does not resume. */
 void task_wake(struct task *t);
 /* Cancels what it waits for, and makes it ready. */
 void task_interrupt(struct task *t);

@@ -1,7 +1,7 @@
 #include "lua/runtime/vm.h"
 
 #include "core/mem.h"
-#include "http/handler.h"
+#include "http/part.h"
 #include "lua/runtime/task.h"
 
 #include <lauxlib.h>
@@ -49,7 +49,7 @@ enum rc vm_new(struct ev_loop *ev, const struct vm_options *options, lua_CFuncti
     vm->options = *options;
     vm->fault = "";
     vm->memory_mark = options->max_memory ? options->max_memory / 4 * 3 : SIZE_MAX;
-    vm->budget.limit = (unsigned)(options->max_cpu * 1000 / HANDLER_TICK_MS + 0.5);
+    vm->budget.limit = (unsigned)(options->max_cpu * 1000 / PART_TICK_MS + 0.5);
     list_init(&vm->tasks);
     list_init(&vm->ready);
     list_init(&vm->spare);

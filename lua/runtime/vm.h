@@ -18,6 +18,7 @@
 
 struct ev_loop;
 struct connector;
+struct dispatch;
 struct forwarder;
 struct task;
 
@@ -32,8 +33,9 @@ struct vm_options {
     unsigned max_generations; /* alive at once, past which the oldest is aborted; 0: no limit */
     const char *const *proto_path; /* folders of .proto files; borrowed */
     int proto_path_count;
-    struct forwarder *forwarder; /* for ctx:proxy; borrowed. NULL where no request comes */
-    struct connector *connector; /* for mt.http; as the forwarder */
+    struct forwarder *forwarder;     /* for ctx:proxy; borrowed. NULL where no request comes */
+    struct connector *connector;     /* for mt.http; as the forwarder */
+    const struct dispatch *dispatch; /* what other handlers take; borrowed, NULL for nothing */
 };
 
 struct vm {

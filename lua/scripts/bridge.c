@@ -4,6 +4,7 @@
 #include "core/mem.h"
 #include "http/exchange.h"
 #include "http/handler.h"
+#include "http/part.h"
 #include "lua/ctx/ctx.h"
 #include "lua/runtime/task.h"
 #include "lua/scripts/answer.h"
@@ -13,7 +14,8 @@
 #include <lauxlib.h>
 
 struct bridge {
-    struct handler base;
+    struct handler handler, missing;
+    struct part part;
     struct generation_source source;
     struct generation *current;
     struct list old;             /* generations that are not over yet, the oldest first */
@@ -78,18 +80,19 @@ static enum rc begin(struct ctx *c)
     return RC_OK;
 }
 
-static void on_start(struct handler *h, struct exchange *x)
+/* A path that no script has is declined. */
+static bool on_start(struct handler *h, struct exchange *x)
 {
-    struct generation *g = container_of(h, struct bridge, base)->current;
+    struct generation *g = container_of(h, struct bridge, handler)->current;
     struct script_answer answer;
     struct ctx *c;
     if (!g->scripts) {
         answer_without_scripts(g->vm, x);
-        return;
+        return true;
     }
     if (ctx_new(g->vm, x, &c)) {
         answer_status(g->vm, x, 503, NULL);
-        return;
+        return true;
     }
     answer = scripts_route(g->scripts, &x->request, &x->arena, &c->match);
     c->handler = answer.handler;
@@ -97,31 +100,34 @@ static void on_start(struct handler *h, struct exchange *x)
         answer.status = 503;
     if (answer.status) {
         ctx_free(c);
-        answer_status(g->vm, x, answer.status, answer.allow);
-        return;
+        if (answer.status != 404)
+            answer_status(g->vm, x, answer.status, answer.allow);
+        return answer.status != 404;
     }
     answer_mark(g->vm, x);
+    return true;
+}
+
+static bool on_missing(struct handler *h, struct exchange *x)
+{
+    struct generation *g = container_of(h, struct bridge, missing)->current;
+    answer_status(g->vm, x, 404, NULL);
+    return true;
 }
 
 /* The task in a slot leaves it itself, once it runs. */
-static void wake(struct task *waiter)
-{
-    if (waiter)
-        task_wake(waiter);
-}
-
 static void on_readable(struct exchange *x)
 {
-    wake(((const struct ctx *)x->instance)->reader);
+    task_wake(((const struct ctx *)x->instance)->reader);
 }
 
 static void on_writable(struct exchange *x)
 {
-    wake(((const struct ctx *)x->instance)->writer);
+    task_wake(((const struct ctx *)x->instance)->writer);
 }
 
 /* A task that has not begun never does. */
-static void on_abort(struct exchange *x, const char *reason)
+static void on_abort(struct exchange *x, struct cut cut)
 {
     struct ctx *c = x->instance;
     struct task *t = c->task;
@@ -130,12 +136,12 @@ static void on_abort(struct exchange *x, const char *reason)
         ctx_free(c);
         return;
     }
-    ctx_abort(c, reason);
+    ctx_abort(c, cut);
 }
 
-static void on_tick(struct handler *h)
+static void on_tick(struct part *p)
 {
-    struct vm *vm = container_of(h, struct bridge, base)->running;
+    struct vm *vm = container_of(p, struct bridge, part)->running;
     if (vm)
         budget_tick(&vm->budget);
 }
@@ -154,7 +160,7 @@ static bool run(struct bridge *b, struct generation *g)
 static void stop(struct bridge *b, struct generation *g)
 {
     b->running = g->vm;
-    generation_stop(g, "shutdown");
+    generation_stop(g);
     b->running = NULL;
 }
 
@@ -241,9 +247,9 @@ static void retire(struct bridge *b)
     set_fault(b, why);
 }
 
-static bool on_run(struct handler *h)
+static bool on_run(struct part *p)
 {
-    struct bridge *b = container_of(h, struct bridge, base);
+    struct bridge *b = container_of(p, struct bridge, part);
     bool more = run(b, b->current);
     if (!list_empty(&b->old))
         more |= run_old(b);
@@ -252,9 +258,9 @@ static bool on_run(struct handler *h)
     return more;
 }
 
-static bool on_reload(struct handler *h, char *why, size_t why_size)
+static bool on_reload(struct part *p, char *why, size_t why_size)
 {
-    struct bridge *b = container_of(h, struct bridge, base);
+    struct bridge *b = container_of(p, struct bridge, part);
     char reason[SCRIPT_WHY];
     if (!renew(b, reason)) {
         set_fault(b, "");
@@ -264,9 +270,9 @@ static bool on_reload(struct handler *h, char *why, size_t why_size)
     return false;
 }
 
-static void on_set_fault(struct handler *h, const char *why)
+static void on_set_fault(struct part *p, const char *why)
 {
-    set_fault(container_of(h, struct bridge, base), why ? why : "");
+    set_fault(container_of(p, struct bridge, part), why ? why : "");
 }
 
 static const struct handler_ops handler_ops = {
@@ -274,6 +280,11 @@ static const struct handler_ops handler_ops = {
     .on_readable = on_readable,
     .on_writable = on_writable,
     .on_abort = on_abort,
+};
+
+static const struct handler_ops missing_ops = {.start = on_missing};
+
+static const struct part_ops part_ops = {
     .run = on_run,
     .tick = on_tick,
     .reload = on_reload,
@@ -287,7 +298,9 @@ static struct bridge *make(struct ev_loop *ev, const char *path, const struct vm
     struct bridge *b = mem_get_zeroed(sizeof *b);
     if (!b)
         return NULL;
-    b->base.ops = &handler_ops;
+    b->handler = (struct handler){.ops = &handler_ops, .part = &b->part};
+    b->missing = (struct handler){.ops = &missing_ops};
+    b->part.ops = &part_ops;
     b->source = (struct generation_source){ev, path, *options, b->fault};
     list_init(&b->old);
     b->live = b->loaded = 1;
@@ -346,7 +359,17 @@ void bridge_free(struct bridge *b)
 
 struct handler *bridge_handler(struct bridge *b)
 {
-    return &b->base;
+    return &b->handler;
+}
+
+struct handler *bridge_missing(struct bridge *b)
+{
+    return &b->missing;
+}
+
+struct part *bridge_part(struct bridge *b)
+{
+    return &b->part;
 }
 
 void bridge_print_routes(const struct bridge *b, FILE *out)

@@ -1,5 +1,5 @@
 /*
- * The bridge: the handler that answers with Lua. It turns each exchange into a task of the latest
+ * The bridge: it answers with Lua. It turns each exchange into a task of the latest
  * generation, and what becomes of the task into the exchange's end. It owns the generations.
  */
 #ifndef LUA_SCRIPTS_BRIDGE_H
@@ -15,6 +15,7 @@
 struct bridge;
 struct ev_loop;
 struct handler;
+struct part;
 
 /* Loads the scripts of a file or a folder, whose path is borrowed: they are read from there again
  * at each reload. RC_INVALID, RC_NOMEM; why then is one line. */
@@ -33,7 +34,11 @@ enum rc bridge_prove(const char *path, const struct vm_options *options,
 void bridge_stop(struct bridge *b);
 /* Stops first, if that was not done. */
 void bridge_free(struct bridge *b);
+/* Answers what the scripts have a route for, and declines the rest. */
 struct handler *bridge_handler(struct bridge *b);
+/* Answers anything with 404: the last to be asked. */
+struct handler *bridge_missing(struct bridge *b);
+struct part *bridge_part(struct bridge *b);
 void bridge_print_routes(const struct bridge *b, FILE *out);
 
 #endif

@@ -82,9 +82,9 @@ enum rc generation_prove(const struct generation_source *from,
 }
 
 /* It ends: each wait raises, and who swallows that is killed. */
-void generation_stop(struct generation *g, const char *reason)
+void generation_stop(struct generation *g)
 {
-    spawn_cancel_all(g->vm, reason);
+    spawn_cancel_all(g->vm, SPAWN_SHUTDOWN);
     while (!list_empty(&g->vm->ready))
         vm_run(g->vm);
 }
@@ -92,7 +92,7 @@ void generation_stop(struct generation *g, const char *reason)
 void generation_free(struct generation *g)
 {
     if (g->vm)
-        generation_stop(g, "shutdown");
+        generation_stop(g);
     if (g->scripts)
         scripts_free(g->scripts);
     if (g->vm)
@@ -107,7 +107,7 @@ void generation_abort(struct generation *g)
     g->aborted = true;
     for (struct ctx *c; (c = handles_next(&g->vm->requests, &at));)
         if (c->x)
-            exchange_refuse(c->x, "reload", 503);
+            exchange_refuse(c->x, cut_of(CUT_RELOAD), 503);
 }
 
 bool generation_wind_up(struct generation *g)
@@ -115,7 +115,7 @@ bool generation_wind_up(struct generation *g)
     if (g->vm->requests.used)
         return false;
     if (!g->closing)
-        spawn_cancel_all(g->vm, "reload");
+        spawn_cancel_all(g->vm, SPAWN_RELOAD);
     g->closing = true;
     return list_empty(&g->vm->tasks);
 }

@@ -40,9 +40,9 @@ enum rc generation_bare(const struct generation_source *from, struct generation 
  * loading came upon, in no order, where it fails too. */
 enum rc generation_prove(const struct generation_source *from,
     void (*visit)(void *data, const char *file), void *data, char why[SCRIPT_WHY]) MUST_CHECK;
-/* Every request must be over. Spawned tasks are aborted for the reason given and run to their end;
- * they still need the ticks. */
-void generation_stop(struct generation *g, const char *reason);
+/* Every request must be over. Spawned tasks are aborted with the reason "shutdown" and run to their
+ * end; they still need the ticks. */
+void generation_stop(struct generation *g);
 /* Stops first, if that was not done. */
 void generation_free(struct generation *g);
 /* Aborts every request with the reason "reload"; the clients get 503, or a reset with CANCEL. To be

@@ -5,15 +5,24 @@
 #include <dirent.h>
 #include <errno.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 
-enum { DEPTH_MAX = 32 }; /* folders in each other; a loop of links ends there */
+enum { DEPTH_MAX = 32 }; /* folders in each other */
+
+/* A folder, and those that it lies in. */
+struct place {
+    const struct place *above;
+    dev_t device;
+    ino_t inode;
+};
 
 struct walk {
     size_t root_len; /* of the path, up to where the pattern begins */
     enum rc (*visit)(void *data, const char *file, const char *pattern);
+    void (*warn)(void *data, const char *path, const char *reason);
     void *data;
     char *why;
     size_t why_size;
@@ -43,22 +52,40 @@ static enum rc visit_file(struct walk *w)
     return w->visit(w->data, w->path, len ? pattern : "/");
 }
 
-static enum rc walk_folder(struct walk *w, int depth);
+static enum rc walk_folder(struct walk *w, const struct place *above, int depth);
 
-/* Visits the entry of the folder at w->path, which is as before when it returns RC_OK. */
-static enum rc walk_entry(struct walk *w, const char *name, int depth)
+/* What cannot be looked at is no script, unless its name says that it is one; nor is one that has
+ * gone since the folder was read. */
+static enum rc pass_over(struct walk *w, const char *name)
 {
     struct stat st;
+    int error = errno;
+    bool gone = lstat(w->path, &st) && errno == ENOENT;
+    return gone || !ends_with(name, ".lua") ? RC_OK : refuse(w, strerror(error));
+}
+
+static enum rc visit_any(
+    struct walk *w, const char *name, const struct stat *st, const struct place *above, int depth)
+{
+    if (S_ISDIR(st->st_mode))
+        return walk_folder(w, &(struct place){above, st->st_dev, st->st_ino}, depth + 1);
+    if (!ends_with(name, ".lua"))
+        return RC_OK;
+    return S_ISREG(st->st_mode) ? visit_file(w) : refuse(w, "is no file");
+}
+
+/* Visits the entry of the folder at w->path, which is as before when it returns RC_OK. */
+static enum rc walk_entry(struct walk *w, const char *name, const struct place *above, int depth)
+{
+    struct stat st;
+    enum rc rc;
     size_t len = strlen(w->path);
     if ((size_t)snprintf(w->path + len, sizeof w->path - len, "/%s", name) >= sizeof w->path - len)
-        return refuse(w, strerror(ENAMETOOLONG));
-    enum rc rc = RC_OK;
-    if (stat(w->path, &st))
-        rc = refuse(w, strerror(errno));
-    else if (S_ISDIR(st.st_mode))
-        rc = walk_folder(w, depth + 1);
-    else if (ends_with(name, ".lua"))
-        rc = visit_file(w);
+        rc = ends_with(name, ".lua") ? refuse(w, strerror(ENAMETOOLONG)) : RC_OK;
+    else if (stat(w->path, &st))
+        rc = pass_over(w, name);
+    else
+        rc = visit_any(w, name, &st, above, depth);
     if (!rc)
         w->path[len] = '\0';
     return rc;
@@ -75,35 +102,67 @@ static int by_bytes(const struct dirent **a, const struct dirent **b)
     return strcmp((*a)->d_name, (*b)->d_name);
 }
 
-static enum rc walk_folder(struct walk *w, int depth)
+/* Whether a link has led back to one of the folders above. */
+static bool is_above(const struct place *here)
+{
+    for (const struct place *p = here->above; p; p = p->above)
+        if (p->inode == here->inode && p->device == here->device)
+            return true;
+    return false;
+}
+
+static enum rc leave_out(struct walk *w, const char *reason)
+{
+    w->warn(w->data, w->path, reason);
+    return RC_OK;
+}
+
+/* Below the root, a folder that cannot be read holds up nothing else. */
+static enum rc fail_to_read(struct walk *w, int error, int depth)
+{
+    if (depth == 0)
+        return refuse(w, strerror(error));
+    return error == ENOENT || error == ENOTDIR ? RC_OK : leave_out(w, strerror(error));
+}
+
+static enum rc walk_folder(struct walk *w, const struct place *here, int depth)
 {
     struct dirent **entries;
+    if (is_above(here))
+        return leave_out(w, "it leads back to a folder that it lies in");
     if (depth > DEPTH_MAX)
         return refuse(w, "too many folders in each other");
     int count = scandir(w->path, &entries, is_route, by_bytes);
     if (count < 0)
-        return refuse(w, strerror(errno));
+        return fail_to_read(w, errno, depth);
     enum rc rc = RC_OK;
     for (int i = 0; i < count; i++) {
         if (!rc)
-            rc = walk_entry(w, entries[i]->d_name, depth);
+            rc = walk_entry(w, entries[i]->d_name, here, depth);
         free(entries[i]);
     }
     free(entries);
     return rc;
 }
 
-enum rc route_files_walk(const char *root,
-    enum rc (*visit)(void *data, const char *file, const char *pattern), void *data, char *why,
-    size_t why_size)
+enum rc route_files_walk(
+    const char *root, const struct route_visitor *visitor, void *data, char *why, size_t why_size)
 {
-    struct walk w = {.visit = visit, .data = data, .why = why, .why_size = why_size};
+    struct stat st;
+    struct place here = {0};
+    struct walk w = {.visit = visitor->file,
+        .warn = visitor->left_out,
+        .data = data,
+        .why = why,
+        .why_size = why_size};
     size_t len = strlen(root);
     while (len > 1 && root[len - 1] == '/')
         len--;
     snprintf(w.path, sizeof w.path, "%.*s", (int)len, root);
     w.root_len = strlen(w.path);
-    return walk_folder(&w, 0);
+    if (stat(root, &st) == 0)
+        here = (struct place){NULL, st.st_dev, st.st_ino};
+    return walk_folder(&w, &here, 0);
 }
 
 void route_files_folder(const char *path, char *out, size_t size)

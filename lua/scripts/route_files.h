@@ -9,14 +9,20 @@
 /* Writes the folder that modules lie in: path itself, or the folder of the file at path. */
 void route_files_folder(const char *path, char *out, size_t size);
 
+struct route_visitor {
+    enum rc (*file)(void *data, const char *file, const char *pattern);
+    /* A folder below the root that cannot be read, or leads back to one that it lies in. */
+    void (*left_out)(void *data, const char *path, const char *reason);
+};
+
 /*
  * Visits each .lua file below root, in the order of the names, with its file path (as root begins
  * it) and its route's pattern: "index.lua" is "/", "api/users.lua" and "api/users/index.lua" are
- * "/api/users". Names that begin with "_" or "." are left out. It ends at the first visit that
- * gives an error, and returns that. RC_INVALID for what cannot be read; why then says so.
+ * "/api/users". Names that begin with "_" or "." are left out, and so is what is no script and
+ * cannot be looked at: the folder lives on as it is read. It ends at the first visit that gives an
+ * error, and returns that. RC_INVALID for what cannot be read; why then says so.
  */
-enum rc route_files_walk(const char *root,
-    enum rc (*visit)(void *data, const char *file, const char *pattern), void *data, char *why,
-    size_t why_size) MUST_CHECK;
+enum rc route_files_walk(const char *root, const struct route_visitor *visitor, void *data,
+    char *why, size_t why_size) MUST_CHECK;
 
 #endif

@@ -1,6 +1,8 @@
 #include "lua/scripts/scripts.h"
 
+#include "core/log.h"
 #include "core/mem.h"
+#include "http/dispatch.h"
 #include "http/request.h"
 #include "http/uri.h"
 #include "lua/runtime/sources.h"
@@ -247,13 +249,22 @@ static enum rc load_route(void *data, const char *file, const char *pattern)
                            : add_route(l->all, s, pattern, l->why);
 }
 
+/* Said once, where the scripts are proved, and not by each worker anew. */
+static void log_left_out(void *data, const char *path, const char *reason)
+{
+    const struct loading *l = data;
+    if (!l->all->vm->ev)
+        log_event(LOG_WARN, "folder left out", log_str("path", path), log_str("reason", reason));
+}
+
 static enum rc load_folder(struct scripts *all, const char *path, char why[SCRIPT_WHY])
 {
+    static const struct route_visitor visitor = {load_route, log_left_out};
     struct loading loading = {all, why};
     all->router = router_new();
     if (!all->router)
         return RC_NOMEM;
-    enum rc rc = route_files_walk(path, load_route, &loading, why, SCRIPT_WHY);
+    enum rc rc = route_files_walk(path, &visitor, &loading, why, SCRIPT_WHY);
     if (!rc && !all->first) {
         fail(why, "%s: holds no script: put a .lua file there that returns a handler", path);
         rc = RC_INVALID;
@@ -283,6 +294,49 @@ static enum rc load_any(struct scripts *all, const char *path, char why[SCRIPT_W
     return S_ISDIR(st.st_mode) ? load_folder(all, path, why) : load_file(all, path, why);
 }
 
+/* What no request reaches. */
+
+struct reach {
+    const struct dispatch *dispatch;
+    const struct script *of; /* its file's routes are looked at */
+    bool reached;
+    struct str route; /* the first that is not, and who takes it */
+    const struct dispatch_prefix *taken_by;
+};
+
+static void look_at_route(void *data, struct str pattern, void *target)
+{
+    struct reach *r = data;
+    const struct script *s = target;
+    if (r->reached || strcmp(s->file, r->of->file) != 0)
+        return;
+    const struct dispatch_prefix *p = dispatch_covering(r->dispatch, pattern);
+    r->reached = !p;
+    if (!r->taken_by) {
+        r->route = pattern;
+        r->taken_by = p;
+    }
+}
+
+/* A script all of whose routes lie below prefixes that other handlers have gets no request. */
+static enum rc check_reach(const struct scripts *all, char why[SCRIPT_WHY])
+{
+    const struct dispatch *d = all->vm->options.dispatch;
+    for (const struct script *s = d && d->first && all->router ? all->first : NULL; s;
+         s = s->next) {
+        struct reach r = {.dispatch = d, .of = s};
+        router_walk(all->router, look_at_route, &r);
+        if (r.reached || !r.taken_by)
+            continue;
+        fail(why,
+            "%s: gets no request: its route \"%.*s\" lies below the upstream prefix \"%.*s\", "
+            "which takes it",
+            s->file, (int)r.route.n, r.route.p, (int)r.taken_by->prefix.n, r.taken_by->prefix.p);
+        return RC_INVALID;
+    }
+    return RC_OK;
+}
+
 enum rc scripts_load(struct vm *vm, const char *path, struct scripts **out, char why[SCRIPT_WHY])
 {
     struct scripts *s = mem_get_zeroed(sizeof *s);
@@ -291,6 +345,8 @@ enum rc scripts_load(struct vm *vm, const char *path, struct scripts **out, char
         return RC_NOMEM;
     s->vm = vm;
     enum rc rc = load_any(s, path, why);
+    if (!rc)
+        rc = check_reach(s, why);
     if (rc)
         scripts_free(s);
     else

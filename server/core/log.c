@@ -1,6 +1,8 @@
 #include "core/log.h"
 
+#include "core/clock.h"
 #include "core/line.h"
+#include "core/sink.h"
 
 #include <errno.h>
 #include <math.h>
@@ -114,28 +116,169 @@ static void end_line(struct line *l)
     l->len += strlen(end);
 }
 
-static void write_out(const char *text, size_t n)
+/* Writing. */
+
+static struct sink out = {STDERR_FILENO, SINK_PLAIN};
+
+/* What is still to be written, or told, by this process. */
+static struct {
+    pid_t pid;
+    uint64_t lost; /* lines, since nobody reads them */
+    size_t len;    /* bytes of the rest of a line whose start is written */
+    char rest[LINE_MAX_BYTES];
+} late;
+
+void log_open(void)
 {
-    while (n) {
-        ssize_t written = write(STDERR_FILENO, text, n);
+    sink_close(&out);
+    sink_open(&out, STDERR_FILENO);
+}
+
+/* How much of it is written; the rest is worth nothing, unless it is that of a line. */
+static size_t write_some(const char *text, size_t n, bool *full)
+{
+    size_t done = 0;
+    *full = false;
+    while (done < n) {
+        ssize_t written = sink_write(&out, text + done, n - done);
         if (written < 0 && errno == EINTR)
             continue;
+        *full = written < 0 && errno == EAGAIN;
         if (written <= 0)
-            return;
-        text += written;
-        n -= (size_t)written;
+            break;
+        done += (size_t)written;
     }
+    return done;
+}
+
+/* Whether no rest is left, so that a line can begin. */
+static bool write_rest(void)
+{
+    bool full;
+    size_t done = write_some(late.rest, late.len, &full);
+    late.len = full ? late.len - done : 0;
+    memmove(late.rest, late.rest + done, late.len);
+    return !full;
+}
+
+static bool write_line(const struct line *l)
+{
+    bool full;
+    size_t done = write_some(l->text, l->len, &full);
+    if (!full)
+        return true;
+    if (done == 0)
+        return false;
+    late.len = l->len - done;
+    memcpy(late.rest, l->text + done, late.len);
+    return true;
+}
+
+static void compose(struct line *l, enum log_level level, const char *event,
+    const struct log_field *fields, size_t n)
+{
+    static const char *const levels[] = {"debug", "info", "warn", "error"};
+    line_init(l, END_ROOM);
+    if (format == LOG_JSON)
+        compose_json(l, levels[level], event, fields, n);
+    else
+        compose_text(l, levels[level], event, fields, n);
+    end_line(l);
+}
+
+/* Whether there is nothing left to tell. */
+static bool tell_lost(struct line *l)
+{
+    const struct log_field count = log_int("count", (int64_t)late.lost);
+    if (late.lost == 0)
+        return true;
+    compose(l, LOG_WARN, "log lines lost", &count, 1);
+    if (!write_line(l))
+        return false;
+    late.lost = 0;
+    return true;
+}
+
+/* What is late in the process that this one was forked from is told by that. */
+static void forget_parents(void)
+{
+    pid_t pid = getpid();
+    if (late.pid == pid)
+        return;
+    late.pid = pid;
+    late.lost = 0;
+    late.len = 0;
 }
 
 void log_write(enum log_level level, const char *event, const struct log_field *fields, size_t n)
 {
-    static const char *const levels[] = {"debug", "info", "warn", "error"};
     static struct line line;
-    line_init(&line, END_ROOM);
-    if (format == LOG_JSON)
-        compose_json(&line, levels[level], event, fields, n);
-    else
-        compose_text(&line, levels[level], event, fields, n);
-    end_line(&line);
-    write_out(line.text, line.len);
+    forget_parents();
+    if (write_rest() && tell_lost(&line)) {
+        compose(&line, level, event, fields, n);
+        if (write_line(&line))
+            return;
+    }
+    late.lost++;
+}
+
+/* Rates. */
+
+enum { RATED = 64, BURST = 10 };
+static const double window_seconds = 1;
+
+/* The lines of an event in the time since. */
+struct rate {
+    const char *event;
+    enum log_level level;
+    double since;
+    uint64_t count;
+};
+
+static struct rate rates[RATED];
+
+/* NULL where there are too many events. */
+static struct rate *find_rate(const char *event)
+{
+    for (struct rate *r = rates; r < rates + RATED; r++) {
+        if (!r->event)
+            r->event = event;
+        if (strcmp(r->event, event) == 0)
+            return r;
+    }
+    return NULL;
+}
+
+static void close_window(struct rate *r, double now)
+{
+    uint64_t left_out = r->count > BURST ? r->count - BURST : 0;
+    r->since = now;
+    r->count = 0;
+    if (left_out) {
+        const struct log_field field = log_int("left_out", (int64_t)left_out);
+        log_write(r->level, r->event, &field, 1);
+    }
+}
+
+void log_write_rated(
+    enum log_level level, const char *event, const struct log_field *fields, size_t n)
+{
+    struct rate *r = level == LOG_INFO || level == LOG_WARN ? find_rate(event) : NULL;
+    if (r) {
+        double now = clock_monotonic();
+        if (now - r->since >= window_seconds)
+            close_window(r, now);
+        r->level = level;
+        if (++r->count > BURST)
+            return;
+    }
+    log_write(level, event, fields, n);
+}
+
+void log_settle(bool all)
+{
+    double now = clock_monotonic();
+    for (struct rate *r = rates; r < rates + RATED && r->event; r++)
+        if (all || now - r->since >= window_seconds)
+            close_window(r, now);
 }

@@ -5,6 +5,9 @@
  *     2026-01-31T12:00:00.000Z info stream reset conn=7 stream=3 code=CANCEL
  *     {"time":"2026-01-31T12:00:00.000Z","level":"info","event":"stream reset","conn":7,…}
  *
+ * Nothing waits for who reads it: lines that a full pipe or socket does not take are left out, and
+ * told by their number once it does. Those that a peer can cause at will have a rate.
+ *
  * Levels: error, an operator must act; warn, a peer misbehaved; info, lifecycle; debug, the rest.
  */
 #ifndef CORE_LOG_H
@@ -62,6 +65,8 @@ static inline struct log_field log_bool(const char *key, bool value)
 /* For the whole process. The start is LOG_INFO and LOG_TEXT. */
 void log_configure(enum log_level threshold, enum log_format format);
 bool log_enabled(enum log_level level);
+/* Writes to stderr, as it is now, without waiting; until this is called a write may wait. */
+void log_open(void);
 
 /* Writes one line, whatever the threshold. A line longer than 64 KiB is cut, and says so. */
 void log_write(enum log_level level, const char *event, const struct log_field *fields, size_t n);
@@ -75,5 +80,21 @@ void log_write(enum log_level level, const char *event, const struct log_field *
             log_write(level, event, fields_, sizeof fields_ / sizeof *fields_); \
         } \
     } while (0)
+
+/* The same for what a peer can cause as often as it likes: of an event, which is a constant, there
+ * are ten lines in a second, and then one with the number of those left out. Errors, and debug, are
+ * not bounded. */
+#define log_peer_event(level, event, ...) \
+    do { \
+        if (log_enabled(level)) { \
+            const struct log_field fields_[] = {__VA_ARGS__}; \
+            log_write_rated(level, event, fields_, sizeof fields_ / sizeof *fields_); \
+        } \
+    } while (0)
+
+void log_write_rated(
+    enum log_level level, const char *event, const struct log_field *fields, size_t n);
+/* Tells what was left out, where a second is over since, or of all; to be called each second. */
+void log_settle(bool all);
 
 #endif

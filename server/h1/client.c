@@ -103,11 +103,11 @@ void h1_client_settle(struct h1_client *s)
     h1_client_end(s, CALL_WHOLE, "");
 }
 
-void h1_client_break(struct h1_client *s, const char *why)
+void h1_client_break(struct h1_client *s, enum call_end end, const char *why)
 {
     s->broken = true;
     if (s->call)
-        h1_client_end(s, CALL_LOST, why);
+        h1_client_end(s, end, why);
     else
         drop(s);
 }
@@ -208,7 +208,7 @@ static bool send_step(struct h1_client *s)
     else
         made = h1_write_step(&s->out, o, step);
     if (!made)
-        h1_client_break(s, "out of memory");
+        h1_client_break(s, CALL_LOST, "out of memory");
     return made;
 }
 
@@ -270,11 +270,12 @@ static void reap(struct session *base)
         mark_dirty(s);
 }
 
-static void free_session(struct session *base, const char *reason)
+static void free_session(struct session *base, struct cut cut)
 {
+    char text[CODE_NAME_SIZE];
     struct h1_client *s = client_of(base);
     if (s->call)
-        call_end(s->call, CALL_LOST, reason);
+        call_end(s->call, CALL_LOST, cut_text(cut, text));
     bytes_fini(&s->queue);
     h1_parser_fini(&s->parser);
     mem_put(s, sizeof *s);

@@ -29,7 +29,7 @@ static bool ends_connection(const struct h1_parser *p)
     return p->close || (p->minor == 0 && !p->keep_alive) || p->state == H1_UNTIL_CLOSE;
 }
 
-static void take_head(struct h1_client *s)
+static bool take_head(struct h1_client *s)
 {
     const struct h1_parser *p = &s->parser;
     for (size_t i = 0; i < s->connection.count; i++)
@@ -37,7 +37,7 @@ static void take_head(struct h1_client *s)
     s->connection = (struct fields){0};
     if (p->status >= 200 && ends_connection(p))
         s->closing = true;
-    call_receive_head(s->call, p->minor ? "HTTP/1.1" : "HTTP/1.0", p->status);
+    return call_receive_head(s->call, p->minor ? "HTTP/1.1" : "HTTP/1.0", p->status) == RC_OK;
 }
 
 /* The end of a message, which an interim response is too. */
@@ -60,8 +60,7 @@ static bool take_event(struct h1_client *s, enum h1_event event)
     case H1_ON_FIELD:
         return take_field(s);
     case H1_ON_HEAD:
-        take_head(s);
-        return true;
+        return take_head(s);
     case H1_ON_CONTENT:
         return call_receive(s->call, s->parser.value.p, s->parser.value.n) == RC_OK;
     case H1_ON_TRAILER:
@@ -75,11 +74,29 @@ static bool take_event(struct h1_client *s, enum h1_event event)
     return false;
 }
 
-static const char *reason(const struct h1_client *s, enum h1_event event)
+static void fail_parsing(struct h1_client *s, enum h1_fault fault)
 {
-    if (event == H1_ON_FAULT)
-        return h1_fault_text(s->parser.fault);
-    return event == H1_ON_START ? "it switches protocols" : "out of memory";
+    enum call_end end = fault == H1_NO_MEMORY ? CALL_LOST : CALL_PROTOCOL;
+    s->call->limit = h1_fault_limit(fault);
+    h1_client_break(s, s->call->limit ? CALL_TOO_LARGE : end, h1_fault_text(fault));
+}
+
+/* The event was not taken. */
+static void fail(struct h1_client *s, enum h1_event event)
+{
+    switch (event) {
+    case H1_ON_FAULT:
+        fail_parsing(s, s->parser.fault);
+        break;
+    case H1_ON_START:
+        h1_client_break(s, CALL_PROTOCOL, "it switches protocols");
+        break;
+    case H1_ON_HEAD:
+        h1_client_break(s, CALL_PROTOCOL, "too many interim responses");
+        break;
+    default:
+        h1_client_break(s, CALL_LOST, "out of memory");
+    }
 }
 
 /* How many bytes of n may be parsed now. */
@@ -95,7 +112,7 @@ void h1_client_input(struct h1_client *s, struct str *data)
 {
     enum h1_event event = H1_ON_HEAD;
     if (data->n && (!s->call || !s->call->request.head_handed)) {
-        h1_client_break(s, "a response that nobody asked for");
+        h1_client_break(s, CALL_LOST, "a response that nobody asked for");
         return;
     }
     if (data->n)
@@ -108,10 +125,10 @@ void h1_client_input(struct h1_client *s, struct str *data)
         data->n -= (size_t)(piece.p - data->p);
         data->p = piece.p;
         if (!take_event(s, event))
-            h1_client_break(s, reason(s, event));
+            fail(s, event);
     }
     if (data->n && !s->broken)
-        h1_client_break(s, "bytes behind the response");
+        h1_client_break(s, CALL_LOST, "bytes behind the response");
 }
 
 void h1_client_input_end(struct h1_client *s)
@@ -124,5 +141,5 @@ void h1_client_input_end(struct h1_client *s)
     if (s->call->ended)
         h1_client_settle(s);
     else
-        h1_client_break(s, s->call->began ? "the response is cut short" : "no response");
+        h1_client_break(s, CALL_LOST, s->call->began ? "the response is cut short" : "no response");
 }

@@ -35,8 +35,9 @@ struct h1_client {
 void h1_client_end(struct h1_client *s, enum call_end end, const char *why);
 /* client.c: the same where both messages have been moved whole, or all of them that will be. */
 void h1_client_settle(struct h1_client *s);
-/* client.c: the connection is of no use any more, nor is what comes over it. */
-void h1_client_break(struct h1_client *s, const char *why);
+/* client.c: the connection is of no use any more, nor is what comes over it; a call that is under
+ * way comes to this end. */
+void h1_client_break(struct h1_client *s, enum call_end end, const char *why);
 
 /* client_input.c: takes from the data what can be taken now. */
 void h1_client_input(struct h1_client *s, struct str *data);

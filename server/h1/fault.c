@@ -1,5 +1,7 @@
 #include "h1/fault.h"
 
+#include <stddef.h>
+
 static const struct {
     int status;
     const char *text;
@@ -31,6 +33,13 @@ static const struct {
 const char *h1_fault_text(enum h1_fault fault)
 {
     return faults[fault].text;
+}
+
+const char *h1_fault_limit(enum h1_fault fault)
+{
+    if (fault == H1_TOO_LARGE)
+        return "max-header-bytes";
+    return fault == H1_TOO_MANY_FIELDS ? "max-header-fields" : NULL;
 }
 
 int h1_fault_status(enum h1_fault fault)

@@ -30,6 +30,8 @@ enum h1_fault {
 
 /* For the log. */
 const char *h1_fault_text(enum h1_fault fault);
+/* The option whose bound was passed; NULL for any other fault. */
+const char *h1_fault_limit(enum h1_fault fault);
 /* The status that a server answers with; the connection is over then. */
 int h1_fault_status(enum h1_fault fault);
 

@@ -56,7 +56,7 @@ struct h1_exchange *h1_exchange_new(struct h1_session *s)
     exchange_init(&hx->exchange, &exchange_host, s->base.host->peer, s->base.host->handler,
         s->limits->stream_window);
     hx->exchange.stream = ++s->requests;
-    hx->exchange.request.protocol = "HTTP/1.1"; /* what is said to one who named none */
+    hx->exchange.request.version = HTTP_1_1; /* what is said to one who named none */
     hx->session = s;
     hx->started = hx->sent = hx->is_1_0 = hx->asks_close = hx->received = false;
     hx->drained = 0;
@@ -219,11 +219,11 @@ static void reap(struct session *base)
         mark_dirty(s);
 }
 
-static void free_session(struct session *base, const char *reason)
+static void free_session(struct session *base, struct cut cut)
 {
     struct h1_session *s = h1_of(base);
     if (s->x) {
-        exchange_abort(&s->x->exchange, reason);
+        exchange_abort(&s->x->exchange, cut);
         free_exchange(s);
     }
     bytes_fini(&s->queue);

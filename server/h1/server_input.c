@@ -9,14 +9,14 @@
 static void give_up(struct h1_session *s, const char *reason, int status)
 {
     const struct peer *peer = s->base.host->peer;
-    char name[CODE_NAME_SIZE];
-    log_event(LOG_WARN, "request refused", log_str("reason", reason), log_int("status", status),
-        log_int("conn", (int64_t)peer->conn), log_str("remote", peer->remote));
+    log_peer_event(LOG_WARN, "request refused", log_str("reason", reason),
+        log_int("status", status), log_int("conn", (int64_t)peer->conn),
+        log_str("remote", peer->remote));
     s->deaf = s->closing = true;
     if (!s->x && !h1_exchange_new(s))
         return;
     if (!outgoing_over(&s->x->exchange.response.out))
-        exchange_refuse(&s->x->exchange, code_name(ERROR_PROTOCOL_ERROR, name), status);
+        exchange_refuse(&s->x->exchange, cut_by_us(ERROR_PROTOCOL_ERROR), status);
 }
 
 static void refuse(struct h1_session *s, enum h1_fault fault)
@@ -74,7 +74,7 @@ static void begin(struct h1_session *s)
         return;
     struct response *r = &hx->exchange.response;
     hx->is_1_0 = s->parser.minor == 0;
-    hx->exchange.request.protocol = s->parser.minor ? "HTTP/1.1" : "HTTP/1.0";
+    hx->exchange.request.version = s->parser.minor ? HTTP_1_1 : HTTP_1_0;
     r->out.framing = s->parser.minor ? FRAMING_CHUNKS : FRAMING_CLOSE;
     if (store_target(s, &hx->exchange, &target)) {
         refuse(s, H1_NO_MEMORY);
@@ -139,7 +139,7 @@ static void end_head(struct h1_session *s)
     hx->asks_close = p->close || (p->minor == 0 && !p->keep_alive);
     x->response.out.trailers_accepted =
         p->minor == 1 && says(&x->request.fields, STR("te"), STR("trailers"));
-    enum head_fault fault = head_settle(x, p->minor ? HEAD_OF_1_1 : HEAD_OF_1_0, none);
+    enum head_fault fault = head_settle(x, none);
     if (!fault) {
         exchange_start(x);
     } else if (fault == HEAD_EXPECTATION) {

@@ -6,12 +6,12 @@
 static void expire(struct h1_session *s, int status, const char *timeout)
 {
     const struct peer *peer = s->base.host->peer;
-    log_event(LOG_WARN, "request timed out", log_str("limit", timeout),
+    log_peer_event(LOG_WARN, "request timed out", log_str("limit", timeout),
         log_int("conn", (int64_t)peer->conn), log_int("stream", s->x->exchange.stream),
         log_str("remote", peer->remote));
     s->closing = true;
     s->x->age = NOT_WAITED;
-    exchange_refuse(&s->x->exchange, "timeout", status);
+    exchange_refuse(&s->x->exchange, cut_of(CUT_TIMEOUT), status);
 }
 
 /* A head that does not end: what it began with is no request. */

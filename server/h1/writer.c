@@ -83,6 +83,8 @@ bool h1_write_step(struct h1_writer *w, struct outgoing *o, enum outgoing_step s
         if (o->framing == FRAMING_CHUNKS)
             h1_write_text(w, STR("0\r\n\r\n"));
         break;
+    case OUTGOING_FAILED:
+        return false;
     default:
         return true;
     }

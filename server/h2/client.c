@@ -37,12 +37,10 @@ void h2_leg_release(struct h2_leg *leg)
     mark_dirty(leg->session);
 }
 
-/* What the call has not read is no longer held by the session. */
 static struct call *detach(struct h2_leg *leg)
 {
     struct call *c = leg->call;
     leg->call = NULL;
-    h2_release_held(leg->session, c->body.len);
     h2_leg_release(leg);
     return c;
 }
@@ -76,7 +74,6 @@ static void on_consumed(struct call *c, size_t n)
 {
     struct h2_leg *leg = c->held;
     struct h2_session *s = leg->session;
-    h2_release_held(s, n);
     if (!leg->closed && nghttp2_session_consume_stream(s->ng, leg->id, n) == 0)
         mark_dirty(s);
 }
@@ -161,12 +158,15 @@ static void free_dead(struct list *dead)
     mark_dirty(s);
 }
 
-static void free_lost(struct list *link, const char *reason)
+static void free_lost(struct list *link, struct cut cut)
 {
+    char text[CODE_NAME_SIZE];
     struct h2_leg *leg = container_of(link, struct h2_leg, link);
     leg->closed = true;
+    const struct h2_session *s = leg->session;
+    enum call_end end = s->judged || s->failed ? CALL_PROTOCOL : CALL_LOST;
     if (leg->call)
-        h2_leg_end(leg, leg->id ? CALL_LOST : CALL_REFUSED, reason);
+        h2_leg_end(leg, leg->id ? end : CALL_REFUSED, cut_text(cut, text));
     free_leg(leg);
 }
 

@@ -8,10 +8,17 @@ static struct h2_leg *leg_of(nghttp2_session *ng, int32_t id)
 }
 
 /* The stream is of no use any more: its call ends as it closes. */
-static void give_up(struct h2_leg *leg, uint32_t code, const char *why)
+static void give_up(struct h2_leg *leg, uint32_t code, enum call_end end, const char *why)
 {
+    leg->end = end;
     leg->why = why;
     h2_leg_reset(leg, code);
+}
+
+static void give_up_large(struct h2_leg *leg)
+{
+    leg->call->limit = leg->size.too_large;
+    give_up(leg, ERROR_ENHANCE_YOUR_CALM, CALL_TOO_LARGE, leg->size.too_large);
 }
 
 static int on_begin_headers(nghttp2_session *ng, const nghttp2_frame *frame, void *user)
@@ -30,7 +37,7 @@ static void take_status(struct h2_leg *leg, struct str value)
     for (size_t i = 0; i < value.n; i++)
         leg->status = leg->status * 10 + value.p[i] - '0';
     if (leg->status < 100)
-        give_up(leg, ERROR_PROTOCOL_ERROR, "a malformed response");
+        give_up(leg, ERROR_PROTOCOL_ERROR, CALL_PROTOCOL, "a malformed response");
 }
 
 /* Names that may not stand in a trailer are dropped, never merged (RFC 9110 6.5.1). */
@@ -52,19 +59,23 @@ static int on_header(nghttp2_session *ng, const nghttp2_frame *frame, const uint
     if (!leg || !leg->call || leg->why)
         return 0;
     if (!header_size_add(&leg->size, s->common, name_len + value_len))
-        give_up(leg, ERROR_ENHANCE_YOUR_CALM, leg->size.too_large);
+        give_up_large(leg);
     else if (str_eq(n, STR(":status")))
         take_status(leg, v);
     else if (store_field(leg, n, v))
-        give_up(leg, ERROR_INTERNAL_ERROR, "out of memory");
+        give_up(leg, ERROR_INTERNAL_ERROR, CALL_LOST, "out of memory");
     return 0;
 }
 
 static void on_headers(struct h2_leg *leg, const nghttp2_frame *frame)
 {
     struct call *c = leg->call;
-    if (!c->status)
-        call_receive_head(c, "HTTP/2", leg->status);
+    if (!c->status && call_receive_head(c, "HTTP/2", leg->status)) {
+        give_up(leg, ERROR_ENHANCE_YOUR_CALM, CALL_PROTOCOL, "too many interim responses");
+        return;
+    }
+    if (leg->status < 200) /* each list has its own limits */
+        leg->size = (struct header_size){0};
     if (frame->hd.flags & NGHTTP2_FLAG_END_STREAM)
         call_receive_end(c);
 }
@@ -105,12 +116,8 @@ static int on_data(
     (void)flags;
     struct h2_session *s = user;
     struct h2_leg *leg = leg_of(ng, id);
-    if (leg && leg->call && !leg->why) {
-        if (call_receive(leg->call, data, n))
-            give_up(leg, ERROR_INTERNAL_ERROR, "out of memory");
-        else
-            s->held += n;
-    }
+    if (leg && leg->call && !leg->why && call_receive(leg->call, data, n))
+        give_up(leg, ERROR_INTERNAL_ERROR, CALL_LOST, "out of memory");
     return h2_give_credit(s, n);
 }
 
@@ -123,8 +130,10 @@ static void end_call(struct h2_leg *leg, uint32_t code)
     } else if (leg->peer_reset) {
         leg->call->reset_code = code;
         h2_leg_end(leg, CALL_RESET, text);
+    } else if (leg->why) {
+        h2_leg_end(leg, leg->end, leg->why);
     } else {
-        h2_leg_end(leg, CALL_LOST, leg->why ? leg->why : "a malformed response");
+        h2_leg_end(leg, CALL_PROTOCOL, "a malformed response");
     }
 }
 

@@ -58,6 +58,8 @@ void h2_client_output(struct h2_leg *leg)
     enum outgoing_step step = outgoing_next(&leg->call->request);
     if (step == OUTGOING_HEAD || step == OUTGOING_HEAD_END) {
         error = submit_head(leg, step == OUTGOING_HEAD_END);
+    } else if (step == OUTGOING_FAILED) {
+        error = NGHTTP2_ERR_NOMEM;
     } else if (step != OUTGOING_NOTHING && leg->deferred) {
         leg->deferred = false;
         error = nghttp2_session_resume_data(leg->session->ng, leg->id);
@@ -108,6 +110,7 @@ static int on_frame_not_send(nghttp2_session *ng, const nghttp2_frame *frame, in
     if (frame->hd.type != NGHTTP2_HEADERS || !leg)
         return 0;
     leg->refused = error == NGHTTP2_ERR_START_STREAM_NOT_ALLOWED;
+    leg->end = CALL_LOST;
     leg->why = "the request could not be sent";
     return 0;
 }

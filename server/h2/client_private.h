@@ -17,12 +17,13 @@ struct h2_leg {
     int32_t id;        /* 0 before the request's head was submitted */
     int status;        /* of the header list under way */
     struct header_size size;
-    const char *why; /* what is wrong with the response, or NULL */
-    bool deferred;   /* nghttp2 waits for us to have body or an end */
-    bool reset;      /* RST_STREAM was submitted */
-    bool peer_reset; /* RST_STREAM was received */
-    bool refused;    /* HEADERS did not go out: the connection takes no request any more */
-    bool closed;     /* nghttp2 has closed it */
+    const char *why;   /* what is wrong with the response, or NULL */
+    enum call_end end; /* what that makes of the call */
+    bool deferred;     /* nghttp2 waits for us to have body or an end */
+    bool reset;        /* RST_STREAM was submitted */
+    bool peer_reset;   /* RST_STREAM was received */
+    bool refused;      /* HEADERS did not go out: the connection takes no request any more */
+    bool closed;       /* nghttp2 has closed it */
 };
 
 /* client.c: lets go of the call. */

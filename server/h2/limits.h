@@ -10,7 +10,7 @@
 struct h2_limits {
     uint32_t max_streams;   /* concurrent, announced as MAX_CONCURRENT_STREAMS */
     uint32_t continuations; /* CONTINUATION frames of one header block */
-    uint32_t conn_window;   /* bytes of all bodies held at once, or under way */
+    uint32_t conn_window;   /* bytes of all bodies that may be under way to us */
     uint32_t queued_frames; /* frames of ours, acknowledgements and the like, waiting to go out */
     uint32_t a_second[GUARD_KINDS]; /* events of each kind in a second */
     double preface_timeout;         /* seconds until the peer's SETTINGS */

@@ -24,7 +24,14 @@ ssize_t h2_read_body(nghttp2_session *ng, int32_t id, struct outgoing *o, uint8_
     uint8_t *out, size_t room, uint32_t *flags)
 {
     size_t n = bytes_take(&o->body, out, room);
-    switch (outgoing_next(o)) {
+    enum outgoing_step step = outgoing_next(o);
+    if (step == OUTGOING_BODY && n < room) { /* what filters kept back */
+        n += bytes_take(&o->body, out + n, room - n);
+        step = outgoing_next(o);
+    }
+    switch (step) {
+    case OUTGOING_FAILED:
+        return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
     case OUTGOING_TRAILERS:
         *flags |= NGHTTP2_DATA_FLAG_EOF | NGHTTP2_DATA_FLAG_NO_END_STREAM;
         if (submit_trailers(ng, id, o, owner))

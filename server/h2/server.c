@@ -15,7 +15,6 @@ static void give_credit(struct exchange *x, size_t n)
 {
     struct h2_stream *st = h2_stream_of(x);
     struct h2_session *s = st->session;
-    h2_release_held(s, n);
     if (!st->closed && nghttp2_session_consume_stream(s->ng, h2_stream_id(st), n) == 0)
         s->base.host->dirty(s->base.host);
 }
@@ -34,12 +33,12 @@ struct h2_stream *h2_stream_new(struct h2_session *s, int32_t id)
     exchange_init(&st->exchange, &exchange_host, s->base.host->peer, s->base.host->handler,
         h2_body_max(s->common));
     st->exchange.stream = (uint32_t)id;
-    st->exchange.request.protocol = "HTTP/2";
+    st->exchange.request.version = HTTP_2;
     st->session = s;
     st->size = (struct header_size){0};
     st->age = st->starved_seconds = st->stuck_seconds = NOT_WAITED;
     st->received = st->sent = false;
-    st->deferred = st->reset = st->closed = false;
+    st->deferred = st->reset = st->peer_reset = st->closed = false;
     list_init(&st->dirty);
     list_append(&s->streams, &st->link);
     return st;
@@ -51,7 +50,6 @@ static void free_stream(struct h2_stream *st)
     list_remove(&st->dirty);
     if (st->session->recent == st)
         st->session->recent = NULL;
-    h2_release_held(st->session, st->exchange.request.body.len);
     exchange_fini(&st->exchange);
     mem_put(st, sizeof *st);
 }
@@ -75,8 +73,7 @@ void h2_stream_release(struct h2_stream *st)
 
 void h2_stream_fail(struct h2_stream *st, uint32_t code)
 {
-    char name[CODE_NAME_SIZE];
-    exchange_abort(&st->exchange, code_name(code, name));
+    exchange_abort(&st->exchange, cut_by_us(code));
     exchange_reset(&st->exchange, code);
 }
 
@@ -92,11 +89,11 @@ static void free_dead(struct list *dead)
     free_stream(container_of(dead, struct h2_stream, dirty));
 }
 
-static void free_lost(struct list *link, const char *reason)
+static void free_lost(struct list *link, struct cut cut)
 {
     struct h2_stream *st = container_of(link, struct h2_stream, link);
     st->closed = true;
-    exchange_abort(&st->exchange, reason);
+    exchange_abort(&st->exchange, cut);
     free_stream(st);
 }
 

@@ -73,7 +73,7 @@ static int on_header(nghttp2_session *ng, const nghttp2_frame *frame, const uint
 static void log_too_large(const struct h2_stream *st)
 {
     const struct peer *peer = st->session->base.host->peer;
-    log_event(LOG_WARN, "limit reached", log_str("limit", st->size.too_large),
+    log_peer_event(LOG_WARN, "limit reached", log_str("limit", st->size.too_large),
         log_int("conn", (int64_t)peer->conn), log_int("stream", st->exchange.stream),
         log_str("remote", peer->remote));
 }
@@ -87,7 +87,7 @@ static void refuse(struct h2_stream *st, enum head_fault fault)
     char text[STATUS_TEXT_SIZE];
     int status = head_fault_status(fault);
     if (status == 400)
-        log_event(LOG_WARN, "request refused", log_str("reason", head_fault_text(fault)),
+        log_peer_event(LOG_WARN, "request refused", log_str("reason", head_fault_text(fault)),
             log_int("status", status), log_int("conn", (int64_t)peer->conn),
             log_int("stream", st->exchange.stream), log_str("remote", peer->remote));
     exchange_respond(&st->exchange, status, status_text(status, text), NULL);
@@ -98,7 +98,7 @@ static void begin_request(struct h2_stream *st, bool ends)
 {
     struct exchange *x = &st->exchange;
     enum head_fault fault = head_set_target(&x->request, x->request.path);
-    enum head_fault other = head_settle(x, HEAD_OF_2, ends);
+    enum head_fault other = head_settle(x, ends);
     if (st->size.too_large) {
         log_too_large(st);
         exchange_respond(x, 431, STR("Request Header Fields Too Large\n"), NULL);
@@ -134,6 +134,13 @@ static void on_data_frame(struct h2_stream *st, const nghttp2_frame *frame)
         h2_count(st->session, GUARD_EMPTY);
 }
 
+static void on_reset(struct h2_stream *st)
+{
+    st->peer_reset = true;
+    if (!outgoing_over(&st->exchange.response.out))
+        h2_count(st->session, GUARD_RESETS);
+}
+
 static int on_frame_recv(nghttp2_session *ng, const nghttp2_frame *frame, void *user)
 {
     (void)ng;
@@ -145,8 +152,8 @@ static int on_frame_recv(nghttp2_session *ng, const nghttp2_frame *frame, void *
         on_headers(st, frame);
     if (st && frame->hd.type == NGHTTP2_DATA)
         on_data_frame(st, frame);
-    if (st && frame->hd.type == NGHTTP2_RST_STREAM && !outgoing_over(&st->exchange.response.out))
-        h2_count(s, GUARD_RESETS);
+    if (st && frame->hd.type == NGHTTP2_RST_STREAM)
+        on_reset(st);
     /* After a verdict too nghttp2 is to close a stream that was reset: its handler never runs. */
     return 0;
 }
@@ -156,11 +163,9 @@ static void take_piece(struct h2_stream *st, const uint8_t *data, size_t n)
     st->received = true;
     exchange_note_continue(&st->exchange);
     enum rc rc = exchange_receive(&st->exchange, data, n);
-    if (rc == RC_OK)
-        st->session->held += n;
-    else if (rc == RC_LIMIT) /* nghttp2 resets the stream, whose window was passed */
-        exchange_abort(&st->exchange, "FLOW_CONTROL_ERROR");
-    else
+    if (rc == RC_LIMIT) /* nghttp2 resets the stream, whose window was passed */
+        exchange_abort(&st->exchange, cut_by_us(ERROR_FLOW_CONTROL_ERROR));
+    else if (rc)
         h2_stream_fail(st, ERROR_INTERNAL_ERROR);
 }
 
@@ -184,13 +189,12 @@ static int on_stream_close(nghttp2_session *ng, int32_t id, uint32_t code, void 
     (void)ng;
     struct h2_session *s = user;
     struct h2_stream *st = h2_stream_find(s, id);
-    char name[CODE_NAME_SIZE];
     if (!st)
         return 0;
     st->closed = true;
     s->recent = NULL;
     if (!is_complete(&st->exchange))
-        exchange_abort(&st->exchange, code_name(code, name));
+        exchange_abort(&st->exchange, st->peer_reset ? cut_by_peer(code) : cut_by_us(code));
     h2_stream_release(st);
     return 0;
 }

@@ -135,6 +135,8 @@ static int submit_response(struct h2_stream *st)
     enum outgoing_step step = outgoing_next(&st->exchange.response.out);
     if (step == OUTGOING_HEAD || step == OUTGOING_HEAD_END)
         return submit_head(st, step == OUTGOING_HEAD_END);
+    if (step == OUTGOING_FAILED)
+        return NGHTTP2_ERR_NOMEM;
     if (step == OUTGOING_NOTHING || !st->deferred)
         return 0;
     st->deferred = false;
@@ -166,7 +168,7 @@ void h2_note_goaway(struct h2_session *s, const nghttp2_goaway *frame)
     s->failed = true;
     if (s->judged)
         return;
-    log_event(LOG_WARN, "connection error", log_int("conn", (int64_t)s->base.host->peer->conn),
+    log_peer_event(LOG_WARN, "connection error", log_int("conn", (int64_t)s->base.host->peer->conn),
         log_str("code", code_name(frame->error_code, name)),
         log_bytes("reason", (const char *)frame->opaque_data, frame->opaque_data_len));
 }

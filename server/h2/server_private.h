@@ -22,6 +22,7 @@ struct h2_stream {
     bool sent;               /* something since the last sweep */
     bool deferred;           /* nghttp2 waits for us to have body or an end */
     bool reset;              /* RST_STREAM was submitted */
+    bool peer_reset;         /* and one has come */
     bool closed;             /* nghttp2 has closed it */
 };
 

@@ -1,17 +1,16 @@
 /* Timeouts of streams, counted in sweeps rather than by timers of their own. */
 #include "core/log.h"
 #include "h2/server_private.h"
-#include "http/code.h"
 
 /* What answers the timeout has as long again to go out. */
 static void expire(struct h2_stream *st, int status, const char *timeout)
 {
     const struct peer *peer = st->session->base.host->peer;
-    log_event(LOG_WARN, "stream timed out", log_str("limit", timeout),
+    log_peer_event(LOG_WARN, "stream timed out", log_str("limit", timeout),
         log_int("conn", (int64_t)peer->conn), log_int("stream", st->exchange.stream),
         log_str("remote", peer->remote));
     st->age = NOT_WAITED;
-    exchange_refuse(&st->exchange, "timeout", status);
+    exchange_refuse(&st->exchange, cut_of(CUT_TIMEOUT), status);
 }
 
 static void sweep_stream(struct h2_stream *st, const struct http_limits *limits, double seconds)

@@ -17,7 +17,7 @@ int h2_on_invalid_frame(nghttp2_session *ng, const nghttp2_frame *frame, int err
 {
     (void)ng;
     const struct h2_session *s = user;
-    log_event(LOG_WARN, "frame refused", log_int("conn", (int64_t)s->base.host->peer->conn),
+    log_peer_event(LOG_WARN, "frame refused", log_int("conn", (int64_t)s->base.host->peer->conn),
         log_int("stream", frame->hd.stream_id), log_int("type", frame->hd.type),
         log_str("reason", nghttp2_strerror(error)));
     return 0;
@@ -30,7 +30,7 @@ void h2_judge(struct h2_session *s, uint32_t code, const char *event, struct log
     if (s->judged)
         return;
     s->judged = true;
-    log_event(LOG_WARN, event, detail, log_int("conn", (int64_t)peer->conn),
+    log_peer_event(LOG_WARN, event, detail, log_int("conn", (int64_t)peer->conn),
         log_str("remote", peer->remote), log_str("code", code_name(code, name)));
     /* Inside nghttp2's own calls this only queues the frame. */
     if (nghttp2_session_terminate_session(s->ng, code))
@@ -48,22 +48,7 @@ void h2_count(struct h2_session *s, enum guard_kind kind)
 
 int h2_give_credit(struct h2_session *s, size_t n)
 {
-    if (s->held > s->limits->conn_window)
-        s->owed += n;
-    else if (nghttp2_session_consume_connection(s->ng, n))
-        return NGHTTP2_ERR_CALLBACK_FAILURE;
-    return 0;
-}
-
-/* A call that fails does so for lack of memory, and the next one gives its credit too. */
-void h2_release_held(struct h2_session *s, size_t n)
-{
-    s->held -= n;
-    if (s->owed && s->held <= s->limits->conn_window / 2 &&
-        nghttp2_session_consume_connection(s->ng, s->owed) == 0) {
-        s->owed = 0;
-        s->base.host->dirty(s->base.host);
-    }
+    return nghttp2_session_consume_connection(s->ng, n) ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
 }
 
 size_t h2_body_max(const struct http_limits *limits)
@@ -190,11 +175,11 @@ static void reap(struct session *base)
         s->role->free_dead(node);
 }
 
-static void free_session(struct session *base, const char *reason)
+static void free_session(struct session *base, struct cut cut)
 {
     struct h2_session *s = h2_of(base);
     while (!list_empty(&s->streams))
-        s->role->free_lost(s->streams.next, reason);
+        s->role->free_lost(s->streams.next, cut);
     nghttp2_session_del(s->ng);
     mem_put(s, sizeof *s);
 }
@@ -283,7 +268,7 @@ enum rc h2_session_greet(struct h2_session *s, const nghttp2_settings_entry *set
     if (nghttp2_submit_settings(s->ng, NGHTTP2_FLAG_NONE, settings, count) ||
         nghttp2_session_set_local_window_size(
             s->ng, NGHTTP2_FLAG_NONE, 0, (int32_t)s->limits->conn_window)) {
-        free_session(&s->base, "");
+        free_session(&s->base, cut_of(CUT_CLOSED));
         return RC_NOMEM;
     }
     s->base.host->dirty(s->base.host);

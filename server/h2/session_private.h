@@ -26,7 +26,7 @@ struct h2_role {
     /* Frees a stream in the dead list. */
     void (*free_dead)(struct list *dead);
     /* Frees a stream of a connection that has ended. */
-    void (*free_lost)(struct list *link, const char *reason);
+    void (*free_lost)(struct list *link, struct cut cut);
     /* Counts the seconds since the last sweep against a stream's timeouts; may be NULL. */
     void (*sweep)(struct list *link, double seconds);
     /* One step of a graceful end. */
@@ -54,8 +54,6 @@ struct h2_session {
     uint32_t continuations; /* of the header block under way */
     uint32_t legs;          /* streams, in the client role */
     uint32_t resets;        /* of streams by us, in the client role */
-    size_t held;            /* bytes of bodies received and not read */
-    size_t owed;            /* bytes of credit for the connection kept back for that */
     double preface_seconds; /* waited for the peer's SETTINGS */
     double header_seconds;  /* waited for the end of the header block under way */
     bool greeted;           /* the peer's SETTINGS have come */
@@ -78,14 +76,14 @@ enum rc h2_session_greet(
 /* Bytes of a body that may have to be held: a peer that has not seen our SETTINGS yet sends by the
  * window that RFC 9113 6.9.2 gives it. */
 size_t h2_body_max(const struct http_limits *limits);
-/* Bytes of a body are no longer held: credit for the connection that was kept back is given. */
-void h2_release_held(struct h2_session *s, size_t n);
 /* Ends the connection with a code; the log gives the event and its detail. */
 void h2_judge(struct h2_session *s, uint32_t code, const char *event, struct log_field detail);
 /* Counts an event of the peer's; ends the connection where it is one too many. */
 void h2_count(struct h2_session *s, enum guard_kind kind);
-/* Gives credit for bytes of DATA on the connection, on receipt, so that a body which
- * nobody reads holds up no other, up to a bound for all of them together. */
+/* Gives credit for bytes of DATA on the connection: on receipt, and never later. One connection may
+ * carry the streams of many users, a proxy's in the server role and our own clients' in the other,
+ * and a body that nobody reads must hold up none but its own. What is held is bounded all the same,
+ * by the windows of the streams that may be open (RFC 9113 5.2.2). */
 int h2_give_credit(struct h2_session *s, size_t n);
 /* The callback that logs. */
 int h2_on_invalid_frame(nghttp2_session *ng, const nghttp2_frame *frame, int error, void *user);

@@ -194,17 +194,24 @@ enum rc call_take_head(struct call *c)
     return outgoing_take_head(&c->request, c->request.written || anticipates_content(c->method));
 }
 
-void call_receive_head(struct call *c, const char *protocol, int status)
+static enum rc receive_interim(struct call *c, int status)
 {
+    if (++c->interims > CALL_INTERIMS_MAX)
+        return RC_LIMIT;
+    c->ops->on_interim(c, status, &c->fields);
+    c->fields.count = 0;
+    return RC_OK;
+}
+
+enum rc call_receive_head(struct call *c, const char *protocol, int status)
+{
+    if (status < 200)
+        return receive_interim(c, status);
     c->progressed = clock_recent();
-    if (status < 200) {
-        c->ops->on_interim(c, status, &c->fields);
-        c->fields.count = 0;
-        return;
-    }
     c->protocol = protocol;
     c->status = status;
     c->ops->on_head(c);
+    return RC_OK;
 }
 
 enum rc call_receive(struct call *c, const void *data, size_t n)

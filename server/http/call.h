@@ -44,8 +44,11 @@ enum call_end {
     CALL_UNREACHABLE, /* no connection: nothing of the request went anywhere */
     CALL_REFUSED,     /* the other server did not process it: it may be made again (RFC 9113 8.7) */
     CALL_RESET,       /* the other server reset it, with c->reset_code */
-    CALL_LOST,        /* the connection ended, or what came over it was no HTTP */
+    CALL_LOST,        /* the connection ended */
+    CALL_PROTOCOL,    /* what came over it was no HTTP, or a flood */
+    CALL_TOO_LARGE,   /* the response has passed a bound of ours, c->limit */
     CALL_TIMED_OUT,   /* a limit of call_options passed; why is its name */
+    CALL_CONNECT_TIMED_OUT, /* the same before there was a connection */
 };
 
 enum call_version { CALL_ANY_HTTP, CALL_HTTP_1, CALL_HTTP_2 };
@@ -99,6 +102,7 @@ struct call_agent {
 enum {
     CALL_ARENA_MAX = 1 << 20, /* bytes of fields, of both messages, at the most */
     CALL_ARENA_FIRST = 1536,  /* of which these lie in the call */
+    CALL_INTERIMS_MAX = 256,  /* interim responses to one request */
 };
 
 struct call {
@@ -113,19 +117,22 @@ struct call {
     /* The response. */
     const char *protocol; /* "HTTP/2", "HTTP/1.1" or "HTTP/1.0"; static; NULL before the head */
     int status;           /* 0 before the head */
+    unsigned interims;    /* heads before it */
     struct fields fields; /* lower case; content-length is among them where it came */
     struct fields trailers;
     struct bytes body;   /* received, and not consumed */
     bool began;          /* something of the response has come */
     bool ended;          /* all of the body, and the trailers, have arrived */
     uint32_t reset_code; /* with CALL_RESET */
+    const char *limit;   /* with CALL_TOO_LARGE: the name of the option; static */
 
     /* Whoever holds it. */
     const struct call_host *host;   /* the session; NULL without one */
     void *held;                     /* the session's own */
     const struct call_agent *agent; /* NULL without one */
     void *ticket;                   /* the agent's own */
-    double progressed;              /* when bytes last moved, of clock_recent */
+    double progressed;              /* when bytes of a body, or the head, last moved, of
+                                       clock_recent */
 
     struct arena arena;
     char first[CALL_ARENA_FIRST];
@@ -187,8 +194,9 @@ void call_hold(struct call *c, const struct call_host *host, void *held, size_t 
 /* Completes and takes the request's head: as outgoing_take_head. */
 enum rc call_take_head(struct call *c) MUST_CHECK;
 /* A head is complete, and c->fields are its fields, which the session has checked, counted and
- * copied to the arena. An interim one leaves none of them behind. */
-void call_receive_head(struct call *c, const char *protocol, int status);
+ * copied to the arena. An interim one leaves none of them behind, and is no progress: it costs the
+ * other server nothing. RC_LIMIT for one too many of these. */
+enum rc call_receive_head(struct call *c, const char *protocol, int status) MUST_CHECK;
 /* A piece of the body has arrived. RC_LIMIT past the queue's bound, RC_NOMEM. */
 enum rc call_receive(struct call *c, const void *data, size_t n) MUST_CHECK;
 /* The response has ended. */

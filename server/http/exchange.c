@@ -19,7 +19,7 @@ void exchange_init(struct exchange *x, const struct exchange_host *host, const s
     x->reset_wanted = false;
     x->reset_code = 0;
     x->began = 0;
-    x->cut_by = NULL;
+    x->cut = cut_of(CUT_NOT);
     x->request = (struct request){.ended = false};
     arena_init(&x->arena, x->first, sizeof x->first, EXCHANGE_ARENA_MAX);
     bytes_init(&x->request.body, body_max);
@@ -27,24 +27,30 @@ void exchange_init(struct exchange *x, const struct exchange_host *host, const s
     live.exchanges++;
 }
 
-/* For an observer, as what note_cut notes: without one neither costs more than the question. */
+/* For observers: without one it costs no more than the question. */
 static void note_beginning(struct exchange *x)
 {
-    if (x->peer->observer && !x->began)
+    if (x->peer->observers && !x->began)
         x->began = clock_monotonic();
 }
 
 /* The first cause counts; those that follow come of it. */
-static void note_cut(struct exchange *x, const char *cause)
+static void note_cut(struct exchange *x, struct cut cut)
 {
-    if (x->peer->observer && !x->cut_by)
-        x->cut_by = arena_copy(&x->arena, cause, strlen(cause));
+    if (!x->cut.cause)
+        x->cut = cut;
+}
+
+static void tell_observers(const struct exchange *x)
+{
+    for (struct exchange_observer *o = x->peer->observers; o; o = o->next)
+        o->ended(o, x);
 }
 
 void exchange_fini(struct exchange *x)
 {
     if (x->began)
-        x->peer->observer->ended(x->peer->observer, x);
+        tell_observers(x);
     bytes_fini(&x->request.body);
     response_fini(&x->response);
     arena_fini(&x->arena);
@@ -76,7 +82,8 @@ void exchange_note_continue(struct exchange *x)
 void exchange_start(struct exchange *x)
 {
     note_request(x);
-    x->handler->ops->start(x->handler, x);
+    if (!x->handler->ops->start(x->handler, x))
+        exchange_respond(x, 404, STR("Not Found\n"), NULL);
 }
 
 static void tell_readable(struct exchange *x)
@@ -128,28 +135,28 @@ void exchange_progress(struct exchange *x)
         x); /* the handler was woken while things are sent: there is to be another turn */
 }
 
-static void detach_with(struct exchange *x, const char *reason)
+static void detach_with(struct exchange *x, struct cut cut)
 {
     if (!x->instance)
         return;
-    x->handler->ops->on_abort(x, reason);
+    x->handler->ops->on_abort(x, cut);
     x->instance = NULL;
     x->wants_body = false;
 }
 
-void exchange_abort(struct exchange *x, const char *reason)
+void exchange_abort(struct exchange *x, struct cut cut)
 {
     if (!x->request.ended || x->response.out.state != OUTGOING_SENT)
-        note_cut(x, reason);
+        note_cut(x, cut);
     response_abort(&x->response);
-    detach_with(x, reason);
+    detach_with(x, cut);
 }
 
-void exchange_refuse(struct exchange *x, const char *reason, int status)
+void exchange_refuse(struct exchange *x, struct cut cut, int status)
 {
     char text[STATUS_TEXT_SIZE];
-    note_cut(x, reason);
-    detach_with(x, reason);
+    note_cut(x, cut);
+    detach_with(x, cut);
     if (status && !x->response.out.head_taken)
         exchange_respond(x, status, status_text(status, text), NULL);
     else
@@ -236,9 +243,8 @@ void exchange_respond(struct exchange *x, int status, struct str text, const str
 
 void exchange_reset(struct exchange *x, uint32_t code)
 {
-    char name[CODE_NAME_SIZE];
     if (!x->reset_wanted) {
-        note_cut(x, code_name(code, name));
+        note_cut(x, cut_by_us(code));
         x->reset_wanted = true;
         x->reset_code = code;
         response_abort(&x->response);

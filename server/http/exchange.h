@@ -12,6 +12,7 @@
 
 #include "core/arena.h"
 #include "core/list.h"
+#include "http/cut.h"
 #include "http/request.h"
 #include "http/response.h"
 
@@ -24,12 +25,13 @@ struct peer {
     uint64_t conn;           /* the connection's number in this process */
     const char *tls_version; /* "TLSv1.3"; NULL on plaintext, and so the next two */
     const char *tls_cipher;
-    const char *tls_sni;                /* NULL where the client sent none */
-    struct exchange_observer *observer; /* told of each exchange; NULL for nobody */
+    const char *tls_sni;                 /* NULL where the client sent none */
+    struct exchange_observer *observers; /* told of each exchange, by their next; NULL for nobody */
 };
 
-/* Who is told of exchanges that are over, such as an access log. */
+/* Is told of exchanges that are over, such as an access log. */
 struct exchange_observer {
+    struct exchange_observer *next;
     /* Called once for each that began; x can be read until this returns. */
     void (*ended)(struct exchange_observer *o, const struct exchange *x);
 };
@@ -67,9 +69,9 @@ struct exchange {
     bool wants_body;   /* the handler waits for the request's body */
     bool reset_wanted; /* a reset with reset_code is to go out */
     uint32_t reset_code;
-    /* For the peer's observer; 0 and NULL where there is none. */
-    double began;       /* of clock_monotonic, when its head was complete; 0 before that */
-    const char *cut_by; /* what cut it short: a code's name, "timeout"…; NULL for nothing */
+    struct cut cut; /* what cut it short first */
+    double began;   /* for the peer's observers: of clock_monotonic, when its head was complete; 0
+                       before that, and where there is none */
     struct arena arena;
     char first[EXCHANGE_ARENA_FIRST];
 };
@@ -89,7 +91,7 @@ void exchange_note_body(struct exchange *x, bool none, bool expects_continue);
 bool exchange_owes_continue(const struct exchange *x);
 /* The client was told to send its body, or sends it unasked. */
 void exchange_note_continue(struct exchange *x);
-/* The request's head is complete: the handler starts. */
+/* The request's head is complete: the handler starts. One that declines leaves a 404. */
 void exchange_start(struct exchange *x);
 /* A piece of the body has arrived. RC_LIMIT past body_max, RC_NOMEM. */
 enum rc exchange_receive(struct exchange *x, const void *data, size_t n) MUST_CHECK;
@@ -97,11 +99,11 @@ enum rc exchange_receive(struct exchange *x, const void *data, size_t n) MUST_CH
 void exchange_receive_end(struct exchange *x);
 /* Something was handed to the connection: wakes a handler that waits for it. */
 void exchange_progress(struct exchange *x);
-/* The session gives up on the exchange: the handler is told the reason, and detached; the client
+/* The session gives up on the exchange: the handler is told why, and detached; the client
  * gets the status, or where that is 0 or comes too late, a reset with CANCEL. */
-void exchange_refuse(struct exchange *x, const char *reason, int status);
-/* The stream is lost, for the reason given: the handler is told, and detached. */
-void exchange_abort(struct exchange *x, const char *reason);
+void exchange_refuse(struct exchange *x, struct cut cut, int status);
+/* The stream is lost: the handler is told why, and detached. */
+void exchange_abort(struct exchange *x, struct cut cut);
 
 /* For handlers. */
 

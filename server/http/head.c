@@ -76,21 +76,19 @@ static struct found find(const struct fields *fields)
 }
 
 /* The authority that the client names apart from Host, which goes before it. */
-static enum head_fault settle_both(
-    const struct request *r, struct field *host, enum head_version version)
+static enum head_fault settle_both(const struct request *r, struct field *host)
 {
     if (!uri_is_host(r->authority))
         return HEAD_BAD_HOST;
     if (!host)
-        return version == HEAD_OF_1_1 ? HEAD_NO_HOST : HEAD_NO_FAULT;
-    if (version == HEAD_OF_2 && !uri_same_host(r->authority, host->value, r->scheme))
+        return r->version == HTTP_1_1 ? HEAD_NO_HOST : HEAD_NO_FAULT;
+    if (r->version == HTTP_2 && !uri_same_host(r->authority, host->value, r->scheme))
         return HEAD_OTHER_HOST;
     host->value = r->authority;
     return HEAD_NO_FAULT;
 }
 
-static enum head_fault settle_host(
-    struct request *r, const struct found *found, enum head_version version)
+static enum head_fault settle_host(struct request *r, const struct found *found)
 {
     struct field *host = found->host;
     if (found->two_hosts)
@@ -98,8 +96,8 @@ static enum head_fault settle_host(
     if (host && !uri_is_host(host->value))
         return HEAD_BAD_HOST;
     if (r->authority.p)
-        return settle_both(r, host, version);
-    if (!host && version != HEAD_OF_1_0)
+        return settle_both(r, host);
+    if (!host && r->version != HTTP_1_0)
         return HEAD_NO_HOST;
     r->authority = host ? host->value : STR("");
     return HEAD_NO_FAULT;
@@ -116,13 +114,13 @@ static enum head_fault settle_scheme(struct request *r, const struct peer *peer)
     return known ? HEAD_NO_FAULT : HEAD_BAD_SCHEME;
 }
 
-enum head_fault head_settle(struct exchange *x, enum head_version version, bool none)
+enum head_fault head_settle(struct exchange *x, bool none)
 {
     const struct found found = find(&x->request.fields);
-    bool expects = version != HEAD_OF_1_0;
+    bool expects = x->request.version != HTTP_1_0;
     exchange_note_body(x, none, expects && found.waits && !none);
     enum head_fault fault = settle_scheme(&x->request, x->peer);
     if (!fault)
-        fault = settle_host(&x->request, &found, version);
+        fault = settle_host(&x->request, &found);
     return !fault && expects && found.expects_more ? HEAD_EXPECTATION : fault;
 }

@@ -25,11 +25,6 @@ enum head_fault {
     HEAD_EXPECTATION, /* that is not known */
 };
 
-/* In what the versions differ: HTTP/1.0 needs no Host, and knows no expectations; in HTTP/1.1 the
- * authority of an absolute target replaces Host (RFC 9112 3.2.2); in HTTP/2 the two must agree (RFC
- * 9113 8.3.1). */
-enum head_version { HEAD_OF_1_0, HEAD_OF_1_1, HEAD_OF_2 };
-
 /* For the log. */
 const char *head_fault_text(enum head_fault fault);
 /* The status that the client gets. */
@@ -45,7 +40,11 @@ enum head_fault head_set_target(struct request *r, struct str target);
  *     authority   in place of Host or from it; Host then is the same
  *     scheme      to that of the connection, whatever the client says
  *     the body    to what the head says of it: none says that nothing follows
+ *
+ * In this the versions differ: HTTP/1.0 needs no Host, and knows no expectations; in HTTP/1.1 the
+ * authority of an absolute target replaces Host (RFC 9112 3.2.2); in HTTP/2 the two must agree (RFC
+ * 9113 8.3.1).
  */
-enum head_fault head_settle(struct exchange *x, enum head_version version, bool none);
+enum head_fault head_settle(struct exchange *x, bool none);
 
 #endif

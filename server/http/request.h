@@ -7,12 +7,13 @@
 
 #include "core/bytes.h"
 #include "http/field.h"
+#include "http/version.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
 struct request {
-    const char *protocol; /* "HTTP/2", "HTTP/1.1" or "HTTP/1.0"; static */
+    enum http_version version;
     struct str method;
     struct str scheme;
     struct str authority;

@@ -6,6 +6,7 @@
 #define HTTP_SESSION_H
 
 #include "core/rc.h"
+#include "http/cut.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -55,8 +56,8 @@ struct session_ops {
     void (*sweep)(struct session *s, double seconds);
     /* Frees exchanges that are done. */
     void (*reap)(struct session *s);
-    /* Aborts all exchanges for the reason given, and frees the session. */
-    void (*free)(struct session *s, const char *reason);
+    /* Aborts all exchanges for the cause given, and frees the session. */
+    void (*free)(struct session *s, struct cut cut);
 };
 
 /* What a session in its client role can do besides. */

@@ -93,12 +93,13 @@ static void put_request(struct line *l, const struct exchange *x)
     line_put_text(l, r->query.p ? "?" : "");
     put_hex(l, cut(r->query));
     line_put_text(l, " ");
-    line_put_text(l, x->request.protocol);
+    line_put_text(l, http_version_text(x->request.version));
 }
 
 void access_line_combined(struct line *l, const struct exchange *x)
 {
     struct str status = grpc_status(x);
+    char cause[CODE_NAME_SIZE];
     line_init(l, 1);
     put_host(l, x->peer->remote);
     line_put_text(l, " - - [");
@@ -115,8 +116,8 @@ void access_line_combined(struct line *l, const struct exchange *x)
     put_seconds(l, duration(x));
     put_number(l, " conn=", x->peer->conn);
     put_number(l, " stream=", x->stream);
-    if (x->cut_by)
-        put_text(l, " reset=\"", str_of(x->cut_by), "\"");
+    if (x->cut.cause)
+        put_text(l, " reset=\"", str_of(cut_text(x->cut, cause)), "\"");
     if (status.p)
         put_text(l, " grpc-status=\"", status, "\"");
     l->text[l->len++] = '\n';
@@ -156,6 +157,7 @@ static void put_status(struct line *l, const struct response *r)
 void access_line_json(struct line *l, const struct exchange *x)
 {
     struct str status = grpc_status(x);
+    char cause[CODE_NAME_SIZE];
     line_init(l, 1);
     line_put_text(l, "{\"time\":\"");
     line_put_time(l);
@@ -163,7 +165,7 @@ void access_line_json(struct line *l, const struct exchange *x)
     put_member(l, ",\"remote\":", str_of(x->peer->remote));
     put_member(l, ",\"method\":", cut(x->request.method));
     put_target(l, &x->request);
-    put_member(l, ",\"protocol\":", str_of(x->request.protocol));
+    put_member(l, ",\"protocol\":", str_of(http_version_text(x->request.version)));
     put_status(l, &x->response);
     put_member(l, ",\"referer\":", request_field(x, STR("referer")));
     put_member(l, ",\"user_agent\":", request_field(x, STR("user-agent")));
@@ -171,8 +173,8 @@ void access_line_json(struct line *l, const struct exchange *x)
     put_seconds(l, duration(x));
     put_number(l, ",\"conn\":", x->peer->conn);
     put_number(l, ",\"stream\":", x->stream);
-    if (x->cut_by)
-        put_member(l, ",\"reset\":", str_of(x->cut_by));
+    if (x->cut.cause)
+        put_member(l, ",\"reset\":", str_of(cut_text(x->cut, cause)));
     if (status.p)
         put_member(l, ",\"grpc_status\":", status);
     line_put_text(l, "}");

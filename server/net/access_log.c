@@ -3,13 +3,13 @@
 #include "core/list.h"
 #include "core/log.h"
 #include "core/mem.h"
+#include "core/sink.h"
 #include "http/exchange.h"
 #include "net/access_line.h"
+#include "net/log_file.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
-#include <poll.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -21,8 +21,7 @@ struct access_log {
     const char *path;
     uid_t owner;
     void (*compose)(struct line *l, const struct exchange *x);
-    int fd;
-    bool is_pipe;
+    struct sink sink;
     bool failing;     /* the last write failed */
     bool torn;        /* the buffer begins within a line, whose start is in the file */
     uint64_t dropped; /* lines, since writing began to fail */
@@ -39,19 +38,12 @@ static size_t next_piece(const struct access_log *a, size_t done)
 {
     const char *from = a->buffer + done;
     size_t left = a->len - done;
-    if (!a->is_pipe || left <= PIPE_BUF)
+    if (!sink_is_pipe(&a->sink) || left <= PIPE_BUF)
         return left;
     const char *end = memrchr(from, '\n', PIPE_BUF);
     if (!end)
         end = memchr(from, '\n', left);
     return (size_t)(end - from) + 1;
-}
-
-/* Whether a write would go through: a pipe may be full. */
-static bool is_writable(const struct access_log *a)
-{
-    struct pollfd p = {.fd = a->fd, .events = POLLOUT};
-    return !a->is_pipe || poll(&p, 1, 0) != 0;
 }
 
 /* Writes what it can of the buffer; returns how much, and an errno, or 0, that says why not all. */
@@ -60,11 +52,7 @@ static size_t write_some(const struct access_log *a, int *error)
     size_t done = 0;
     *error = 0;
     while (done < a->len) {
-        if (!is_writable(a)) {
-            *error = EAGAIN;
-            break;
-        }
-        ssize_t n = write(a->fd, a->buffer + done, next_piece(a, done));
+        ssize_t n = sink_write(&a->sink, a->buffer + done, next_piece(a, done));
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0) {
@@ -140,50 +128,33 @@ static void on_ended(struct exchange_observer *o, const struct exchange *x)
 
 struct exchange_observer *access_log_observer(struct access_log *a)
 {
-    return a ? &a->observer : NULL;
+    return &a->observer;
 }
 
 /* Opening. */
 
-static bool is_stdout(const struct access_log *a)
+/* False with why. */
+static bool open_sink(const struct access_log *a, struct sink *s, char why[LOG_FILE_WHY])
 {
-    return strcmp(a->path, "-") == 0;
-}
-
-/* Follows no link: whoever may write to the folder is not to choose which file is given away. */
-static int make_file(const struct access_log *a)
-{
-    int fd = open(a->path, O_WRONLY | O_APPEND | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
-    if (fd < 0 || a->owner == geteuid() || fchown(fd, a->owner, (gid_t)-1) == 0)
-        return fd;
-    int error = errno;
-    close(fd);
-    errno = error;
-    return -1;
-}
-
-/* A pipe that has a name and no reader is an error, not a wait. */
-static int open_file(const struct access_log *a)
-{
-    if (is_stdout(a))
-        return STDOUT_FILENO;
-    int fd = make_file(a);
-    if (fd >= 0 || errno != EEXIST)
-        return fd;
-    return open(a->path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0640);
-}
-
-static void use_file(struct access_log *a, int fd)
-{
+    int fd;
     struct stat st;
-    a->fd = fd;
-    a->is_pipe = fstat(fd, &st) == 0 && S_ISFIFO(st.st_mode);
+    if (log_file_is_standard(a->path, &fd)) {
+        sink_open(s, fd);
+        return true;
+    }
+    fd = log_file_open(a->path, a->owner, why);
+    bool is_pipe = fd >= 0 && fstat(fd, &st) == 0 && S_ISFIFO(st.st_mode);
+    *s = (struct sink){fd, is_pipe ? SINK_PIPE : SINK_PLAIN};
+    return fd >= 0;
 }
 
-static void close_file(const struct access_log *a)
+static void close_sink(struct access_log *a)
 {
-    if (!is_stdout(a))
-        close(a->fd);
+    int fd;
+    if (log_file_is_standard(a->path, &fd))
+        sink_close(&a->sink);
+    else
+        close(a->sink.fd);
 }
 
 enum rc access_log_open(const char *path, enum access_log_format format, uid_t owner,
@@ -198,14 +169,13 @@ enum rc access_log_open(const char *path, enum access_log_format format, uid_t o
     a->path = path;
     a->owner = owner;
     a->compose = format == ACCESS_LOG_JSON ? access_line_json : access_line_combined;
-    int fd = open_file(a);
-    if (fd < 0) {
-        snprintf(why, ACCESS_LOG_WHY, "the access log \"%.300s\" cannot be opened: %s", path,
-            strerror(errno));
+    char reason[LOG_FILE_WHY];
+    if (!open_sink(a, &a->sink, reason)) {
+        snprintf(
+            why, ACCESS_LOG_WHY, "the access log \"%.300s\" cannot be opened: %s", path, reason);
         mem_put(a, sizeof *a);
         return RC_SYSTEM;
     }
-    use_file(a, fd);
     *out = a;
     return RC_OK;
 }
@@ -213,7 +183,7 @@ enum rc access_log_open(const char *path, enum access_log_format format, uid_t o
 void access_log_close(struct access_log *a)
 {
     access_log_flush(a);
-    close_file(a);
+    close_sink(a);
     mem_put(a, sizeof *a);
 }
 
@@ -230,14 +200,15 @@ static void drop_rest(struct access_log *a)
 bool access_log_reopen(struct access_log *a)
 {
     access_log_flush(a);
-    int fd = open_file(a);
-    if (fd < 0) {
+    struct sink fresh;
+    char reason[LOG_FILE_WHY];
+    if (!open_sink(a, &fresh, reason)) {
         log_event(LOG_ERROR, "access log not reopened", log_str("file", a->path),
-            log_str("reason", strerror(errno)));
+            log_str("reason", reason));
         return false;
     }
     drop_rest(a);
-    close_file(a);
-    use_file(a, fd);
+    close_sink(a);
+    a->sink = fresh;
     return true;
 }

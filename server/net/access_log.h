@@ -20,7 +20,7 @@ struct exchange_observer;
 enum access_log_format { ACCESS_LOG_COMBINED, ACCESS_LOG_JSON };
 enum { ACCESS_LOG_WHY = 512 };
 
-/* path is borrowed; "-" is stdout. A file that is made belongs to owner, who is to open it anew;
+/* path is borrowed; "-" is stdout, as in log_file.h. A file that is made belongs to owner, who is to open it anew;
  * one that is there keeps its own. RC_SYSTEM, RC_NOMEM; why then holds one line. */
 enum rc access_log_open(const char *path, enum access_log_format format, uid_t owner,
     struct access_log **out, char why[ACCESS_LOG_WHY]) MUST_CHECK;
@@ -31,7 +31,7 @@ void access_log_close(struct access_log *a);
 bool access_log_reopen(struct access_log *a);
 /* Writes the lines that wait. */
 void access_log_flush(struct access_log *a);
-/* What a peer names for its exchanges to be logged; NULL for NULL. */
+/* What logs exchanges that it is told of. */
 struct exchange_observer *access_log_observer(struct access_log *a);
 
 #endif

@@ -13,9 +13,9 @@
 
 static enum rc refuse(const char *url, const char *problem, char why[ADDRESS_WHY])
 {
-    snprintf(why, ADDRESS_WHY,
-        "listen address \"%.200s\" %s: it reads https://HOST:PORT or http://HOST:PORT", url,
-        problem);
+    char forms[LISTENER_FORMS];
+    listener_kind_forms(forms);
+    snprintf(why, ADDRESS_WHY, "listen address \"%.200s\" %s: it reads %s", url, problem, forms);
     return RC_INVALID;
 }
 
@@ -59,12 +59,8 @@ static const char *split(const char *host, struct address *out)
 
 enum rc address_parse(const char *url, struct address *out, char why[ADDRESS_WHY])
 {
-    struct str s = str_of(url);
-    if (str_starts(s, STR("https://")))
-        out->tls = true;
-    else if (str_starts(s, STR("http://")))
-        out->tls = false;
-    else
+    out->kind = listener_kind_of(str_of(url));
+    if (!out->kind)
         return refuse(url, "has no scheme", why);
     const char *problem = split(strstr(url, "//") + 2, out);
     return problem ? refuse(url, problem, why) : RC_OK;
@@ -73,8 +69,8 @@ enum rc address_parse(const char *url, struct address *out, char why[ADDRESS_WHY
 void address_url(const struct address *a, char out[ADDRESS_URL])
 {
     bool is_v6 = strchr(a->host, ':');
-    snprintf(out, ADDRESS_URL, is_v6 ? "%s://[%s]:%s" : "%s://%s:%s", a->tls ? "https" : "http",
-        a->host, a->port);
+    snprintf(out, ADDRESS_URL, is_v6 ? "%.*s://[%s]:%s" : "%.*s://%s:%s", (int)a->kind->scheme.n,
+        a->kind->scheme.p, a->host, a->port);
 }
 
 enum rc address_split(const char *text, struct address *out)

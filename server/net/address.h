@@ -3,6 +3,7 @@
 #define NET_ADDRESS_H
 
 #include "core/rc.h"
+#include "net/listener_kind.h"
 
 #include <stdbool.h>
 #include <sys/socket.h>
@@ -15,17 +16,16 @@ enum {
 };
 
 struct address {
-    bool tls;                /* https, otherwise http */
-    char host[ADDRESS_HOST]; /* a name or an address, without brackets */
+    const struct listener_kind *kind; /* what its scheme says */
+    char host[ADDRESS_HOST];          /* a name or an address, without brackets */
     char port[8];
 };
 
-/* Reads "https://HOST:PORT" or "http://HOST:PORT". RC_INVALID; why then says what is wrong with it.
- */
+/* Reads "SCHEME://HOST:PORT". RC_INVALID; why then says what is wrong with it. */
 enum rc address_parse(const char *url, struct address *out, char why[ADDRESS_WHY]) MUST_CHECK;
 /* The same, written. */
 void address_url(const struct address *a, char out[ADDRESS_URL]);
-/* Reads "HOST:PORT". RC_INVALID. */
+/* Reads "HOST:PORT", and leaves the kind as it is. RC_INVALID. */
 enum rc address_split(const char *text, struct address *out) MUST_CHECK;
 /* A listening, non-blocking socket, at an address where no other listens; the process may bind more
  * to it afterwards. RC_SYSTEM; why then names the address, the error, the cure. */

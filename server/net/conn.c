@@ -5,7 +5,6 @@
 #include "core/log.h"
 #include "core/mem.h"
 #include "http/exchange.h"
-#include "net/access_log.h"
 #include "net/address.h"
 #include "net/dial.h"
 #include "net/protocol.h"
@@ -65,46 +64,52 @@ static void on_session_changed(struct session_host *host)
         dial_changed(c->dial);
 }
 
-void conn_free_session(struct conn *c, const char *reason)
+void conn_free_session(struct conn *c, struct cut cut)
 {
     if (!c->session)
         return;
     timer_stop(&c->alarm);
-    c->session->ops->free(c->session, reason);
+    c->session->ops->free(c->session, cut);
     c->session = NULL;
 }
 
 /* Whoever opened the connection has it no more. */
-static void leave_dial(struct conn *c, const char *reason)
+static void leave_dial(struct conn *c, const char *why)
 {
     struct dial *d = c->dial;
     c->dial = NULL;
     if (d)
-        dial_lost(d, reason);
+        dial_lost(d, why);
 }
 
-void conn_close(struct conn *c, const char *reason)
+void conn_abandon(struct conn *c, const char *why)
 {
-    if (c->state == CONN_DEAD)
-        return;
-    conn_free_session(c, reason);
-    leave_dial(c, reason);
+    leave_dial(c, why);
     conn_set_state(c, CONN_DEAD);
     c->transport.ops->fini(&c->transport);
     ev_io_stop(c->loop->ev, &c->readable);
     ev_io_stop(c->loop->ev, &c->writable);
     close(c->fd);
     log_event(LOG_DEBUG, "connection closed", log_int("conn", (int64_t)c->peer.conn),
-        log_str("reason", reason));
+        log_str("reason", why));
     list_remove(&c->dirty);
     list_append(&c->loop->dead, &c->dirty);
 }
 
-void conn_disown(struct conn *c, const char *reason)
+void conn_close(struct conn *c, struct cut cut)
 {
-    conn_free_session(c, reason);
+    char text[CODE_NAME_SIZE];
+    if (c->state == CONN_DEAD)
+        return;
+    conn_free_session(c, cut);
+    conn_abandon(c, cut_text(cut, text));
+}
+
+void conn_disown(struct conn *c, struct cut cut)
+{
+    conn_free_session(c, cut);
     c->dial = NULL;
-    conn_close(c, reason);
+    conn_close(c, cut);
 }
 
 void conn_free(struct conn *c)
@@ -202,7 +207,7 @@ enum rc conn_open(struct loop *l, int fd, struct tls *tls, const struct sockaddr
     if (rc)
         goto fail;
     c->census = census;
-    c->peer.observer = access_log_observer(l->access_log);
+    c->peer.observers = l->observers;
     c->host.handler = l->handler;
     start(c, &l->conns, tls ? CONN_HANDSHAKE : CONN_GREETING);
     return RC_OK;
@@ -260,11 +265,11 @@ void conn_shut_down(struct conn *c, enum session_end how)
     if (c->session)
         c->session->ops->shut_down(c->session, how);
     else if (c->state <= CONN_GREETING && c->greeted == 0 && is_silent(c))
-        conn_close(c, "shutdown");
+        conn_close(c, cut_of(CUT_SHUTDOWN));
 }
 
 void conn_cut_handshake(struct conn *c)
 {
     if (c->state == CONN_HANDSHAKE)
-        conn_close(c, "shutdown");
+        conn_close(c, cut_of(CUT_SHUTDOWN));
 }

@@ -14,6 +14,7 @@
 
 #include "core/list.h"
 #include "core/rc.h"
+#include "http/cut.h"
 #include "http/session.h"
 #include "net/loop.h"
 
@@ -39,10 +40,12 @@ struct conn *conn_of_link(struct list *link);
 struct conn *conn_of_dirty(struct list *dirty);
 /* Sends what there is, and frees exchanges that are done. */
 void conn_turn(struct conn *c);
-/* Closes at once, and queues the connection for conn_free. reason reaches handlers. */
-void conn_close(struct conn *c, const char *reason);
-/* The same, and whoever dialled it is not told. */
-void conn_disown(struct conn *c, const char *reason);
+/* Closes at once, and queues the connection for conn_free. Handlers are told of the cut. */
+void conn_close(struct conn *c, struct cut cut);
+/* The same of one that has no session yet: whoever dialled it is told why. */
+void conn_abandon(struct conn *c, const char *why);
+/* As conn_close, and whoever dialled it is not told. */
+void conn_disown(struct conn *c, struct cut cut);
 void conn_free(struct conn *c);
 /* One step of a graceful end; see session_ops.shut_down. */
 void conn_shut_down(struct conn *c, enum session_end how);

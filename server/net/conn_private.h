@@ -21,6 +21,7 @@ struct conn {
     bool has_tls;
     bool ending;      /* no more input is taken; what is to be sent goes out, and then it lingers */
     bool input_ended; /* the peer sends nothing more, and what it asked for is still answered */
+    bool send_failed; /* nothing goes out any more; what the peer had sent before is still taken */
     size_t greeted;   /* bytes of HTTP/2's preface that have come, in CONN_GREETING */
     struct transport transport;
     struct session *session; /* in CONN_OPEN */
@@ -39,7 +40,7 @@ struct conn {
 
 void conn_set_state(struct conn *c, enum conn_state state);
 void conn_mark_dirty(struct conn *c);
-void conn_free_session(struct conn *c, const char *reason);
+void conn_free_session(struct conn *c, struct cut cut);
 
 /* Reads while there is use for it: what a session does not want now stays with the peer. */
 void conn_watch_input(struct conn *c);
@@ -50,8 +51,9 @@ void conn_on_readable(struct ev_loop *ev, ev_io *w, int events);
 void conn_shake_hands(struct conn *c);
 /* conn_receive.c: from here on the connection speaks the protocol. */
 void conn_open_session(struct conn *c, enum protocol protocol);
-/* conn_send.c: sends what the wire holds, and leaves the wire empty; a connection that can't send is
- * closed, and what was sealed for one that is DEAD is dropped. Whether all of it went. */
+/* conn_send.c: sends what the wire holds, and leaves the wire empty; a connection that can't send
+ * is closed, or, where an answer to a call may have come, sends nothing any more; what was sealed
+ * for one that can't is dropped. Whether nothing is left to be sent. */
 bool conn_flush(struct conn *c);
 /* conn_send.c: sends until the session has nothing more, the socket takes nothing more, or the wire
  * was full once: then others have their turn. */

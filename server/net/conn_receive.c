@@ -29,7 +29,7 @@ static void leave_at_once(struct conn *c)
 static void open_client_session(struct conn *c, enum protocol protocol)
 {
     if (protocol_open_client(protocol, &c->host, c->loop->limits, &c->session))
-        conn_close(c, rc_text(RC_NOMEM));
+        conn_abandon(c, rc_text(RC_NOMEM));
     else
         dial_opened(c->dial, c->session);
 }
@@ -40,7 +40,7 @@ void conn_open_session(struct conn *c, enum protocol protocol)
     if (c->dial)
         open_client_session(c, protocol);
     else if (protocol_open(protocol, c->greeted, &c->host, c->loop->limits, &c->session))
-        conn_close(c, "connection lost");
+        conn_close(c, cut_of(CUT_LOST));
     else if (c->loop->going)
         leave_at_once(c);
 }
@@ -49,7 +49,7 @@ void conn_open_session(struct conn *c, enum protocol protocol)
 static void fail_outgoing(struct conn *c, const char *why)
 {
     if (conn_flush(c))
-        conn_close(c, why);
+        conn_abandon(c, why);
 }
 
 static void end_handshake(struct conn *c)
@@ -73,7 +73,7 @@ void conn_shake_hands(struct conn *c)
         return;
     }
     if (rc) {
-        log_event(LOG_INFO, "tls handshake failed", log_int("conn", (int64_t)c->peer.conn),
+        log_peer_event(LOG_INFO, "tls handshake failed", log_int("conn", (int64_t)c->peer.conn),
             log_str("remote", c->peer.remote), log_str("reason", why));
         c->ending = true;
         conn_mark_dirty(c);
@@ -134,15 +134,15 @@ static void feed(struct conn *c)
     c->loop->wire->in_left = 0;
 }
 
-/* The peer has closed its side of the socket, without a word of TLS's. A response may be cut short
- * then, and look whole (RFC 9112 9.8). */
+/* The peer has closed its side of the socket, without a word of TLS's; or, where a send has failed,
+ * has reset the connection. A response may be cut short then, and look whole (RFC 9112 9.8). */
 static void meet_end(struct conn *c)
 {
-    bool may_be_cut = c->dial && c->has_tls;
+    bool may_be_cut = c->dial && (c->has_tls || c->send_failed);
     if (c->state == CONN_OPEN && !c->ending && !may_be_cut)
         end_input(c);
     if (!c->input_ended || c->state != CONN_OPEN)
-        conn_close(c, "connection lost");
+        conn_close(c, cut_of(CUT_LOST));
 }
 
 /* Takes what the socket has, up to a wire full. */
@@ -153,7 +153,7 @@ static void take_input(struct conn *c)
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return;
     if (n < 0) {
-        conn_close(c, "connection lost");
+        conn_close(c, cut_of(CUT_LOST));
         return;
     }
     if (n == 0) {

@@ -56,16 +56,35 @@ static enum rc flush(struct conn *c)
     return kept ? kept : RC_AGAIN;
 }
 
+/* A server that answers early, and closes without having read the whole request, resets the
+ * connection; its answer lies in our socket then, and stays readable (RFC 9112 9.5). */
+static bool may_have_answered(const struct conn *c)
+{
+    return c->dial && c->state == CONN_OPEN && c->session && !c->ending;
+}
+
+/* From here on the connection only reads, up to the peer's end, and takes no other call. */
+static void stop_sending(struct conn *c)
+{
+    c->send_failed = true;
+    bytes_drop(&c->backlog, c->backlog.len);
+    ev_io_stop(c->loop->ev, &c->writable);
+    c->session->ops->shut_down(c->session, END_NOW);
+}
+
 bool conn_flush(struct conn *c)
 {
-    if (c->state == CONN_DEAD) {
+    if (c->state == CONN_DEAD || c->send_failed) {
         c->loop->wire->out_len = 0;
-        return false;
+        return c->state != CONN_DEAD;
     }
     enum rc rc = flush(c);
     if (rc == RC_OK || rc == RC_AGAIN)
         return rc == RC_OK;
-    conn_close(c, "connection lost");
+    if (rc == RC_CLOSED && may_have_answered(c))
+        stop_sending(c);
+    else
+        conn_close(c, cut_of(CUT_LOST));
     return false;
 }
 
@@ -78,7 +97,7 @@ static bool gather(struct conn *c)
         if (n == 0)
             return false;
         if (c->transport.ops->seal(&c->transport, w->plain, n)) {
-            conn_close(c, "connection lost");
+            conn_close(c, cut_of(CUT_LOST));
             return false;
         }
     }
@@ -90,7 +109,7 @@ static void linger(struct conn *c)
 {
     bool orderly = !c->session || !c->session->cut;
     c->ending = true;
-    conn_free_session(c, "connection lost");
+    conn_free_session(c, cut_of(CUT_LOST));
     if (orderly)
         c->transport.ops->end(&c->transport);
     if (!conn_flush(c))
@@ -104,7 +123,7 @@ static void leave(struct conn *c)
 {
     c->transport.ops->end(&c->transport);
     if (conn_flush(c))
-        conn_close(c, "connection closed");
+        conn_close(c, cut_of(CUT_CLOSED));
 }
 
 void conn_pump(struct conn *c)
@@ -112,7 +131,7 @@ void conn_pump(struct conn *c)
     if (!conn_flush(c))
         return;
     ev_io_stop(c->loop->ev, &c->writable);
-    bool more = c->session && gather(c);
+    bool more = c->session && !c->send_failed && gather(c);
     if (!conn_flush(c))
         return;
     bool over = c->ending || (c->session && c->session->ops->is_over(c->session));

@@ -66,7 +66,7 @@ static bool is_gone(const struct conn *c, double now)
 
 static void log_timeout(const struct conn *c, const char *limit)
 {
-    log_event(c->state == CONN_LINGERING ? LOG_DEBUG : LOG_INFO, "connection timed out",
+    log_peer_event(c->state == CONN_LINGERING ? LOG_DEBUG : LOG_INFO, "connection timed out",
         log_str("limit", limit), log_int("conn", (int64_t)c->peer.conn),
         log_str("remote", c->peer.remote));
 }
@@ -77,10 +77,10 @@ void conn_sweep(struct conn *c, double now, double seconds)
     if (c->session)
         c->session->ops->sweep(c->session, seconds);
     if (c->state == CONN_OPEN && is_gone(c, now)) {
-        conn_close(c, "connection lost");
+        conn_close(c, cut_of(CUT_LOST));
     } else if (passed) {
         log_timeout(c, passed);
-        conn_close(c, "timeout");
+        conn_close(c, cut_of(CUT_TIMEOUT));
     } else if (has_idled(c, now)) {
         log_timeout(c, "idle-timeout");
         end_idle(c, now);

@@ -136,8 +136,10 @@ static void on_next(struct timer *t)
 static void on_impatience(struct timer *t)
 {
     struct dial *d = container_of(t, struct dial, patience);
-    dial_cancel(d, "connect-timeout");
-    d->ops->closed(d, "connect-timeout");
+    if (d->conn)
+        conn_abandon(d->conn, "connect-timeout");
+    else
+        give_up(d, "connect-timeout");
 }
 
 /* For owners. */
@@ -162,7 +164,7 @@ enum rc dial_start(struct dial *d)
     return RC_OK;
 }
 
-void dial_cancel(struct dial *d, const char *reason)
+void dial_cancel(struct dial *d, struct cut cut)
 {
     free_dialling(d);
     timer_stop(&d->patience);
@@ -170,7 +172,7 @@ void dial_cancel(struct dial *d, const char *reason)
     struct conn *c = d->conn;
     d->conn = NULL;
     if (c)
-        conn_disown(c, reason);
+        conn_disown(c, cut);
 }
 
 void dial_shut_down(struct dial *d)

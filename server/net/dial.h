@@ -13,6 +13,7 @@
 #define NET_DIAL_H
 
 #include "core/rc.h"
+#include "http/cut.h"
 #include "net/protocol.h"
 #include "net/timer.h"
 
@@ -61,7 +62,7 @@ void dial_init(struct dial *d, struct loop *loop, const struct dial_ops *ops);
 /* Begins to dial d->to, which the owner has filled in, with one address at least. RC_NOMEM. */
 enum rc dial_start(struct dial *d) MUST_CHECK;
 /* Ends it at once, from any state; closed is not called, but calls under way are lost. */
-void dial_cancel(struct dial *d, const char *reason);
+void dial_cancel(struct dial *d, struct cut cut);
 /* Ends it when the last call has; see session_ops.shut_down. */
 void dial_shut_down(struct dial *d);
 

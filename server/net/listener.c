@@ -1,10 +1,10 @@
 #include "net/listener.h"
 
-#include "core/clock.h"
 #include "core/list.h"
 #include "core/log.h"
 #include "net/address.h"
-#include "net/conn.h"
+#include "net/listener_kind.h"
+#include "net/loop.h"
 
 #include <errno.h>
 #include <sys/socket.h>
@@ -35,16 +35,11 @@ static bool is_passing(int error)
            error == ENETUNREACH || error == EHOSTUNREACH;
 }
 
-/* Once a second at the most: who opens too many opens many too many. */
-static void log_refusal(struct loop *l, const struct sockaddr *sa, socklen_t len)
+static void log_refusal(const struct loop *l, const struct sockaddr *sa, socklen_t len)
 {
     char remote[ADDRESS_TEXT];
-    double now = clock_monotonic();
-    if (now - l->refused < 1)
-        return;
-    l->refused = now;
     address_format(sa, len, remote);
-    log_event(LOG_WARN, "connection refused",
+    log_peer_event(LOG_WARN, "connection refused",
         log_str("limit", l->census.total >= l->limits->max_conns && l->limits->max_conns
                              ? "max-connections"
                              : "max-connections-each"),
@@ -61,7 +56,7 @@ static bool accept_one(struct listener *ls)
             pause_accepting(ls, errno);
         return is_passing(errno);
     }
-    enum rc rc = conn_open(ls->loop, fd, ls->tls, (struct sockaddr *)&ss, len);
+    enum rc rc = ls->kind->accepted(ls, fd, (struct sockaddr *)&ss, len);
     if (rc == RC_LIMIT)
         log_refusal(ls->loop, (struct sockaddr *)&ss, len);
     else if (rc)
@@ -77,8 +72,10 @@ static void on_connection(struct ev_loop *ev, ev_io *w, int events)
         ;
 }
 
-void listener_start(struct listener *ls, struct loop *loop, int fd, struct tls *tls)
+void listener_start(struct listener *ls, const struct listener_kind *kind, struct loop *loop,
+    int fd, struct tls *tls)
 {
+    ls->kind = kind;
     ls->loop = loop;
     ls->tls = tls;
     timer_init(&ls->pause, loop->ev, on_pause_over);

@@ -1,9 +1,10 @@
 #include "net/loop.h"
 
 #include "core/clock.h"
+#include "core/log.h"
 #include "core/mem.h"
 #include "h2/limits.h"
-#include "http/handler.h"
+#include "http/exchange.h"
 #include "http/limits.h"
 #include "net/access_log.h"
 #include "net/conn.h"
@@ -53,6 +54,12 @@ void loop_add_step(struct loop *l, struct loop_step *s)
     list_append(&l->steps, &s->link);
 }
 
+void loop_observe(struct loop *l, struct exchange_observer *o)
+{
+    o->next = l->observers;
+    l->observers = o;
+}
+
 void loop_again(struct loop *l)
 {
     l->again = true;
@@ -62,7 +69,7 @@ void loop_again(struct loop *l)
 void loop_turn(struct loop *l)
 {
     l->again = false;
-    bool more = l->handler->ops->run(l->handler);
+    bool more = parts_run(&l->parts);
     run_steps(l);
     send_dirty(l);
     more |= !list_empty(&l->dead); /* their handlers were told, and may have something to do */
@@ -106,6 +113,7 @@ static void on_sweep(struct timer *t)
     l->swept = now;
     sweep_conns(&l->conns, now, seconds);
     sweep_conns(&l->outgoing, now, seconds);
+    log_settle(false);
     timer_start(t, sweep_seconds);
 }
 
@@ -171,7 +179,7 @@ static void close_conns(struct list *conns)
 {
     while (!list_empty(conns)) {
         struct conn *c = conn_of_link(conns->next);
-        conn_close(c, "shutdown");
+        conn_close(c, cut_of(CUT_SHUTDOWN));
         conn_free(c);
     }
 }

@@ -2,7 +2,7 @@
  * The worker's turn. One libev loop, no threads; each turn has four steps, which nothing nests in:
  *
  *     recv   readable sockets → transport → session → exchanges
- *     run    the handler does what was queued, and then the steps that were added
+ *     run    the parts do what was queued, and then the steps that were added
  *     send   each dirty connection: session → transport → socket
  *     reap   what was marked dead is freed
  *
@@ -10,13 +10,15 @@
  * the processor's caches, and each round of the libev loop, for other servers' answers, timers and
  * what was left over.
  *
- * It owns its connections; the handler, the limits, the access log and the libev loop are borrowed.
+ * It owns its connections; the handler, the parts, the observers, the limits, the access log and
+ * the libev loop are borrowed.
  */
 #ifndef NET_LOOP_H
 #define NET_LOOP_H
 
 #include "core/list.h"
 #include "core/rc.h"
+#include "http/part.h"
 #include "net/census.h"
 #include "net/timer.h"
 #include "net/transport.h"
@@ -25,6 +27,7 @@
 #include <stdint.h>
 
 struct access_log;
+struct exchange_observer;
 struct h2_limits;
 struct handler;
 struct http_limits;
@@ -50,9 +53,11 @@ struct loop_step {
 
 struct loop {
     struct ev_loop *ev;
-    struct handler *handler;
+    struct handler *handler; /* of the exchanges of connections that were accepted */
+    struct parts parts;
+    struct exchange_observer *observers; /* of those exchanges; NULL for nobody */
     const struct net_limits *limits;
-    struct access_log *access_log; /* borrowed; NULL for none */
+    struct access_log *access_log; /* flushed each round; NULL for none */
     struct wire *wire;
     struct list conns;    /* all that were accepted, by conn.link */
     struct list outgoing; /* all that this server opened, by conn.link; they keep no loop going */
@@ -67,7 +72,6 @@ struct loop {
     ev_idle more;
     struct timer sweep;  /* looks for timeouts, once a second */
     double swept;        /* when it last did */
-    double refused;      /* when a connection too many was last logged */
     struct timer notice; /* between the two steps of a graceful end */
     struct timer late;   /* from a graceful end's start to that of handshakes under way */
 };
@@ -79,6 +83,8 @@ enum rc loop_init(struct loop *l, struct ev_loop *ev, struct handler *handler,
 void loop_fini(struct loop *l);
 /* The run, send and reap steps. */
 void loop_turn(struct loop *l);
+/* Adds an observer to those that the exchanges of later connections have. */
+void loop_observe(struct loop *l, struct exchange_observer *o);
 /* The owner may be freed after loop_fini. */
 void loop_add_step(struct loop *l, struct loop_step *s);
 /* There is to be another turn before the loop blocks. */

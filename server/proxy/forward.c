@@ -5,11 +5,11 @@
 #include "http/exchange.h"
 #include "http/forwarder.h"
 #include "http/handler.h"
+#include "http/part.h"
 #include "proxy/forward_private.h"
 #include "proxy/rules.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 enum { INFORMS_MAX = 32 }; /* interim responses passed on */
 
@@ -25,6 +25,7 @@ static void enqueue(struct forward *f)
 {
     if (!list_linked(&f->queue))
         list_append(&f->shared->ready, &f->queue);
+    f->shared->handler->part->ready = true;
 }
 
 /* What the call tells. */
@@ -118,38 +119,37 @@ void forward_cancel(struct forward *f)
     free_forward(f, ERROR_CANCEL);
 }
 
+/* The lender has something to do in this turn. */
+static void wake(const struct lender *l)
+{
+    if (l->handler->part)
+        l->handler->part->ready = true;
+}
+
 /* The response is complete, as far as this server has to do with it. */
 static void leave(struct forward *f)
 {
     struct lender *lender = f->lender;
-    f->shared->returned |= lender != NULL;
     give_back(f);
     if (!lender)
         exchange_detach(f->x);
     free_forward(f, ERROR_NO_ERROR);
-    if (lender)
+    if (lender) {
         lender->returned(lender);
+        wake(lender);
+    }
 }
 
-/* The code with which a client's stream was reset, for the other server to see. */
-static uint32_t code_of(const char *reason)
-{
-    uint32_t code;
-    if (code_parse(str_of(reason), &code))
-        return code;
-    if (strncmp(reason, "0x", 2) == 0)
-        return (uint32_t)strtoul(reason, NULL, 16);
-    return ERROR_CANCEL;
-}
-
-void forward_on_abort(struct exchange *x, const char *reason)
+/* The code with which the client's stream was reset is what the other server sees. */
+void forward_on_abort(struct exchange *x, struct cut cut)
 {
     struct forward *f = x->instance;
     struct lender *lender = f->lender;
+    bool has_code = cut.cause == CUT_BY_PEER || cut.cause == CUT_BY_US;
     give_back(f);
-    free_forward(f, code_of(reason));
+    free_forward(f, has_code ? cut.code : ERROR_CANCEL);
     if (lender)
-        lender->handler->ops->on_abort(x, reason);
+        lender->handler->ops->on_abort(x, cut);
 }
 
 void forward_on_event(struct exchange *x)
@@ -161,7 +161,7 @@ void forward_on_event(struct exchange *x)
 
 static void log_failure(const struct forward *f, const char *reason, int status)
 {
-    log_event(LOG_WARN, "upstream failed",
+    log_peer_event(LOG_WARN, "upstream failed",
         log_str("upstream", f->upstream ? f->upstream->origin.authority : ""),
         log_str("reason", reason), log_int("status", status),
         log_int("conn", (int64_t)f->x->peer->conn), log_int("stream", f->x->stream));
@@ -172,11 +172,12 @@ static void cut_short(struct forward *f, uint32_t code)
 {
     struct exchange *x = f->x;
     struct lender *lender = f->lender;
-    char name[CODE_NAME_SIZE];
     give_back(f);
     free_forward(f, ERROR_CANCEL);
-    if (lender)
-        lender->handler->ops->on_abort(x, code_name(code, name));
+    if (lender) {
+        lender->handler->ops->on_abort(x, cut_by_us(code));
+        wake(lender);
+    }
     exchange_reset(x, code);
 }
 
@@ -260,6 +261,11 @@ static void retry(struct forward *f)
     start_call(f);
 }
 
+static bool is_late(enum call_end end)
+{
+    return end == CALL_TIMED_OUT || end == CALL_CONNECT_TIMED_OUT;
+}
+
 /* The call is over, and the response is not whole. */
 static void conclude(struct forward *f)
 {
@@ -270,7 +276,7 @@ static void conclude(struct forward *f)
     else if (f->end == CALL_RESET)
         fail_logged(f, f->why, 502, code_passed_on(f->call.reset_code));
     else
-        fail_logged(f, f->why, f->end == CALL_TIMED_OUT ? 504 : 502, ERROR_INTERNAL_ERROR);
+        fail_logged(f, f->why, is_late(f->end) ? 504 : 502, ERROR_INTERNAL_ERROR);
 }
 
 /* The response. */

@@ -18,6 +18,7 @@
 #include "core/rc.h"
 #include "core/str.h"
 #include "http/call.h"
+#include "http/cut.h"
 #include "http/field.h"
 
 struct exchange;
@@ -38,7 +39,6 @@ struct forward_shared {
     const struct call_options *options;
     bool pass_host;    /* the client's Host goes on, in place of the server's own */
     struct list ready; /* those that have something to do, by forward.queue */
-    bool returned;     /* an exchange went back to its lender; for whoever looks to clear */
 };
 
 /* Where one goes. */
@@ -66,6 +66,6 @@ struct forward *forward_of_queue(struct list *queue);
 
 /* The operations of a handler, for the exchanges that are under way. */
 void forward_on_event(struct exchange *x); /* readable or writable */
-void forward_on_abort(struct exchange *x, const char *reason);
+void forward_on_abort(struct exchange *x, struct cut cut);
 
 #endif

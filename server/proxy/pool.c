@@ -60,11 +60,18 @@ void ticket_fail(struct ticket *t, enum call_end end, const char *why)
 }
 
 /* The limit that counts now, and since when; 0 for none. */
-static double limit_of(const struct ticket *t, double *since, const char **name)
+static double limit_of(const struct ticket *t, double *since)
 {
     *since = t->conn ? t->call->progressed : t->queued;
-    *name = !t->conn ? "connect-timeout" : t->call->status ? "idle-timeout" : "response-timeout";
     return !t->conn ? t->connect_timeout : t->call->status ? t->idle_timeout : t->response_timeout;
+}
+
+static void time_out(struct ticket *t)
+{
+    if (!t->conn)
+        ticket_fail(t, CALL_CONNECT_TIMED_OUT, "connect-timeout");
+    else
+        ticket_fail(t, CALL_TIMED_OUT, t->call->status ? "idle-timeout" : "response-timeout");
 }
 
 /* A limit that comes into force meanwhile may be shorter than what is left. */
@@ -95,12 +102,11 @@ static bool is_theirs(struct ticket *t)
 static void on_timer(struct timer *timer)
 {
     struct ticket *t = container_of(timer, struct ticket, timer);
-    const char *name;
     bool theirs = is_theirs(t);
-    double since, limit = limit_of(t, &since, &name);
+    double since, limit = limit_of(t, &since);
     double left = limit > 0 ? since + limit - clock_recent() : 0;
     if (theirs && limit > 0 && left <= 0)
-        ticket_fail(t, CALL_TIMED_OUT, name);
+        time_out(t);
     else
         set_timer(t, left);
 }
@@ -130,7 +136,8 @@ static bool may_repeat(const struct ticket *t, enum call_end end)
 {
     if (t->again)
         return false;
-    return end == CALL_REFUSED || (end == CALL_LOST && t->reused && call_is_idempotent(t->call));
+    bool is_lost = end == CALL_LOST || end == CALL_PROTOCOL;
+    return end == CALL_REFUSED || (is_lost && t->reused && call_is_idempotent(t->call));
 }
 
 static bool on_done(struct call *c, enum call_end end, const char *why)

@@ -2,9 +2,11 @@
 
 #include "core/mem.h"
 #include "http/code.h"
+#include "http/dispatch.h"
 #include "http/exchange.h"
 #include "http/forwarder.h"
 #include "http/handler.h"
+#include "http/part.h"
 #include "http/uri.h"
 #include "proxy/forward.h"
 #include "proxy/routes.h"
@@ -12,9 +14,9 @@
 #include <assert.h>
 
 struct proxy {
-    struct handler base;
+    struct handler base; /* of the exchanges under way */
+    struct part part;
     struct forwarder forwarder;
-    struct handler *next;
     struct proxy_options options;
     struct routes routes;
     struct forward_shared shared;
@@ -25,12 +27,7 @@ const struct proxy_options proxy_options_default = {
     .upstreams = {.max_failures = 3, .recovery = 10},
 };
 
-static struct proxy *of_handler(struct handler *h)
-{
-    return container_of(h, struct proxy, base);
-}
-
-/* The handler. */
+/* The handlers: one for each route, and one for what is under way. */
 
 static void refuse(struct exchange *x, int status)
 {
@@ -38,78 +35,41 @@ static void refuse(struct exchange *x, int status)
     exchange_respond(x, status, status_text(status, text), NULL);
 }
 
-static void on_start(struct handler *h, struct exchange *x)
+static bool on_start(struct handler *h, struct exchange *x)
 {
-    struct proxy *p = of_handler(h);
-    struct route *route = routes_find(&p->routes, x->request.path);
-    if (!route && p->next) {
-        x->handler = p->next;
-        p->next->ops->start(p->next, x);
-        return;
-    }
-    /* CONNECT, for one, has no path. */
-    if (!route) {
-        refuse(x, 501);
-        return;
-    }
+    struct route *route = container_of(h, struct route, handler);
     const struct forward_aim aim = {.upstreams = &route->upstreams, .prefix = route->prefix};
-    enum rc rc = forward_new(&p->shared, x, &aim);
+    enum rc rc = forward_new(&route->proxy->shared, x, &aim);
     if (rc)
         refuse(x, rc == RC_INVALID ? 400 : 503);
+    return true;
 }
 
-/* Those that were ready when the call began. */
-static void run_ready(struct proxy *p)
+static const struct handler_ops route_ops = {.start = on_start};
+
+static const struct handler_ops handler_ops = {
+    .on_readable = forward_on_event,
+    .on_writable = forward_on_event,
+    .on_abort = forward_on_abort,
+};
+
+/* The part. */
+
+/* Does what was ready when the call began; what others queue meanwhile is told by part.ready. */
+static bool on_run(struct part *part)
 {
+    struct proxy *p = container_of(part, struct proxy, part);
     struct list now, *node;
+    if (list_empty(&p->shared.ready))
+        return false;
     list_init(&now);
     list_splice(&now, &p->shared.ready);
     while ((node = list_shift(&now)))
         forward_run(forward_of_queue(node));
+    return false;
 }
 
-/* Once more where the next handler has lent something, so that it gets under way in this turn. */
-static bool on_run(struct handler *h)
-{
-    struct proxy *p = of_handler(h);
-    run_ready(p);
-    bool more = p->next && p->next->ops->run(p->next);
-    p->shared.returned = false;
-    if (!list_empty(&p->shared.ready))
-        run_ready(p);
-    return more || p->shared.returned || !list_empty(&p->shared.ready);
-}
-
-static void on_tick(struct handler *h)
-{
-    struct handler *next = of_handler(h)->next;
-    if (next && next->ops->tick)
-        next->ops->tick(next);
-}
-
-static bool on_reload(struct handler *h, char *why, size_t why_size)
-{
-    struct handler *next = of_handler(h)->next;
-    return !next || !next->ops->reload || next->ops->reload(next, why, why_size);
-}
-
-static void on_set_fault(struct handler *h, const char *why)
-{
-    struct handler *next = of_handler(h)->next;
-    if (next && next->ops->set_fault)
-        next->ops->set_fault(next, why);
-}
-
-static const struct handler_ops handler_ops = {
-    .start = on_start,
-    .on_readable = forward_on_event,
-    .on_writable = forward_on_event,
-    .on_abort = forward_on_abort,
-    .run = on_run,
-    .tick = on_tick,
-    .reload = on_reload,
-    .set_fault = on_set_fault,
-};
+static const struct part_ops part_ops = {.run = on_run};
 
 /* The forwarder. */
 
@@ -165,7 +125,8 @@ enum rc proxy_new(struct ev_loop *ev, const struct proxy_options *options, struc
     struct proxy *p = mem_get_zeroed(sizeof *p);
     if (!p)
         return RC_NOMEM;
-    p->base.ops = &handler_ops;
+    p->base = (struct handler){.ops = &handler_ops, .part = &p->part};
+    p->part.ops = &part_ops;
     p->forwarder.ops = &forwarder_ops;
     p->options = *options;
     p->shared = (struct forward_shared){.handler = &p->base,
@@ -189,14 +150,14 @@ enum rc proxy_add(struct proxy *p, const char *route, char why[ORIGIN_WHY])
     return routes_add(&p->routes, route, why);
 }
 
-bool proxy_takes_all(const struct proxy *p)
+void proxy_take_prefixes(struct proxy *p, struct dispatch *d)
 {
-    return routes_take_all(&p->routes);
-}
-
-void proxy_set_next(struct proxy *p, struct handler *next)
-{
-    p->next = next;
+    for (struct route *route = p->routes.first; route; route = route->next) {
+        route->proxy = p;
+        route->handler = (struct handler){.ops = &route_ops, .part = &p->part};
+        route->at = (struct dispatch_prefix){.prefix = route->prefix, .handler = &route->handler};
+        dispatch_add_prefix(d, &route->at);
+    }
 }
 
 void proxy_set_pool(struct proxy *p, struct pool *pool)
@@ -214,9 +175,9 @@ void proxy_print_routes(const struct proxy *p, FILE *out)
     }
 }
 
-struct handler *proxy_handler(struct proxy *p)
+struct part *proxy_part(struct proxy *p)
 {
-    return &p->base;
+    return &p->part;
 }
 
 struct forwarder *proxy_forwarder(struct proxy *p)

@@ -1,9 +1,8 @@
 /*
- * The proxy: the handler that answers by asking another server. It stands in front of another
- * handler, which gets what no route takes; and it is what carries exchanges that other one lends.
+ * The proxy: it answers by asking another server, what has the prefix of one of its routes; and it
+ * carries exchanges that another handler lends.
  *
- * It owns the routes and what is under way; the pool, which comes later, and the next handler are
- * borrowed.
+ * It owns the routes and what is under way; the pool, which comes later, is borrowed.
  */
 #ifndef PROXY_PROXY_H
 #define PROXY_PROXY_H
@@ -16,9 +15,10 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+struct dispatch;
 struct ev_loop;
 struct forwarder;
-struct handler;
+struct part;
 struct pool;
 struct proxy;
 
@@ -38,15 +38,13 @@ void proxy_free(struct proxy *p);
 /* A route to an upstream, "[PREFIX=]URL", which is borrowed. RC_INVALID, RC_LIMIT, RC_NOMEM; why
  * then is one line. */
 enum rc proxy_add(struct proxy *p, const char *route, char why[ORIGIN_WHY]) MUST_CHECK;
-/* Whether nothing is left for another handler. */
-bool proxy_takes_all(const struct proxy *p);
-/* Who gets what no route takes; may be NULL where they take all. */
-void proxy_set_next(struct proxy *p, struct handler *next);
+/* Takes the prefixes of its routes, of which all have been added. */
+void proxy_take_prefixes(struct proxy *p, struct dispatch *d);
 /* To be called before the first request. */
 void proxy_set_pool(struct proxy *p, struct pool *pool);
 /* A line for each upstream, with the paths that it takes. */
 void proxy_print_routes(const struct proxy *p, FILE *out);
-struct handler *proxy_handler(struct proxy *p);
+struct part *proxy_part(struct proxy *p);
 struct forwarder *proxy_forwarder(struct proxy *p);
 
 #endif

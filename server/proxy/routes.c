@@ -1,32 +1,11 @@
 #include "proxy/routes.h"
 
 #include "core/mem.h"
+#include "http/prefix.h"
 #include "http/request.h"
 #include "http/uri.h"
-#include "http/urlencoded.h"
 
 #include <stdio.h>
-
-/* The character at the front of a path, and how many bytes it takes there. An escaped slash is no
- * slash. */
-static char decoded(struct str path, size_t *n)
-{
-    int byte = urlencoded_byte(path);
-    *n = byte < 0 || byte == '/' ? 1 : 3;
-    return *n == 3 ? (char)byte : path.p[0];
-}
-
-/* How many bytes of the path the prefix stands for; 0 where it stands for none. */
-static size_t match(struct str prefix, struct str path)
-{
-    size_t at = 0, n;
-    for (size_t i = 0; i < prefix.n; i++, at += n) {
-        if (at >= path.n || decoded((struct str){path.p + at, path.n - at}, &n) != prefix.p[i])
-            return 0;
-    }
-    bool ends = prefix.p[prefix.n - 1] == '/' || at == path.n || path.p[at] == '/';
-    return ends ? at : 0;
-}
 
 static struct route *find_exactly(const struct routes *r, struct str prefix)
 {
@@ -83,19 +62,6 @@ void routes_fini(struct routes *r)
     }
 }
 
-bool routes_take_all(const struct routes *r)
-{
-    return find_exactly(r, STR("/"));
-}
-
-struct route *routes_find(const struct routes *r, struct str path)
-{
-    for (struct route *route = r->first; route; route = route->next)
-        if (match(route->prefix, path) || (route->prefix.n == 1 && str_eq(path, STR("*"))))
-            return route;
-    return NULL;
-}
-
 static void append(char **end, struct str text)
 {
     memcpy(*end, text.p, text.n);
@@ -126,7 +92,7 @@ static enum rc join(
 enum rc routes_target(
     const struct request *r, struct str prefix, struct str base, struct arena *a, struct str *out)
 {
-    size_t cut = prefix.n > 1 ? match(prefix, r->path) : 0;
+    size_t cut = prefix.n > 1 ? prefix_match(prefix, r->path) : 0;
     if (cut == 0 && base.n == 0) {
         /* The query lies behind the path, as it came. */
         *out = (struct str){r->path.p, r->path.n + (r->query.p ? 1 + r->query.n : 0)};

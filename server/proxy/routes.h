@@ -1,22 +1,23 @@
 /*
- * Which requests go to which servers: by the beginning of their path. The longest prefix wins.
- *
- * A prefix ends at a slash of the path or at its end: "/api" and "/api/" take "/api/users", and
- * neither takes "/apis"; "/api" takes "/api" itself as well. Escapes are compared as what they
- * stand for, but "%2F", which is no slash.
+ * Which requests go to which servers: by the beginning of their path (http/prefix.h).
  */
 #ifndef PROXY_ROUTES_H
 #define PROXY_ROUTES_H
 
 #include "core/arena.h"
+#include "http/dispatch.h"
 #include "proxy/upstreams.h"
 
+struct proxy;
 struct request;
 
 struct route {
     struct route *next;
     struct str prefix; /* borrowed, as the URLs are */
     struct upstreams upstreams;
+    struct dispatch_prefix at; /* with it the proxy takes what has the prefix */
+    struct handler handler;
+    struct proxy *proxy;
 };
 
 struct routes {
@@ -27,10 +28,6 @@ struct routes {
  * one prefix take turns. RC_INVALID, RC_LIMIT, why then is one line; RC_NOMEM. */
 enum rc routes_add(struct routes *r, const char *text, char why[ORIGIN_WHY]) MUST_CHECK;
 void routes_fini(struct routes *r);
-/* Whether all requests go to other servers. */
-bool routes_take_all(const struct routes *r);
-/* The route of a path; NULL. */
-struct route *routes_find(const struct routes *r, struct str path);
 
 /* What becomes of a request's target at a server: its base in place of the prefix, where it has
  * one. In the arena, or borrowed from the request. RC_INVALID where a path that is rewritten, or

@@ -291,7 +291,7 @@ static void cancel_conns(struct list *conns)
 {
     while (!list_empty(conns)) {
         struct pool_conn *pc = container_of(conns->next, struct pool_conn, link);
-        dial_cancel(&pc->dial, "shutdown");
+        dial_cancel(&pc->dial, cut_of(CUT_SHUTDOWN));
         free_conn(pc);
     }
 }

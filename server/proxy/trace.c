@@ -80,9 +80,12 @@ static enum rc add_forwarded(struct exchange *x, struct fields *list)
 
 static struct str via_member(const struct request *r)
 {
-    if (strcmp(r->protocol, "HTTP/2") == 0)
-        return STR("2.0 moontrail");
-    return strcmp(r->protocol, "HTTP/1.0") == 0 ? STR("1.0 moontrail") : STR("1.1 moontrail");
+    static const struct str members[] = {
+        [HTTP_1_0] = {"1.0 moontrail", 13},
+        [HTTP_1_1] = {"1.1 moontrail", 13},
+        [HTTP_2] = {"2.0 moontrail", 13},
+    };
+    return members[r->version];
 }
 
 enum rc trace_add(struct exchange *x, struct fields *list)

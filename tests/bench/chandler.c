@@ -9,6 +9,8 @@
 #include "http/code.h"
 #include "http/exchange.h"
 #include "http/handler.h"
+#include "http/part.h"
+#include "net/loop.h"
 #include "proc/master/master.h"
 #include "proc/worker/service.h"
 
@@ -16,8 +18,9 @@
 
 enum { DOWNLOAD_SIZE = 1 << 20, PIECE_SIZE = 1 << 16, FIELDS_ROOM = 1024 };
 
-struct router {
+struct server {
     struct handler base;
+    struct part part;
     struct list ready; /* of struct job */
 };
 
@@ -30,7 +33,7 @@ struct job {
     serve_function *serve;
 };
 
-static struct router router;
+static struct server server;
 static const char hello[] = "Hello world\n";
 
 static enum rc set_text(struct exchange *x)
@@ -160,30 +163,31 @@ static serve_function *route(struct str path)
     return NULL;
 }
 
-static void on_start(struct handler *h, struct exchange *x)
+static bool on_start(struct handler *h, struct exchange *x)
 {
     (void)h;
     serve_function *serve = route(x->request.path);
     struct job *job = serve ? mem_get(sizeof *job) : NULL;
     if (!job) {
         exchange_respond(x, serve ? 500 : 404, STR(""), NULL);
-        return;
+        return true;
     }
     *job = (struct job){.x = x, .serve = serve};
     x->instance = job;
-    list_append(&router.ready, &job->link);
+    list_append(&server.ready, &job->link);
+    return true;
 }
 
 static void on_ready(struct exchange *x)
 {
     struct job *job = x->instance;
     if (!list_linked(&job->link))
-        list_append(&router.ready, &job->link);
+        list_append(&server.ready, &job->link);
 }
 
-static void on_abort(struct exchange *x, const char *reason)
+static void on_abort(struct exchange *x, struct cut cut)
 {
-    (void)reason;
+    (void)cut;
     struct job *job = x->instance;
     list_remove(&job->link);
     mem_put(job, sizeof *job);
@@ -204,20 +208,19 @@ static void go_on(struct job *job)
         exchange_detach(x);
 }
 
-static bool run(struct handler *h)
+static bool run(struct part *p)
 {
-    (void)h;
+    (void)p;
     struct list *node;
-    while ((node = list_shift(&router.ready)))
+    while ((node = list_shift(&server.ready)))
         go_on(container_of(node, struct job, link));
     return false;
 }
 
-static const struct handler_ops ops = {.start = on_start,
-    .on_readable = on_ready,
-    .on_writable = on_ready,
-    .on_abort = on_abort,
-    .run = run};
+static const struct handler_ops ops = {
+    .start = on_start, .on_readable = on_ready, .on_writable = on_ready, .on_abort = on_abort};
+
+static const struct part_ops part_ops = {.run = run};
 
 static bool prove(const struct options *o, FILE *files, char why[SERVICE_WHY])
 {
@@ -225,25 +228,32 @@ static bool prove(const struct options *o, FILE *files, char why[SERVICE_WHY])
     return true;
 }
 
-static enum service_state open_router(const struct options *o, struct ev_loop *loop, bool may_lack,
-    struct handler **out, char why[SERVICE_WHY])
+static enum service_state open_server(const struct options *o, struct ev_loop *loop, bool may_lack,
+    struct server **out, char why[SERVICE_WHY])
 {
     (void)o, (void)loop, (void)may_lack, (void)why;
-    router.base.ops = &ops;
-    list_init(&router.ready);
-    *out = &router.base;
+    server.part.ops = &part_ops;
+    server.base = (struct handler){.ops = &ops, .part = &server.part};
+    list_init(&server.ready);
+    *out = &server;
     return SERVICE_OPEN;
 }
 
-static enum rc join(const struct options *o, struct loop *loop)
+static struct handler *handler_of(struct server *s)
 {
-    (void)o, (void)loop;
+    return &s->base;
+}
+
+static enum rc join(struct server *s, const struct options *o, struct loop *loop)
+{
+    (void)o;
+    parts_add(&loop->parts, &s->part);
     return RC_OK;
 }
 
-static void do_nothing(struct handler *h)
+static void do_nothing(struct server *s)
 {
-    (void)h;
+    (void)s;
 }
 
 static enum rc refuse_config(
@@ -258,7 +268,8 @@ int main(int argc, char **argv)
 {
     static const struct service service = {.read_config = refuse_config,
         .prove = prove,
-        .open = open_router,
+        .open = open_server,
+        .handler = handler_of,
         .join = join,
         .stop = do_nothing,
         .close = do_nothing};

@@ -1,4 +1,5 @@
 """The access log: a line for each exchange, however it ends."""
+import fcntl
 import json
 import os
 import re
@@ -406,3 +407,128 @@ def test_check_opens_no_log(tmp_path):
     script.write_text(SCRIPTS["hello.lua"])
     assert run("--check", "--access-log", tmp_path / "log", script).returncode == 0
     assert os.listdir(tmp_path) == ["hello.lua"]
+
+
+# Whose folder it is.
+
+NOBODY = 65534
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be led astray")
+
+
+@pytest.fixture
+def their_folder(open_folder):
+    """A folder that another user may write to."""
+    os.chown(open_folder, NOBODY, NOBODY)
+    return open_folder
+
+
+def refusal(path, tmp_path):
+    """What is said of a log that the server does not take."""
+    script = tmp_path / "hello.lua"
+    script.write_text(SCRIPTS["hello.lua"])
+    done = run("--listen", ANY_PORT[1], "--access-log", path, script)
+    assert done.returncode == 1 and f'the access log "{path}" cannot be opened' in done.stderr
+    return done.stderr
+
+
+@as_root
+@pytest.mark.parametrize("exists", [True, False])
+@pytest.mark.parametrize("owner", [0, NOBODY])
+def test_no_link_in_a_folder_of_another_is_followed(their_folder, tmp_path, exists, owner):
+    target, link = tmp_path / "target", their_folder / "access.log"
+    if exists:
+        target.write_text("precious")
+    link.symlink_to(target)
+    os.lchown(link, owner, owner)
+    assert "it is a link that another user may have made" in refusal(link, tmp_path)
+    assert target.read_text() == "precious" if exists else not target.exists()
+
+
+@as_root
+def test_no_other_name_of_a_file_in_a_folder_of_another_is_taken(their_folder, tmp_path):
+    target, name = their_folder.with_name(their_folder.name + ".precious"), their_folder / "log"
+    target.write_text("precious")
+    try:
+        os.link(target, name)
+        assert "has another name" in refusal(name, tmp_path)
+        assert target.read_text() == "precious"
+    finally:
+        target.unlink()
+
+
+@as_root
+def test_a_log_that_became_a_link_is_not_opened_anew(start, connect, their_folder, tmp_path):
+    path, target = their_folder / "access.log", tmp_path / "target"
+    server = start(SCRIPTS, "--access-log", path)
+    path.rename(their_folder / "access.1")
+    path.symlink_to(target)
+    server.signal(signal.SIGUSR1)
+    server.wait_for("error access log not reopened .*another user may have made")
+    connect(server.https).fetch("/hello")
+    assert not target.exists()
+    server.stop()
+    assert (their_folder / "access.1").read_text().count("\n") == 1
+
+
+@pytest.mark.parametrize("exists", [True, False])
+def test_a_link_of_our_own_is_followed(start, connect, tmp_path, exists):
+    target, link = tmp_path / "logs" / "target", tmp_path / "access.log"
+    target.parent.mkdir()
+    if exists:
+        target.touch()
+    link.symlink_to("logs/target")
+    connect(start(SCRIPTS, "--access-log", link).https).fetch("/hello")
+    check(Log(target).entry(), request="GET /hello HTTP/2")
+
+
+def test_a_pipe_without_a_reader_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    assert "No such device" in refusal(tmp_path / "pipe", tmp_path)
+
+
+# Standard output, whatever it is.
+
+def serve_to(stdout, path, tmp_path):
+    """A server whose access log goes to stdout, and its address."""
+    script = tmp_path / "hello.lua"
+    script.write_text(SCRIPTS["hello.lua"])
+    process = subprocess.Popen(
+        [PROGRAM, "--listen", ANY_PORT[1], "-w", "1", "--access-log", path, script],
+        stdin=subprocess.DEVNULL, stdout=stdout, stderr=subprocess.PIPE, text=True)
+    return process, next(filter(None, map(READY.search, process.stderr)))[1]
+
+
+@pytest.mark.parametrize("path", ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"])
+def test_standard_output_that_is_a_socket(tmp_path, connect, path):
+    """As under systemd."""
+    ours, theirs = socket.socketpair()
+    process, url = serve_to(theirs, path, tmp_path)
+    try:
+        connect(url).fetch("/")
+        assert b'"GET / HTTP/2" 200' in ours.recv(4096)
+    finally:
+        process.terminate()
+        process.communicate(timeout=PATIENCE)
+
+
+def open_pipe():
+    read, write = os.pipe()
+    return os.fdopen(read, "rb", 0), os.fdopen(write, "wb", 0)
+
+
+@pytest.mark.parametrize("kind", ["pipe", "socket"])
+def test_standard_output_that_nobody_reads(tmp_path, connect, kind):
+    """It holds up nobody, and its flags, which others share, are as they were."""
+    ours, theirs = socket.socketpair() if kind == "socket" else open_pipe()
+    process, url = serve_to(theirs, "-", tmp_path)
+    try:
+        client = connect(url)
+        for _ in range(2000):
+            assert client.fetch("/?" + "x" * 1000).status == 200
+        assert not fcntl.fcntl(theirs, fcntl.F_GETFL) & os.O_NONBLOCK
+    finally:
+        process.terminate()
+        log = process.communicate(timeout=PATIENCE)[1]
+        ours.close()
+        theirs.close()
+    assert 'access log failed file=- reason="nobody reads it"' in log

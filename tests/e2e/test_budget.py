@@ -51,13 +51,16 @@ def test_loop_costs_its_own_request(loop, start, connect):
     server = start({"hello.lua": HELLO, "loop.lua": f"return function(ctx) {loop} end"},
                    "--max-cpu", "0.1")
     bystander = Bystander(connect(server.https))
+    before = server.cpu()
     bystander.start()
     response = connect(server.https).fetch("/loop")
     bystander.stop()
+    taken = server.cpu() - before
     assert response.status == 500
     server.wait_for(r"handler failed .*")
     assert bystander.count > 0
-    assert bystander.worst < 1  # what the design allows, 0.25 s, times what sanitizers cost
+    # What the design allows, 0.25 s, times what sanitizers cost, and what the bystander asked for.
+    assert taken < 1 + 0.01 * bystander.count
 
 
 def test_work_that_waits_now_and_then_is_not_stopped(start, connect):

@@ -1,7 +1,10 @@
 """Master and workers: who serves, who runs as whom, and what happens when one dies."""
 import os
 import re
+import shutil
 import signal
+import sys
+import tempfile
 import time
 from datetime import datetime
 from pathlib import Path
@@ -37,6 +40,9 @@ LOADS_ONCE = """
     if io.open(file) then error('loaded twice') end
     io.open(file, 'w'):close()
     return function(ctx) ctx:text('hello') end"""
+
+
+NOBODY = 65534
 
 
 def is_gone(pid):
@@ -205,6 +211,67 @@ def test_workers_end_with_their_master(tmp_path, connect):
     assert len(re.findall(r"stopped pid=\d+ conns=0", "\n".join(server.log))) == 2
 
 
+# What scripts start.
+
+def test_programs_that_scripts_start_ignore_no_signal(start, connect):
+    """Neither as the scripts load, where that is proved and where they serve, nor later."""
+    server = start({"ignored.lua": """
+        local function read()
+            local pipe <close> = io.popen("sed -n 's/^SigIgn:[[:space:]]*//p' /proc/self/status")
+            return pipe:read("l")
+        end
+        local first = read()
+        print("loading", first)
+        return function(ctx)
+            os.execute("sed -n 's/^SigIgn:/executed/p' /proc/self/status >&2")
+            ctx:text(first .. " " .. read())
+        end"""})
+    words = connect(server.https).fetch("/ignored").text.split()
+    words += [line.split()[-1].rstrip('"').rpartition("\\t")[2] for line in server.lines("loading")]
+    server.wait_for("executed")
+    words += [line.split()[-1] for line in server.lines("executed")]
+    assert len(words) >= 5 and {int(word, 16) for word in words} == {0}
+
+
+def zombies(pid):
+    return [child for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+            if is_gone(child)]
+
+
+def test_children_of_another_are_reaped(start, connect):
+    """Of a process that became this one."""
+    server = start(SCRIPTS, through=["sh", "-c", 'sleep 0.2 & sleep 0.4 & exec "$0" "$@"'])
+    pid = server.process.pid
+    server.wait_until(lambda: len(server.workers) == 1)
+    kill(server, server.workers[0])
+    assert connect(server.https).fetch("/hello").text == "hello"
+    server.wait_until(lambda: not zombies(pid))
+
+
+# Makes the process adopt what it leaves behind, as the first one of a container does.
+SUBREAPER = """
+import ctypes, os, sys
+ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)
+os.execv(sys.argv[1], sys.argv[1:])"""
+
+
+def test_what_scripts_leave_behind_is_reaped(start, connect):
+    scripts = SCRIPTS | {"fork.lua": """
+        return function(ctx) os.execute("sleep 0.1 &") ctx:text("left") end"""}
+    server = start(scripts, through=[sys.executable, "-c", SUBREAPER])
+    for _ in range(5):
+        assert connect(server.https).fetch("/fork").text == "left"
+    for _ in range(3):  # the exit status of our own is not taken away
+        worker = server.lines("worker started")[-1].split("pid=")[1]
+        count = len(server.lines("worker started"))
+        os.kill(int(worker), signal.SIGKILL)
+        server.wait_for(f"worker died .*pid={worker} end=SIGKILL")
+        server.wait_until(lambda: len(server.lines("worker started")) > count)
+    time.sleep(0.3)
+    server.wait_until(lambda: not zombies(server.process.pid))
+    assert connect(server.https).fetch("/hello").text == "hello"
+
+
 # Privileges.
 
 def uid(pid):
@@ -271,6 +338,35 @@ def test_a_pid_file_in_use(start, tmp_path):
     assert done.returncode == 1
     assert f"stop process {server.process.pid}" in done.stderr
     assert file.read_text() == f"{server.process.pid}\n"
+
+
+@pytest.fixture
+def folder_of_nobody():
+    """A folder that another user may write to."""
+    folder = Path(tempfile.mkdtemp(prefix="moontrail-"))
+    os.chmod(folder, 0o755)
+    os.chown(folder, NOBODY, NOBODY)
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be led astray")
+def test_the_pid_file_follows_no_link(start, folder_of_nobody, tmp_path):
+    precious, file = tmp_path / "precious", folder_of_nobody / "pid"
+    precious.write_text("precious")
+    for name in ("pid", "pid.new"):
+        (folder_of_nobody / name).symlink_to(precious)
+        os.lchown(folder_of_nobody / name, NOBODY, NOBODY)
+    server = start(SCRIPTS, "--pid-file", file)
+    assert precious.read_text() == "precious"
+    assert not file.is_symlink() and file.read_text() == f"{server.process.pid}\n"
+
+
+def test_the_pid_file_waits_for_no_pipe(start, tmp_path):
+    for name in ("pid", "pid.new"):
+        os.mkfifo(tmp_path / name)
+    server = start(SCRIPTS, "--pid-file", tmp_path / "pid")
+    assert (tmp_path / "pid").read_text() == f"{server.process.pid}\n"
 
 
 # The start.

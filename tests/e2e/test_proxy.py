@@ -463,10 +463,55 @@ def test_upstream_that_is_none(option, why):
     assert done.returncode == 1 and re.fullmatch(f"moontrail: upstream .*{why}.*\n", done.stderr)
 
 
+HANDLER = "return function() end"
+MADE = """
+local f = function() end
+return setmetatable({}, { __routes = function() return { %s } end })
+"""
+
+
 def test_scripts_that_would_get_nothing(tmp_path):
     write_scripts(tmp_path, {"a.lua": "return function() end"})
     done = run("--check", "--upstream", "http://a", tmp_path)
     assert done.returncode == 1 and "would get no request" in done.stderr
+
+
+UNREACHED = {
+    "below": ({"api/users.lua": HANDLER}, ["/api=http://a"],
+              ("api/users.lua", '"/api/users"', '"/api"')),
+    "itself": ({"api.lua": HANDLER}, ["/api=http://a"], ("api.lua", '"/api"', '"/api"')),
+    "parameter": ({"api/[id].lua": HANDLER}, ["/api/=http://a"],
+                  ("api/[id].lua", '"/api/[id]"', '"/api/"')),
+    "rest": ({"api/[...rest].lua": HANDLER}, ["/api=http://a"],
+             ("api/[...rest].lua", '"/api/[...rest]"', '"/api"')),
+    "every route of several": (
+        {"made.lua": MADE % '["/api/x"] = f, ["/v2/y"] = f'}, ["/api=http://a", "/v2=http://a"],
+        ("made.lua", '"/api/x"', '"/api"')),
+    "one file with routes": (
+        {"one.lua": MADE % '["/api/x"] = f'}, ["/api=http://a"],
+        ("one.lua", '"/api/x"', '"/api"')),
+}
+
+
+@pytest.mark.parametrize("case", UNREACHED)
+def test_script_that_gets_no_request(tmp_path, case):
+    scripts, upstreams, names = UNREACHED[case]
+    write_scripts(tmp_path, {"other.lua": HANDLER, **scripts})
+    path = tmp_path / "one.lua" if case.startswith("one") else tmp_path
+    options = [word for upstream in upstreams for word in ("--upstream", upstream)]
+    done = run("--check", *options, path)
+    assert done.returncode == 1 and done.stderr.count("\n") == 1
+    assert "gets no request" in done.stderr and all(name in done.stderr for name in names)
+    started = run("--listen", "http://127.0.0.1:0", *options, path)
+    assert started.returncode == 1 and "gets no request" in started.stderr
+
+
+@pytest.mark.parametrize("scripts", [
+    {"[...rest].lua": HANDLER}, {"[name]/users.lua": HANDLER}, {"apis.lua": HANDLER},
+    {"made.lua": MADE % '["/api/x"] = f, ["/other"] = f'}])
+def test_script_that_is_below_a_prefix_in_part(tmp_path, scripts):
+    write_scripts(tmp_path, scripts)
+    assert run("--check", "--upstream", "/api=http://a", tmp_path).returncode == 0
 
 
 def test_check_lists_upstreams():

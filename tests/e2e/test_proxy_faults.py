@@ -104,6 +104,20 @@ def test_response_timeout(edge, connect, upstream):
     check_failed(server, 504, "response-timeout")
 
 
+@pytest.mark.parametrize("status", ["102 Processing", "100 Continue"])
+def test_interim_responses_are_no_progress(edge, connect, upstream, status):
+    """Each comes well within the time for the response, which is the time for all of them."""
+    def serve(connection):
+        connection.request()
+        while True:
+            connection.write(f"HTTP/1.1 {status}\r\n\r\n".encode())
+            time.sleep(0.1)
+
+    server = edge(upstream(serve).url, "--upstream-response-timeout", "1")
+    assert connect(server.https).fetch("/").status == 504
+    check_failed(server, 504, "response-timeout")
+
+
 def test_idle_timeout(edge, connect, upstream):
     def stall(connection):
         connection.request()

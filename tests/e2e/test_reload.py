@@ -1,7 +1,9 @@
 """A change of the scripts, however it is made, is what the next requests see."""
+import os
 import re
 import shutil
 import signal
+import stat
 import time
 from random import Random
 
@@ -9,7 +11,7 @@ import pytest
 
 from handlers import WAIT
 from reloading import QUIET, save_as_vim, save_by_rename, save_in_place, says
-from server import write_scripts
+from server import run, write_scripts
 
 SCRIPTS = {
     "hello.lua": says("one"),
@@ -314,3 +316,203 @@ def test_a_drain_while_a_reload_is_proved(watch, folder):
     w.server.signal(signal.SIGTERM)
     assert w.server.wait() == 0
     assert not w.faults
+
+
+# Links, and folders above.
+
+def turn(link, target):
+    """As deployments do: a new link takes the old one's name."""
+    fresh = link.with_name(".fresh")
+    fresh.symlink_to(target)
+    fresh.rename(link)
+
+
+def write_releases(folder, files):
+    """Two of them, whose files differ by a number, and a link to the first."""
+    for number in (1, 2):
+        write_scripts(folder / "releases" / str(number),
+                      {name: text % number for name, text in files.items()})
+    (folder / "current").symlink_to("releases/1")
+    return folder / "current"
+
+
+SAYS_NUMBER = "return function(ctx) ctx:text('%d') end"
+
+
+@pytest.mark.parametrize("scripts, text", [
+    ("s", "current/s"), ("s", "{}/current/s"), ("s", "releases/../current/s"), ("s/only.lua", None)])
+def test_a_link_that_the_text_of_another_leads_through(watch, tmp_path, scripts, text):
+    current = write_releases(tmp_path, {"s/hello.lua": SAYS_NUMBER, "s/only.lua": SAYS_NUMBER})
+    (tmp_path / "s").symlink_to((text or "current/s").format(tmp_path))
+    w = watch(tmp_path / scripts)
+    assert w.text() == "1"
+    turn(current, "releases/2")
+    w.expect("2")
+    turn(current, "releases/1")
+    w.expect("1")
+
+
+def test_links_from_within_the_scripts_through_others(watch, folder, tmp_path):
+    current = write_releases(tmp_path, {"s/hello.lua": SAYS_NUMBER, "lib/part.lua": "return '%d'"})
+    (folder / "one.lua").symlink_to("../current/s/hello.lua")
+    (folder / "sub").symlink_to("../current/s")
+    (folder / "_lib").symlink_to("../current/lib")
+    write_scripts(folder, {"part.lua": "return function(ctx) ctx:text(require('_lib.part')) end"})
+    w = watch(folder)
+    for number in ("2", "1"):
+        turn(current, f"releases/{number}")
+        for path in ("/one", "/sub/hello", "/part"):
+            w.expect(number, path)
+
+
+def test_scripts_as_kubernetes_mounts_them(watch, tmp_path):
+    folder = tmp_path / "mounted"
+    for number in (1, 2):
+        write_scripts(folder / f"..{number}", {"hello.lua": SAYS_NUMBER % number,
+                                               "_part.lua": f"return '{number}'"})
+    (folder / "..data").symlink_to("..1")
+    for name in ("hello.lua", "_part.lua"):
+        (folder / name).symlink_to(f"..data/{name}")
+    write_scripts(folder, {"part.lua": "return function(ctx) ctx:text(require('_part')) end"})
+    w = watch(folder)
+    turn(folder / "..data", "..2")
+    w.expect("2")
+    w.expect("2", "/part")
+
+
+def test_a_watched_file_behind_links(watch, folder, tmp_path):
+    current = write_releases(tmp_path, {"data/words": "%d"})
+    (tmp_path / "words").symlink_to("current/data/words")
+    write_scripts(folder, {"hello.lua": f"""
+        require('moontrail').watch('{tmp_path}/words')
+        local file <close> = io.open('{tmp_path}/words')
+        local text = file:read('a')
+        return function(ctx) ctx:text(text) end"""})
+    w = watch(folder)
+    turn(current, "releases/2")
+    w.expect("2")
+
+
+def test_a_chain_whose_middle_is_missing_for_a_moment(watch, folder, tmp_path):
+    current = write_releases(tmp_path, {"s/hello.lua": SAYS_NUMBER})
+    (folder / "sub").symlink_to("../current/s")
+    w = watch(folder)
+    assert w.text("/sub/hello") == "1"
+    current.unlink()
+    w.expect("Not Found\n", "/sub/hello")
+    current.symlink_to("releases/2")
+    w.expect("2", "/sub/hello")
+
+
+def test_a_folder_above_the_scripts_is_replaced(watch, tmp_path):
+    for name, number in (("app", 1), ("app.new", 2)):
+        write_scripts(tmp_path / name / "web" / "scripts", {"hello.lua": SAYS_NUMBER % number})
+    w = watch(tmp_path / "app" / "web" / "scripts")
+    (tmp_path / "app").rename(tmp_path / "app.old")
+    (tmp_path / "app.new").rename(tmp_path / "app")
+    w.expect("2")
+
+
+@pytest.mark.parametrize("path", ["('a/'):rep(2040) .. 'x'", "('/'):rep(4000) .. 'x'",
+                                  "('a/'):rep(100000)", "('n'):rep(5000)", "''", "'a\\nb'",
+                                  "('../'):rep(1300) .. 'x'"])
+def test_no_name_harms_the_master(watch, folder, path):
+    w = watch(write_scripts(folder, {"odd.lua": f"""
+        local mt = require "moontrail"
+        mt.watch({path})
+        package.path = {path} .. "?.lua;" .. package.path
+        pcall(require, "nowhere")
+        return print"""}))
+    save_in_place(folder / "hello.lua", says("two"))
+    w.expect("two")
+    assert w.server.process.poll() is None
+
+
+# A folder that lives.
+
+def test_what_is_no_script_is_passed_over(watch, folder):
+    """Dead links, loops of links, sockets, names that are no text."""
+    (folder / "README").symlink_to("/nowhere")
+    (folder / "loop").symlink_to("loop")
+    (folder / "self").symlink_to(".")
+    (folder / "api" / "up").symlink_to("..")
+    (folder / "node_modules").mkdir()
+    for number in range(50):
+        (folder / "node_modules" / f"dead{number}").symlink_to(f"../gone{number}")
+    os.mkfifo(folder / "pipe")
+    os.mknod(folder / "socket", 0o600 | stat.S_IFSOCK)
+    with open(os.fsencode(folder) + b"/\xff\xfe.txt", "w", encoding="utf-8"):
+        pass
+    w = watch(folder)
+    assert w.text() == "one" and w.text("/api/users") == "users"
+    assert w.fetch("/self/hello").status == 404
+    left_out = w.server.lines("warn folder left out .*leads back")
+    assert len(left_out) == 2  # said once, whoever loads
+    save_in_place(folder / "hello.lua", says("two"))
+    w.expect("two")
+    assert not w.faults
+
+
+@pytest.mark.parametrize("make, reason", [
+    (lambda path: path.symlink_to("/nowhere"), "No such file"),
+    (lambda path: path.symlink_to(path.name), "symbolic links"),
+    (os.mkfifo, "is no file")])
+def test_what_names_itself_a_script_and_is_none_is_told(tmp_path, make, reason):
+    folder = write_scripts(tmp_path / "scripts", SCRIPTS)
+    make(folder / "x.lua")
+    done = run("--check", folder)
+    assert done.returncode == 1 and "x.lua: " in done.stderr and reason in done.stderr
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may become another user")
+def test_a_folder_that_workers_may_not_read_is_left_out(start, connect, open_folder, monkeypatch):
+    monkeypatch.setenv("ASAN_OPTIONS", "detect_leaks=0")  # it may not look at such a process
+    scripts = write_scripts(open_folder / "scripts", SCRIPTS)
+    (scripts / "lost+found").mkdir(mode=0o700)
+    server = start(scripts, "--user", "nobody")
+    assert connect(server.https).fetch("/hello").text == "one"
+    server.wait_for("warn folder left out .*lost.found.*Permission denied")
+    done = run("--check", "--user", "nobody", scripts)
+    assert done.returncode == 0 and "folder left out" in done.stderr
+    (scripts / "hello.lua").chmod(0o600)
+    done = run("--check", "--user", "nobody", scripts)
+    assert done.returncode == 1 and "Permission denied" in done.stderr
+
+
+def test_no_save_is_lost_while_other_files_go(watch, folder):
+    assets = folder / "assets"
+    assets.mkdir()
+    w = watch(folder)
+    for turn_number in range(5):
+        for number in range(500):
+            (assets / f"{number}.png").touch()
+        save_in_place(folder / "hello.lua", says(turn_number))
+        for number in range(500):
+            (assets / f"{number}.png").unlink()
+        w.expect(str(turn_number))
+    assert not w.faults
+
+
+def test_a_reload_that_failed_is_tried_once_more(watch, folder, tmp_path):
+    """What it failed for may be gone by then, and no event tells."""
+    write_scripts(folder, {"hello.lua": f"""
+        local tries = io.open("{tmp_path}/tries", "a")
+        tries:write("x") tries:close()
+        local count = #io.open("{tmp_path}/tries"):read("a")
+        if count == 3 then error("for a moment") end
+        return function(ctx) ctx:text("tried") end"""})
+    w = watch(folder)
+    assert w.text() == "tried"
+    save_in_place(folder / "words.lua", says("words"))
+    w.expect("words", "/words")
+    assert len(w.faults) == 1
+
+
+def test_a_fault_that_stays_is_told_once(watch, folder):
+    w = watch(folder)
+    save_in_place(folder / "hello.lua", "broken")
+    w.server.wait_for("scripts not loaded")
+    w.settle()
+    assert len(w.faults) == 1
+    save_in_place(folder / "hello.lua", says("two"))
+    w.expect("two")

@@ -88,7 +88,7 @@ static void ConnectionLost_EachWait_ToldThenRaised(void **state)
     (void)state;
     for (size_t i = 0; i < WAITS; i++) {
         struct wire *w = open_waiting(waiter, waits[i]);
-        wire_drop(w, "connection lost");
+        wire_drop(w, cut_of(CUT_LOST));
         expect_told(w, "connection lost");
         wire_close(w);
     }
@@ -146,7 +146,7 @@ static void ConnectionLost_BeforeTaskBegins_NeverRuns(void **state)
     wire_get(w, "/");
     wire_deliver(w);
     assert_int_equal(live.tasks, 1);
-    wire_drop(w, "connection lost");
+    wire_drop(w, cut_of(CUT_LOST));
     assert_int_equal(live.tasks, 0);
     wire_expect_notes(w, "");
 }
@@ -170,7 +170,7 @@ static void ClientReset_SleeperAlreadyWoken_Raised(void **state)
     wire_expect_tasks(w, 1, 1);
     ev_run(w->ev, EVRUN_ONCE);
     assert_int_equal(live.waits, 0);
-    wire_drop(w, "connection lost");
+    wire_drop(w, cut_of(CUT_LOST));
     wire_expect_notes(w, "false request aborted: connection lost\n");
 }
 
@@ -223,7 +223,7 @@ static void ConnectionLost_AfterResponse_Told(void **state)
     struct wire *w = wire_handler("ctx:finish('x') note(pcall(mt.sleep, 1000))");
     wire_get(w, "/");
     wire_expect_tasks(w, 1, 1);
-    wire_drop(w, "connection lost");
+    wire_drop(w, cut_of(CUT_LOST));
     wire_expect_notes(w, "false request aborted: connection lost\n");
 }
 

@@ -279,6 +279,28 @@ static void Windows_UnreadBody_NeighbourGoesOn(void **state)
     wire_expect_notes(w, "/slow 60000\n");
 }
 
+/* All that the streams' windows let come is more than the connection's window. */
+static void Windows_ManyUnreadBodies_NeighbourGoesOn(void **state)
+{
+    (void)state;
+    enum { UNREAD = 7 };
+    struct wire_limits limits = wire_limits();
+    limits.http.stream_window = 40000;
+    limits.h2.conn_window = 70000;
+    struct wire *w = wire_open(&(struct wire_options){
+        .handler = "if ctx.path == '/slow' then mt.sleep(60) end note(ctx.path, #ctx:body())",
+        .limits = &limits});
+    char bytes[40000];
+    memset(bytes, 'x', sizeof bytes);
+    for (int i = 0; i < UNREAD; i++)
+        wire_send(w, wire_begin(w, "POST", "/slow", ""), bytes, sizeof bytes);
+    wire_settle(w);
+    int32_t fast = wire_begin(w, "POST", "/fast", "");
+    wire_send(w, fast, bytes, sizeof bytes);
+    wire_end(w, fast);
+    wire_expect_notes(w, "/fast 40000\n");
+}
+
 /* More bytes than the window has: credit for those that have come lets the rest come. */
 static void Windows_ReadExactlyMoreThanTheWindow_GoesOn(void **state)
 {
@@ -349,6 +371,7 @@ int main(void)
         wire_test(EarlyEnd_ResponseWaitsForCredit_ResetComesLast),
         wire_test(EarlyEnd_RequestEndsMeanwhile_NoReset),
         wire_test(Windows_UnreadBody_NeighbourGoesOn),
+        wire_test(Windows_ManyUnreadBodies_NeighbourGoesOn),
         wire_test(Windows_ReadExactlyMoreThanTheWindow_GoesOn),
         wire_test(Windows_BodyAfterReset_ConnectionCreditComesBack),
         wire_test(Length_BodyDiffers_ResetWithProtocolError),

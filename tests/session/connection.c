@@ -353,7 +353,7 @@ static void ShutDown_RequestAheadOfLastGoaway_AmongTheProcessed(void **state)
     wire_frame(w, NGHTTP2_HEADERS, NGHTTP2_FLAG_END_HEADERS, 3, head_block, sizeof head_block);
     wire_expect(w, "GOAWAY last=3 code=NO_ERROR\n");
     wire_expect_tasks(w, 2, 2);
-    wire_drop(w, "connection lost");
+    wire_drop(w, cut_of(CUT_LOST));
     wire_settle(w);
     wire_expect_notes(w, "false request aborted: connection lost\n"
                          "false request aborted: connection lost\n");

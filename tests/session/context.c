@@ -96,7 +96,7 @@ static void Kept_ByANeighbour_AbortedThenEnded(void **state)
     wire_begin(w, "POST", "/", "");
     wire_begin(w, "POST", "/", "");
     wire_expect_tasks(w, 2, 2);
-    wire_drop(w, "connection lost");
+    wire_drop(w, cut_of(CUT_LOST));
     wire_expect_notes(w, "false request aborted: connection lost\n"
                          "true connection lost\n"
                          "false request aborted: connection lost\n"

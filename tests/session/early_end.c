@@ -88,7 +88,7 @@ static void ConnectionLost_Meanwhile_NothingStays(void **state)
     begin(w, "");
     begin(w, "");
     expect_now(w, EMPTY_RESPONSE("1") EMPTY_RESPONSE("3"));
-    wire_drop(w, "connection lost");
+    wire_drop(w, cut_of(CUT_LOST));
     assert_int_equal(live.exchanges, 0);
 }
 

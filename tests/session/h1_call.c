@@ -426,7 +426,7 @@ static const struct {
     {"{\"no\": \"http\"}", "a malformed start line"},
 };
 
-static void Malformed_Each_CallLostAndConnectionEnds(void **state)
+static void Malformed_Each_CallAndConnectionEnd(void **state)
 {
     (void)state;
     for (size_t i = 0; i < sizeof malformed / sizeof *malformed; i++)
@@ -437,7 +437,7 @@ static void Malformed_Each_CallLostAndConnectionEnds(void **state)
             caller_say(c, malformed[i].bytes);
             caller_settle(c);
             struct text expected = {0};
-            text_print(&expected, "done lost: %s\n", malformed[i].why);
+            text_print(&expected, "done no HTTP: %s\n", malformed[i].why);
             if (!strstr(text_of(&c->notes), text_of(&expected)))
                 stage_fail("case %zu: no\n  %s\nin\n%s", i, text_of(&expected), text_of(&c->notes));
             assert_null(c->session);
@@ -468,6 +468,24 @@ static void CutShort_AtEachByte_CallLost(void **state)
     }
 }
 
+/* They cost the server nothing, and us a look at each. */
+static void Interims_TooMany_CallLost(void **state)
+{
+    (void)state;
+    struct caller *c = caller_open_1(0);
+    struct call *call = caller_get(c, 0, "/a?b");
+    caller_settle(c);
+    call->progressed = 1;
+    for (int i = 0; i < CALL_INTERIMS_MAX; i++)
+        caller_say(c, i % 2 ? "HTTP/1.1 100 Continue\n\n" : "HTTP/1.1 102 Processing\n\n");
+    caller_settle(c);
+    assert_int_equal(call->state, CALL_HELD);
+    assert_true(call->progressed == 1);
+    text_clear(&c->notes);
+    caller_say(c, "HTTP/1.1 102 Processing\n\n");
+    caller_expect(c, "0 done no HTTP: too many interim responses\n");
+}
+
 static void TooLarge_HeadAndEndlessInterims_CallLost(void **state)
 {
     (void)state;
@@ -477,7 +495,7 @@ static void TooLarge_HeadAndEndlessInterims_CallLost(void **state)
     caller_say(c, "HTTP/1.1 200 OK\n");
     for (int i = 0; i < 5000 && c->session; i++)
         caller_say(c, "name: value\n");
-    caller_expect(c, "0 done lost: more than max-header-fields\n");
+    caller_expect(c, "0 done too large: more than max-header-fields\n");
     caller_close(c);
     c = caller_open_1(0);
     caller_get(c, 0, "/");
@@ -571,8 +589,9 @@ int main(void)
         caller_test(Response_OwnerDoesNotRead_HeldUp),
         caller_test(Response_InChunksNobodyReads_HeldUpAndWhole),
         caller_test(Done_CallFreedAtOnce_NotLookedAt),
-        caller_test(Malformed_Each_CallLostAndConnectionEnds),
+        caller_test(Malformed_Each_CallAndConnectionEnd),
         caller_test(CutShort_AtEachByte_CallLost),
+        caller_test(Interims_TooMany_CallLost),
         caller_test(TooLarge_HeadAndEndlessInterims_CallLost),
         caller_test(ShutDown_Idle_Over),
         caller_test(ShutDown_UnderWay_OverBehindTheCall),

@@ -172,7 +172,7 @@ static void Pipelined_TooMuch_SocketIsLeftAlone(void **state)
     for (int i = 0; i < 200; i++)
         wire_turn(w);
     assert_true(w->up.n > 1000);
-    wire_drop(w, "connection lost");
+    wire_drop(w, cut_of(CUT_LOST));
 }
 
 static void Unread_LittleBody_DrainedAndKept(void **state)
@@ -229,7 +229,7 @@ static void Client_EndsItsSideInABody_IsLost(void **state)
     wire_say(w, "POST / HTTP/1.1\nhost: a\ncontent-length: 4\n\nbo");
     wire_settle(w);
     assert_false(w->session->ops->end_input(w->session));
-    wire_drop(w, "connection lost");
+    wire_drop(w, cut_of(CUT_LOST));
     wire_settle(w);
     wire_expect_notes(w, "false request aborted: connection lost\n");
 }

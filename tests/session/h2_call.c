@@ -104,6 +104,24 @@ static void Response_BodyAndTrailers_Taken(void **state)
     }
 }
 
+/* Those that are no answer at all leave the time of the call running. */
+static void Interims_TooMany_StreamReset(void **state)
+{
+    (void)state;
+    struct caller *c = open_with_get(0);
+    struct call *call = &c->calls[0].call;
+    call->progressed = 1;
+    for (int i = 0; i < CALL_INTERIMS_MAX; i++)
+        caller_headers(c, 1, 0, i % 2 ? ":status: 100\n" : ":status: 103\nlink: x\n");
+    caller_settle(c);
+    assert_int_equal(call->state, CALL_HELD);
+    assert_true(call->progressed == 1);
+    text_clear(&c->notes);
+    caller_headers(c, 1, 0, ":status: 103\n");
+    caller_expect(c, "0 done no HTTP: too many interim responses\n");
+    caller_expect_frames(c, "RST_STREAM stream=1 code=ENHANCE_YOUR_CALM\n");
+}
+
 static void Response_HeadAlone_Taken(void **state)
 {
     (void)state;
@@ -341,9 +359,9 @@ static void Done_CallFreedAtOnce_NotLookedAt(void **state)
         }
 }
 
-/* Responses that are none: of a stream's fault the call is lost, of the connection's all are. */
+/* Responses that are none: a stream's fault ends its call, the connection's all of them. */
 
-static void Malformed_OfAStream_ResetAndLost(void **state)
+static void Malformed_OfAStream_ResetAndEnded(void **state)
 {
     (void)state;
     static const char *const heads[] = {
@@ -364,7 +382,7 @@ static void Malformed_OfAStream_ResetAndLost(void **state)
         struct caller *c = open_with_get(0);
         caller_headers(c, 1, 0, heads[i]);
         caller_settle(c);
-        if (!strstr(text_of(&c->notes), "0 done lost: a malformed response\n"))
+        if (!strstr(text_of(&c->notes), "0 done no HTTP: a malformed response\n"))
             stage_fail("head %zu gives\n%s", i, text_of(&c->notes));
         caller_expect_frames(c, "RST_STREAM stream=1 code=PROTOCOL_ERROR\n");
         text_clear(&c->notes);
@@ -378,19 +396,19 @@ static void Malformed_OfAStream_ResetAndLost(void **state)
     }
 }
 
-static void Malformed_LengthThatIsNotKept_Lost(void **state)
+static void Malformed_LengthThatIsNotKept_Ended(void **state)
 {
     (void)state;
     struct caller *c = open_with_get(0);
     caller_headers(c, 1, 0, ":status: 200\ncontent-length: 3\n");
     caller_data(c, 1, END_STREAM, "Hello");
     caller_settle(c);
-    assert_non_null(strstr(text_of(&c->notes), "0 done lost: a malformed response\n"));
+    assert_non_null(strstr(text_of(&c->notes), "0 done no HTTP: a malformed response\n"));
     struct text log = stage_take_log();
     text_clear(&log);
 }
 
-static void Malformed_OfTheConnection_AllLost(void **state)
+static void Malformed_OfTheConnection_AllEnded(void **state)
 {
     (void)state;
     for (int i = 0; i < 5; i++) {
@@ -416,7 +434,7 @@ static void Malformed_OfTheConnection_AllLost(void **state)
             break;
         }
         caller_settle(c);
-        if (c->session || !strstr(text_of(&c->notes), "1 done lost: connection lost\n"))
+        if (c->session || !strstr(text_of(&c->notes), "1 done no HTTP: connection lost\n"))
             stage_fail("case %d gives\n%s", i, text_of(&c->notes));
         assert_int_equal(strstr(text_of(&c->notes), "0 done whole\n") != NULL, i == 3);
         caller_close(c);
@@ -425,7 +443,7 @@ static void Malformed_OfTheConnection_AllLost(void **state)
     }
 }
 
-static void TooLarge_HeaderList_Lost(void **state)
+static void TooLarge_HeaderList_Ended(void **state)
 {
     (void)state;
     struct caller *c = open_with_get(0);
@@ -435,7 +453,7 @@ static void TooLarge_HeaderList_Lost(void **state)
         text_print(&head, "name%d: value\n", i);
     caller_headers(c, 1, 0, text_of(&head));
     text_clear(&head);
-    caller_expect(c, "0 done lost: max-header-fields\n");
+    caller_expect(c, "0 done too large: max-header-fields\n");
     caller_expect_frames(c, "RST_STREAM stream=1 code=ENHANCE_YOUR_CALM\n");
 }
 
@@ -447,7 +465,7 @@ static void Flood_OfPings_ConnectionEnds(void **state)
         caller_frame(c, NGHTTP2_PING, 0, 0, "12345678", 8);
     caller_settle(c);
     assert_null(c->session);
-    caller_expect(c, "0 done lost: connection lost\n");
+    caller_expect(c, "0 done no HTTP: connection lost\n");
     struct text log = stage_take_log();
     assert_non_null(strstr(text_of(&log), "limit=max-control-frames"));
     text_clear(&log);
@@ -508,6 +526,7 @@ int main(void)
         caller_test(Request_BodyAndTrailers_Sent),
         caller_test(Request_BodyWholeBeforeHead_Length),
         caller_test(Response_BodyAndTrailers_Taken),
+        caller_test(Interims_TooMany_StreamReset),
         caller_test(Response_HeadAlone_Taken),
         caller_test(Calls_AtOnce_UpToWhatTheServerAllows),
         caller_test(Response_BeforeRequestEnds_WholeWithEither),
@@ -521,10 +540,10 @@ int main(void)
         caller_test(Response_OwnerDoesNotRead_NoCredit),
         caller_test(Response_ReadAfterTheConnection_StillThere),
         caller_test(Done_CallFreedAtOnce_NotLookedAt),
-        caller_test(Malformed_OfAStream_ResetAndLost),
-        caller_test(Malformed_LengthThatIsNotKept_Lost),
-        caller_test(Malformed_OfTheConnection_AllLost),
-        caller_test(TooLarge_HeaderList_Lost),
+        caller_test(Malformed_OfAStream_ResetAndEnded),
+        caller_test(Malformed_LengthThatIsNotKept_Ended),
+        caller_test(Malformed_OfTheConnection_AllEnded),
+        caller_test(TooLarge_HeaderList_Ended),
         caller_test(Flood_OfPings_ConnectionEnds),
         caller_test(ShutDown_UnderWay_GoawayBehindTheLast),
         caller_test(ShutDown_Idle_Goaway),

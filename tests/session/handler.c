@@ -14,7 +14,7 @@ static struct {
     struct text told;
 } plugged;
 
-static void on_start(struct handler *h, struct exchange *x)
+static bool on_start(struct handler *h, struct exchange *x)
 {
     plugged.x = x;
     text_print(&plugged.told, "start %.*s\n", (int)x->request.path.n, x->request.path.p);
@@ -22,6 +22,7 @@ static void on_start(struct handler *h, struct exchange *x)
         exchange_respond(x, 200, STR("at once"), NULL);
     else
         x->instance = h;
+    return true;
 }
 
 static void on_readable(struct exchange *x)
@@ -36,24 +37,18 @@ static void on_writable(struct exchange *x)
     text_print(&plugged.told, "writable %zu\n", x->response.out.body.len);
 }
 
-static void on_abort(struct exchange *x, const char *reason)
+static void on_abort(struct exchange *x, struct cut cut)
 {
     (void)x;
-    text_print(&plugged.told, "abort %s\n", reason);
+    char text[CODE_NAME_SIZE];
+    text_print(&plugged.told, "abort %s\n", cut_text(cut, text));
     plugged.x = NULL;
-}
-
-static bool run(struct handler *h)
-{
-    (void)h;
-    return false;
 }
 
 static const struct handler_ops ops = {.start = on_start,
     .on_readable = on_readable,
     .on_writable = on_writable,
-    .on_abort = on_abort,
-    .run = run};
+    .on_abort = on_abort};
 
 static struct wire *open_plugged(int32_t window)
 {
@@ -138,7 +133,7 @@ static void Attached_ConnectionLostAfterStreamClosed_Told(void **state)
     wire_settle(w);
     finish();
     wire_settle(w);
-    wire_drop(w, "connection lost");
+    wire_drop(w, cut_of(CUT_LOST));
     expect_told(w, "start /\nabort connection lost\n");
 }
 

@@ -262,7 +262,7 @@ static void Call_Fails_ErrorNamesTheUrlAndWhy(void **state)
     expect_failure(CALL_UNREACHABLE, "connection refused",
         "GET http://h/x: no connection: connection refused\n");
     expect_failure(
-        CALL_TIMED_OUT, "connect-timeout", "GET http://h/x: no connection: connect-timeout\n");
+        CALL_CONNECT_TIMED_OUT, "connect-timeout", "GET http://h/x: no connection: connect-timeout\n");
     expect_failure(
         CALL_TIMED_OUT, "response-timeout", "GET http://h/x: timed out: response-timeout\n");
     expect_failure(CALL_REFUSED, "GOAWAY", "GET http://h/x: refused: GOAWAY\n");
@@ -537,7 +537,7 @@ static void Server_Stops_CallsUnderWayAreReset(void **state)
     (void)state;
     struct wire *w = get("mt.http.post('http://h/', function() mt.sleep(1000) end)");
     other_expect_held(w, 0);
-    wire_drop(w, "shutdown");
+    wire_drop(w, cut_of(CUT_SHUTDOWN));
     other_expect_cancelled(w, 0, ERROR_CANCEL);
 }
 

@@ -106,7 +106,7 @@ static void Inform_ConnectionLostMeanwhile_Raises(void **state)
     w->stuck = true;
     wire_get(w, "/");
     wire_expect_tasks(w, 1, 1);
-    wire_drop(w, "connection lost");
+    wire_drop(w, cut_of(CUT_LOST));
     wire_expect_notes(w, "false request aborted: connection lost\n");
 }
 

@@ -74,7 +74,7 @@ static void expect_broken(struct wire *w, const char *script, const char *part)
 {
     char why[SCRIPT_WHY];
     stage_write("handler.lua", script);
-    assert_false(w->handler->ops->reload(w->handler, why, sizeof why));
+    assert_false(parts_reload(&w->parts, why, sizeof why));
     if (!strstr(why, part))
         stage_fail("expected %s, but it is %s", part, why);
 }
@@ -144,15 +144,15 @@ static void Fault_WithDev_EachResponseSaysSo(void **state)
     stage_write("index.lua", "return function(ctx) ctx:write(tostring(mt.load_error())) end");
     stage_write("fails.lua", "return function(ctx) error({}) end");
     struct wire *w = wire_open(&(struct wire_options){.folder = true, .dev = true});
-    w->handler->ops->set_fault(w->handler, "a.lua:1:\n\xc3\xa4"
-                                           "x");
+    parts_set_fault(&w->parts, "a.lua:1:\n\xc3\xa4"
+                               "x");
     wire_get(w, "/");
     wire_expect(w, "HEADERS stream=1 :status=200 moontrail-fault=a.lua:1:???x date=now "
                    "content-length=12\n"
                    "DATA stream=1 END_STREAM len=12 'a.lua:1:???x'\n");
     wire_get(w, "/missing");
     wire_expect(w, PAGE("3", "404", "moontrail-fault=a.lua:1:???x ", "10", "Not Found"));
-    w->handler->ops->set_fault(w->handler, NULL);
+    parts_set_fault(&w->parts, NULL);
     wire_get(w, "/missing");
     wire_expect(w, PAGE("5", "404", "", "10", "Not Found"));
 }
@@ -161,7 +161,7 @@ static void Fault_WithoutDev_OnlyForScripts(void **state)
 {
     (void)state;
     struct wire *w = wire_handler("ctx:write(mt.load_error())");
-    w->handler->ops->set_fault(w->handler, "oh!");
+    parts_set_fault(&w->parts, "oh!");
     wire_get(w, "/");
     wire_expect(w, ANSWER("1", "oh!"));
 }

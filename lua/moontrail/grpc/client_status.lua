@@ -13,6 +13,8 @@ local failures = {
     unreachable = codes.UNAVAILABLE,
     refused = codes.UNAVAILABLE,
     lost = codes.UNAVAILABLE,
+    protocol = codes.UNAVAILABLE,
+    limit = codes.UNAVAILABLE,
 }
 
 -- Of a stream that was reset (gRPC over HTTP2, Errors).

@@ -53,7 +53,7 @@ local function inflate(payload, encoding, limit)
     if ok then
         return result
     end
-    if result:find("more than", 1, true) then
+    if result.kind == "limit" then
         raise_too_large(limit)
     end
     raise("INTERNAL", "a compressed message cannot be read: " .. result)

@@ -24,6 +24,28 @@ function Status:__tostring()
     return (names[self.code] or self.code) .. ": " .. self.message
 end
 
+-- As the other errors of the runtime, a status is taken for its text where a string would be.
+
+local function text_of(value)
+    return getmetatable(value) == Status and tostring(value) or value
+end
+
+function Status.__concat(a, b)
+    return text_of(a) .. text_of(b)
+end
+
+function Status:__len()
+    return #tostring(self)
+end
+
+-- A function of strings, as a method: problem:find("NOT_FOUND").
+function Status.__index(_, name)
+    local method = string[name]
+    return method and function(self, ...)
+        return method(text_of(self), ...)
+    end
+end
+
 function status.is(value)
     return getmetatable(value) == Status
 end
@@ -61,7 +83,8 @@ local function check_details(details)
 end
 
 function status.new(code, message, details)
-    return setmetatable({ code = code, message = message, details = details }, Status)
+    return setmetatable(
+        { kind = "grpc", code = code, message = message, details = details }, Status)
 end
 
 -- The text of a message, which may be an error that was caught.

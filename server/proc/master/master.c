@@ -1,9 +1,11 @@
 #include "proc/master/master.h"
 
 #include "core/log.h"
+#include "proc/master/orphans.h"
 #include "proc/master/pidfile.h"
 #include "proc/master/systemd.h"
 #include "proc/worker/board.h"
+#include "proc/worker/signals.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -14,6 +16,7 @@
 
 /* That a new program may take beyond the loading of its scripts. */
 static const double upgrade_seconds = 30;
+static const double reap_seconds = 0.25;
 
 void master_each(
     struct master *m, uint32_t setup, void (*visit)(struct child *c, void *data), void *data)
@@ -160,6 +163,29 @@ static void rotate_tickets(struct timer *t)
     timer_start(t, m->now.options.ticket_rotation);
 }
 
+/* One that is waited for elsewhere. */
+static bool is_ours(void *data, pid_t pid)
+{
+    const struct master *m = data;
+    const struct list *children = &m->crew.children;
+    for (const struct list *node = children->next; node != children; node = node->next)
+        if (container_of(node, struct child, link)->pid == pid)
+            return true;
+    return pid == m->proof.pid || pid == m->upgrade.pid;
+}
+
+static void reap(struct master *m)
+{
+    crew_reap(&m->crew);
+    if (!orphans_reap(is_ours, m))
+        timer_start(&m->reap, reap_seconds);
+}
+
+static void on_reap(struct timer *t)
+{
+    reap(container_of(t, struct master, reap));
+}
+
 static const int signal_numbers[MASTER_SIGNALS] = {
     SIGHUP, SIGUSR1, SIGUSR2, SIGTERM, SIGINT, SIGCHLD};
 
@@ -179,7 +205,7 @@ static void on_signal(struct ev_loop *ev, ev_signal *s, int events)
         upgrade(m);
         break;
     case SIGCHLD:
-        crew_reap(&m->crew);
+        reap(m);
         break;
     default:
         master_stop(m, sigabbrev_np(s->signum));
@@ -194,7 +220,7 @@ static void watch_signals(struct master *m)
         m->signals[i].data = m;
         ev_signal_start(m->loop, &m->signals[i]);
     }
-    signal(SIGPIPE, SIG_IGN);
+    signals_disarm(SIGPIPE);
 }
 
 /* Life. */
@@ -234,6 +260,7 @@ static enum rc init(
     reload_init(m);
     proof_init(&m->proof, m->loop, on_proof_done);
     upgrade_init(&m->upgrade, m->loop, argv, on_upgrade_done);
+    timer_init(&m->reap, m->loop, on_reap);
     timer_init(&m->rotation, m->loop, rotate_tickets);
     watch_signals(m);
     return rc;

@@ -59,6 +59,9 @@ struct master {
     struct tls_tickets tickets;
     struct timer rotation;
     struct timer retry; /* runs while a worker has no scripts */
+    struct timer reap;  /* runs while a child of its own hides others that have ended */
+    struct timer again; /* runs towards a second try at what a change seems to have broken */
+    bool tried_again;   /* since the last change */
     struct timer hurry; /* runs while scripts have changed since the proof of a reload began */
     double proved_in;   /* seconds that the last proof of a reload took that succeeded */
     ev_signal signals[MASTER_SIGNALS];

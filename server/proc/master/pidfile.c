@@ -1,17 +1,31 @@
 #include "proc/master/pidfile.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
+
+/* Whoever may write to the folder is neither to have the master wait, with a pipe in the file's
+ * place, nor to lead it elsewhere. */
+static FILE *open_file(const char *path)
+{
+    struct stat st;
+    int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    FILE *f = fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) ? fdopen(fd, "r") : NULL;
+    if (!f && fd >= 0)
+        close(fd);
+    return f;
+}
 
 /* The id that the file holds; 0 where there is none. */
 static pid_t read_id(const char *path)
 {
     int id = 0;
-    FILE *f = fopen(path, "re");
+    FILE *f = open_file(path);
     if (!f)
         return 0;
     if (fscanf(f, "%d", &id) != 1 || id < 0)
@@ -44,13 +58,16 @@ static enum rc refuse(const char *path, char why[PIDFILE_WHY])
     return RC_SYSTEM;
 }
 
+/* A file that was not there, so that what is written goes nowhere else. */
 static bool write_id(const char *path)
 {
-    FILE *f = fopen(path, "we");
-    if (!f)
+    if (unlink(path) && errno != ENOENT)
         return false;
-    bool is_written = fprintf(f, "%d\n", (int)getpid()) > 0;
-    return fclose(f) == 0 && is_written;
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+    if (fd < 0)
+        return false;
+    bool is_written = dprintf(fd, "%d\n", (int)getpid()) > 0;
+    return close(fd) == 0 && is_written;
 }
 
 enum rc pidfile_write(const char *path, pid_t heir_of, char why[PIDFILE_WHY])

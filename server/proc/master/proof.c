@@ -79,6 +79,8 @@ static void on_readable(struct ev_loop *ev, ev_io *w, int events)
 {
     (void)ev, (void)events;
     struct proof *p = container_of(w, struct proof, readable);
+    if (p->len > TEXT_MAX)
+        proof_give_up(p, "the scripts name too many files that are to be watched");
     ssize_t n = grow(p) ? read(w->fd, p->text + p->len, PIECE) : 0;
     if (n < 0 && errno == EINTR)
         return;

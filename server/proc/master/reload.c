@@ -6,6 +6,7 @@
 
 #include <limits.h>
 #include <stdio.h>
+#include <string.h>
 
 /* Loading scripts anew: proved in a process of its own first, since what is on disk may be broken
  * at any time, and then done by each worker in place. */
@@ -13,6 +14,7 @@
 static const double doubt_seconds = 2;
 static const double retry_seconds = 1;
 static const double hang_seconds = 1;
+static const double again_seconds = 0.2;
 
 static void order_reload(struct child *c, void *data)
 {
@@ -63,7 +65,25 @@ static void set_fault(struct master *m, const char *why)
 
 static void on_scripts_changed(void *data)
 {
-    master_reload(data);
+    struct master *m = data;
+    timer_stop(&m->again);
+    m->tried_again = false;
+    master_reload(m);
+}
+
+/* What the scripts failed for may have been no more than a moment's: a file that went as they were
+ * read, of which no event tells that it counts. */
+static void try_again(struct master *m)
+{
+    if (!m->now.watch || m->tried_again || m->stopping)
+        return;
+    m->tried_again = true;
+    timer_start(&m->again, again_seconds);
+}
+
+static void on_again(struct timer *t)
+{
+    master_reload(container_of(t, struct master, again));
 }
 
 void master_watch(struct master *m, struct setup *s)
@@ -82,7 +102,10 @@ void reload_watch(struct setup *s, bool proved, const char *files)
         return;
     for (size_t n; *files; files += n + (files[n] == '\n')) {
         n = strcspn(files, "\n");
-        snprintf(path, sizeof path, "%.*s", (int)n, files);
+        if (n >= sizeof path)
+            continue; /* no file has such a name */
+        memcpy(path, files, n);
+        path[n] = '\0';
         watch_file(s->watch, path);
     }
     if (proved)
@@ -160,6 +183,7 @@ void reload_init(struct master *m)
 {
     timer_init(&m->retry, m->loop, on_retry);
     timer_init(&m->hurry, m->loop, on_hurry);
+    timer_init(&m->again, m->loop, on_again);
 }
 
 void reload_lacking(struct master *m, struct child *c, const char *why)
@@ -192,7 +216,7 @@ static bool is_doubtful(struct master *m)
 
 static void report(struct master *m, const char *why)
 {
-    bool known = m->task == MASTER_PROVING_RETRY && strcmp(m->fault, why) == 0;
+    bool known = (m->task == MASTER_PROVING_RETRY || m->tried_again) && strcmp(m->fault, why) == 0;
     if (known || is_doubtful(m))
         return;
     log_event(LOG_ERROR, "scripts not loaded", log_str("reason", why));
@@ -211,6 +235,7 @@ void reload_proved(struct master *m, bool proved, const char *why)
         posts_retry(m);
     } else {
         report(m, why);
+        try_again(m);
     }
     m->task = MASTER_IDLE;
     master_next_task(m);

@@ -12,7 +12,7 @@
 static bool has_tls(const struct sockets *s)
 {
     for (int i = 0; i < s->count; i++) {
-        if (s->addresses[i].address.tls)
+        if (s->addresses[i].address.kind->tls)
             return true;
     }
     return false;
@@ -26,7 +26,7 @@ static enum rc check_certificates(const struct setup *s, char why[SERVICE_WHY])
     for (int i = 0; i < s->sockets.count; i++) {
         const struct sockets_address *a = &s->sockets.addresses[i];
         char url[ADDRESS_URL];
-        if (!a->address.tls || address_is_loopback(a->fds[0]))
+        if (!a->address.kind->tls || address_is_loopback(a->fds[0]))
             continue;
         address_url(&a->address, url);
         snprintf(why, SERVICE_WHY,

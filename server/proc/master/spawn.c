@@ -16,6 +16,7 @@
 void master_log_end(void)
 {
     mem_trim();
+    log_settle(true);
     log_event(LOG_INFO, "stopped", log_int("pid", getpid()), log_int("conns", live.conns),
         log_int("exchanges", live.exchanges), log_int("calls", live.calls),
         log_int("tasks", live.tasks), log_int("waits", live.waits),
@@ -35,8 +36,10 @@ void master_release(struct master *m)
     for (int i = 0; i < MASTER_SIGNALS; i++)
         ev_signal_stop(m->loop, &m->signals[i]);
     timer_stop(&m->rotation);
+    timer_stop(&m->reap);
     timer_stop(&m->retry);
     timer_stop(&m->hurry);
+    timer_stop(&m->again);
     setup_end_watch(&m->now);
     setup_end_watch(&m->next);
     posts_clear(m);
@@ -117,6 +120,7 @@ _Noreturn static void become_proof(struct master *m, struct setup *s, int fd)
                   m->service->prove(&s->options, f, why);
     if (f)
         fclose(f);
+    fflush(NULL); /* what the scripts wrote must not hold up the end, which the master waits for */
     proof_answer(fd, proved, why, files ? files : "");
     free(files);
     exit(0);

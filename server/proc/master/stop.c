@@ -31,6 +31,7 @@ void master_begin_stop(struct master *m, const char *signal_name)
     posts_clear(m);
     proof_cancel(&m->proof);
     timer_stop(&m->hurry);
+    timer_stop(&m->again);
     upgrade_cancel(&m->upgrade);
     sockets_close(&m->now.sockets, &m->next.sockets);
     sockets_close(&m->next.sockets, NULL);

@@ -121,7 +121,6 @@ _Noreturn static void become(
     setenv(sockets_name, text, 1);
     name_fd(tickets_name, keys);
     name_fd(ready_name, ready);
-    signal(SIGPIPE, SIG_DFL);
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     execv(u->program, u->argv);

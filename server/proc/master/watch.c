@@ -5,12 +5,13 @@
 #include "core/log.h"
 #include "core/mem.h"
 #include "net/timer.h"
+#include "proc/master/steps.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <limits.h>
+#include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
 #include <sys/stat.h>
@@ -18,10 +19,12 @@
 #include <unistd.h>
 
 enum {
-    EVENTS = IN_CLOSE_WRITE | IN_MODIFY | IN_ATTRIB | IN_CREATE | IN_DELETE | IN_MOVED_FROM |
-             IN_MOVED_TO | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR,
+    PASSAGE_EVENTS =
+        IN_ATTRIB | IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_ONLYDIR | IN_MASK_ADD,
+    EVENTS = PASSAGE_EVENTS | IN_CLOSE_WRITE | IN_MODIFY | IN_DELETE_SELF | IN_MOVE_SELF,
     DEPTH_MAX = 32,
     FOLDERS_MAX = 8192,
+    NAMES_MAX = 4096, /* in a folder */
 };
 
 /* Changes are told once there were none for the pause, and no later than the patience allows. A
@@ -42,7 +45,9 @@ struct folder {
     int wd;
     bool used;
     bool whole; /* files with the suffix, and folders, count all */
+    bool any;   /* so many names count that every one does */
     struct name *names;
+    size_t name_count;
     char *path;
 };
 
@@ -55,7 +60,7 @@ struct watch {
     void (*changed)(void *data);
     void *data;
     struct list folders;
-    size_t route_files_count;
+    size_t folder_count;
     double first;         /* when the first of the changes gathered came; 0 for none */
     struct timespec read; /* when reading began */
     bool stale;           /* a file changed since, and before it was watched */
@@ -93,7 +98,7 @@ static void log_error(struct watch *w, const char *path, int error)
 /* The folder of a new watch; NULL where it can't be. */
 static struct folder *new_folder(struct watch *w, const char *path, int wd)
 {
-    struct folder *f = w->route_files_count < FOLDERS_MAX ? mem_get_zeroed(sizeof *f) : NULL;
+    struct folder *f = w->folder_count < FOLDERS_MAX ? mem_get_zeroed(sizeof *f) : NULL;
     if (!f) {
         log_refusal(w, path, "too many folders");
         inotify_rm_watch(w->readable.fd, wd);
@@ -101,7 +106,7 @@ static struct folder *new_folder(struct watch *w, const char *path, int wd)
     }
     f->wd = wd;
     list_append(&w->folders, &f->link);
-    w->route_files_count++;
+    w->folder_count++;
     return f;
 }
 
@@ -116,12 +121,14 @@ static void set_path(struct folder *f, const char *path)
         strcpy(f->path, path);
 }
 
-/* The folder at a path, watched from now on; NULL where that can't be. */
-static struct folder *add_folder(struct watch *w, const char *path)
+/* The folder at a path, watched from now on; NULL where that can't be. Who may walk through a
+ * folder need not be allowed to read it. */
+static struct folder *add_folder(struct watch *w, const char *path, uint32_t events)
 {
-    int wd = inotify_add_watch(w->readable.fd, path, EVENTS);
+    int wd = inotify_add_watch(w->readable.fd, path, events);
     if (wd < 0) {
-        log_error(w, path, errno);
+        if (errno != EACCES || events != PASSAGE_EVENTS)
+            log_error(w, path, errno);
         return NULL;
     }
     struct folder *f = find_folder(w, wd);
@@ -143,6 +150,7 @@ static void free_names(struct folder *f, bool unused_only)
             continue;
         }
         *at = n->next;
+        f->name_count--;
         mem_put(n, sizeof *n + strlen(n->text) + 1);
     }
 }
@@ -152,7 +160,7 @@ static void free_folder(struct watch *w, struct folder *f)
     free_names(f, false);
     mem_free(f->path);
     list_remove(&f->link);
-    w->route_files_count--;
+    w->folder_count--;
     mem_put(f, sizeof *f);
 }
 
@@ -164,113 +172,137 @@ static struct name *find_name(const struct folder *f, const char *text)
     return NULL;
 }
 
-static void note_name(struct folder *f, const char *text)
-{
-    struct name *n = find_name(f, text);
-    if (!n && (n = mem_get(sizeof *n + strlen(text) + 1))) {
-        n->next = f->names;
-        strcpy(n->text, text);
-        f->names = n;
-    }
-    if (n)
-        n->used = true;
-}
-
-/* The folder of a path, and the name within it. */
-static const char *split(const char *path, char folder[PATH_MAX])
-{
-    const char *slash = strrchr(path, '/');
-    if (!slash)
-        strcpy(folder, ".");
-    else if (slash == path)
-        strcpy(folder, "/");
-    else
-        snprintf(folder, PATH_MAX, "%.*s", (int)(slash - path), path);
-    return slash ? slash + 1 : path;
-}
-
-/* Watches the name within the folder of a path; where there is no folder, the name of that in its
- * own. Whether the folder was watched before. */
-static bool add_name(struct watch *w, const char *path)
-{
-    char folder[PATH_MAX];
-    const char *text = split(path, folder);
-    size_t before = w->route_files_count;
-    struct folder *f = add_folder(w, folder);
-    if (f)
-        note_name(f, text);
-    else if (strcmp(folder, ".") != 0 && strcmp(folder, "/") != 0)
-        return add_name(w, folder);
-    return w->route_files_count == before;
-}
-
-/* Watches the names of the links among the folders that a path leads through. */
-static bool add_links(struct watch *w, const char *path)
-{
-    bool watched = true;
-    for (const char *slash = strchr(path, '/'); slash; slash = strchr(slash + 1, '/')) {
-        char prefix[PATH_MAX];
-        struct stat st;
-        snprintf(prefix, sizeof prefix, "%.*s", (int)(slash - path), path);
-        if (lstat(prefix, &st) == 0 && S_ISLNK(st.st_mode))
-            watched &= add_name(w, prefix);
-    }
-    return watched;
-}
-
-/* Watches each name on which it depends what is at a path. Whether all were watched before. */
-static bool add_path(struct watch *w, const char *path)
-{
-    char *real = realpath(path, NULL);
-    bool watched = add_name(w, path);
-    if (real && strcmp(real, path) != 0) {
-        watched &= add_links(w, path);
-        watched &= add_name(w, real);
-    }
-    free(real);
-    return watched;
-}
-
-static bool is_folder(const char *folder, const char *name, char path[PATH_MAX])
-{
-    struct stat st;
-    return snprintf(path, PATH_MAX, "%s/%s", folder, name) < PATH_MAX && stat(path, &st) == 0 &&
-           S_ISDIR(st.st_mode);
-}
-
-/* Links may lead to where it has been already. */
-static void add_tree(struct watch *w, const char *path, int depth)
-{
-    char inner[PATH_MAX];
-    struct folder *f = depth < DEPTH_MAX ? add_folder(w, path) : NULL;
-    DIR *dir = f && !f->whole ? opendir(path) : NULL;
-    if (!dir)
-        return;
-    f->whole = true;
-    for (struct dirent *entry; (entry = readdir(dir));) {
-        if (entry->d_name[0] == '.' || entry->d_type == DT_REG ||
-            !is_folder(path, entry->d_name, inner))
-            continue;
-        if (entry->d_type == DT_LNK)
-            note_name(f, entry->d_name);
-        add_tree(w, inner, depth + 1);
-    }
-    closedir(dir);
-}
-
-/* Events. */
-
 static bool ends_with(const char *text, const char *suffix)
 {
     size_t n = strlen(text), m = strlen(suffix);
     return n >= m && strcmp(text + n - m, suffix) == 0;
 }
 
+/* Whether each file of such a name counts in the folder. */
+static bool is_of_whole(const struct watch *w, const struct folder *f, const char *name)
+{
+    return f->whole && name[0] != '.' && ends_with(name, w->suffix);
+}
+
+static void add_name(struct folder *f, const char *text)
+{
+    struct name *n = mem_get(sizeof *n + strlen(text) + 1);
+    if (!n)
+        return;
+    n->used = true;
+    n->next = f->names;
+    strcpy(n->text, text);
+    f->names = n;
+    f->name_count++;
+}
+
+static void note_name(const struct watch *w, struct folder *f, const char *text)
+{
+    struct name *n = f->any || is_of_whole(w, f, text) ? NULL : find_name(f, text);
+    if (n)
+        n->used = true;
+    else if (f->name_count >= NAMES_MAX)
+        f->any = true;
+    else if (!f->any && !is_of_whole(w, f, text))
+        add_name(f, text);
+}
+
+/* Names. */
+
+struct path_watch {
+    struct watch *watch;
+    bool watched; /* each folder on the way was so before */
+    bool changed; /* a link on the way has, since the reading began */
+};
+
+static bool is_since(const struct timespec *changed, const struct timespec *time)
+{
+    return changed->tv_sec != time->tv_sec ? changed->tv_sec > time->tv_sec
+                                           : changed->tv_nsec >= time->tv_nsec;
+}
+
+static bool is_link_changed_since(const struct step *step, const struct timespec *time)
+{
+    char path[PATH_MAX];
+    struct stat st;
+    return snprintf(path, sizeof path, "%s/%s", step->folder, step->name) < PATH_MAX &&
+           lstat(path, &st) == 0 && S_ISLNK(st.st_mode) && is_since(&st.st_ctim, time);
+}
+
+/* Of a folder that is but walked through, what is written in it is no matter. */
+static void watch_step(void *data, const struct step *step)
+{
+    struct path_watch *p = data;
+    struct watch *w = p->watch;
+    size_t before = w->folder_count;
+    struct folder *f = add_folder(w, step->folder, step->passage ? PASSAGE_EVENTS : EVENTS);
+    if (f)
+        note_name(w, f, step->name);
+    if (w->folder_count == before)
+        return;
+    p->watched = false;
+    p->changed |= is_link_changed_since(step, &w->read);
+}
+
+/* Watches each name on which it depends what is at a path. */
+static struct path_watch add_path(struct watch *w, const char *path)
+{
+    struct path_watch p = {.watch = w, .watched = true};
+    steps_visit(path, watch_step, &p);
+    return p;
+}
+
+static bool is_folder(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+static bool is_missing(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) && errno == ENOENT;
+}
+
+static void add_tree(struct watch *w, const char *path, int depth);
+
+/* A link counts by all that it leads through, be it that there is nothing at its end for a while,
+ * but not one to a file of no interest. */
+static void add_entry(struct watch *w, const char *path, const struct dirent *entry, int depth)
+{
+    char inner[PATH_MAX];
+    if (entry->d_name[0] == '.' || entry->d_type == DT_REG ||
+        snprintf(inner, sizeof inner, "%s/%s", path, entry->d_name) >= PATH_MAX)
+        return;
+    bool folder = is_folder(inner);
+    if (entry->d_type != DT_DIR &&
+        (folder || ends_with(entry->d_name, w->suffix) || is_missing(inner)))
+        add_path(w, inner);
+    if (folder)
+        add_tree(w, inner, depth + 1);
+}
+
+/* Links may lead to where it has been already. */
+static void add_tree(struct watch *w, const char *path, int depth)
+{
+    struct folder *f = depth < DEPTH_MAX ? add_folder(w, path, EVENTS) : NULL;
+    DIR *dir = f && !f->whole ? opendir(path) : NULL;
+    if (!dir)
+        return;
+    f->whole = true;
+    for (struct dirent *entry; (entry = readdir(dir));)
+        add_entry(w, path, entry, depth);
+    closedir(dir);
+}
+
+/* Events. */
+
 /* The system says of a new link only that it is no folder. */
 static bool is_new_link_to_folder(const struct folder *f, const struct inotify_event *e)
 {
     char path[PATH_MAX];
-    return e->mask & (IN_CREATE | IN_MOVED_TO) && f->path && is_folder(f->path, e->name, path);
+    return e->mask & (IN_CREATE | IN_MOVED_TO) && f->path &&
+           snprintf(path, sizeof path, "%s/%s", f->path, e->name) < PATH_MAX && is_folder(path);
 }
 
 static bool counts(const struct watch *w, const struct inotify_event *e)
@@ -282,7 +314,7 @@ static bool counts(const struct watch *w, const struct inotify_event *e)
         return false;
     if (e->mask & (IN_DELETE_SELF | IN_MOVE_SELF))
         return true;
-    if (e->len && find_name(f, e->name))
+    if (e->len && (f->any || find_name(f, e->name)))
         return true;
     return f->whole && e->len && e->name[0] != '.' &&
            (e->mask & IN_ISDIR || ends_with(e->name, w->suffix) || is_new_link_to_folder(f, e));
@@ -345,7 +377,7 @@ void watch_begin(struct watch *w)
     w->stale = false;
     for (struct list *node = w->folders.next; node != &w->folders; node = node->next) {
         struct folder *f = container_of(node, struct folder, link);
-        f->used = f->whole = false;
+        f->used = f->whole = f->any = false;
         for (struct name *n = f->names; n; n = n->next)
             n->used = false;
     }
@@ -357,16 +389,13 @@ void watch_begin(struct watch *w)
 static bool changed_since(const char *path, const struct timespec *time)
 {
     struct stat st;
-    if (stat(path, &st))
-        return false;
-    return st.st_ctim.tv_sec != time->tv_sec ? st.st_ctim.tv_sec > time->tv_sec
-                                             : st.st_ctim.tv_nsec >= time->tv_nsec;
+    return stat(path, &st) == 0 && is_since(&st.st_ctim, time);
 }
 
 void watch_file(struct watch *w, const char *path)
 {
-    bool watched = add_path(w, path);
-    if (!watched && changed_since(path, &w->read))
+    const struct path_watch p = add_path(w, path);
+    if (p.changed || (!p.watched && changed_since(path, &w->read)))
         w->stale = true;
 }
 

@@ -124,7 +124,7 @@ const struct definition options_table[] = {
     {OPTIONS_LIMITS, "stream-window", 0, OPTIONS_POSITIVE, FIELD(http.stream_window), "BYTES",
         "held of a body that is not read", NULL},
     {OPTIONS_LIMITS, "connection-window", 0, OPTIONS_POSITIVE, FIELD(h2.conn_window), "BYTES",
-        "held of all bodies of a connection", NULL},
+        "of all bodies of a connection that may be under way", NULL},
     {OPTIONS_LIMITS, "body-limit", 0, OPTIONS_COUNT, FIELD(body_limit), "BYTES",
         "that ctx:body takes, beyond it 413", NULL},
     {OPTIONS_LIMITS, "max-cpu", 0, OPTIONS_SECONDS, FIELD(max_cpu), "SECONDS",

@@ -14,6 +14,7 @@
 struct ev_loop;
 struct loop;
 struct handler;
+struct server; /* what serves in one worker; whoever joins the parts defines it */
 
 enum { SERVICE_WHY = 2048 }; /* room for any reason; one line each */
 
@@ -29,15 +30,18 @@ struct service {
     /* Loads, for nothing but to see whether it loads, and writes the files that were read, a line
      * each. Called in a process of its own. */
     bool (*prove)(const struct options *o, FILE *files, char why[SERVICE_WHY]);
-    /* In a worker: the handler, on its loop. One that may lack what does not load refuses requests
+    /* In a worker: what serves, on its loop. One that may lack what does not load refuses requests
      * until a reload succeeds. */
     enum service_state (*open)(const struct options *o, struct ev_loop *loop, bool may_lack,
-        struct handler **out, char why[SERVICE_WHY]);
-    /* In a worker: its loop is there, and connections to other servers can be opened on it. */
-    enum rc (*join)(const struct options *o, struct loop *loop);
+        struct server **out, char why[SERVICE_WHY]);
+    /* What answers the exchanges of the loop's connections. */
+    struct handler *(*handler)(struct server *s);
+    /* In a worker: its loop is there, to which parts are added, and on which connections to other
+     * servers can be opened. */
+    enum rc (*join)(struct server *s, const struct options *o, struct loop *loop);
     /* No connection is left; ticks still come. */
-    void (*stop)(struct handler *h);
-    void (*close)(struct handler *h);
+    void (*stop)(struct server *s);
+    void (*close)(struct server *s);
 };
 
 #endif

@@ -3,7 +3,7 @@
 #include "core/list.h"
 #include "core/log.h"
 #include "core/mem.h"
-#include "http/handler.h"
+#include "http/part.h"
 #include "net/access_log.h"
 #include "net/listener.h"
 #include "net/loop.h"
@@ -11,6 +11,7 @@
 #include "proc/worker/board.h"
 #include "proc/worker/channel.h"
 #include "proc/worker/service.h"
+#include "proc/worker/signals.h"
 #include "proc/worker/sockets.h"
 #include "proc/worker/user.h"
 
@@ -21,7 +22,7 @@
 struct worker {
     const struct worker_job *job;
     struct ev_loop *ev;
-    struct handler *handler;
+    struct server *server;
     struct net_limits limits;
     struct loop loop;
     struct listener *listeners;
@@ -32,14 +33,14 @@ struct worker {
     struct timer beat; /* the heart */
 };
 
-/* Ticks, for the handler, by the CPU time that the process takes: one that idles has none. */
+/* Ticks, for the parts, by the CPU time that the process takes: one that idles has none. */
 
-static struct handler *ticked;
+static const struct parts *ticked;
 
 static void on_tick(int signal_number)
 {
     (void)signal_number;
-    ticked->ops->tick(ticked);
+    parts_tick(ticked);
 }
 
 static void set_ticks(int milliseconds)
@@ -49,14 +50,14 @@ static void set_ticks(int milliseconds)
     setitimer(ITIMER_PROF, &every, NULL);
 }
 
-static void start_ticks(struct handler *handler)
+static void start_ticks(const struct parts *parts)
 {
     struct sigaction action = {.sa_handler = on_tick, .sa_flags = SA_RESTART};
-    if (!handler->ops->tick)
+    if (!parts_have_tick(parts))
         return;
-    ticked = handler;
+    ticked = parts;
     sigaction(SIGPROF, &action, NULL);
-    set_ticks(HANDLER_TICK_MS);
+    set_ticks(PART_TICK_MS);
 }
 
 /* Life's end. */
@@ -101,8 +102,7 @@ static void reply(struct worker *w, enum message kind, const char *text)
 static void reload(struct worker *w)
 {
     char why[SERVICE_WHY] = "";
-    struct handler *h = w->handler;
-    if (!h->ops->reload || h->ops->reload(h, why, sizeof why))
+    if (parts_reload(&w->loop.parts, why, sizeof why))
         reply(w, REPLY_RELOADED, "");
     else
         reply(w, REPLY_FAILED, why);
@@ -117,7 +117,6 @@ static void take_tickets(struct worker *w, const char *data, size_t n)
 static void on_order(struct channel *ch, enum message kind, const char *text, size_t n)
 {
     struct worker *w = container_of(ch, struct worker, channel);
-    struct handler *h = w->handler;
     switch (kind) {
     case ORDER_DRAIN:
         drain(w);
@@ -133,8 +132,7 @@ static void on_order(struct channel *ch, enum message kind, const char *text, si
             access_log_reopen(w->job->access_log);
         break;
     case ORDER_FAULT:
-        if (h->ops->set_fault)
-            h->ops->set_fault(h, n ? text : NULL);
+        parts_set_fault(&w->loop.parts, n ? text : NULL);
         break;
     case ORDER_TICKETS:
         take_tickets(w, text, n);
@@ -161,37 +159,29 @@ static void on_beat(struct timer *t)
 
 /* Life's start. */
 
-static void on_signal(int number)
-{
-    (void)number;
-}
-
-/* Signals to the whole group, such as a terminal's Ctrl-C, are the master's to answer. They are
- * caught and not ignored, since programs that scripts start would inherit that. */
+/* Signals to the whole group, such as a terminal's Ctrl-C, are the master's to answer. */
 static void leave_signals_to_master(void)
 {
-    static const int numbers[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2};
-    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+    static const int numbers[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2, SIGPIPE};
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
-        sigaction(numbers[i], &action, NULL);
-    signal(SIGPIPE, SIG_IGN);
+        signals_disarm(numbers[i]);
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-static void count_socket(void *data, int fd, bool tls)
+static void count_socket(void *data, int fd, const struct listener_kind *kind)
 {
-    (void)fd, (void)tls;
+    (void)fd, (void)kind;
     ++*(int *)data;
 }
 
-static void serve_socket(void *data, int fd, bool tls)
+static void serve_socket(void *data, int fd, const struct listener_kind *kind)
 {
     struct worker *w = data;
     struct listener *ls = &w->listeners[w->listener_count++];
     listen(fd, SOMAXCONN); /* where it is the first to serve it */
-    listener_start(ls, &w->loop, fd, tls ? w->job->tls : NULL);
+    listener_start(ls, kind, &w->loop, fd, w->job->tls);
 }
 
 static enum rc start_listening(struct worker *w)
@@ -206,17 +196,25 @@ static enum rc start_listening(struct worker *w)
     return RC_OK;
 }
 
+static void watch_exchanges(struct worker *w)
+{
+    struct access_log *log = w->job->access_log;
+    w->loop.access_log = log;
+    if (log)
+        loop_observe(&w->loop, access_log_observer(log));
+}
+
 static enum rc start_loop(struct worker *w, char why[SERVICE_WHY])
 {
     const struct options *o = w->job->options;
     w->limits = o->net;
     w->limits.http = &o->http;
     w->limits.h2 = &o->h2;
-    enum rc rc = loop_init(&w->loop, w->ev, w->handler, &w->limits);
-    w->loop.access_log = w->job->access_log;
+    enum rc rc = loop_init(&w->loop, w->ev, w->job->service->handler(w->server), &w->limits);
     if (rc)
         goto fail;
-    rc = w->job->service->join(o, &w->loop);
+    watch_exchanges(w);
+    rc = w->job->service->join(w->server, o, &w->loop);
     if (!rc)
         rc = start_listening(w);
     if (!rc)
@@ -230,7 +228,7 @@ fail:
 /* Reports itself ready, and what it lacks, and serves until it is ordered to end. */
 static void serve(struct worker *w, const char *lack)
 {
-    start_ticks(w->handler);
+    start_ticks(&w->loop.parts);
     if (w->job->options->heartbeat_timeout > 0)
         on_beat(&w->beat);
     reply(w, REPLY_READY, lack);
@@ -239,7 +237,7 @@ static void serve(struct worker *w, const char *lack)
     timer_stop(&w->cut);
     timer_stop(&w->beat);
     loop_fini(&w->loop);
-    w->job->service->stop(w->handler);
+    w->job->service->stop(w->server);
     set_ticks(0);
 }
 
@@ -250,14 +248,14 @@ static enum rc start(struct worker *w, char why[SERVICE_WHY])
     enum service_state state;
     if (job->options->user && user_become(job->options->user, why))
         return RC_SYSTEM;
-    state = job->service->open(job->options, w->ev, job->may_lack, &w->handler, why);
+    state = job->service->open(job->options, w->ev, job->may_lack, &w->server, why);
     if (state == SERVICE_FAILED)
         return RC_SYSTEM;
     if (state == SERVICE_OPEN)
         why[0] = '\0';
     enum rc rc = start_loop(w, why);
     if (rc)
-        job->service->close(w->handler);
+        job->service->close(w->server);
     return rc;
 }
 
@@ -277,7 +275,7 @@ int worker_main(const struct worker_job *job)
     enum rc rc = start(&w, why);
     if (!rc) {
         serve(&w, why);
-        job->service->close(w.handler);
+        job->service->close(w.server);
     } else if (channel_send(&w.channel, REPLY_FAILED, why, strlen(why))) {
         log_event(LOG_ERROR, "worker not started", log_str("reason", why));
     }

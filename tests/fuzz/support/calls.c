@@ -133,7 +133,7 @@ void fuzz_calls(enum rc (*open)(struct session_host *host, struct session **out)
     if (open(&host, &s))
         abort();
     feed(s, data + 1, size - 1);
-    s->ops->free(s, "connection lost");
+    s->ops->free(s, cut_of(CUT_LOST));
     for (size_t i = 0; i < f.begun; i++) {
         if (f.calls[i].state != CALL_DONE)
             abort();

@@ -18,7 +18,7 @@ static struct fuzz *fuzz_of(struct handler *h)
     return container_of(h, struct fuzz, handler);
 }
 
-static void on_start(struct handler *h, struct exchange *x)
+static bool on_start(struct handler *h, struct exchange *x)
 {
     struct answer *a = mem_get(sizeof *a);
     if (!a)
@@ -26,6 +26,7 @@ static void on_start(struct handler *h, struct exchange *x)
     a->x = x;
     x->instance = a;
     list_append(&fuzz_of(h)->waiting, &a->link);
+    return true;
 }
 
 static void nothing(struct exchange *x)
@@ -39,9 +40,9 @@ static void free_answer(struct answer *a)
     mem_put(a, sizeof *a);
 }
 
-static void on_abort(struct exchange *x, const char *reason)
+static void on_abort(struct exchange *x, struct cut cut)
 {
-    (void)reason;
+    (void)cut;
     free_answer(x->instance);
 }
 
@@ -86,9 +87,9 @@ static void work(struct answer *a)
         end(x);
 }
 
-static bool on_run(struct handler *h)
+static bool on_run(struct part *p)
 {
-    struct list *list = &fuzz_of(h)->waiting;
+    struct list *list = &container_of(p, struct fuzz, part)->waiting;
     for (struct list *node = list->next, *next; node != list; node = next) {
         next = node->next;
         work(container_of(node, struct answer, link));
@@ -101,8 +102,9 @@ static const struct handler_ops ops = {
     .on_readable = nothing,
     .on_writable = nothing,
     .on_abort = on_abort,
-    .run = on_run,
 };
+
+static const struct part_ops part_ops = {.run = on_run};
 
 static void on_dirty(struct session_host *host)
 {
@@ -117,7 +119,7 @@ static void on_alarm(struct session_host *host, double seconds)
 static void turn(struct fuzz *f)
 {
     static uint8_t out[TURN_OUT];
-    f->handler.ops->run(&f->handler);
+    f->part.ops->run(&f->part);
     f->session->ops->fill(f->session, out, sizeof out);
     f->session->ops->sweep(f->session, 1);
     f->session->ops->reap(f->session);
@@ -152,7 +154,8 @@ void fuzz_feed(struct fuzz *f, const uint8_t *data, size_t size)
 
 void fuzz_begin(struct fuzz *f)
 {
-    *f = (struct fuzz){.handler = {&ops}, .blocks = mem_stats()->blocks};
+    *f = (struct fuzz){
+        .handler = {.ops = &ops}, .part = {.ops = &part_ops}, .blocks = mem_stats()->blocks};
     log_configure(LOG_ERROR + 1, LOG_TEXT);
     list_init(&f->waiting);
     f->host = (struct session_host){
@@ -161,7 +164,7 @@ void fuzz_begin(struct fuzz *f)
 
 void fuzz_end(struct fuzz *f)
 {
-    f->session->ops->free(f->session, "connection lost");
+    f->session->ops->free(f->session, cut_of(CUT_LOST));
     if (live.exchanges || !list_empty(&f->waiting) || mem_stats()->blocks != f->blocks)
         abort();
 }

@@ -10,6 +10,7 @@
 #include "core/rc.h"
 #include "http/exchange.h"
 #include "http/handler.h"
+#include "http/part.h"
 #include "http/session.h"
 
 #include <stddef.h>
@@ -17,6 +18,7 @@
 
 struct fuzz {
     struct handler handler;
+    struct part part;
     struct session_host host;
     struct peer peer;
     struct list waiting; /* struct answer */

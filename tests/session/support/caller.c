@@ -96,8 +96,8 @@ static void on_writable(struct call *c)
 
 static void on_done(struct call *c, enum call_end end, const char *why)
 {
-    static const char *const ends[] = {
-        "whole", "unreachable", "refused", "reset", "lost", "timed out"};
+    static const char *const ends[] = {"whole", "unreachable", "refused", "reset", "lost",
+        "no HTTP", "too large", "timed out", "no connection in time"};
     struct caller_call *cc = of(c);
     read_body(cc);
     note_body(cc);
@@ -161,7 +161,7 @@ void caller_drop(struct caller *c)
     struct session *s = c->session;
     c->session = NULL;
     if (s)
-        s->ops->free(s, "connection lost");
+        s->ops->free(s, cut_of(CUT_LOST));
 }
 
 static void take(struct caller *c, const uint8_t *bytes, size_t n)

@@ -190,6 +190,7 @@ static bool take_step(struct other *o)
         return false;
     switch (outgoing_next(&o->call->request)) {
     case OUTGOING_NOTHING:
+    case OUTGOING_FAILED:
         return false;
     case OUTGOING_HEAD:
         return take_head(o);
@@ -277,7 +278,7 @@ void other_head(struct wire *w, int call, int status, const char *fields)
 {
     struct call *c = held(w, call);
     add_fields(c, &c->fields, fields);
-    call_receive_head(c, "HTTP/2", status);
+    assert_int_equal(call_receive_head(c, "HTTP/2", status), RC_OK);
 }
 
 void other_body(struct wire *w, int call, const char *data, size_t n)
@@ -303,7 +304,7 @@ void other_answer(struct wire *w, int call, int status, const char *body)
 {
     settle(w, &others[call]);
     struct call *c = held(w, call);
-    call_receive_head(c, "HTTP/2", status);
+    assert_int_equal(call_receive_head(c, "HTTP/2", status), RC_OK);
     assert_int_equal(call_receive(c, body, strlen(body)), RC_OK);
     call_receive_end(c);
     end_if_complete(&others[call]);
@@ -317,7 +318,7 @@ static void serve(struct other *o)
     if (!rc)
         rc = fields_copy(&c->trailers, &c->arena, STR("x-t"), STR("2"));
     if (!rc) {
-        call_receive_head(c, "HTTP/2", 200);
+        assert_int_equal(call_receive_head(c, "HTTP/2", 200), RC_OK);
         rc = call_receive(c, "hello", 5);
     }
     if (rc) {

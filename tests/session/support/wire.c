@@ -78,13 +78,13 @@ static void send_down(struct wire *w)
         receive(w, bytes, n);
     w->session->ops->reap(w->session);
     if (w->refused || w->session->ops->is_over(w->session))
-        wire_drop(w, "connection lost");
+        wire_drop(w, cut_of(CUT_LOST));
 }
 
 bool wire_turn(struct wire *w)
 {
     bool moved = wire_deliver(w);
-    bool more = w->handler->ops->run(w->handler);
+    bool more = parts_run(&w->parts);
     bool sends = w->dirty && w->session && !w->stuck;
     if (sends)
         send_down(w);
@@ -117,10 +117,10 @@ void wire_wait(struct wire *w)
     wire_settle(w);
 }
 
-void wire_drop(struct wire *w, const char *reason)
+void wire_drop(struct wire *w, struct cut cut)
 {
     w->cut = w->session->cut;
-    w->session->ops->free(w->session, reason);
+    w->session->ops->free(w->session, cut);
     w->session = NULL;
 }
 
@@ -211,7 +211,7 @@ void wire_reload(struct wire *w, const char *script)
 {
     char why[SCRIPT_WHY];
     stage_write("handler.lua", script);
-    if (!w->handler->ops->reload(w->handler, why, sizeof why))
+    if (!parts_reload(&w->parts, why, sizeof why))
         stage_fail("%s", why);
 }
 
@@ -240,7 +240,9 @@ static void load_bridge(struct wire *w, const struct wire_options *o)
     options.connector = o->connector;
     if (bridge_new(w->ev, stage_path(o->folder ? "" : "handler.lua"), &options, &w->bridge, why))
         stage_fail("%s", why);
-    w->handler = bridge_handler(w->bridge);
+    dispatch_add(&w->dispatch, bridge_handler(w->bridge));
+    dispatch_add(&w->dispatch, bridge_missing(w->bridge));
+    parts_add(&w->parts, bridge_part(w->bridge));
 }
 
 static void open_client(struct wire *w, int32_t window)
@@ -279,12 +281,15 @@ struct wire *wire_open(const struct wire_options *o)
     struct wire *w = &wire;
     w->grain = o->grain ? o->grain : SIZE_MAX;
     w->ev = ev_loop_new(EVFLAG_AUTO);
+    dispatch_init(&w->dispatch);
+    if (o->filters)
+        dispatch_add_filters(&w->dispatch, o->filters);
     if (o->plugged)
-        w->handler = o->plugged;
+        dispatch_add(&w->dispatch, o->plugged);
     else
         load_bridge(w, o);
     w->host = (struct session_host){
-        .dirty = on_dirty, .alarm = on_alarm, .handler = w->handler, .peer = &peer};
+        .dirty = on_dirty, .alarm = on_alarm, .handler = &w->dispatch.base, .peer = &peer};
     w->limits = o->limits ? *o->limits : wire_limits();
     if (o->http_1) {
         assert_int_equal(h1_server_new(&w->host, &w->limits.http, &w->session), RC_OK);
@@ -310,7 +315,7 @@ struct wire *wire_script(const char *script)
 void wire_close(struct wire *w)
 {
     if (w->session)
-        wire_drop(w, "connection lost");
+        wire_drop(w, cut_of(CUT_LOST));
     if (w->bridge)
         bridge_free(w->bridge);
     if (w->client)

@@ -24,7 +24,9 @@
 #include "h2/limits.h"
 #include "h2/server.h"
 #include "http/code.h"
+#include "http/dispatch.h"
 #include "http/limits.h"
+#include "http/part.h"
 #include "http/session.h"
 
 #include "frames.h"
@@ -57,7 +59,8 @@ struct wire {
     struct wire_limits limits;
     struct session *session; /* NULL once it is freed: it was over, or dropped */
     enum rc refused;         /* what recv gave last */
-    struct handler *handler;
+    struct dispatch dispatch;
+    struct parts parts;
     struct bridge *bridge; /* NULL where the handler is one in C */
     struct ev_loop *ev;
     nghttp2_session *client; /* NULL for HTTP/1.x */
@@ -74,10 +77,11 @@ struct wire {
 };
 
 struct wire_options {
-    const char *handler;     /* the body of a Lua function of ctx */
-    const char *script;      /* or a whole script */
-    bool folder;             /* or what the test has put on the stage with stage_write */
-    struct handler *plugged; /* or a handler in C; borrowed */
+    const char *handler;           /* the body of a Lua function of ctx */
+    const char *script;            /* or a whole script */
+    bool folder;                   /* or what the test has put on the stage with stage_write */
+    struct handler *plugged;       /* or a handler in C; borrowed */
+    struct filter_source *filters; /* between the handler and the connection; borrowed */
     bool dev;
     size_t max_memory; /* bytes that a vm may take */
     unsigned max_generations;
@@ -123,7 +127,7 @@ void wire_raw(struct wire *w, const void *bytes, size_t n);
 void wire_frame(
     struct wire *w, uint8_t type, uint8_t flags, int32_t stream, const void *payload, size_t n);
 /* The connection is gone: the session is freed. */
-void wire_drop(struct wire *w, const char *reason);
+void wire_drop(struct wire *w, struct cut cut);
 
 /* What happens then. */
 

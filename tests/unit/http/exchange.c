@@ -11,7 +11,7 @@ enum { BODY_MAX = 1000 };
 static struct {
     int dirty, detached, started, readable, writable, aborted;
     size_t consumed;
-    const char *reason;
+    struct cut cut;
     enum outgoing_state state; /* when it was aborted */
 } told;
 
@@ -33,10 +33,11 @@ static void on_detached(struct exchange *x)
     told.detached++;
 }
 
-static void on_start(struct handler *h, struct exchange *x)
+static bool on_start(struct handler *h, struct exchange *x)
 {
     told.started++;
     x->instance = h;
+    return true;
 }
 
 static void on_readable(struct exchange *x)
@@ -51,11 +52,11 @@ static void on_writable(struct exchange *x)
     told.writable++;
 }
 
-static void on_abort(struct exchange *x, const char *reason)
+static void on_abort(struct exchange *x, struct cut cut)
 {
     told.state = x->response.out.state;
     told.aborted++;
-    told.reason = reason;
+    told.cut = cut;
 }
 
 static const struct exchange_host host = {on_dirty, on_consumed, on_detached};
@@ -63,7 +64,7 @@ static const struct handler_ops ops = {.start = on_start,
     .on_readable = on_readable,
     .on_writable = on_writable,
     .on_abort = on_abort};
-static struct handler handler = {&ops};
+static struct handler handler = {.ops = &ops};
 static const struct peer peer = {.remote = "127.0.0.1:1"};
 
 static struct exchange exchange;
@@ -309,8 +310,9 @@ static void Refuse_BeforeHead_HandlerToldAndStatusSent(void **state)
 {
     (void)state;
     struct exchange *x = begin_started();
-    exchange_refuse(x, "PROTOCOL_ERROR", 400);
-    assert_string_equal(told.reason, "PROTOCOL_ERROR");
+    exchange_refuse(x, cut_by_us(ERROR_PROTOCOL_ERROR), 400);
+    assert_int_equal(told.cut.cause, CUT_BY_US);
+    assert_int_equal(told.cut.code, ERROR_PROTOCOL_ERROR);
     assert_null(x->instance);
     assert_int_equal(x->response.status, 400);
     assert_int_equal(x->response.out.state, OUTGOING_FINISHED);
@@ -325,7 +327,7 @@ static void Refuse_HeadTakenOrNoStatus_Reset(void **state)
         assert_int_equal(exchange_flush(x), RC_OK);
         if (status)
             take_body(x);
-        exchange_refuse(x, "timeout", status);
+        exchange_refuse(x, cut_of(CUT_TIMEOUT), status);
         assert_true(x->reset_wanted);
         assert_int_equal(x->reset_code, ERROR_CANCEL);
         end(x);
@@ -337,14 +339,14 @@ static void Abort_Attached_ToldOnceWithReason(void **state)
     (void)state;
     struct exchange *x = begin_started();
     fill_queue(x);
-    exchange_abort(x, "connection lost");
+    exchange_abort(x, cut_of(CUT_LOST));
     assert_int_equal(told.state, OUTGOING_ABORTED);
     assert_int_equal(told.aborted, 1);
-    assert_string_equal(told.reason, "connection lost");
+    assert_int_equal(told.cut.cause, CUT_LOST);
     assert_null(x->instance);
     assert_int_equal(x->response.out.body.len, 0);
     assert_int_equal(outgoing_next(&x->response.out), OUTGOING_NOTHING);
-    exchange_abort(x, "again");
+    exchange_abort(x, cut_of(CUT_CLOSED));
     assert_int_equal(told.aborted, 1);
     assert_int_equal(told.detached, 0);
     end(x);
@@ -354,7 +356,7 @@ static void Abort_NeverStarted_NobodyTold(void **state)
 {
     (void)state;
     struct exchange *x = begin();
-    exchange_abort(x, "CANCEL");
+    exchange_abort(x, cut_by_peer(ERROR_CANCEL));
     assert_int_equal(told.aborted, 0);
     assert_int_equal(x->response.out.state, OUTGOING_ABORTED);
     end(x);
@@ -455,7 +457,7 @@ static void Detach_Attached_HostTold(void **state)
     struct exchange *x = begin_started();
     exchange_detach(x);
     assert_int_equal(told.detached, 1);
-    exchange_abort(x, "CANCEL");
+    exchange_abort(x, cut_by_peer(ERROR_CANCEL));
     assert_int_equal(told.aborted, 0);
     end(x);
 }

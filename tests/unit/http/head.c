@@ -32,6 +32,12 @@ static void came(const char *name, const char *value)
     assert_int_equal(fields_add(&x.request.fields, &x.arena, str_of(name), str_of(value)), RC_OK);
 }
 
+static enum head_fault settle(enum http_version version, bool none)
+{
+    x.request.version = version;
+    return head_settle(&x, none);
+}
+
 static struct str maybe(const char *text)
 {
     return text ? str_of(text) : (struct str){NULL, 0};
@@ -60,14 +66,14 @@ static const struct {
     {NULL, "[::1", "a malformed host", "a malformed host", "a malformed host"},
 };
 
-static const char *outcome(const char *came_as, const char *authority, enum head_version version)
+static const char *outcome(const char *came_as, const char *authority, enum http_version version)
 {
     static char text[64];
     begin(NULL);
     if (came_as)
         came("host", came_as);
     x.request.authority = maybe(authority);
-    enum head_fault fault = head_settle(&x, version, true);
+    enum head_fault fault = settle(version, true);
     struct str settled = x.request.authority;
     if (!fault && came_as)
         assert_true(str_eq(x.request.fields.list[0].value, settled));
@@ -81,20 +87,20 @@ static void Host_EachCase_AsTheTable(void **state)
     (void)state;
     for (size_t i = 0; i < count_of(hosts); i++) {
         const char *h = hosts[i].host, *a = hosts[i].authority;
-        assert_string_equal(outcome(h, a, HEAD_OF_1_0), hosts[i].in_1_0);
-        assert_string_equal(outcome(h, a, HEAD_OF_1_1), hosts[i].in_1_1);
-        assert_string_equal(outcome(h, a, HEAD_OF_2), hosts[i].in_2);
+        assert_string_equal(outcome(h, a, HTTP_1_0), hosts[i].in_1_0);
+        assert_string_equal(outcome(h, a, HTTP_1_1), hosts[i].in_1_1);
+        assert_string_equal(outcome(h, a, HTTP_2), hosts[i].in_2);
     }
 }
 
 static void Host_Twice_RefusedInEachVersion(void **state)
 {
     (void)state;
-    for (enum head_version v = HEAD_OF_1_0; v <= HEAD_OF_2; v++) {
+    for (enum http_version v = HTTP_1_0; v <= HTTP_2; v++) {
         begin(NULL);
         came("host", "a");
         came("host", "a");
-        assert_int_equal(head_settle(&x, v, true), HEAD_TWO_HOSTS);
+        assert_int_equal(settle(v, true), HEAD_TWO_HOSTS);
         exchange_fini(&x);
     }
 }
@@ -121,7 +127,7 @@ static void Scheme_WhateverIsSaid_TheConnections(void **state)
         begin(schemes[i].tls);
         x.request.authority = STR("a");
         x.request.scheme = maybe(schemes[i].said);
-        enum head_fault fault = head_settle(&x, HEAD_OF_2, true);
+        enum head_fault fault = settle(HTTP_2, true);
         assert_int_equal(fault, schemes[i].becomes ? HEAD_NO_FAULT : HEAD_BAD_SCHEME);
         if (schemes[i].becomes)
             assert_true(str_eq(x.request.scheme, str_of(schemes[i].becomes)));
@@ -181,13 +187,12 @@ static void Expect_EachCase_AsTheTable(void **state)
         {"100-continue; q=1", false, false, HEAD_EXPECTATION},
     };
     for (size_t i = 0; i < count_of(cases); i++)
-        for (enum head_version v = HEAD_OF_1_0; v <= HEAD_OF_2; v++) {
-            bool heard = v != HEAD_OF_1_0;
+        for (enum http_version v = HTTP_1_0; v <= HTTP_2; v++) {
+            bool heard = v != HTTP_1_0;
             begin(NULL);
             came("host", "a");
             came("expect", cases[i].value);
-            assert_int_equal(
-                head_settle(&x, v, cases[i].none), heard ? cases[i].fault : HEAD_NO_FAULT);
+            assert_int_equal(settle(v, cases[i].none), heard ? cases[i].fault : HEAD_NO_FAULT);
             assert_int_equal(x.request.expects_continue, heard && cases[i].waits);
             exchange_fini(&x);
         }

@@ -32,14 +32,15 @@ static void ignore_consumed(struct exchange *x, size_t n)
     (void)x, (void)n;
 }
 
-static void on_start(struct handler *h, struct exchange *x)
+static bool on_start(struct handler *h, struct exchange *x)
 {
     (void)h, (void)x;
+    return true;
 }
 
 static const struct exchange_host host = {ignore, ignore_consumed, ignore};
 static const struct handler_ops ops = {.start = on_start};
-static struct handler handler = {&ops};
+static struct handler handler = {.ops = &ops};
 static struct peer peer = {.conn = 7};
 static struct exchange exchange;
 
@@ -47,10 +48,10 @@ static struct exchange *begin(struct str target)
 {
     struct exchange *x = &exchange;
     snprintf(peer.remote, sizeof peer.remote, "127.0.0.1:1");
-    peer.observer = access_log_observer(a);
+    peer.observers = access_log_observer(a);
     exchange_init(x, &host, &peer, &handler, 1000);
     x->stream = 3;
-    x->request.protocol = "HTTP/2";
+    x->request.version = HTTP_2;
     x->request.method = STR("GET");
     x->request.ended = true;
     request_set_target(&x->request, target);
@@ -213,8 +214,8 @@ static void Aborted_BeforeTheHead_NoStatus(void **state)
     open_log(ACCESS_LOG_COMBINED);
     struct exchange *x = begin(STR("/"));
     exchange_start(x);
-    exchange_abort(x, "connection lost");
-    exchange_abort(x, "shutdown");
+    exchange_abort(x, cut_of(CUT_LOST));
+    exchange_abort(x, cut_of(CUT_SHUTDOWN));
     exchange_fini(x);
     assert_has(only_line(), "HTTP/2\" - 0 ");
     assert_has(content_of(path), " reset=\"connection lost\"\n");
@@ -230,7 +231,7 @@ static void Aborted_Midway_CountsWhatWentOut(void **state)
     assert_int_equal(exchange_write(x, "0123456789", 10, &n), RC_OK);
     bytes_drop(&x->response.out.body, 4);
     x->response.out.head_handed = true;
-    exchange_abort(x, "CANCEL");
+    exchange_abort(x, cut_by_peer(ERROR_CANCEL));
     exchange_fini(x);
     assert_has(only_line(), "HTTP/2\" 200 4 ");
     assert_has(content_of(path), " reset=\"CANCEL\"\n");
@@ -244,7 +245,7 @@ static void Aborted_AfterItsEnd_WasNotCut(void **state)
     exchange_start(x);
     x->response.out.head_handed = true;
     x->response.out.state = OUTGOING_SENT;
-    exchange_abort(x, "connection lost");
+    exchange_abort(x, cut_of(CUT_LOST));
     exchange_fini(x);
     assert_null(strstr(only_line(), "reset"));
 }
@@ -256,7 +257,7 @@ static void Reset_ByUs_TheCodesName(void **state)
     struct exchange *x = begin(STR("/"));
     exchange_start(x);
     exchange_reset(x, ERROR_ENHANCE_YOUR_CALM);
-    exchange_abort(x, "ENHANCE_YOUR_CALM");
+    exchange_abort(x, cut_by_peer(ERROR_ENHANCE_YOUR_CALM));
     exchange_fini(x);
     assert_has(only_line(), "\"status\":null,\"bytes\":0,");
     assert_has(content_of(path), "\"stream\":3,\"reset\":\"ENHANCE_YOUR_CALM\"}");
@@ -279,7 +280,7 @@ static void NeverBegun_NotLogged(void **state)
     (void)state;
     open_log(ACCESS_LOG_COMBINED);
     struct exchange *x = begin(STR("/"));
-    exchange_abort(x, "connection lost");
+    exchange_abort(x, cut_of(CUT_LOST));
     exchange_fini(x);
     access_log_close(a);
     assert_string_equal(content_of(path), "");
@@ -299,7 +300,7 @@ static void GrpcStatus_OfTrailersOrHead_Logged(void **state)
         r->out.head_handed = true;
         r->out.state = OUTGOING_SENT;
         x->request.ended = false;
-        exchange_abort(x, "NO_ERROR"); /* the early end of a call */
+        exchange_abort(x, cut_by_peer(ERROR_NO_ERROR)); /* the early end of a call */
         exchange_fini(x);
         assert_has(only_line(), " reset=\"NO_ERROR\" grpc-status=\"12\"");
     }
@@ -313,7 +314,7 @@ static void GrpcStatus_NeverSent_NotLogged(void **state)
     exchange_start(x);
     assert_int_equal(
         outgoing_append_trailer(&x->response.out, STR("grpc-status"), STR("0")), RC_OK);
-    exchange_abort(x, "CANCEL");
+    exchange_abort(x, cut_by_peer(ERROR_CANCEL));
     exchange_fini(x);
     assert_null(strstr(only_line(), "grpc-status"));
 }

@@ -28,6 +28,27 @@ static void Url_EachForm_ReadAndWritten(void **state)
     }
 }
 
+static void Url_UnknownScheme_FormsNamed(void **state)
+{
+    static const char *const urls[] = {
+        "ftp://a:1", "httpss://a:1", "http:/a:1", "127.0.0.1:80", ""};
+    (void)state;
+    for (size_t i = 0; i < count_of(urls); i++) {
+        struct address a;
+        char why[ADDRESS_WHY];
+        assert_int_equal(address_parse(urls[i], &a, why), RC_INVALID);
+        assert_non_null(
+            strstr(why, "has no scheme: it reads https://HOST:PORT or http://HOST:PORT"));
+    }
+}
+
+static void Url_EachScheme_ItsKind(void **state)
+{
+    (void)state;
+    assert_ptr_equal(parse("https://a:1").kind, &listener_https);
+    assert_ptr_equal(parse("http://a:1").kind, &listener_http);
+}
+
 static void Text_WithoutScheme_Split(void **state)
 {
     struct address a;
@@ -121,6 +142,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         checked(Url_EachForm_ReadAndWritten),
+        checked(Url_UnknownScheme_FormsNamed),
+        checked(Url_EachScheme_ItsKind),
         checked(Text_WithoutScheme_Split),
         checked(Name_Known_Resolved),
         checked(Listen_AddressTwice_Refused),

@@ -28,14 +28,8 @@ static struct {
     int seals;        /* that go well before one fails */
 } w;
 
-static bool on_run(struct handler *h)
-{
-    (void)h;
-    return false;
-}
-
-static const struct handler_ops handler_ops = {.run = on_run};
-static struct handler handler = {&handler_ops};
+static const struct handler_ops handler_ops = {0};
+static struct handler handler = {.ops = &handler_ops};
 
 static size_t fill(struct session *base, uint8_t *out, size_t room)
 {
@@ -59,9 +53,9 @@ static void nothing(struct session *s)
     (void)s;
 }
 
-static void no_free(struct session *s, const char *reason)
+static void no_free(struct session *s, struct cut cut)
 {
-    (void)s, (void)reason;
+    (void)s, (void)cut;
 }
 
 static const struct session_ops session_ops = {

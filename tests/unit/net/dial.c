@@ -21,14 +21,7 @@ static struct {
     char why[128];
 } w;
 
-static bool on_run(struct handler *h)
-{
-    (void)h;
-    return false;
-}
-
-static const struct handler_ops handler_ops = {.run = on_run};
-static struct handler handler = {&handler_ops};
+static struct handler handler; /* nothing comes */
 
 static void on_opened(struct dial *d)
 {
@@ -62,7 +55,7 @@ static void open_world(void)
 
 static void close_world(void)
 {
-    dial_cancel(&w.dial, "over");
+    dial_cancel(&w.dial, cut_of(CUT_CLOSED));
     loop_fini(&w.loop);
     ev_loop_destroy(w.ev);
     assert_int_equal(live.conns, 0);

@@ -7,9 +7,11 @@
 #include "core/clock.h"
 #include "core/log.h"
 #include "h2/limits.h"
+#include "http/dispatch.h"
 #include "http/exchange.h"
 #include "http/handler.h"
 #include "http/limits.h"
+#include "http/part.h"
 #include "net/address.h"
 #include "net/listener.h"
 #include "net/loop.h"
@@ -28,16 +30,17 @@ static const double patience = 20; /* seconds */
 
 static struct exchange *waiting[WAITING];
 
-static void echo_start(struct handler *h, struct exchange *x)
+static bool echo_start(struct handler *h, struct exchange *x)
 {
     for (int i = 0; i < WAITING; i++) {
         if (waiting[i])
             continue;
         waiting[i] = x;
         x->instance = h;
-        return;
+        return true;
     }
     fail_msg("too many requests");
+    return false;
 }
 
 static void on_change(struct exchange *x)
@@ -52,9 +55,9 @@ static void forget(const struct exchange *x)
             waiting[i] = NULL;
 }
 
-static void on_abort(struct exchange *x, const char *reason)
+static void on_abort(struct exchange *x, struct cut cut)
 {
-    (void)reason;
+    (void)cut;
     forget(x);
 }
 
@@ -82,21 +85,19 @@ static void echo(struct exchange *x)
         exchange_detach(x);
 }
 
-static bool echo_run(struct handler *h)
+static bool echo_run(struct part *p)
 {
-    (void)h;
+    (void)p;
     for (int i = 0; i < WAITING; i++)
         if (waiting[i])
             echo(waiting[i]);
     return false;
 }
 
-static const struct handler_ops echo_ops = {.start = echo_start,
-    .on_readable = on_change,
-    .on_writable = on_change,
-    .on_abort = on_abort,
-    .run = echo_run};
-static struct handler echo_handler = {&echo_ops};
+static const struct handler_ops echo_ops = {
+    .start = echo_start, .on_readable = on_change, .on_writable = on_change, .on_abort = on_abort};
+static struct handler echo_handler = {.ops = &echo_ops};
+static const struct part_ops echo_part_ops = {.run = echo_run};
 
 /* The world. */
 
@@ -106,7 +107,9 @@ static struct {
     struct net_limits net;
     struct pool_limits limits;
     struct pool *pool;
+    struct dispatch dispatch;
     struct proxy *proxy;
+    struct part echo;
     struct listener listener;
     char route[128];
     struct sockaddr_in address;
@@ -127,6 +130,14 @@ static int listen_somewhere(void)
     return fd;
 }
 
+/* The routes that the proxy has now, and the echo behind them. */
+static void join_handlers(void)
+{
+    dispatch_init(&w.dispatch);
+    proxy_take_prefixes(w.proxy, &w.dispatch);
+    dispatch_add(&w.dispatch, &echo_handler);
+}
+
 static void open_world(const char *scheme)
 {
     struct proxy_options options = proxy_options_default;
@@ -142,11 +153,14 @@ static void open_world(const char *scheme)
     options.call.connect_timeout = 0.3;
     assert_int_equal(proxy_new(w.ev, &options, &w.proxy), RC_OK);
     assert_int_equal(proxy_add(w.proxy, w.route, why), RC_OK);
-    proxy_set_next(w.proxy, &echo_handler);
-    assert_int_equal(loop_init(&w.loop, w.ev, proxy_handler(w.proxy), &w.net), RC_OK);
+    join_handlers();
+    assert_int_equal(loop_init(&w.loop, w.ev, &w.dispatch.base, &w.net), RC_OK);
+    w.echo.ops = &echo_part_ops;
+    parts_add(&w.loop.parts, proxy_part(w.proxy));
+    parts_add(&w.loop.parts, &w.echo);
     assert_int_equal(pool_new(&w.loop, &w.limits, &w.pool), RC_OK);
     proxy_set_pool(w.proxy, w.pool);
-    listener_start(&w.listener, &w.loop, fd, NULL);
+    listener_start(&w.listener, &listener_http, &w.loop, fd, NULL);
 }
 
 static void close_world(void)
@@ -245,6 +259,7 @@ static void Run_ItselfForever_EndsByItsLimits(void **state)
     w.limits.max_conns = 4;
     snprintf(route, sizeof route, "/q=http://127.0.0.1:%d", ntohs(w.address.sin_port));
     assert_int_equal(proxy_add(w.proxy, route, why), RC_OK);
+    join_handlers();
     ask("/q", 0);
     assert_true(is_answered("HTTP/1.1 504 "));
     close_world();

@@ -11,6 +11,7 @@
 #include "http/exchange.h"
 #include "http/handler.h"
 #include "http/limits.h"
+#include "http/part.h"
 #include "net/address.h"
 #include "net/listener.h"
 #include "net/loop.h"
@@ -30,21 +31,23 @@ enum { CALLS = 400, NOTES = 4096 };
 /* The server: it echoes, and does what the path asks for. */
 static struct echo {
     struct handler handler;
+    struct part part;
     struct exchange *waiting[CALLS]; /* those that have something to do */
     int count;
     int requests;
 } echo;
 
-static void on_start(struct handler *h, struct exchange *x)
+static bool on_start(struct handler *h, struct exchange *x)
 {
     echo.requests++;
     x->instance = h;
     for (int i = 0; i < CALLS; i++)
         if (!echo.waiting[i]) {
             echo.waiting[i] = x;
-            return;
+            return true;
         }
     fail_msg("too many requests");
+    return false;
 }
 
 static void forget(const struct exchange *x)
@@ -59,9 +62,9 @@ static void on_change(struct exchange *x)
     (void)x;
 }
 
-static void on_abort(struct exchange *x, const char *reason)
+static void on_abort(struct exchange *x, struct cut cut)
 {
-    (void)reason;
+    (void)cut;
     forget(x);
 }
 
@@ -105,9 +108,9 @@ static void work(struct exchange *x)
     }
 }
 
-static bool on_run(struct handler *h)
+static bool on_run(struct part *p)
 {
-    (void)h;
+    (void)p;
     for (int i = 0; i < CALLS; i++)
         if (echo.waiting[i])
             work(echo.waiting[i]);
@@ -119,8 +122,9 @@ static const struct handler_ops echo_ops = {
     .on_readable = on_change,
     .on_writable = on_change,
     .on_abort = on_abort,
-    .run = on_run,
 };
+
+static const struct part_ops part_ops = {.run = on_run};
 
 /* The caller. */
 
@@ -180,8 +184,8 @@ static void on_event(struct call *c)
 
 static void on_done(struct call *c, enum call_end end, const char *why)
 {
-    static const char *const ends[] = {
-        "whole", "unreachable", "refused", "reset", "lost", "timed out"};
+    static const char *const ends[] = {"whole", "unreachable", "refused", "reset", "lost",
+        "no HTTP", "too large", "timed out", "no connection in time"};
     char text[256];
     struct caller *r = caller_of(c);
     snprintf(text, sizeof text, *why ? "%s: %s" : "%s%s", ends[end], why);
@@ -228,7 +232,7 @@ static int listen_on(const char *url, struct origin *origin)
     assert_int_equal(address_parse(url, &a, why), RC_OK);
     assert_int_equal(address_listen(&a, &fd, why), RC_OK);
     address_of_socket(fd, text);
-    snprintf(made, sizeof made, "%s://%s", a.tls ? "https" : "http", text);
+    snprintf(made, sizeof made, "%s://%s", a.kind->tls ? "https" : "http", text);
     assert_int_equal(origin_parse(str_of(made), origin, &target, why), RC_OK);
     return fd;
 }
@@ -240,14 +244,17 @@ static void open_world(const char *url)
     memset(&echo, 0, sizeof echo);
     log_configure(LOG_ERROR + 1, LOG_TEXT);
     echo.handler.ops = &echo_ops;
+    echo.part.ops = &part_ops;
     w.ev = ev_loop_new(EVFLAG_AUTO);
     w.net = net_limits_default;
     w.limits = pool_limits_default;
     assert_int_equal(loop_init(&w.loop, w.ev, &echo.handler, &w.net), RC_OK);
+    parts_add(&w.loop.parts, &echo.part);
     assert_int_equal(pool_new(&w.loop, &w.limits, &w.pool), RC_OK);
     if (strncmp(url, "https", 5) == 0)
         assert_int_equal(tls_new(NULL, 0, &w.tls, why), RC_OK);
-    listener_start(&w.listener, &w.loop, listen_on(url, &w.origin), w.tls);
+    listener_start(&w.listener, w.tls ? &listener_https : &listener_http, &w.loop,
+        listen_on(url, &w.origin), w.tls);
     w.listens = true;
 }
 
@@ -744,7 +751,7 @@ static void Timeout_NoConnectionGetsFree_Told(void **state)
     r->options.connect_timeout = 0.1;
     assert_int_equal(call_finish(&r->call), RC_OK);
     go(r);
-    expect(r, "timed out: connect-timeout\n");
+    expect(r, "no connection in time: connect-timeout\n");
     close_world(true);
 }
 

@@ -26,7 +26,7 @@ static int set_up(void **state)
     (void)state;
     peer = (struct peer){.remote = "192.0.2.1:51234", .conn = 1, .tls_version = "TLSv1.3"};
     exchange_init(&x, &host, &peer, NULL, 65536);
-    x.request.protocol = "HTTP/2";
+    x.request.version = HTTP_2;
     x.request.method = STR("GET");
     x.request.scheme = STR("https");
     x.request.authority = STR("example.test:8443");
@@ -171,7 +171,7 @@ static void Request_WayBefore_IsInFront(void **state)
 {
     (void)state;
     snprintf(peer.remote, sizeof peer.remote, "[2001:db8::1]:4711");
-    x.request.protocol = "HTTP/1.1";
+    x.request.version = HTTP_1_1;
     came("forwarded", "for=a");
     came("forwarded", "for=b");
     came("x-forwarded-for", "203.0.113.7");

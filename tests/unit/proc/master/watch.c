@@ -404,6 +404,142 @@ static void StreamOfWrites_ToldMeanwhile(void **state)
 
 #define on_stage(test) cmocka_unit_test_setup_teardown(test, start, stop)
 
+/* The folders of a link's text, and a link in the middle of a chain. */
+static void turn(const char *link, const char *text)
+{
+    const char *fresh = path_in(stage.outside, "fresh");
+    unlink(fresh);
+    assert_int_equal(symlink(text, fresh), 0);
+    assert_int_equal(rename(fresh, link), 0);
+}
+
+static void make_releases(void)
+{
+    for (int i = 1; i <= 2; i++) {
+        mkdir(path_in(stage.outside, i == 1 ? "one" : "two"), 0700);
+        mkdir(path_in(stage.outside, i == 1 ? "one/s" : "two/s"), 0700);
+        put(path_in(stage.outside, i == 1 ? "one/s/c.lua" : "two/s/c.lua"), "1");
+    }
+    symlink("one", path_in(stage.outside, "current"));
+}
+
+static void Root_IsALinkThroughAnother_ThatIsTurned_Told(void **state)
+{
+    (void)state;
+    make_releases();
+    symlink("current/s", path_in(stage.outside, "s"));
+    open_on(path_in(stage.outside, "s"));
+    turn(path_in(stage.outside, "current"), "two");
+    expect_changes(1);
+    put(path_in(stage.outside, "two/s/c.lua"), "2");
+    expect_changes(1);
+    put(path_in(stage.outside, "one/s/c.lua"), "2");
+    expect_changes(0);
+}
+
+static void Link_WithinTheFolder_ThroughAnother_ThatIsTurned_Told(void **state)
+{
+    (void)state;
+    char text[PATH_MAX];
+    make_releases();
+    snprintf(
+        text, sizeof text, "%s/../%s/current/s", stage.outside, strrchr(stage.outside, '/') + 1);
+    symlink(text, at("sub"));
+    snprintf(text, sizeof text, "%s/current/s/c.lua", stage.outside);
+    symlink(text, at("c.lua"));
+    open_on(stage.folder);
+    turn(path_in(stage.outside, "current"), "two");
+    expect_changes(1);
+    put(path_in(stage.outside, "two/s/c.lua"), "2");
+    expect_changes(1);
+}
+
+/* As Kubernetes mounts a map of files. */
+static void Link_ThroughOneOfAHiddenName_ThatIsTurned_Told(void **state)
+{
+    (void)state;
+    mkdir(at("..1"), 0700);
+    mkdir(at("..2"), 0700);
+    put(at("..1/k.lua"), "1");
+    put(at("..2/k.lua"), "2");
+    symlink("..1", at("..data"));
+    symlink("..data/k.lua", at("k.lua"));
+    open_on(stage.folder);
+    turn(at("..data"), "..2");
+    expect_changes(1);
+}
+
+static void Link_WhoseMiddleIsMissing_MadeAgain_Told(void **state)
+{
+    (void)state;
+    make_releases();
+    symlink(path_in(stage.outside, "current/s"), at("sub"));
+    unlink(path_in(stage.outside, "current"));
+    open_on(stage.folder);
+    symlink("two", path_in(stage.outside, "current"));
+    expect_changes(1);
+}
+
+static void Folder_AboveTheRoot_ReplacedByRename_Told(void **state)
+{
+    (void)state;
+    make_releases();
+    open_on(path_in(stage.outside, "one/s/c.lua"));
+    rename(path_in(stage.outside, "one"), path_in(stage.outside, "old"));
+    rename(path_in(stage.outside, "two"), path_in(stage.outside, "one"));
+    expect_changes(1);
+    put(path_in(stage.outside, "one/note"), "1");
+    expect_changes(0);
+}
+
+static void File_DeepDownWhereNothingIs_ToldOnceItsFirstFolderIsMade(void **state)
+{
+    (void)state;
+    enum { DEEP = 2000 };
+    char path[2 * DEEP + 96];
+    int n = snprintf(path, sizeof path, "%s/", stage.outside);
+    for (int i = 0; i < DEEP; i++)
+        n += snprintf(path + n, sizeof path - (size_t)n, i % 7 ? "q/" : "/");
+    strcpy(path + n, "x");
+    assert_int_equal(watch_new(stage.ev, stage.folder, ".lua", on_change, NULL, &stage.watch), 0);
+    watch_begin(stage.watch);
+    watch_file(stage.watch, path);
+    watch_end(stage.watch);
+    mkdir(path_in(stage.outside, "q"), 0700);
+    expect_changes(1);
+}
+
+static void File_OfANameTooLong_Ignored(void **state)
+{
+    (void)state;
+    char path[2 * PATH_MAX];
+    open_on(stage.folder);
+    memset(path, 'a', sizeof path);
+    path[sizeof path - 1] = '\0';
+    watch_begin(stage.watch);
+    watch_file(stage.watch, path);
+    path[PATH_MAX - 1] = '\0';
+    watch_file(stage.watch, path);
+    watch_file(stage.watch, "");
+    watch_end(stage.watch);
+    expect_changes(0);
+}
+
+static void Files_MoreThanNamesAreKept_AllTold(void **state)
+{
+    (void)state;
+    char name[32];
+    assert_int_equal(watch_new(stage.ev, stage.folder, ".lua", on_change, NULL, &stage.watch), 0);
+    watch_begin(stage.watch);
+    for (int i = 0; i < 5000; i++) {
+        snprintf(name, sizeof name, "file%d", i);
+        watch_file(stage.watch, path_in(stage.outside, name));
+    }
+    watch_end(stage.watch);
+    put(path_in(stage.outside, "file4999"), "1");
+    expect_changes(1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -420,6 +556,14 @@ int main(void)
         on_stage(Root_NotThere_ToldOfEachFolderOnTheWay),
         on_stage(Link_ToAFolder_MadeAndTurned_Told),
         on_stage(Links_ThatLeadRound_EachFolderOnce),
+        on_stage(Root_IsALinkThroughAnother_ThatIsTurned_Told),
+        on_stage(Link_WithinTheFolder_ThroughAnother_ThatIsTurned_Told),
+        on_stage(Link_ThroughOneOfAHiddenName_ThatIsTurned_Told),
+        on_stage(Link_WhoseMiddleIsMissing_MadeAgain_Told),
+        on_stage(Folder_AboveTheRoot_ReplacedByRename_Told),
+        on_stage(File_DeepDownWhereNothingIs_ToldOnceItsFirstFolderIsMade),
+        on_stage(File_OfANameTooLong_Ignored),
+        on_stage(Files_MoreThanNamesAreKept_AllTold),
         on_stage(File_HalfWritten_ToldOnceItIsClosed),
         on_stage(File_NeverClosed_Told),
         on_stage(FileElsewhere_Kept_Told),

@@ -1,0 +1,21 @@
+/*
+ * Opening a file that is appended to, for a server that may have more rights than whoever else can
+ * write to its folder. Where it has those of root, no link is followed that another user may have
+ * made or moved, and no file is taken that has another name as well in a folder of another's.
+ */
+#ifndef NET_LOG_FILE_H
+#define NET_LOG_FILE_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+enum { LOG_FILE_WHY = 128 };
+
+/* Whether the path is one of the system's names for stdout or stderr, or "-"; out is then that
+ * descriptor. What it is connected to may be a socket, which cannot be opened anew. */
+bool log_file_is_standard(const char *path, int *out);
+/* A descriptor, or -1 with why. A file that is made belongs to owner; one that is there keeps its
+ * own. A pipe that has a name and no reader is an error, not a wait. */
+int log_file_open(const char *path, uid_t owner, char why[LOG_FILE_WHY]);
+
+#endif
