@@ -298,11 +298,40 @@ static void Trailers_Forbidden_Dropped(void **state)
     assert_string_equal(values(trailers, "y"), "1");
 }
 
+/* What came and could take the member behind it into a string or a comment. */
+static void Request_TraceLeftOpen_DroppedWhole(void **state)
+{
+    (void)state;
+    struct fields out = {0};
+    came("forwarded", "for=a");
+    came("forwarded", "for=10.6.6.6;x=\"");
+    came("x-forwarded-for", "\"203.0.113.7");
+    came("via", "1.0 fred (");
+    x.request.authority = STR("a\"b\\");
+    assert_int_equal(rules_request(&x, NULL, &out), RC_OK);
+    assert_string_equal(values(&out, "forwarded"), "for=192.0.2.1;host=\"a\\\"b\\\\\";proto=https");
+    assert_string_equal(values(&out, "x-forwarded-for"), "192.0.2.1");
+    assert_string_equal(values(&out, "via"), "2.0 moontrail");
+}
+
+static void Request_QuoteOverTwoLines_DroppedWhole(void **state)
+{
+    (void)state;
+    struct fields out = {0};
+    came("forwarded", "for=\"a");
+    came("forwarded", "b\"");
+    assert_int_equal(rules_request(&x, NULL, &out), RC_OK);
+    assert_string_equal(
+        values(&out, "forwarded"), "for=192.0.2.1;host=\"example.test:8443\";proto=https");
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(Request_OwnFields_GoOn),
+        TEST(Request_TraceLeftOpen_DroppedWhole),
+        TEST(Request_QuoteOverTwoLines_DroppedWhole),
         TEST(Request_FieldsOfTheConnection_Stay),
         TEST(Request_Te_WhereTrailersReachTheClient),
         TEST(Request_Cookies_Joined),
