@@ -12,7 +12,7 @@ static const struct {
     [H1_CONTROL] = {400, "a control character in a line"},
     [H1_EMPTY_LINES] = {400, "empty lines before a request"},
     [H1_BAD_START] = {400, "a malformed start line"},
-    [H1_BAD_VERSION] = {505, "a version that is neither HTTP/1.1 nor HTTP/1.0"},
+    [H1_BAD_VERSION] = {505, "a version that is not of HTTP/1"},
     [H1_FOLDED] = {400, "a field on several lines"},
     [H1_BAD_FIELD] = {400, "a malformed field"},
     [H1_TOO_LARGE] = {431, "more than max-header-bytes"},

@@ -96,7 +96,10 @@ static enum h1_event next_start(struct h1_parser *p, struct str *data)
 
 /* Fields. */
 
-static enum h1_fault split_field(struct str line, struct str *name, struct str *value)
+/* White space before the colon is removed from a response, and makes a request malformed: two
+ * readers would not agree on the name (RFC 9112 5.1). */
+static enum h1_fault split_field(
+    enum h1_role role, struct str line, struct str *name, struct str *value)
 {
     if (line.p[0] == ' ' || line.p[0] == '\t')
         return H1_FOLDED; /* RFC 9112 5.2 */
@@ -105,7 +108,9 @@ static enum h1_fault split_field(struct str line, struct str *name, struct str *
         return H1_BAD_FIELD;
     *name = (struct str){line.p, (size_t)(colon - line.p)};
     *value = field_trim((struct str){colon + 1, line.n - name->n - 1});
-    if (field_name_problem(*name)) /* white space before the colon is in it: RFC 9112 5.1 */
+    if (role == H1_CLIENT)
+        *name = field_trim(*name);
+    if (field_name_problem(*name))
         return H1_BAD_FIELD;
     return field_value_problem(*value) ? H1_CONTROL : H1_NO_FAULT;
 }
@@ -231,7 +236,7 @@ static enum h1_event next_field(struct h1_parser *p, struct str *data)
         return fail(p, H1_TOO_LARGE);
     if (++p->fields > p->max_fields)
         return fail(p, H1_TOO_MANY_FIELDS);
-    enum h1_fault fault = split_field(line, &p->name, &p->value);
+    enum h1_fault fault = split_field(p->role, line, &p->name, &p->value);
     if (!fault && p->state == H1_FIELDS)
         fault = note_field(p);
     if (fault)

@@ -7,15 +7,16 @@ static bool is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
-/* "HTTP/1.1" and "HTTP/1.0"; what has the form of a version and is another gets its own fault. */
+/* "HTTP/1.0" and "HTTP/1.1", which a higher minor version is taken for (RFC 9110 2.5); what has the
+ * form of a version of another HTTP gets its own fault. */
 static enum h1_fault parse_version(struct str text, int *minor)
 {
     if (text.n != 8 || !str_starts(text, STR("HTTP/")) || !is_digit(text.p[5]) ||
         text.p[6] != '.' || !is_digit(text.p[7]))
         return H1_BAD_START;
-    if (text.p[5] != '1' || text.p[7] > '1')
+    if (text.p[5] != '1')
         return H1_BAD_VERSION;
-    *minor = text.p[7] - '0';
+    *minor = text.p[7] != '0';
     return H1_NO_FAULT;
 }
 

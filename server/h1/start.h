@@ -11,7 +11,7 @@ struct h1_start {
     struct str target;
     int status; /* of a response */
     struct str reason;
-    int minor; /* 1 for HTTP/1.1, 0 for HTTP/1.0 */
+    int minor; /* 1 for HTTP/1.1 and later ones of HTTP/1, 0 for HTTP/1.0 */
 };
 
 /* One space on each side of the target, and nothing that may not be there. */

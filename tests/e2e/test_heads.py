@@ -242,3 +242,24 @@ def test_told_through_a_handler_that_proxies(start, inner, client, hop):
         asker.wait(lambda: response.informs or response.over)
         asker.send(number, b"body", end=True)
         assert (asker.response(number).text, statuses(response)) == ("body", [100])
+
+
+# Max-Forwards.
+
+@pytest.mark.parametrize("kind", [Http1, Client])
+@pytest.mark.parametrize("through", ["upstream", "handler"])
+def test_max_forwards(start, tmp_path, kind, through):
+    seen = start(write_scripts(tmp_path / "seen", {
+        "seen.lua": "return function(ctx) ctx:text('seen ' .. (ctx.headers['max-forwards'] or '-')) end"}))
+    proxies = {"[...all].lua": f"return function(ctx) ctx:proxy('{seen.http}') end"}
+    edge = start(write_scripts(tmp_path / "edge", proxies)) if through == "handler" else \
+        start(None, "--upstream", seen.http)
+    with kind(edge.http) as client:
+        def fetch(method, value):
+            return client.fetch("/seen", method, headers=[("max-forwards", value)])
+        assert fetch("OPTIONS", "0").status == 204
+        assert fetch("TRACE", "0").status == 501
+        assert fetch("OPTIONS", "2").text == "seen 1"
+        assert fetch("TRACE", "2").text == "seen 1"
+        assert fetch("OPTIONS", "many").text == "seen -"
+        assert fetch("GET", "0").text == "seen 0"

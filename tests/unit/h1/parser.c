@@ -232,11 +232,11 @@ static void StartLine_Malformed_Refused(void **state)
 static void Version_Unknown_Refused(void **state)
 {
     (void)state;
-    static const char *const versions[] = {"0.9", "1.2", "2.0", "3.0", "0.0", "9.9"};
+    static const char *const versions[] = {"0.9", "2.0", "3.0", "0.0", "9.9"};
     char line[64];
     for (size_t i = 0; i < count_of(versions); i++) {
         snprintf(line, sizeof line, "GET / HTTP/%s\r\n" HOST "\r\n", versions[i]);
-        refused(str_of(line), 505, "a version that is neither HTTP/1.1 nor HTTP/1.0");
+        refused(str_of(line), 505, "a version that is not of HTTP/1");
     }
 }
 
@@ -441,6 +441,28 @@ static void Response_CutShort_Refused(void **state)
     response(STR(""), "");
 }
 
+/* RFC 9112 5.1, in trailers too; a name of nothing else stays malformed. */
+static void Response_SpaceBeforeColon_Removed(void **state)
+{
+    (void)state;
+    response(STR("HTTP/1.1 200 OK\r\nX-A : b\r\nContent-Length \t:2\r\n\r\nab"),
+        "start 1.1 200 'OK'\nfield X-A='b'\nfield Content-Length='2'\nhead\ncontent ab\nend");
+    response(STR("HTTP/1.1 200 OK\r\ntransfer-encoding : chunked\r\n\r\n0\r\nsum : 1\r\n\r\n"),
+        "start 1.1 200 'OK'\nfield transfer-encoding='chunked'\nhead\ntrailer sum='1'\nend");
+    response(STR("HTTP/1.1 200 OK\r\nx y : b\r\n\r\n"),
+        "start 1.1 200 'OK'\nfault 400 a malformed field");
+    response(
+        STR("HTTP/1.1 200 OK\r\n: b\r\n\r\n"), "start 1.1 200 'OK'\nfault 400 a malformed field");
+    refused(STR(GET "a : b\r\n\r\n"), 400, "a malformed field");
+}
+
+static void Version_HigherMinor_TakenFor11(void **state)
+{
+    (void)state;
+    request(STR("GET / HTTP/1.2\r\n" HOST "\r\n"), "start 1.1 GET /\nfield host='a'\nhead\nend");
+    response(STR("HTTP/1.9 204 \r\n\r\n"), "start 1.1 204 ''\nhead\nend");
+}
+
 static void StatusLine_Malformed_Refused(void **state)
 {
     (void)state;
@@ -451,8 +473,7 @@ static void StatusLine_Malformed_Refused(void **state)
         snprintf(line, sizeof line, "%s\r\n\r\n", lines[i]);
         response(str_of(line), "fault 400 a malformed start line");
     }
-    response(STR("HTTP/2.0 200 OK\r\n\r\n"),
-        "fault 505 a version that is neither HTTP/1.1 nor HTTP/1.0");
+    response(STR("HTTP/2.0 200 OK\r\n\r\n"), "fault 505 a version that is not of HTTP/1");
     response(STR("\r\nHTTP/1.1 200 OK\r\n\r\n"), "fault 400 empty lines before a request");
     response(STR("HTTP/1.1 200 O\x01K\r\n\r\n"), "fault 400 a control character in a line");
 }
@@ -508,6 +529,8 @@ int main(void)
         checked(Response_UntilClose_Read),
         checked(Response_ToHead_WithoutBody),
         checked(Response_CutShort_Refused),
+        checked(Response_SpaceBeforeColon_Removed),
+        checked(Version_HigherMinor_TakenFor11),
         checked(StatusLine_Malformed_Refused),
         checked(Parse_MemoryShort_Fault),
         checked(Parse_BetweenMessages_NothingKept),
