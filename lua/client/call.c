@@ -92,6 +92,7 @@ struct http_call *http_call_new(lua_State *L)
     h->reader = h->writer = NULL;
     h->upload = NULL;
     h->seconds = 0;
+    h->taken = 0;
     list_init(&h->bond.link);
     h->bond.end = on_task_end;
     timer_init(&h->alarm, vm->ev, on_alarm);

@@ -3,7 +3,6 @@
 #include "core/check.h"
 
 #include "http/field.h"
-#include "http/uri.h"
 
 enum {
     EMPTY_LINES_MAX = 2,    /* before a request, for clients that end a body in a stray CRLF */
@@ -99,7 +98,10 @@ static enum h1_event next_start(struct h1_parser *p, struct str *data)
 
 /* Fields. */
 
-static enum h1_fault split_field(struct str line, struct str *name, struct str *value)
+/* White space before the colon is removed from a response, and makes a request malformed: two
+ * readers would not agree on the name (RFC 9112 5.1). */
+static enum h1_fault split_field(
+    enum h1_role role, struct str line, struct str *name, struct str *value)
 {
     if (line.p[0] == ' ' || line.p[0] == '\t')
         return H1_FOLDED; /* RFC 9112 5.2 */
@@ -108,7 +110,9 @@ static enum h1_fault split_field(struct str line, struct str *name, struct str *
         return H1_BAD_FIELD;
     *name = (struct str){line.p, (size_t)(colon - line.p)};
     *value = field_trim((struct str){colon + 1, line.n - name->n - 1});
-    if (field_name_problem(*name)) /* white space before the colon is in it: RFC 9112 5.1 */
+    if (role == H1_CLIENT)
+        *name = field_trim(*name);
+    if (field_name_problem(*name))
         return H1_BAD_FIELD;
     return field_value_problem(*value) ? H1_CONTROL : H1_NO_FAULT;
 }
@@ -156,13 +160,6 @@ static enum h1_fault note_coding(struct h1_parser *p)
     return H1_NO_FAULT;
 }
 
-static enum h1_fault note_host(struct h1_parser *p)
-{
-    if (p->hosts++)
-        return H1_TWO_HOSTS;
-    return uri_is_host(p->value) ? H1_NO_FAULT : H1_BAD_HOST;
-}
-
 static enum h1_fault note_connection(struct h1_parser *p)
 {
     p->named += p->value.n;
@@ -177,10 +174,6 @@ static enum h1_fault note_connection(struct h1_parser *p)
 static enum h1_fault note_field(struct h1_parser *p)
 {
     switch (p->name.n) {
-    case 4:
-        if (p->role == H1_SERVER && field_same_name(p->name, STR("host")))
-            return note_host(p);
-        break;
     case 10:
         if (field_same_name(p->name, STR("connection")))
             return note_connection(p);
@@ -209,8 +202,6 @@ static enum h1_fault check_head(const struct h1_parser *p)
         return H1_BAD_CODING;
     if (p->other_coded)
         return H1_UNKNOWN_CODING;
-    if (p->role == H1_SERVER && p->minor == 1 && p->hosts == 0)
-        return H1_NO_HOST;
     return H1_NO_FAULT;
 }
 
@@ -247,7 +238,7 @@ static enum h1_event next_field(struct h1_parser *p, struct str *data)
         return fail(p, H1_TOO_LARGE);
     if (++p->fields > p->max_fields)
         return fail(p, H1_TOO_MANY_FIELDS);
-    enum h1_fault fault = split_field(line, &p->name, &p->value);
+    enum h1_fault fault = split_field(p->role, line, &p->name, &p->value);
     if (!fault && p->state == H1_FIELDS)
         fault = note_field(p);
     if (fault)

@@ -71,7 +71,7 @@ struct h1_parser {
                         HEAD */
 
     struct h1_line line;
-    size_t bytes, fields, hosts, lengths;
+    size_t bytes, fields, lengths;
     size_t extensions; /* bytes of chunk extensions */
     size_t named;      /* bytes of Connection fields */
     uint64_t length;

@@ -34,13 +34,6 @@ static bool send_inform(struct h1_session *s)
     return make_head(s, inform->status, &inform->fields, STR(""));
 }
 
-/* Whether the client is to be told to send its body: the handler waits for it, and has not answered
- * yet. */
-static bool owes_continue(const struct exchange *x)
-{
-    return x->request.expects_continue && x->wants_body && x->response.out.state == OUTGOING_OPEN;
-}
-
 /* The response. */
 
 /* Whether what the client has still to send is too much to be read for nothing, or may never come.
@@ -136,7 +129,7 @@ static bool prepare(struct h1_session *s)
         return cut_short(s);
     if (x->response.informs)
         return send_inform(s) || cut_short(s);
-    if (owes_continue(x)) {
+    if (exchange_owes_continue(x)) {
         exchange_note_continue(x);
         h1_write_text(&s->out, STR("HTTP/1.1 100 Continue\r\n\r\n"));
         return true;

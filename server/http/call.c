@@ -46,7 +46,7 @@ enum rc call_aim(
     struct call *c, struct str method, struct str scheme, struct str authority, struct str target)
 {
     if (field_name_problem(method) || str_eq(method, STR("CONNECT")) || !is_target(target) ||
-        authority.n == 0 || !uri_is_host(authority))
+        !uri_is_host(authority))
         return RC_INVALID;
     enum rc rc = copy(c, method, &c->method);
     if (!rc)

@@ -70,6 +70,11 @@ void exchange_note_body(struct exchange *x, bool none, bool expects_continue)
     x->request.expects_continue = expects_continue;
 }
 
+bool exchange_owes_continue(const struct exchange *x)
+{
+    return x->request.expects_continue && x->wants_body && x->response.out.state == OUTGOING_OPEN;
+}
+
 void exchange_note_continue(struct exchange *x)
 {
     x->request.expects_continue = false;
@@ -192,7 +197,10 @@ enum rc exchange_flush(struct exchange *x)
 
 enum rc exchange_inform(struct exchange *x, int status, const struct fields *fields)
 {
-    return tell_dirty(x, response_inform(&x->response, status, fields));
+    enum rc rc = response_inform(&x->response, status, fields);
+    if (!rc && status == 100)
+        exchange_note_continue(x);
+    return tell_dirty(x, rc);
 }
 
 enum rc exchange_write(struct exchange *x, const char *data, size_t n, size_t *taken)

@@ -94,6 +94,9 @@ void exchange_fini(struct exchange *x);
 /* What the request's head says of its body, before exchange_start: that none comes, and that the
  * client waits for 100 (Continue) to send it. */
 void exchange_note_body(struct exchange *x, bool none, bool expects_continue);
+/* Whether 100 (Continue) is due: the client waits for it, the handler for the body, and no final
+ * response has begun. */
+bool exchange_owes_continue(const struct exchange *x);
 /* The client was told to send its body, or sends it unasked. */
 void exchange_note_continue(struct exchange *x);
 /* The request's head is complete: the handler starts. One that declines leaves a 404. */

@@ -69,20 +69,6 @@ static bool has_trailers(const struct outgoing *o)
     return o->trailers.count > 0 && !o->no_content && outgoing_supports_trailers(o);
 }
 
-static bool parse_length(struct str value, uint64_t *out)
-{
-    uint64_t length = 0;
-    if (value.n == 0 || value.n > 18)
-        return false;
-    for (size_t i = 0; i < value.n; i++) {
-        if (value.p[i] < '0' || value.p[i] > '9')
-            return false;
-        length = length * 10 + (uint64_t)(value.p[i] - '0');
-    }
-    *out = length;
-    return true;
-}
-
 /* Whether the head may change; for filters until they pass it on. */
 static bool is_head_open(const struct outgoing *o)
 {
@@ -102,7 +88,7 @@ enum rc outgoing_set_header(struct outgoing *o, struct str name, struct str valu
     uint64_t length = 0;
     bool is_length = field_same_name(name, STR("content-length"));
     enum rc rc = check_header(o, name, value);
-    if (!rc && is_length && !parse_length(field_trim(value), &length))
+    if (!rc && is_length && !field_parse_length(field_trim(value), &length))
         rc = RC_INVALID;
     if (!rc)
         rc = outgoing_remove_header(o, name);

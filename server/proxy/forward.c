@@ -255,8 +255,24 @@ static void fail_to_begin(struct forward *f, enum rc rc)
         fail_logged(f, rc_text(rc), 503, ERROR_INTERNAL_ERROR);
 }
 
+/* The request goes no further (RFC 9110 7.6.2). TRACE is not answered with what came: that would
+ * show a script what its browser keeps from it. */
+static void answer_here(struct forward *f)
+{
+    char text[STATUS_TEXT_SIZE];
+    if (str_eq(f->x->request.method, STR("OPTIONS")))
+        exchange_respond(f->x, 204, STR(""), NULL);
+    else
+        exchange_respond(f->x, 501, status_text(501, text), NULL);
+    leave(f);
+}
+
 static void start_call(struct forward *f)
 {
+    if (rules_is_last_hop(&f->x->request)) {
+        answer_here(f);
+        return;
+    }
     enum rc rc = forward_begin(f);
     if (rc)
         fail_to_begin(f, rc);

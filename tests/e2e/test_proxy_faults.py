@@ -253,7 +253,7 @@ MALFORMED = {
     "status below 100": b"HTTP/1.1 099 OK\r\n\r\n",
     "status past 599": b"HTTP/1.1 600 OK\r\ncontent-length: 0\r\n\r\n",
     "upgrade nobody asked for": b"HTTP/1.1 101 Switching Protocols\r\n\r\n",
-    "space before a colon": b"HTTP/1.1 200 OK\r\na : b\r\ncontent-length: 0\r\n\r\n",
+    "space within a name": b"HTTP/1.1 200 OK\r\na b: c\r\ncontent-length: 0\r\n\r\n",
     "folded field": b"HTTP/1.1 200 OK\r\na: b\r\n c\r\ncontent-length: 0\r\n\r\n",
     "bare LF": b"HTTP/1.1 200 OK\ncontent-length: 0\r\n\r\n",
     "bare LF behind a field": b"HTTP/1.1 200 OK\r\na: b\ncontent-length: 0\r\n\r\n",
