@@ -208,6 +208,7 @@ static void on_done(struct task *t, int status)
         task_bequeath(t, heir_of(s, t));
     lua_settop(t->vm->L, 0);
     s->task = NULL;
+    ctx_unfollow(t);
     wake_joiners(s);
     luaL_unref(t->vm->L, LUA_REGISTRYINDEX, s->self);
 }
@@ -251,6 +252,7 @@ struct spawn *spawn_start(lua_State *L, int first)
         luaL_error(L, "%s", rc_text(RC_NOMEM));
     }
     s->task->request = ctx_running(vm_of(L));
+    ctx_follow(s->task);
     return s;
 }
 
