@@ -22,6 +22,13 @@ static void push_protocol(lua_State *L, struct http_call *h)
     lua_pushstring(L, h->call.protocol);
 }
 
+static void push_ended_by_head(lua_State *L, struct http_call *h)
+{
+    lua_pushnil(L);
+    if (h->call.status)
+        lua_pushboolean(L, h->call.ended_by_head);
+}
+
 static void push_failure(lua_State *L, struct http_call *h)
 {
     lua_pushstring(L, http_failure_name(h->failure));
@@ -59,6 +66,7 @@ static void push_fields(lua_State *L, struct http_call *h)
 const struct http_call_field http_response_fields[] = {
     {"status", push_status},
     {"protocol", push_protocol},
+    {"ended_by_head", push_ended_by_head},
     {"failure", push_failure},
     {"reset_code", push_reset_code},
     {"headers", push_headers},

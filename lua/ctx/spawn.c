@@ -376,6 +376,19 @@ static int k_all(lua_State *L, int status, lua_KContext count)
     return wait_all(L, (int)count);
 }
 
+/* Puts the task in the place of the function at the index. Those that were started before it are
+ * cancelled where there is no memory for it. */
+static void start_one(lua_State *L, int index)
+{
+    lua_pushcfunction(L, l_spawn);
+    lua_pushvalue(L, index);
+    if (lua_pcall(L, 1, 1, 0)) {
+        cancel_tasks(L, index - 1);
+        lua_error(L);
+    }
+    lua_replace(L, index);
+}
+
 /* all(f, g, ...) → the first result of each */
 static int l_all(lua_State *L)
 {
@@ -384,11 +397,8 @@ static int l_all(lua_State *L)
         luaL_checktype(L, i, LUA_TFUNCTION);
     if (count)
         task_waiter(L);
-    for (int i = 1; i <= count; i++) {
-        lua_pushvalue(L, i);
-        spawn_start(L, count + 1);
-        lua_replace(L, i);
-    }
+    for (int i = 1; i <= count; i++)
+        start_one(L, i);
     return wait_all(L, count);
 }
 

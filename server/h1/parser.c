@@ -1,5 +1,7 @@
 #include "h1/parser.h"
 
+#include "core/check.h"
+
 #include "http/field.h"
 
 enum {
@@ -249,11 +251,12 @@ static enum h1_event next_field(struct h1_parser *p, struct str *data)
 static enum h1_event next_content(struct h1_parser *p, struct str *data)
 {
     size_t n = data->n;
-    if (p->state != H1_UNTIL_CLOSE && n > p->left)
+    bool endless = p->state == H1_UNTIL_CLOSE || p->state == H1_TUNNEL;
+    if (!endless && n > p->left)
         n = (size_t)p->left;
     if (n == 0)
         return H1_ON_MORE;
-    if (p->state != H1_UNTIL_CLOSE)
+    if (!endless)
         p->left -= n;
     p->value = (struct str){data->p, n};
     *data = (struct str){data->p + n, data->n - n};
@@ -326,6 +329,7 @@ static enum h1_event step(struct h1_parser *p, struct str *data)
         return p->left ? next_content(p, data) : end(p);
     case H1_CHUNK:
     case H1_UNTIL_CLOSE:
+    case H1_TUNNEL:
         return next_content(p, data);
     case H1_CHUNK_SIZE:
         return next_chunk_size(p, data);
@@ -346,11 +350,18 @@ enum h1_event h1_parser_next(struct h1_parser *p, struct str *data)
     return event;
 }
 
+void h1_parser_tunnel(struct h1_parser *p)
+{
+    check((p->state == H1_START && !h1_parser_in_line(p)) ||
+          (p->state == H1_DELIMITED && p->left == 0));
+    p->state = H1_TUNNEL;
+}
+
 enum h1_event h1_parser_close(struct h1_parser *p)
 {
     if (p->state == H1_FAULTY)
         return H1_ON_FAULT;
-    if (p->state == H1_UNTIL_CLOSE)
+    if (p->state == H1_UNTIL_CLOSE || p->state == H1_TUNNEL)
         return end(p);
     if (p->state == H1_START && !h1_parser_in_line(p) && !p->empty_lines)
         return H1_ON_MORE;

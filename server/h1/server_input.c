@@ -92,10 +92,10 @@ static void take_field(struct h1_session *s, struct fields *list, bool allowed)
         refuse(s, H1_NO_MEMORY);
 }
 
-/* What is named there goes no further than this connection (RFC 9110 7.6.1). */
-static enum rc note_connection(struct request *r, struct arena *a, struct str more)
+/* Adds members to a list in the arena. */
+static enum rc join(struct str *to, struct arena *a, struct str more)
 {
-    struct str had = r->connection;
+    struct str had = *to;
     char *list = arena_bytes(a, had.n + more.n + 1);
     if (!list)
         return RC_NOMEM;
@@ -103,8 +103,17 @@ static enum rc note_connection(struct request *r, struct arena *a, struct str mo
         memcpy(list, had.p, had.n);
     list[had.n] = ',';
     memcpy(list + had.n + 1, more.p, more.n);
-    r->connection = (struct str){list, had.n + 1 + more.n};
+    *to = (struct str){list, had.n + 1 + more.n};
     return RC_OK;
+}
+
+/* Where a field of the connection's is kept for this session; NULL for one that is not. What is
+ * named by Connection goes no further than this connection (RFC 9110 7.6.1). */
+static struct str *own_list(struct request *r, struct str name)
+{
+    if (field_same_name(name, STR("connection")))
+        return &r->connection;
+    return field_same_name(name, STR("upgrade")) ? &r->tunnel : NULL;
 }
 
 /* Fields of the connection are the session's own: a handler sees what it would over HTTP/2. */
@@ -112,12 +121,13 @@ static void take_header(struct h1_session *s)
 {
     struct exchange *x = &s->x->exchange;
     struct str name = s->parser.name;
-    if (field_same_name(name, STR("connection"))) {
-        if (note_connection(&x->request, &x->arena, s->parser.value))
-            refuse(s, H1_NO_MEMORY);
+    if (!field_header_problem(name)) {
+        take_field(s, &x->request.fields, true);
         return;
     }
-    take_field(s, &x->request.fields, !field_header_problem(name));
+    struct str *list = own_list(&x->request, name);
+    if (list && join(list, &x->arena, s->parser.value))
+        refuse(s, H1_NO_MEMORY);
 }
 
 /* Whether a field of the name, in any of its lines, has the member in its list. */
@@ -127,6 +137,15 @@ static bool says(const struct fields *f, struct str name, struct str member)
         if (str_eq(f->list[i].name, name) && field_list_has(f->list[i].value, member))
             return true;
     return false;
+}
+
+/* An upgrade is for this hop only where Connection says so; a request with a body is none, nor is
+ * one that nobody here would grant. */
+static bool may_upgrade(const struct h1_session *s)
+{
+    const struct exchange *x = &s->x->exchange;
+    return x->handler->tunnels && s->parser.minor == 1 && x->request.ended &&
+           field_list_has(x->request.connection, STR("upgrade"));
 }
 
 static void end_head(struct h1_session *s)
@@ -140,6 +159,8 @@ static void end_head(struct h1_session *s)
     x->response.out.trailers_accepted =
         p->minor == 1 && says(&x->request.fields, STR("te"), STR("trailers"));
     enum head_fault fault = head_settle(x, none);
+    if (x->request.tunnel.p && !may_upgrade(s))
+        x->request.tunnel = (struct str){NULL, 0};
     if (!fault) {
         exchange_start(x);
     } else if (fault == HEAD_EXPECTATION) {

@@ -54,11 +54,25 @@ static bool keeps(const struct h1_session *s)
            s->x->exchange.response.out.framing != FRAMING_CLOSE && !leaves_too_much(s);
 }
 
-/* The fields of the head that are the connection's. */
-static struct str connection_fields(const struct h1_session *s)
+/* RFC 9110 7.8. */
+static struct str tunnel_fields(struct exchange *x)
 {
-    const struct exchange *x = &s->x->exchange;
+    const struct str parts[] = {
+        STR("connection: upgrade\r\nupgrade: "), x->request.tunnel, STR("\r\n")};
+    size_t n = parts[0].n + parts[1].n + parts[2].n;
+    char *text = arena_bytes(&x->arena, n), *end = text;
+    for (size_t i = 0; text && i < 3; end += parts[i++].n)
+        memcpy(end, parts[i].p, parts[i].n);
+    return (struct str){text, n};
+}
+
+/* The fields of the head that are the connection's; p is NULL when memory ran out. */
+static struct str connection_fields(struct h1_session *s)
+{
+    struct exchange *x = &s->x->exchange;
     bool chunked = x->response.out.framing == FRAMING_CHUNKS;
+    if (x->response.out.framing == FRAMING_RAW)
+        return tunnel_fields(x);
     if (s->closing)
         return chunked ? STR("transfer-encoding: chunked\r\nconnection: close\r\n")
                        : STR("connection: close\r\n");
@@ -74,7 +88,8 @@ static bool send_head(struct h1_session *s, bool ends)
         return false;
     s->closing = !keeps(s);
     outgoing_note_head(&r->out);
-    if (!make_head(s, r->status, &r->out.head, connection_fields(s)))
+    struct str last = connection_fields(s);
+    if (!last.p || !make_head(s, r->status, &r->out.head, last))
         return false;
     if (ends)
         outgoing_note_end(&r->out);

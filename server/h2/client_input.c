@@ -70,14 +70,17 @@ static int on_header(nghttp2_session *ng, const nghttp2_frame *frame, const uint
 static void on_headers(struct h2_leg *leg, const nghttp2_frame *frame)
 {
     struct call *c = leg->call;
-    if (!c->status && call_receive_head(c, "HTTP/2", leg->status)) {
+    bool is_head = !c->status;
+    if (is_head && call_receive_head(c, "HTTP/2", leg->status)) {
         give_up(leg, ERROR_ENHANCE_YOUR_CALM, CALL_PROTOCOL, "too many interim responses");
         return;
     }
     if (leg->status < 200) /* each list has its own limits */
         leg->size = (struct header_size){0};
-    if (frame->hd.flags & NGHTTP2_FLAG_END_STREAM)
+    if (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) {
+        c->ended_by_head = is_head;
         call_receive_end(c);
+    }
 }
 
 static int on_frame_recv(nghttp2_session *ng, const nghttp2_frame *frame, void *user)

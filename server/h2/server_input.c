@@ -15,20 +15,27 @@ static int on_begin_headers(nghttp2_session *ng, const nghttp2_frame *frame, voi
     return 0;
 }
 
+/* Names of one length are told apart by their letters. */
 static void set_pseudo(struct request *r, struct str name, struct str value)
 {
-    switch (name.p[1]) {
-    case 'm':
-        r->method = value;
+    switch (name.n) {
+    case sizeof ":path" - 1:
+        if (str_eq(name, STR(":path")))
+            r->path = value; /* with the query, until the head is complete */
         break;
-    case 's':
-        r->scheme = value;
+    case sizeof ":method" - 1:
+        if (str_eq(name, STR(":method")))
+            r->method = value;
+        else if (str_eq(name, STR(":scheme")))
+            r->scheme = value;
         break;
-    case 'a':
-        r->authority = value;
+    case sizeof ":protocol" - 1:
+        if (str_eq(name, STR(":protocol")))
+            r->tunnel = value;
         break;
-    case 'p':
-        r->path = value; /* with the query, until the head is complete */
+    case sizeof ":authority" - 1:
+        if (str_eq(name, STR(":authority")))
+            r->authority = value;
         break;
     }
 }

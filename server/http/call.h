@@ -123,6 +123,7 @@ struct call {
     struct bytes body;   /* received, and not consumed */
     bool began;          /* something of the response has come */
     bool ended;          /* all of the body, and the trailers, have arrived */
+    bool ended_by_head;  /* HTTP/2: the head itself was the end (END_STREAM on HEADERS) */
     uint32_t reset_code; /* with CALL_RESET */
     const char *limit;   /* with CALL_TOO_LARGE: the name of the option; static */
 

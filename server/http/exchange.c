@@ -14,6 +14,7 @@ void exchange_init(struct exchange *x, const struct exchange_host *host, const s
     x->handler = handler;
     x->instance = NULL;
     x->stream = 0;
+    x->kind = EXCHANGE_MESSAGES;
     x->want = WANT_NOTHING;
     x->wants_body = false;
     x->reset_wanted = false;
@@ -210,6 +211,34 @@ enum rc exchange_write(struct exchange *x, const char *data, size_t n, size_t *t
 enum rc exchange_finish(struct exchange *x)
 {
     return tell_dirty(x, outgoing_finish(&x->response.out));
+}
+
+/* An extended CONNECT is a stream already; an upgrade's request has ended, and its bytes begin. */
+static void open_stream(struct exchange *x, bool upgrades)
+{
+    x->kind = EXCHANGE_TUNNEL;
+    if (upgrades)
+        x->request.ended = false;
+    if (x->host->tunnel)
+        x->host->tunnel(x);
+    x->host->dirty(x);
+}
+
+enum rc exchange_tunnel(struct exchange *x, struct str protocol)
+{
+    struct request *r = &x->request;
+    bool upgrades = !str_eq(r->method, STR("CONNECT"));
+    if (!r->tunnel.p || !field_list_has(r->tunnel, protocol))
+        return RC_INVALID;
+    const char *copy = arena_copy(&x->arena, protocol.p, protocol.n);
+    if (!copy)
+        return RC_NOMEM;
+    enum rc rc = response_start_tunnel(&x->response, upgrades ? 101 : 200);
+    if (rc)
+        return rc;
+    r->tunnel = (struct str){copy, protocol.n};
+    open_stream(x, upgrades);
+    return RC_OK;
 }
 
 static enum rc respond(struct exchange *x, int status, struct str text, const struct fields *more)

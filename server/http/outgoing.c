@@ -59,9 +59,9 @@ static bool has_length(const struct outgoing *o)
 bool outgoing_supports_trailers(const struct outgoing *o)
 {
     if (o->framing == FRAMING_OWN)
-        return true;
+        return !o->raw;
     bool chunked = !has_length(o) || o->trailers.count; /* the length gives way to trailers */
-    return o->framing == FRAMING_CHUNKS && o->trailers_accepted && chunked;
+    return o->framing == FRAMING_CHUNKS && o->trailers_accepted && chunked && !o->raw;
 }
 
 static bool has_trailers(const struct outgoing *o)
@@ -180,6 +180,16 @@ enum rc outgoing_start(struct outgoing *o)
         return RC_STATE;
     set_state(o, OUTGOING_STARTED);
     return o->filters ? flush_filters(o) : RC_OK;
+}
+
+enum rc outgoing_start_raw(struct outgoing *o)
+{
+    enum rc rc = outgoing_remove_header(o, STR("content-length"));
+    if (rc)
+        return rc;
+    o->raw = true;
+    o->no_content = false;
+    return outgoing_start(o);
 }
 
 static enum rc write_through_filters(struct outgoing *o, const char *data, size_t n, size_t *taken)
@@ -316,14 +326,16 @@ static bool is_length_known(const struct outgoing *o)
 /* What has a length, or no body, needs no other mark of its end. */
 static void settle_framing(struct outgoing *o)
 {
+    if (o->raw)
+        o->framing = FRAMING_RAW;
     bool delimited = o->no_content || has_length(o) || o->state == OUTGOING_FINISHED;
-    if (o->framing != FRAMING_OWN && delimited && !has_trailers(o))
+    if (!o->raw && o->framing != FRAMING_OWN && delimited && !has_trailers(o))
         o->framing = FRAMING_LENGTH;
 }
 
 enum rc outgoing_take_head(struct outgoing *o, bool length)
 {
-    bool whole = o->state == OUTGOING_FINISHED && !has_length(o) &&
+    bool whole = o->state == OUTGOING_FINISHED && !o->raw && !has_length(o) &&
                  !(o->trailers.count && outgoing_supports_trailers(o));
     if (length && whole && is_length_known(o) && add_length(o))
         return RC_NOMEM;

@@ -17,7 +17,7 @@ static void ignore_bytes(struct exchange *x, size_t n)
     (void)x, (void)n;
 }
 
-static const struct exchange_host host = {ignore, ignore_bytes, ignore};
+static const struct exchange_host host = {ignore, ignore_bytes, ignore, NULL};
 static struct peer peer;
 static struct exchange x;
 
