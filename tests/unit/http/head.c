@@ -16,7 +16,8 @@ static void ignore_bytes(struct exchange *x, size_t n)
     (void)x, (void)n;
 }
 
-static const struct exchange_host host = {ignore, ignore_bytes, ignore};
+static const struct exchange_host host = {
+    .dirty = ignore, .consumed = ignore_bytes, .detached = ignore};
 static struct peer peer;
 static struct exchange x;
 
