@@ -1,6 +1,7 @@
 /* The connection: prefaces, limits on requests, what breaks the protocol, and the graceful end. */
 #include "support/wire.h"
 
+#include "core/log.h"
 #include "http/handler.h"
 
 #include <stdio.h>
