@@ -69,7 +69,7 @@ static void on_alarm(struct timer *t)
 {
     struct http_call *h = container_of(t, struct http_call, alarm);
     h->failure = FAILURE_LATE;
-    call_cancel(&h->call, ERROR_CANCEL);
+    call_expire(&h->call);
     task_wake(h->reader);
     task_wake(h->writer);
 }
@@ -93,6 +93,7 @@ struct http_call *http_call_new(lua_State *L)
     h->reader = h->writer = NULL;
     h->upload = NULL;
     h->seconds = 0;
+    h->taken = 0;
     list_init(&h->bond.link);
     h->bond.end = on_task_end;
     timer_init(&h->alarm, vm->ev, on_alarm);

@@ -47,6 +47,7 @@ struct http_call {
     double seconds;
     struct spawn *upload;         /* kept by HTTP_CALL_UPLOAD */
     size_t body_limit, body_size; /* of a res:body under way */
+    uint64_t taken;               /* bytes of the body that the script has read */
     int write_next;               /* the argument that a write under way is at */
     size_t write_offset;          /* and the byte in it */
 };

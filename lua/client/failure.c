@@ -18,6 +18,7 @@ enum http_failure http_failure_of(enum call_end end)
         [CALL_TOO_LARGE] = FAILURE_TOO_LARGE,
         [CALL_TIMED_OUT] = FAILURE_TIMEOUT,
         [CALL_CONNECT_TIMED_OUT] = FAILURE_CONNECT_TIMEOUT,
+        [CALL_CROWDED] = FAILURE_CONNECT_TIMEOUT,
     };
     return ends[end];
 }

@@ -22,6 +22,13 @@ static void push_protocol(lua_State *L, struct http_call *h)
     lua_pushstring(L, h->call.protocol);
 }
 
+static void push_ended_by_head(lua_State *L, struct http_call *h)
+{
+    lua_pushnil(L);
+    if (h->call.status)
+        lua_pushboolean(L, h->call.ended_by_head);
+}
+
 static void push_failure(lua_State *L, struct http_call *h)
 {
     lua_pushstring(L, http_failure_name(h->failure));
@@ -59,6 +66,7 @@ static void push_fields(lua_State *L, struct http_call *h)
 const struct http_call_field http_response_fields[] = {
     {"status", push_status},
     {"protocol", push_protocol},
+    {"ended_by_head", push_ended_by_head},
     {"failure", push_failure},
     {"reset_code", push_reset_code},
     {"headers", push_headers},
@@ -94,12 +102,14 @@ static int l_response(lua_State *L)
 
 static void consume(void *call, size_t n)
 {
-    call_consume(call, n);
+    struct http_call *h = call;
+    h->taken += n;
+    call_consume(&h->call, n);
 }
 
 static struct body_source source_of(struct http_call *h)
 {
-    return (struct body_source){&h->call.body, h->call.ended, consume, &h->call};
+    return (struct body_source){&h->call.body, h->call.ended, consume, h};
 }
 
 static int read_on(lua_State *L, struct http_call *h);
@@ -142,6 +152,17 @@ static int refuse_body(lua_State *L, struct http_call *h)
     return lua_error(L);
 }
 
+/* Whether the body is known to be too large before it comes; what was read of it does not count. A
+ * response to HEAD, and 304, have a length and no body. */
+static bool is_too_large(const struct http_call *h)
+{
+    uint64_t length;
+    const struct call *c = &h->call;
+    if (!c->status || c->ended || c->status == 304 || str_eq(c->method, STR("HEAD")))
+        return false;
+    return fields_length(&c->fields, &length) && length - h->taken > h->body_limit - h->body_size;
+}
+
 static int body_on(lua_State *L, struct http_call *h);
 
 static int k_body(lua_State *L, int status, lua_KContext unused)
@@ -155,6 +176,8 @@ static int body_on(lua_State *L, struct http_call *h)
 {
     const struct body_source source = source_of(h);
     lua_settop(L, 2);
+    if (is_too_large(h))
+        return refuse_body(L, h);
     while (body_push_piece(L, &source, SIZE_MAX)) {
         if (lua_isnil(L, -1)) {
             body_push_joined(L, 2);

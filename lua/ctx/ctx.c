@@ -41,6 +41,8 @@ enum rc ctx_new(struct vm *vm, struct exchange *x, struct ctx **out)
     c->callbacks = LUA_NOREF;
     c->aborted = c->over_limit = c->expired = false;
     c->abort_errors = 0;
+    c->ended = false;
+    c->followers = 0;
     c->deadline = 0;
     c->conn = x->peer->conn;
     c->stream = x->stream;
@@ -58,14 +60,41 @@ static void interrupt_others(struct ctx *c)
         task_interrupt(writer);
 }
 
+static void drop(struct ctx *c)
+{
+    handles_drop(&c->vm->requests, c->handle);
+    mem_put(c, sizeof *c);
+}
+
 void ctx_free(struct ctx *c)
 {
     check_hot(!c->lender.forward);
     interrupt_others(c);
     ctx_set_deadline(c, -1);
     luaL_unref(c->vm->L, LUA_REGISTRYINDEX, c->callbacks);
-    handles_drop(&c->vm->requests, c->handle);
-    mem_put(c, sizeof *c);
+    if (!c->aborted || !c->followers) {
+        drop(c);
+        return;
+    }
+    c->callbacks = LUA_NOREF;
+    c->task = NULL;
+    c->table = NULL;
+    c->ended = true;
+    handles_retire(&c->vm->requests, c->handle);
+}
+
+void ctx_follow(const struct task *t)
+{
+    struct ctx *c = handles_get(&t->vm->requests, t->request);
+    if (c)
+        c->followers++;
+}
+
+void ctx_unfollow(const struct task *t)
+{
+    struct ctx *c = handles_get(&t->vm->requests, t->request);
+    if (c && --c->followers == 0 && c->ended)
+        drop(c);
 }
 
 void ctx_abort(struct ctx *c, struct cut cut)
@@ -201,7 +230,7 @@ void ctx_check(lua_State *L, struct ctx *c)
     ctx_call_callbacks(L, c);
     struct task *t = vm_of(L)->running; /* NULL in a finalizer between tasks */
     bool too_many = ++c->abort_errors > ABORT_ERRORS;
-    if (t && (too_many || clock_monotonic() - c->aborted_at > ABORT_SECONDS))
+    if (t && !c->ended && (too_many || clock_monotonic() - c->aborted_at > ABORT_SECONDS))
         task_kill(L, "went on after its request was aborted");
     if (t)
         t->met_abort = true;

@@ -197,6 +197,14 @@ static int refuse_body(lua_State *L, struct ctx *c)
     return lua_error(L);
 }
 
+/* Whether the body is known to be too large before it comes. What was read of it does not count. */
+static bool is_too_large(const struct ctx *c)
+{
+    uint64_t length;
+    const struct request *r = &c->x->request;
+    return fields_length(&r->fields, &length) && length - r->taken > c->body_limit;
+}
+
 void ctx_start_body(lua_State *L, struct ctx *c)
 {
     lua_Integer limit = ctx_opt_integer(L, 2, (lua_Integer)c->vm->options.body_limit);
@@ -204,6 +212,8 @@ void ctx_start_body(lua_State *L, struct ctx *c)
     claim_reader(L, c);
     c->body_limit = (size_t)limit;
     c->body_size = 0;
+    if (is_too_large(c))
+        refuse_body(L, c);
     lua_settop(L, 0);
     lua_newtable(L);
 }

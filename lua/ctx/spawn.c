@@ -210,6 +210,7 @@ static void on_done(struct task *t, int status)
     lua_settop(t->vm->L, 0);
     check_hot(s->task == t);
     s->task = NULL;
+    ctx_unfollow(t);
     wake_joiners(s);
     luaL_unref(t->vm->L, LUA_REGISTRYINDEX, s->self);
 }
@@ -253,6 +254,7 @@ struct spawn *spawn_start(lua_State *L, int first)
         luaL_error(L, "%s", rc_text(RC_NOMEM));
     }
     s->task->request = ctx_running(vm_of(L));
+    ctx_follow(s->task);
     return s;
 }
 
@@ -378,6 +380,19 @@ static int k_all(lua_State *L, int status, lua_KContext count)
     return wait_all(L, (int)count);
 }
 
+/* Puts the task in the place of the function at the index. Those that were started before it are
+ * cancelled where there is no memory for it. */
+static void start_one(lua_State *L, int index)
+{
+    lua_pushcfunction(L, l_spawn);
+    lua_pushvalue(L, index);
+    if (lua_pcall(L, 1, 1, 0)) {
+        cancel_tasks(L, index - 1);
+        lua_error(L);
+    }
+    lua_replace(L, index);
+}
+
 /* all(f, g, ...) → the first result of each */
 static int l_all(lua_State *L)
 {
@@ -386,11 +401,8 @@ static int l_all(lua_State *L)
         luaL_checktype(L, i, LUA_TFUNCTION);
     if (count)
         task_waiter(L);
-    for (int i = 1; i <= count; i++) {
-        lua_pushvalue(L, i);
-        spawn_start(L, count + 1);
-        lua_replace(L, i);
-    }
+    for (int i = 1; i <= count; i++)
+        start_one(L, i);
     return wait_all(L, count);
 }
 

@@ -121,6 +121,12 @@ static void to_text(lua_State *L, int index)
     lua_replace(L, index);
 }
 
+void error_value_to_text(lua_State *L, int index)
+{
+    luaL_checkstack(L, SLOTS, NULL);
+    to_text(L, lua_absindex(L, index));
+}
+
 /* The metatable. */
 
 static int l_tostring(lua_State *L)

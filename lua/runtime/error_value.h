@@ -48,5 +48,7 @@ void error_value_set(lua_State *L, const char *name, const char *value);
 /* Whether the value at the index is such an error of that kind. [-0, +0, may longjmp for want of
  * memory] */
 bool error_value_is(lua_State *L, int index, enum error_kind kind);
+/* Puts the text of an error in its place; leaves any other value as it is. [-0, +0, may longjmp] */
+void error_value_to_text(lua_State *L, int index);
 
 #endif

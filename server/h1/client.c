@@ -87,6 +87,8 @@ static enum rc begin(struct session *base, struct call *c)
     struct h1_client *s = client_of(base);
     check_hot(s->state == H1_CLIENT_IDLE && !s->call);
     call_hold(c, &call_host, s, s->limits->stream_window);
+    if (call_is_idempotent(c))
+        call_keep(c);
     c->request.framing = FRAMING_CHUNKS;
     s->call = c;
     set_state(s, H1_CLIENT_BUSY);
@@ -99,6 +101,13 @@ static bool is_going(const struct session *base)
 {
     const struct h1_client *s = client_of(base);
     return s->going || s->state >= H1_CLIENT_LAST;
+}
+
+static bool carries(const struct session *base, uint32_t *calls)
+{
+    (void)base;
+    *calls = 1;
+    return true;
 }
 
 static uint32_t room(const struct session *base)
@@ -328,6 +337,7 @@ static const struct session_client_ops client_ops = {
     .begin = begin,
     .room = room,
     .is_going = is_going,
+    .carries = carries,
 };
 
 enum rc h1_client_new(

@@ -79,10 +79,20 @@ static void on_consumed(struct exchange *x, size_t n)
         mark_dirty(s);
 }
 
+/* The bytes behind the request are the tunnel's first. */
+static void on_tunnel(struct exchange *x)
+{
+    struct h1_session *s = session_of(x);
+    h1_parser_tunnel(&s->parser);
+    s->x->asks_close = true;
+    s->x->sent_before = 0;
+}
+
 static const struct exchange_host exchange_host = {
     .dirty = on_change,
     .consumed = on_consumed,
     .detached = on_change,
+    .tunnel = on_tunnel,
 };
 
 struct h1_exchange *h1_exchange_new(struct h1_session *s)
@@ -170,12 +180,19 @@ static bool wants_input(const struct session *base)
     return s->queue.len < (in_body ? 1 : H1_QUEUE_STOP);
 }
 
+static bool in_tunnel(const struct h1_session *s)
+{
+    return s->x && s->x->exchange.kind == EXCHANGE_TUNNEL && !s->x->exchange.request.ended;
+}
+
 /* What the client has sent whole is answered. */
 static bool end_input(struct session *base)
 {
     struct h1_session *s = h1_of(base);
     if (s->input < H1_ENDED)
         h1_set_input(s, H1_ENDED);
+    if (in_tunnel(s) && s->queue.len == 0)
+        exchange_receive_end(&s->x->exchange);
     return s->queue.len || (s->x && s->x->exchange.request.ended);
 }
 
@@ -186,6 +203,8 @@ static void give_up_input(struct h1_session *s)
         return;
     if (!s->x)
         h1_take_no_more(s);
+    else if (in_tunnel(s))
+        exchange_receive_end(&s->x->exchange);
     else if (!s->x->exchange.request.ended)
         h1_cut(s);
 }

@@ -34,13 +34,6 @@ static bool send_inform(struct h1_session *s)
     return make_head(s, inform->status, &inform->fields, STR(""));
 }
 
-/* Whether the client is to be told to send its body: the handler waits for it, and has not answered
- * yet. */
-static bool owes_continue(const struct exchange *x)
-{
-    return x->request.expects_continue && x->wants_body && x->response.out.state == OUTGOING_OPEN;
-}
-
 /* The response. */
 
 /* Whether what the client has still to send is too much to be read for nothing, or may never come.
@@ -61,11 +54,25 @@ static bool keeps(const struct h1_session *s)
            s->x->exchange.response.out.framing != FRAMING_CLOSE && !leaves_too_much(s);
 }
 
-/* The fields of the head that are the connection's. */
-static struct str connection_fields(const struct h1_session *s)
+/* RFC 9110 7.8. */
+static struct str tunnel_fields(struct exchange *x)
 {
-    const struct exchange *x = &s->x->exchange;
+    const struct str parts[] = {
+        STR("connection: upgrade\r\nupgrade: "), x->request.tunnel, STR("\r\n")};
+    size_t n = parts[0].n + parts[1].n + parts[2].n;
+    char *text = arena_bytes(&x->arena, n), *end = text;
+    for (size_t i = 0; text && i < 3; end += parts[i++].n)
+        memcpy(end, parts[i].p, parts[i].n);
+    return (struct str){text, n};
+}
+
+/* The fields of the head that are the connection's; p is NULL when memory ran out. */
+static struct str connection_fields(struct h1_session *s)
+{
+    struct exchange *x = &s->x->exchange;
     bool chunked = x->response.out.framing == FRAMING_CHUNKS;
+    if (x->response.out.framing == FRAMING_RAW)
+        return tunnel_fields(x);
     if (s->output != H1_KEEPING)
         return chunked ? STR("transfer-encoding: chunked\r\nconnection: close\r\n")
                        : STR("connection: close\r\n");
@@ -82,7 +89,8 @@ static bool send_head(struct h1_session *s, bool ends)
     if (!keeps(s))
         h1_take_no_more(s);
     outgoing_note_head(&r->out);
-    if (!make_head(s, r->status, &r->out.head, connection_fields(s)))
+    struct str last = connection_fields(s);
+    if (!last.p || !make_head(s, r->status, &r->out.head, last))
         return false;
     if (ends)
         outgoing_note_end(&r->out);
@@ -122,7 +130,7 @@ static bool prepare(struct h1_session *s)
         return cut_short(s);
     if (x->response.informs)
         return send_inform(s) || cut_short(s);
-    if (owes_continue(x)) {
+    if (exchange_owes_continue(x)) {
         exchange_note_continue(x);
         h1_write_text(&s->out, STR("HTTP/1.1 100 Continue\r\n\r\n"));
         return true;

@@ -63,7 +63,8 @@ struct h1_exchange {
                         never come */
     bool received;   /* something of the body since the last sweep */
     size_t drained;  /* bytes of the body that nobody took */
-    double age;      /* seconds since it began, as sweep counts them */
+    uint64_t sent_before;   /* in a tunnel: bytes that had been sent at the last sweep */
+    double age;             /* seconds since it began, as sweep counts them */
     double starved_seconds; /* waited for the client's body, with nothing received */
 };
 

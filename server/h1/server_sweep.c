@@ -22,6 +22,19 @@ static void expire_head(struct h1_session *s)
         expire(s, 408, "header-timeout");
 }
 
+/* Nothing moves in either direction. */
+static void sweep_tunnel(struct h1_session *s, double seconds)
+{
+    struct h1_exchange *hx = s->x;
+    uint64_t sent = outgoing_sent(&hx->exchange.response.out);
+    if (hx->received || sent != hx->sent_before)
+        hx->starved_seconds = NOT_WAITED;
+    hx->received = false;
+    hx->sent_before = sent;
+    if (waited_past(&hx->starved_seconds, seconds, s->limits->tunnel_timeout))
+        expire(s, 0, "tunnel-timeout");
+}
+
 static void sweep_exchange(struct h1_session *s, double seconds)
 {
     struct h1_exchange *hx = s->x;
@@ -45,6 +58,10 @@ void h1_sweep(struct session *base, double seconds)
         s->head_seconds = NOT_WAITED;
     else if (waited_past(&s->head_seconds, seconds, s->limits->header_timeout))
         expire_head(s);
-    if (phase == H1_BUSY && !outgoing_over(&s->x->exchange.response.out))
+    if (phase != H1_BUSY)
+        return;
+    if (s->x->exchange.kind == EXCHANGE_TUNNEL)
+        sweep_tunnel(s, seconds);
+    else if (!outgoing_over(&s->x->exchange.response.out))
         sweep_exchange(s, seconds);
 }

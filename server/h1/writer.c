@@ -110,7 +110,7 @@ static size_t take_rest(struct h1_writer *w, char *out, size_t room)
 static size_t take_piece(struct h1_writer *w, struct outgoing *o, char *out, size_t room)
 {
     size_t n = w->piece < room ? w->piece : room;
-    n = bytes_take(&o->body, out, n);
+    n = outgoing_take_body(o, out, n);
     w->piece = n ? w->piece - n : 0;
     if (w->piece == 0 && w->piece_ends_chunk && n) {
         w->piece_ends_chunk = false;

@@ -26,10 +26,10 @@ ssize_t h2_read_body(nghttp2_session *ng, int32_t id, struct outgoing *o, uint8_
     uint8_t *out, size_t room, uint32_t *flags)
 {
     check_hot(o->head_taken);
-    size_t n = bytes_take(&o->body, out, room);
+    size_t n = outgoing_take_body(o, out, room);
     enum outgoing_step step = outgoing_next(o);
     if (step == OUTGOING_BODY && n < room) { /* what filters kept back */
-        n += bytes_take(&o->body, out + n, room - n);
+        n += outgoing_take_body(o, out + n, room - n);
         step = outgoing_next(o);
     }
     switch (step) {

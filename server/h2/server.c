@@ -5,6 +5,7 @@
 #include "h2/memory.h"
 #include "h2/server_private.h"
 #include "http/code.h"
+#include "http/handler.h"
 
 static void mark_dirty(struct exchange *x)
 {
@@ -134,7 +135,9 @@ enum rc h2_server_new(struct session_host *host, const struct http_limits *commo
         {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, common->stream_window},
         {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, common->header_bytes},
         {NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1},
+        {NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1}, /* the last: where tunnels are opened */
     };
+    size_t count = sizeof settings / sizeof *settings - !host->handler->tunnels;
     const nghttp2_session_callbacks *callbacks = server_callbacks();
     const nghttp2_option *options = h2_session_options();
     struct h2_session *s =
@@ -146,7 +149,7 @@ enum rc h2_server_new(struct session_host *host, const struct http_limits *commo
         mem_put(s, sizeof *s);
         return RC_NOMEM;
     }
-    enum rc rc = h2_session_greet(s, settings, sizeof settings / sizeof *settings);
+    enum rc rc = h2_session_greet(s, settings, count);
     if (!rc)
         *out = &s->base;
     return rc;

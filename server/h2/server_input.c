@@ -3,6 +3,7 @@
 #include "core/log.h"
 #include "h2/server_private.h"
 #include "http/code.h"
+#include "http/head.h"
 
 static int on_begin_headers(nghttp2_session *ng, const nghttp2_frame *frame, void *user)
 {
@@ -15,20 +16,27 @@ static int on_begin_headers(nghttp2_session *ng, const nghttp2_frame *frame, voi
     return 0;
 }
 
+/* Names of one length are told apart by their letters. */
 static void set_pseudo(struct request *r, struct str name, struct str value)
 {
-    switch (name.p[1]) {
-    case 'm':
-        r->method = value;
+    switch (name.n) {
+    case sizeof ":path" - 1:
+        if (str_eq(name, STR(":path")))
+            r->path = value; /* with the query, until the head is complete */
         break;
-    case 's':
-        r->scheme = value;
+    case sizeof ":method" - 1:
+        if (str_eq(name, STR(":method")))
+            r->method = value;
+        else if (str_eq(name, STR(":scheme")))
+            r->scheme = value;
         break;
-    case 'a':
-        r->authority = value;
+    case sizeof ":protocol" - 1:
+        if (str_eq(name, STR(":protocol")))
+            r->tunnel = value;
         break;
-    case 'p':
-        request_set_target(r, value);
+    case sizeof ":authority" - 1:
+        if (str_eq(name, STR(":authority")))
+            r->authority = value;
         break;
     }
 }
@@ -70,12 +78,6 @@ static int on_header(nghttp2_session *ng, const nghttp2_frame *frame, const uint
     return rc ? NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE : 0;
 }
 
-static struct str host_of(const struct request *r)
-{
-    const struct field *host = fields_find(&r->fields, STR("host"));
-    return host ? host->value : STR("");
-}
-
 static void log_too_large(const struct h2_stream *st)
 {
     const struct peer *peer = st->session->base.host->peer;
@@ -84,19 +86,35 @@ static void log_too_large(const struct h2_stream *st)
         log_str("remote", peer->remote));
 }
 
+/* What breaks a rule gets its status, as over HTTP/1.1, and the connection goes on (RFC
+ * 9113 8.1.1).
+ */
+static void refuse(struct h2_stream *st, enum head_fault fault)
+{
+    const struct peer *peer = st->session->base.host->peer;
+    char text[STATUS_TEXT_SIZE];
+    int status = head_fault_status(fault);
+    if (status == 400)
+        log_peer_event(LOG_WARN, "request refused", log_str("reason", head_fault_text(fault)),
+            log_int("status", status), log_int("conn", (int64_t)peer->conn),
+            log_int("stream", st->exchange.stream), log_str("remote", peer->remote));
+    exchange_respond(&st->exchange, status, status_text(status, text), NULL);
+}
+
 /* The head of a request is complete. */
-static void begin_request(struct h2_stream *st)
+static void begin_request(struct h2_stream *st, bool ends)
 {
     struct exchange *x = &st->exchange;
-    if (!x->request.authority.p)
-        x->request.authority = host_of(&x->request);
+    enum head_fault fault = head_set_target(&x->request, x->request.path);
+    enum head_fault other = head_settle(x, ends);
     if (st->size.too_large) {
         log_too_large(st);
         exchange_respond(x, 431, STR("Request Header Fields Too Large\n"), NULL);
-    } else if (str_eq(x->request.method, STR("CONNECT")))
-        exchange_respond(x, 501, STR("Not Implemented\n"), NULL);
-    else
+    } else if (fault || other) {
+        refuse(st, fault ? fault : other);
+    } else {
         exchange_start(x);
+    }
 }
 
 /* What came together with the frame that a verdict fell on is no longer taken. */
@@ -106,8 +124,7 @@ static void on_headers(struct h2_stream *st, const nghttp2_frame *frame)
         return;
     bool ends = frame->hd.flags & NGHTTP2_FLAG_END_STREAM;
     if (frame->headers.cat == NGHTTP2_HCAT_REQUEST) {
-        exchange_note_body(&st->exchange, ends, false);
-        begin_request(st);
+        begin_request(st, ends);
     } else if (st->size.too_large && st->exchange.instance) {
         log_too_large(st);
         h2_stream_fail(st, ERROR_ENHANCE_YOUR_CALM);
@@ -152,6 +169,7 @@ static int on_frame_recv(nghttp2_session *ng, const nghttp2_frame *frame, void *
 static void take_piece(struct h2_stream *st, const uint8_t *data, size_t n)
 {
     st->received = true;
+    exchange_note_continue(&st->exchange);
     enum rc rc = exchange_receive(&st->exchange, data, n);
     if (rc == RC_LIMIT) /* nghttp2 resets the stream, whose window was passed */
         exchange_abort(&st->exchange, cut_by_us(ERROR_FLOW_CONTROL_ERROR));

@@ -105,21 +105,30 @@ void h2_end_early(struct h2_session *s)
     }
 }
 
-/* Submits the interim responses that wait. */
+static int submit_interim(struct h2_stream *st, int status, const struct fields *fields)
+{
+    nghttp2_nv *nva;
+    size_t count;
+    int error = make_head(st, status, fields, &nva, &count);
+    if (!error)
+        error = nghttp2_submit_headers(
+            st->session->ng, NGHTTP2_FLAG_NONE, h2_stream_id(st), NULL, nva, count, NULL);
+    st->exchange.response.informs_submitted++;
+    return error < 0 ? error : 0;
+}
+
+/* Submits the interim responses that wait, and 100 (Continue) where it is due. */
 static int submit_informs(struct h2_stream *st)
 {
+    static const struct fields none = {NULL, 0, 0};
     struct response *r = &st->exchange.response;
     int error = 0;
-    for (; r->informs && !error; r->informs = r->informs->next) {
-        nghttp2_nv *nva;
-        size_t count;
-        error = make_head(st, r->informs->status, &r->informs->fields, &nva, &count);
-        if (!error)
-            error = nghttp2_submit_headers(
-                st->session->ng, NGHTTP2_FLAG_NONE, h2_stream_id(st), NULL, nva, count, NULL);
-        r->informs_submitted++;
-    }
-    return error < 0 ? error : 0;
+    for (; r->informs && !error; r->informs = r->informs->next)
+        error = submit_interim(st, r->informs->status, &r->informs->fields);
+    if (error || !exchange_owes_continue(&st->exchange))
+        return error;
+    exchange_note_continue(&st->exchange);
+    return submit_interim(st, 100, &none);
 }
 
 /* Submits the next step of the final response. */

@@ -216,6 +216,8 @@ static void sweep(struct session *base, double seconds)
         if (s->role->sweep)
             s->role->sweep(node, seconds);
     }
+    if (s->role->watch)
+        s->role->watch(s);
     if (!s->greeted && waited_past(&s->preface_seconds, seconds, s->limits->preface_timeout))
         h2_judge(
             s, ERROR_SETTINGS_TIMEOUT, "session timed out", log_str("limit", "preface-timeout"));

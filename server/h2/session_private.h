@@ -44,6 +44,8 @@ struct h2_role {
     void (*free_lost)(struct list *link, struct cut cut);
     /* Counts the seconds since the last sweep against a stream's timeouts; may be NULL. */
     void (*sweep)(struct list *link, double seconds);
+    /* Looks at the session itself, once a sweep; may be NULL. */
+    void (*watch)(struct h2_session *s);
     /* One step of a graceful end. */
     void (*shut_down)(struct h2_session *s, enum session_end how);
 };
@@ -83,6 +85,8 @@ struct h2_session {
     uint32_t continuations; /* of the header block under way */
     uint32_t legs;          /* streams, in the client role */
     uint32_t resets;        /* of streams by us, in the client role */
+    uint32_t heard;         /* frames by which the server has shown that it lives, likewise */
+    uint32_t doubted;       /* sweeps since a sign of life was asked for, from 1; 0 for never */
     double preface_seconds; /* waited for the peer's SETTINGS */
     double header_seconds;  /* waited for the end of the header block under way */
     bool greeted;           /* the peer's SETTINGS have come */

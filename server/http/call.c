@@ -24,6 +24,7 @@ void call_init(struct call *c, const struct call_ops *ops)
     outgoing_init(&c->request, &c->arena);
     c->request.trailers_accepted = true;
     bytes_init(&c->body, 0);
+    bytes_init(&c->kept, CALL_KEPT_MAX);
     live.calls++;
 }
 
@@ -32,6 +33,7 @@ void call_fini(struct call *c)
     check(c->state != CALL_HELD);
     outgoing_fini(&c->request);
     bytes_fini(&c->body);
+    bytes_fini(&c->kept);
     arena_fini(&c->arena);
     live.calls--;
 }
@@ -54,7 +56,7 @@ enum rc call_aim(
     struct call *c, struct str method, struct str scheme, struct str authority, struct str target)
 {
     if (field_name_problem(method) || str_eq(method, STR("CONNECT")) || !is_target(target) ||
-        authority.n == 0 || !uri_is_host(authority))
+        !uri_is_host(authority))
         return RC_INVALID;
     enum rc rc = copy(c, method, &c->method);
     if (!rc)
@@ -135,10 +137,19 @@ void call_cancel(struct call *c, uint32_t code)
     c->agent = NULL;
 }
 
+void call_expire(struct call *c)
+{
+    c->expired = true;
+    call_cancel(c, ERROR_CANCEL);
+}
+
 enum rc call_rewind(struct call *c)
 {
-    if (c->host || c->began || outgoing_rewind(&c->request))
+    if (c->host || c->began)
         return RC_STATE;
+    enum rc rc = outgoing_rewind(&c->request);
+    if (rc)
+        return rc;
     if (c->state == CALL_DONE)
         set_state(c, CALL_IDLE);
     return RC_OK;
@@ -167,6 +178,7 @@ void call_fail(struct call *c, enum call_end end, const char *why)
 {
     const struct call_host *host = c->host;
     c->host = NULL;
+    c->expired = end == CALL_TIMED_OUT;
     if (host)
         host->cancelled(c, ERROR_CANCEL);
     finish(c, end, why);
@@ -191,6 +203,11 @@ void call_hold(struct call *c, const struct call_host *host, void *held, size_t 
     c->body.max = body_max;
     c->wants_room = true;
     c->progressed = clock_recent();
+}
+
+void call_keep(struct call *c)
+{
+    c->request.kept = &c->kept;
 }
 
 /* RFC 9110 8.6: a method that means something by content says so where there is none. */
@@ -223,6 +240,8 @@ enum rc call_receive_head(struct call *c, const char *protocol, int status)
     c->progressed = clock_recent();
     c->protocol = protocol;
     c->status = status;
+    c->request.kept = NULL;
+    bytes_fini(&c->kept);
     c->ops->on_head(c);
     return RC_OK;
 }

@@ -15,6 +15,7 @@ void exchange_init(struct exchange *x, const struct exchange_host *host, const s
     x->handler = handler;
     x->instance = NULL;
     x->stream = 0;
+    x->kind = EXCHANGE_MESSAGES;
     x->want = WANT_NOTHING;
     x->wants_body = false;
     x->reset_wanted = false;
@@ -69,6 +70,11 @@ void exchange_note_body(struct exchange *x, bool none, bool expects_continue)
 {
     x->request.ended = none;
     x->request.expects_continue = expects_continue;
+}
+
+bool exchange_owes_continue(const struct exchange *x)
+{
+    return x->request.expects_continue && x->wants_body && x->response.out.state == OUTGOING_OPEN;
 }
 
 void exchange_note_continue(struct exchange *x)
@@ -196,7 +202,10 @@ enum rc exchange_flush(struct exchange *x)
 
 enum rc exchange_inform(struct exchange *x, int status, const struct fields *fields)
 {
-    return tell_dirty(x, response_inform(&x->response, status, fields));
+    enum rc rc = response_inform(&x->response, status, fields);
+    if (!rc && status == 100)
+        exchange_note_continue(x);
+    return tell_dirty(x, rc);
 }
 
 enum rc exchange_write(struct exchange *x, const char *data, size_t n, size_t *taken)
@@ -207,6 +216,34 @@ enum rc exchange_write(struct exchange *x, const char *data, size_t n, size_t *t
 enum rc exchange_finish(struct exchange *x)
 {
     return tell_dirty(x, outgoing_finish(&x->response.out));
+}
+
+/* An extended CONNECT is a stream already; an upgrade's request has ended, and its bytes begin. */
+static void open_stream(struct exchange *x, bool upgrades)
+{
+    x->kind = EXCHANGE_TUNNEL;
+    if (upgrades)
+        x->request.ended = false;
+    if (x->host->tunnel)
+        x->host->tunnel(x);
+    x->host->dirty(x);
+}
+
+enum rc exchange_tunnel(struct exchange *x, struct str protocol)
+{
+    struct request *r = &x->request;
+    bool upgrades = !str_eq(r->method, STR("CONNECT"));
+    if (!r->tunnel.p || !field_list_has(r->tunnel, protocol))
+        return RC_INVALID;
+    const char *copy = arena_copy(&x->arena, protocol.p, protocol.n);
+    if (!copy)
+        return RC_NOMEM;
+    enum rc rc = response_start_tunnel(&x->response, upgrades ? 101 : 200);
+    if (rc)
+        return rc;
+    r->tunnel = (struct str){copy, protocol.n};
+    open_stream(x, upgrades);
+    return RC_OK;
 }
 
 static enum rc respond(struct exchange *x, int status, struct str text, const struct fields *more)

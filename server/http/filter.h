@@ -9,6 +9,8 @@
  * what counts against its limits, and as sent; the length that the writer has set is held against
  * what it writes.
  *
+ * A tunnel (o->raw) passes them as well; who changes a body leaves that one alone.
+ *
  * Where whoever writes waits, and nothing is queued any more, the filters are flushed, so that none
  * keeps back what the peer could have. An error of a filter's is for good: the stream is reset.
  */

@@ -8,4 +8,5 @@ const struct http_limits http_limits_default = {
     .body_timeout = 300,
     .write_timeout = 60,
     .request_timeout = 0,
+    .tunnel_timeout = 3600,
 };

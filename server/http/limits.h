@@ -12,6 +12,8 @@ struct http_limits {
     double body_timeout;    /* seconds for the next piece of a body that a handler waits for */
     double write_timeout;   /* seconds in which a peer lets nothing of a response go */
     double request_timeout; /* seconds for a whole exchange */
+    double tunnel_timeout; /* seconds in which nothing moves in a tunnel; in place of the body's and
+                              the request's */
 };
 
 /* The defaults. */

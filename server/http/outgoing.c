@@ -59,28 +59,14 @@ static bool has_length(const struct outgoing *o)
 bool outgoing_supports_trailers(const struct outgoing *o)
 {
     if (o->framing == FRAMING_OWN)
-        return true;
+        return !o->raw;
     bool chunked = !has_length(o) || o->trailers.count; /* the length gives way to trailers */
-    return o->framing == FRAMING_CHUNKS && o->trailers_accepted && chunked;
+    return o->framing == FRAMING_CHUNKS && o->trailers_accepted && chunked && !o->raw;
 }
 
 static bool has_trailers(const struct outgoing *o)
 {
     return o->trailers.count > 0 && !o->no_content && outgoing_supports_trailers(o);
-}
-
-static bool parse_length(struct str value, uint64_t *out)
-{
-    uint64_t length = 0;
-    if (value.n == 0 || value.n > 18)
-        return false;
-    for (size_t i = 0; i < value.n; i++) {
-        if (value.p[i] < '0' || value.p[i] > '9')
-            return false;
-        length = length * 10 + (uint64_t)(value.p[i] - '0');
-    }
-    *out = length;
-    return true;
 }
 
 /* Whether the head may change; for filters until they pass it on. */
@@ -102,7 +88,7 @@ enum rc outgoing_set_header(struct outgoing *o, struct str name, struct str valu
     uint64_t length = 0;
     bool is_length = field_same_name(name, STR("content-length"));
     enum rc rc = check_header(o, name, value);
-    if (!rc && is_length && !parse_length(field_trim(value), &length))
+    if (!rc && is_length && !field_parse_length(field_trim(value), &length))
         rc = RC_INVALID;
     if (!rc)
         rc = outgoing_remove_header(o, name);
@@ -196,6 +182,16 @@ enum rc outgoing_start(struct outgoing *o)
     return o->filters ? flush_filters(o) : RC_OK;
 }
 
+enum rc outgoing_start_raw(struct outgoing *o)
+{
+    enum rc rc = outgoing_remove_header(o, STR("content-length"));
+    if (rc)
+        return rc;
+    o->raw = true;
+    o->no_content = false;
+    return outgoing_start(o);
+}
+
 static enum rc write_through_filters(struct outgoing *o, const char *data, size_t n, size_t *taken)
 {
     enum rc rc = filters_begin(o);
@@ -273,10 +269,37 @@ enum rc outgoing_restart(struct outgoing *o)
     return RC_OK;
 }
 
+/* What sessions took stands in front of the rest again. For the time it takes to go out anew the
+ * queue holds more than it does otherwise. */
+static enum rc take_back(struct outgoing *o)
+{
+    size_t n;
+    const char *piece;
+    if (outgoing_sent(o) == 0)
+        return RC_OK;
+    if (!o->kept || o->kept->len != outgoing_sent(o))
+        return RC_STATE;
+    struct bytes all;
+    bytes_init(&all, OUTGOING_QUEUE_HIGH + o->kept->max);
+    struct bytes *parts[] = {o->kept, &o->body};
+    for (size_t i = 0; i < 2; i++)
+        for (; (piece = bytes_front(parts[i], &n)) && n; bytes_drop(parts[i], n))
+            if (bytes_append(&all, piece, n)) {
+                bytes_fini(&all);
+                o->kept = NULL; /* nothing is whole any more */
+                return RC_NOMEM;
+            }
+    o->body = all;
+    return RC_OK;
+}
+
 enum rc outgoing_rewind(struct outgoing *o)
 {
-    if (o->state == OUTGOING_ABORTED || outgoing_sent(o))
+    if (o->state == OUTGOING_ABORTED)
         return RC_STATE;
+    enum rc rc = take_back(o);
+    if (rc)
+        return rc;
     if (!o->length_set)
         fields_remove(&o->head, STR("content-length"));
     if (o->state == OUTGOING_SENT)
@@ -330,14 +353,16 @@ static bool is_length_known(const struct outgoing *o)
 /* What has a length, or no body, needs no other mark of its end. */
 static void settle_framing(struct outgoing *o)
 {
+    if (o->raw)
+        o->framing = FRAMING_RAW;
     bool delimited = o->no_content || has_length(o) || o->state == OUTGOING_FINISHED;
-    if (o->framing != FRAMING_OWN && delimited && !has_trailers(o))
+    if (!o->raw && o->framing != FRAMING_OWN && delimited && !has_trailers(o))
         o->framing = FRAMING_LENGTH;
 }
 
 enum rc outgoing_take_head(struct outgoing *o, bool length)
 {
-    bool whole = o->state == OUTGOING_FINISHED && !has_length(o) &&
+    bool whole = o->state == OUTGOING_FINISHED && !o->raw && !has_length(o) &&
                  !(o->trailers.count && outgoing_supports_trailers(o));
     if (length && whole && is_length_known(o) && add_length(o))
         return RC_NOMEM;
@@ -358,6 +383,23 @@ void outgoing_note_head(struct outgoing *o)
 void outgoing_note_end(struct outgoing *o)
 {
     set_state(o, OUTGOING_SENT);
+}
+
+/* What does not fit is not kept at all: half a body is of no use. */
+static void keep(struct outgoing *o, const void *data, size_t n)
+{
+    if (!bytes_append(o->kept, data, n))
+        return;
+    bytes_fini(o->kept);
+    o->kept = NULL;
+}
+
+size_t outgoing_take_body(struct outgoing *o, void *out, size_t room)
+{
+    size_t n = bytes_take(&o->body, out, room);
+    if (o->kept)
+        keep(o, out, n);
+    return n;
 }
 
 bool outgoing_over(const struct outgoing *o)

@@ -42,6 +42,7 @@ enum framing {
     FRAMING_CHUNKS, /* HTTP/1.1 (RFC 9112 7.1) */
     FRAMING_CLOSE,  /* the connection ends with it: HTTP/1.0 */
     FRAMING_LENGTH, /* HTTP/1.x, by content-length, or there is no body */
+    FRAMING_RAW,    /* a tunnel's bytes as they are, up to the end of the stream or connection */
 };
 
 /* What a session is to send next. */
@@ -64,6 +65,7 @@ struct outgoing {
     enum outgoing_state state;
     enum framing framing;
     bool trailers_accepted; /* with FRAMING_CHUNKS: the peer takes trailers */
+    bool raw;               /* what follows the head is a tunnel's: neither length nor trailers */
     bool no_content;        /* neither content nor trailers go out, whatever is written */
     bool head_taken;        /* a session has taken the head: it can't be changed back */
     bool head_handed;       /* the head was handed to the connection */
@@ -73,6 +75,8 @@ struct outgoing {
     struct fields head;
     struct fields trailers;
     struct bytes body;
+    struct bytes *kept; /* what sessions took of the body, as long as all of it fits; NULL where
+                           none of it is kept. Borrowed */
     struct filter_chain *filters; /* NULL for none */
     struct arena *arena;          /* borrowed */
 };
@@ -106,6 +110,9 @@ enum rc outgoing_add_filter(struct outgoing *o, struct filter *f) MUST_CHECK;
 
 /* Fixes the head; filters pass on what they hold. RC_STATE once the message has ended, RC_NOMEM. */
 enum rc outgoing_start(struct outgoing *o) MUST_CHECK;
+/* Fixes the head of a message whose body is a tunnel's: a content-length that was set is gone.
+ * RC_STATE once the message has started; else as outgoing_start. */
+enum rc outgoing_start_raw(struct outgoing *o) MUST_CHECK;
 /* Starts the message and queues as many of n bytes as there is room for; *taken says how many.
  * RC_STATE after the end, RC_LIMIT for more than content-length, RC_NOMEM. */
 enum rc outgoing_write(struct outgoing *o, const char *data, size_t n, size_t *taken) MUST_CHECK;
@@ -119,7 +126,7 @@ void outgoing_abort(struct outgoing *o);
  * took the head. */
 enum rc outgoing_restart(struct outgoing *o) MUST_CHECK;
 /* Back to what it was before a session took it, for another one. RC_STATE where bytes of the body
- * are gone. */
+ * are gone, RC_NOMEM. */
 enum rc outgoing_rewind(struct outgoing *o) MUST_CHECK;
 
 /* For sessions. */
@@ -132,6 +139,8 @@ enum rc outgoing_take_head(struct outgoing *o, bool add_length) MUST_CHECK;
 /* The head was handed to the connection, and the message's end, of one that is FINISHED. */
 void outgoing_note_head(struct outgoing *o);
 void outgoing_note_end(struct outgoing *o);
+/* Takes up to room bytes of the body; returns how many. */
+size_t outgoing_take_body(struct outgoing *o, void *out, size_t room);
 /* Whether the whole message has been handed over, or never will be. */
 bool outgoing_over(const struct outgoing *o);
 /* Bytes of the body that a session has taken, as they came out of the filters. */

@@ -28,8 +28,8 @@ struct session_host {
     const struct peer *peer;
 };
 
-/* The two steps of a graceful end. Between them a while passes, so that what the peer sent before it
- * knew is still taken (RFC 9113 6.8). */
+/* The two steps of a graceful end. Between them a while passes, so that what the peer sent before
+ * it knew is still taken (RFC 9113 6.8). */
 enum session_end {
     END_NOTICE, /* the peer is told that the end comes */
     END_NOW,    /* exchanges under way finish, and none is taken any more */
@@ -69,6 +69,10 @@ struct session_client_ops {
     uint32_t (*room)(const struct session *s);
     /* Whether it will take none any more. */
     bool (*is_going)(const struct session *s);
+    /* How many it carries at a time; false where its peer has not said yet, and there is room for
+     * what is safe in any case. */
+    bool (*carries)(const struct session *s, uint32_t *calls);
+    bool shares; /* many calls go over it at a time */
 };
 
 struct session {

@@ -6,8 +6,12 @@
 
 /* Whether a text may be a request's target, of any form. */
 bool uri_is_target(struct str target);
-/* Whether a text is a host with or without a port (RFC 9110 7.2), or empty. */
+/* Whether a text is a host with or without a port (RFC 9110 7.2): no user information, no list, no
+ * port beyond 65535. */
 bool uri_is_host(struct str text);
+/* Whether two such texts are one at a scheme: names in any case, and a port left out is the
+ * scheme's (RFC 9110 4.2.3). */
+bool uri_same_host(struct str a, struct str b, struct str scheme);
 /* Whether a path has a segment of dots ("." or ".."), or a NUL, once its segments are decoded one
  * by one; an escaped slash divides none. */
 bool uri_has_dots(struct str path);

@@ -244,6 +244,17 @@ static enum rc init_client_transport(struct conn *c, const struct dial_to *to)
     return RC_OK;
 }
 
+/* One that is kept without a call learns of a peer that has gone without a word from nothing else.
+ * No effect on sockets that have no TCP. */
+static void probe_when_idle(int fd)
+{
+    enum { IDLE_SECONDS = 15, INTERVAL_SECONDS = 5, PROBES = 3 };
+    setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &(int){1}, sizeof(int));
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &(int){IDLE_SECONDS}, sizeof(int));
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &(int){INTERVAL_SECONDS}, sizeof(int));
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &(int){PROBES}, sizeof(int));
+}
+
 enum rc conn_open_out(
     struct loop *l, int fd, struct dial *d, const struct sockaddr *sa, socklen_t len)
 {
@@ -254,6 +265,7 @@ enum rc conn_open_out(
         mem_put(c, sizeof *c);
         return rc;
     }
+    probe_when_idle(fd);
     c->dial = d;
     d->conn = c;
     start(c, &l->outgoing, CONN_HANDSHAKE);

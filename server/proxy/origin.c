@@ -113,6 +113,8 @@ enum rc origin_parse(struct str url, struct origin *out, struct str *target, cha
         return refuse(url, "has no port between 1 and 65535 behind its colon", why);
     if (slash)
         *target = (struct str){slash, rest.n - authority.n};
+    if (host.n > 1 && host.p[host.n - 1] == '.') /* which ends a full name, and is no part of it */
+        host.n--;
     snprintf(out->host, sizeof out->host, "%.*s", (int)host.n, host.p);
     snprintf(out->port, sizeof out->port, "%.*s", port.p ? (int)port.n : 3,
         port.p ? port.p : kind->port);

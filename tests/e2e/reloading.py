@@ -56,7 +56,7 @@ class Watched:
         """Has another worker take the place of the one, which ends, and connects to it."""
         old = self.server.lines("worker started")[-1].split("pid=")[1]
         self.client.close()
-        self.server.signal(signal.SIGHUP)
+        self.server.renew()
         self.server.wait_for(f"info stopped pid={old} ")
         self.connect()
 

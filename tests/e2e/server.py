@@ -3,6 +3,7 @@ import os
 import re
 import signal
 import subprocess
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -46,6 +47,14 @@ class Server:
             options += ("--log-level", "debug")
         if not {"--workers", "-w"} & set(options):
             options += ("--workers", "1")
+        if not {"--config", "-c"} & set(options):
+            self.own_config = tempfile.NamedTemporaryFile(  # pylint: disable=consider-using-with
+                "w", prefix="moontrail-", suffix=".lua", encoding="utf-8")
+            self.own_config.write("return {}")
+            self.own_config.flush()
+            options += ("--config", self.own_config.name)
+        self.config = Path(options[max(options.index(name) for name in ("--config", "-c")
+                                       if name in options) + 1])
         self.log = []
         self._grown = threading.Condition()
         self.process = subprocess.Popen(
@@ -125,6 +134,12 @@ class Server:
 
     def signal(self, number):
         self.process.send_signal(number)
+
+    def renew(self):
+        """Has new workers take over: the configuration is another, though it says the same."""
+        with open(self.config, "a", encoding="utf-8") as file:
+            file.write("\n-- and again")
+        self.signal(signal.SIGHUP)
 
     def wait(self, timeout=PATIENCE):
         """Waits for the process's end and gives its exit status."""

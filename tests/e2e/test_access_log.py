@@ -334,11 +334,13 @@ def test_standard_output(tmp_path, connect):
 
 
 def rotate(server, log, to):
-    """Renames the log, and has it opened anew."""
+    """Renames the log, and has it opened anew by all workers."""
     log.path.rename(log.path.with_name(to))
-    loads = len(server.lines("info scripts loaded"))
+    before = len(server.lines("debug log reopened"))
     server.signal(signal.SIGUSR1)
-    server.wait_until(lambda: len(server.lines("info scripts loaded")) > loads)
+    server.wait_until(
+        lambda: len(server.lines("debug log reopened")) == before + len(server.workers))
+    assert not server.lines("scripts loaded")
     assert not server.find("access log not reopened")
 
 
@@ -355,7 +357,7 @@ def test_a_worker_that_drains_writes_the_file_opened_anew(logged, log, connect):
     server = logged()
     client = connect(server.https)
     stream = client.request("/post", "POST", end=False)
-    server.signal(signal.SIGHUP)
+    server.renew()
     server.wait_for("info configuration loaded")
     rotate(server, log, "access.1")
     client.send(stream, b"late", end=True)

@@ -291,7 +291,7 @@ def test_reload_ends_it(one, upstream, connect):
     client = connect(server.https)
     stream = client.request("/")
     client.ping()
-    server.signal(signal.SIGUSR1)
+    server.signal(signal.SIGHUP)
     assert client.response(stream).status == 503
 
 

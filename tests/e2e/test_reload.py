@@ -245,10 +245,10 @@ def test_a_handler_that_writes_files_is_no_reason(watch, tmp_path):
 
 # Orders at the same time.
 
-def test_usr1_loads_anew(serve, folder):
+def test_hup_loads_anew(serve, folder):
     w = serve(folder, "-w", "2")
     save_in_place(folder / "hello.lua", says("two"))
-    w.server.signal(signal.SIGUSR1)
+    w.server.signal(signal.SIGHUP)
     w.server.wait_for("info scripts loaded workers=2")
     assert w.text() == "two"
 
@@ -259,7 +259,7 @@ def test_each_worker_draws_numbers_of_its_own(serve, folder):
     w = serve(scripts, "-w", "4")
     for _ in range(3):
         before = w.loads
-        w.server.signal(signal.SIGUSR1)
+        w.server.signal(signal.SIGHUP)
         w.server.wait_until(lambda: w.loads > before)
     drawn = w.server.lines("drew")
     assert len(drawn) >= 16 and len({re.search("drew.*", line)[0] for line in drawn}) == len(drawn)
@@ -270,7 +270,7 @@ def test_changes_while_a_reload_is_proved(watch, folder):
     w = watch(write_scripts(folder, {"slow.lua": "os.execute('sleep 0.3') return print"}))
     for number in range(20):
         save_by_rename(folder / "hello.lua", says(number))
-        w.server.signal(signal.SIGUSR1)
+        w.server.signal(signal.SIGHUP)
         time.sleep(0.02)
     w.expect("19")
     assert w.settle() <= 6 and not w.faults
@@ -302,7 +302,7 @@ def test_nothing_is_loaded_once_it_drains(watch, folder):
     w.server.signal(signal.SIGTERM)
     w.server.wait_for("info stopping")
     save_in_place(folder / "hello.lua", says("two"))
-    w.server.signal(signal.SIGUSR1)
+    w.server.signal(signal.SIGHUP)
     assert w.settle() == 0
     w.client.send(stream, b" and ended", end=True)
     assert w.client.response(stream).text == "begun and ended"

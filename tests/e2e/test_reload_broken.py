@@ -315,7 +315,7 @@ def test_usr1_ends_the_lack(serve, folder):
     assert (response.status, response.text) == (503, "Service Unavailable\n")
     assert response.header("moontrail-fault") is None
     save_by_rename(folder / "hello.lua", says("two"))
-    w.server.signal(signal.SIGUSR1)
+    w.server.signal(signal.SIGHUP)
     w.expect("two")
     w.settle()
     assert len(w.server.lines("info worker has scripts again")) == 1
@@ -325,7 +325,7 @@ def test_a_drain_without_scripts(serve, folder):
     w = serve(folder)
     save_by_rename(folder / "hello.lua", "error('not today')")
     kill(w.server, w.server.workers[0])
-    w.server.signal(signal.SIGHUP)
+    w.server.renew()
     w.server.wait_for("error configuration not loaded reason=.*not today")
     save_by_rename(folder / "hello.lua", says("two"))
     w.renew()

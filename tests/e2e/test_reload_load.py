@@ -156,7 +156,7 @@ STREAM = """
 def reload(server):
     """Loads the scripts anew, and waits until all have."""
     before = len(server.lines("info scripts loaded"))
-    server.signal(signal.SIGUSR1)
+    server.signal(signal.SIGHUP)
     server.wait_until(lambda: len(server.lines("info scripts loaded")) > before)
 
 

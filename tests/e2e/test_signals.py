@@ -27,7 +27,7 @@ def loaded(server):
 def hang_up(server):
     """Has the configuration read anew, and waits until it is in force."""
     count = loaded(server)
-    server.signal(signal.SIGHUP)
+    server.renew()
     server.wait_until(lambda: loaded(server) > count)
 
 
@@ -90,7 +90,7 @@ def test_hup_cuts_what_outlasts_the_grace(start, connect):
 def test_many_hups_at_once(start, connect):
     server = start(SCRIPTS, "-w", "2")
     for _ in range(20):
-        server.signal(signal.SIGHUP)
+        server.renew()
         time.sleep(0.01)
     server.wait_until(lambda: loaded(server) >= 2)
     assert connect(server.https).fetch("/hello").text == "hello"
@@ -100,7 +100,7 @@ def expect_unchanged(server, connect, *parts):
     """HUP leaves all as it was, and one line says why."""
     workers = server.workers
     client = connect(server.https)
-    server.signal(signal.SIGHUP)
+    server.renew()
     server.wait_for("error configuration not loaded reason=")
     line, = server.lines("configuration not loaded")
     for part in parts:
@@ -174,32 +174,73 @@ def test_hup_whose_workers_cannot_start(start, connect, tmp_path):
         hang_up(server)
 
 
-# USR1.
+# HUP, where nothing but the scripts may have changed.
 
-def test_usr1_with_scripts_that_do_not_load(start, connect, tmp_path):
+def load(server):
+    """Has the scripts loaded anew, and waits until all have."""
+    count = len(server.lines("info scripts loaded"))
+    server.signal(signal.SIGHUP)
+    server.wait_until(lambda: len(server.lines("info scripts loaded")) > count)
+
+
+def test_hup_loads_scripts_in_place(start, connect, tmp_path):
+    """Whether they changed or not; connections and workers stay."""
+    server = start(SCRIPTS, "-w", "2")
+    workers, client = server.workers, connect(server.https)
+    load(server)
+    write_scripts(tmp_path / "scripts", {"hello.lua": "return function(ctx) ctx:text('new') end"})
+    load(server)
+    assert client.fetch("/hello").text == "new" and not client.goaways
+    assert server.workers == workers and loaded(server) == 0
+
+
+def test_hup_in_place_with_scripts_that_do_not_load(start, connect, tmp_path):
     server = start(SCRIPTS, "-w", "2")
     client = connect(server.https)
     write_scripts(tmp_path / "scripts", {"hello.lua": BROKEN})
-    server.signal(signal.SIGUSR1)
+    server.signal(signal.SIGHUP)
     server.wait_for("error scripts not loaded reason=.*hello.lua:1:")
     assert client.fetch("/hello").text == "hello"
     assert len(server.lines("scripts not loaded")) == 1
     write_scripts(tmp_path / "scripts", SCRIPTS)
-    server.signal(signal.SIGUSR1)
-    server.wait_for("info scripts loaded workers=2")
+    load(server)
     assert client.fetch("/hello").text == "hello" and not client.goaways
 
 
-def test_usr1_under_load(start):
+def test_hup_in_place_under_load(start):
     server = start(SCRIPTS, "-w", "2", "--log-level", "info")
     workers = server.workers
-    with Load(server.https) as load:
-        for count in range(1, 11):
-            server.signal(signal.SIGUSR1)
-            server.wait_until(lambda: len(server.lines("info scripts loaded")) >= count)
-        counts = load.stop()
+    with Load(server.https) as traffic:
+        for _ in range(10):
+            load(server)
+        counts = traffic.stop()
     assert counts["failed"] == counts["refused"] == 0
     assert server.workers == workers
+
+
+def test_hup_with_certificates_that_are_the_same(start, connect, pair):
+    server = start(SCRIPTS, "--cert", pair[0], "--key", pair[1])
+    client = connect(server.https)
+    pair[0].write_bytes(pair[0].read_bytes())
+    load(server)
+    assert client.fetch("/hello").text == "hello" and not client.goaways
+
+
+# USR1.
+
+def test_usr1_opens_the_log_anew_and_loads_no_scripts(start, connect, tmp_path):
+    log = tmp_path / "access.log"
+    server = start(SCRIPTS, "--access-log", log)
+    client = connect(server.https)
+    write_scripts(tmp_path / "scripts", {"hello.lua": BROKEN})
+    log.rename(tmp_path / "access.1")
+    server.signal(signal.SIGUSR1)
+    server.wait_for("info access log reopened")
+    server.wait_for("debug log reopened")
+    assert client.fetch("/hello").text == "hello" and not client.goaways
+    server.stop()
+    assert log.read_text().count("\n") == 1
+    assert not server.lines("scripts (not )?loaded")
 
 
 # TERM.

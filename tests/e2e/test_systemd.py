@@ -63,7 +63,7 @@ def test_sockets_are_found_by_their_addresses(activate, connect):
 
 def test_sockets_are_kept_over_hup_and_usr2(activate, connect):
     server, addresses = activate("https:http")
-    server.signal(signal.SIGHUP)
+    server.renew()
     server.wait_for("info configuration loaded listen=" + ",".join(server.urls))
     assert connect(server.https).fetch("/hello").text == "hello"
     server.signal(signal.SIGUSR2)

@@ -105,7 +105,7 @@ def test_any_worker_resumes_what_another_began(start, connect):
             served.add(int(again.fetch("/who").text))
             assert again.socket.session_reused
             again.close()
-        server.signal(signal.SIGHUP)  # and so do the workers that follow
+        server.renew()  # and so do the workers that follow
         server.wait_until(lambda: not before & set(server.workers))
     assert not before & served
 

@@ -41,7 +41,7 @@ static void Request_AbsoluteForm_ReplacesHost(void **state)
                 "OPTIONS http://b.example HTTP/1.1\nhost: a\n\n"
                 "OPTIONS * HTTP/1.1\nhost: a\n\n"
                 "GET / HTTP/1.0\n\n");
-    wire_expect_notes(w, "https b.example b.example / nil\n"
+    wire_expect_notes(w, "http b.example b.example / nil\n"
                          "http b.example b.example / c\n"
                          "http b.example b.example * nil\n"
                          "http a a * nil\n"

@@ -1,4 +1,5 @@
 -- Statuses of gRPC: their names and numbers, the errors that carry them, and how they travel.
+local nearest = require "moontrail.grpc.nearest"
 local script = require "moontrail.grpc.script"
 
 local blame = script.blame
@@ -50,11 +51,24 @@ function status.is(value)
     return getmetatable(value) == Status
 end
 
+-- Names the status that was meant, or all that there are.
+local function blame_code(code)
+    local meant = type(code) == "string" and nearest(code, names)
+    if meant then
+        blame("no status of an error: %s: is it %s?", code, meant)
+    end
+    blame("no status of an error: %s: it is a number above 0, or one of %s",
+        code, table.concat(names, ", "))
+end
+
 -- The number of a status given by name or number.
 local function check_code(code)
     local number = status.codes[code] or math.tointeger(code)
+    if number == 0 then
+        blame("no status of an error: %s: a method that returns has it", code)
+    end
     if not number or number < 1 or number > 0x7fffffff then
-        blame("no status of an error: %s", code)
+        blame_code(code)
     end
     return number
 end

@@ -51,6 +51,11 @@ void master_change(struct master *m)
     }
     if (m->now.number)
         systemd_notify("RELOADING=1\nMONOTONIC_USEC=%.0f", clock_monotonic() * 1e6);
+    if (m->now.number && setup_is_current(&m->now)) {
+        m->told_to_reload = true;
+        master_reload(m);
+        return;
+    }
     enum rc rc = setup_read(&m->next, &m->source, &m->now, &m->tickets, why);
     if (rc) {
         change_failed(m, rc, why);

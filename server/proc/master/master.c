@@ -210,11 +210,11 @@ static void on_signal(struct ev_loop *ev, ev_signal *s, int events)
     struct master *m = s->data;
     switch (s->signum) {
     case SIGHUP:
+        master_reopen(m);
         master_change(m);
         break;
     case SIGUSR1:
         master_reopen(m);
-        master_reload(m);
         break;
     case SIGUSR2:
         upgrade(m);

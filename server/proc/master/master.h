@@ -3,8 +3,10 @@
  * serves no request itself, and never runs a script.
  *
  * Signals become changes:
- *     HUP        the setup is read anew (change.c), its workers replace those of the old
- *     USR1       the scripts are loaded anew, in place (reload.c)
+ *     HUP        the logs are opened anew, and the setup is read anew: where no file but scripts is
+ *                other than it was these are loaded in place (reload.c), else new workers replace
+ *                those of the old one (change.c)
+ *     USR1       the logs are opened anew
  *     USR2       a new program takes over (upgrade.c)
  *     TERM, INT  all ends, within the grace; the second time at once
  *
@@ -65,19 +67,20 @@ struct master {
     struct upgrade upgrade;
     struct tls_tickets tickets;
     struct timer rotation;
-    struct timer retry; /* runs while a worker has no scripts */
-    struct timer reap;  /* runs while a child of its own hides others that have ended */
-    struct timer again; /* runs towards a second try at what a change seems to have broken */
-    bool tried_again;   /* since the last change */
-    struct timer hurry; /* runs while scripts have changed since the proof of a reload began */
-    double proved_in;   /* seconds that the last proof of a reload took that succeeded */
+    struct timer retry;  /* runs while a worker has no scripts */
+    struct timer reap;   /* runs while a child of its own hides others that have ended */
+    bool told_to_reload; /* by HUP, whose end systemd waits for */
+    struct timer again;  /* runs towards a second try at what a change seems to have broken */
+    bool tried_again;    /* since the last change */
+    struct timer hurry;  /* runs while scripts have changed since the proof of a reload began */
+    double proved_in;    /* seconds that the last proof of a reload took that succeeded */
     ev_signal signals[MASTER_SIGNALS];
 };
 
 /* Serves until a signal ends it; returns the exit status. */
 int master_run(const struct service *service, int argc, char **argv);
 
-/* Begins to read the setup anew and to go over to it. */
+/* Begins to read the setup anew and to go over to it, or to load no more than the scripts. */
 void master_change(struct master *m);
 /* Opens the access log anew, here and in all workers. */
 void master_reopen(struct master *m);

@@ -2,6 +2,7 @@
 #include "core/log.h"
 #include "net/access_log.h"
 #include "proc/master/master.h"
+#include "proc/master/systemd.h"
 #include "proc/master/watch.h"
 
 #include <limits.h>
@@ -53,6 +54,8 @@ void master_reopen(struct master *m)
     struct list *children = &m->crew.children;
     for (struct list *node = children->next; node != children; node = node->next)
         child_order(container_of(node, struct child, link), ORDER_REOPEN, NULL, 0);
+    if (m->now.access_log)
+        log_event(LOG_INFO, "access log reopened", log_str("file", m->now.options.access_log));
 }
 
 static void set_fault(struct master *m, const char *why)
@@ -238,6 +241,9 @@ void reload_proved(struct master *m, bool proved, const char *why)
         report(m, why);
         try_again(m);
     }
+    if (m->told_to_reload)
+        systemd_notify("READY=1");
+    m->told_to_reload = false;
     master_set_task(m, MASTER_IDLE);
     master_next_task(m);
 }

@@ -50,6 +50,43 @@ static enum rc make_tls(struct setup *s, const struct tls_tickets *tickets, char
     return RC_OK;
 }
 
+/* FNV-1a, of 64 bits. */
+static uint64_t digest_bytes(uint64_t digest, const char *bytes, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        digest = (digest ^ (unsigned char)bytes[i]) * 0x100000001b3;
+    return digest;
+}
+
+static uint64_t digest_file(uint64_t digest, const char *path)
+{
+    char bytes[4096];
+    size_t n;
+    FILE *f = path ? fopen(path, "re") : NULL;
+    if (!f)
+        return digest_bytes(digest, "", 1);
+    while ((n = fread(bytes, 1, sizeof bytes, f)) > 0)
+        digest = digest_bytes(digest, bytes, n);
+    fclose(f);
+    return digest;
+}
+
+/* What the command line says does not change; what its files say may. */
+static uint64_t digest_files(const struct options *o)
+{
+    uint64_t digest = digest_file(0xcbf29ce484222325, o->config);
+    for (int i = 0; i < o->cert_count; i++) {
+        digest = digest_file(digest, o->certs[i].cert);
+        digest = digest_file(digest, o->certs[i].key);
+    }
+    return digest;
+}
+
+bool setup_is_current(const struct setup *s)
+{
+    return digest_files(&s->options) == s->digest;
+}
+
 static enum rc open_access_log(struct setup *s, uid_t worker, char why[SERVICE_WHY])
 {
     const struct options *o = &s->options;
@@ -66,6 +103,7 @@ enum rc setup_read(struct setup *s, const struct setup_source *from, const struc
     enum rc rc = options_parse(from->argc, from->argv, from->read_config, &s->options, why);
     if (rc)
         return rc;
+    s->digest = digest_files(&s->options);
     uid_t worker = geteuid();
     if (s->options.user)
         rc = user_check(s->options.user, &worker, why);

@@ -22,6 +22,7 @@ struct setup_source {
 struct setup {
     uint32_t number; /* which reading it is, for who counts them; 0 is none */
     struct options options;
+    uint64_t digest; /* of the files that the options were read from and name, but for scripts */
     struct sockets sockets;
     struct tls *tls;               /* NULL where no address has TLS */
     struct access_log *access_log; /* NULL where there is none */
@@ -33,6 +34,8 @@ struct setup {
  * names the thing and the cure, and nothing is left open but what before has. */
 enum rc setup_read(struct setup *s, const struct setup_source *from, const struct setup *before,
     const struct tls_tickets *tickets, char why[SERVICE_WHY]) MUST_CHECK;
+/* Whether the files, other than scripts, that it was read from are as they were. */
+bool setup_is_current(const struct setup *s);
 /* No effect where nothing is watched. */
 void setup_end_watch(struct setup *s);
 /* Gives up what s has, but for the sockets that kept, which may be NULL, has as well. */

@@ -86,6 +86,8 @@ const struct definition options_table[] = {
         "SECONDS", "for which it is left out", NULL},
     {OPTIONS_UPSTREAMS, "upstream-max-connections", 0, OPTIONS_COUNT, FIELD(pool.max_conns), "N",
         "of a worker to one upstream", NULL},
+    {OPTIONS_UPSTREAMS, "upstream-max-each", 0, OPTIONS_COUNT, FIELD(pool.max_each), "N",
+        "of these for one client, over all upstreams; half of them unless given", NULL},
     {OPTIONS_UPSTREAMS, "upstream-max-idle", 0, OPTIONS_COUNT, FIELD(pool.max_idle), "N",
         "of these kept without a request", NULL},
     {OPTIONS_UPSTREAMS, "upstream-max-waiting", 0, OPTIONS_COUNT, FIELD(pool.max_waiting), "N",

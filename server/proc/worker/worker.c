@@ -117,6 +117,12 @@ static void reload(struct worker *w)
         reply(w, REPLY_FAILED, why);
 }
 
+static void reopen_log(struct worker *w)
+{
+    if (w->job->access_log && access_log_reopen(w->job->access_log))
+        log_event(LOG_DEBUG, "log reopened", log_int("pid", getpid()));
+}
+
 static void take_tickets(struct worker *w, const char *data, size_t n)
 {
     if (n == sizeof *w->job->tickets)
@@ -137,8 +143,7 @@ static void on_order(struct channel *ch, enum message kind, const char *text, si
         reload(w);
         break;
     case ORDER_REOPEN:
-        if (w->job->access_log)
-            access_log_reopen(w->job->access_log);
+        reopen_log(w);
         break;
     case ORDER_FAULT:
         parts_set_fault(&w->loop.parts, n ? text : NULL);

@@ -59,7 +59,7 @@ static void on_abort(struct exchange *x, struct cut cut)
     told.cut = cut;
 }
 
-static const struct exchange_host host = {on_dirty, on_consumed, on_detached};
+static const struct exchange_host host = {on_dirty, on_consumed, on_detached, NULL};
 static const struct handler_ops ops = {.start = on_start,
     .on_readable = on_readable,
     .on_writable = on_writable,

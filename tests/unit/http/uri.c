@@ -49,9 +49,32 @@ static void HasDots_DecodedSegments_AloneCount(void **state)
             fail_msg("%s", none[i]);
 }
 
+static void Host_WellFormed_Taken(void **state)
+{
+    (void)state;
+    static const char *const hosts[] = {"a", "a.example:80", "a:", "[::1]", "[::1]:443", "1.2.3.4",
+        "x_y-z~", "%41", "a:0", "a:65535"};
+    for (size_t i = 0; i < count_of(hosts); i++)
+        if (!uri_is_host(str_of(hosts[i])))
+            fail_msg("%s", hosts[i]);
+}
+
+static void Host_Malformed_Refused(void **state)
+{
+    (void)state;
+    static const char *const hosts[] = {"", "a b", "a,b", "a:b", ":80", ":", "a:80:80", "a:123456",
+        "a:65536", "a:99999999999", "u@a", "u:p@a", "a/b", "[::1", "[]", "::1", "[::1]a", "[::1]:x",
+        "a\tb", "\xc3\xa4", "a?b", "a#b", "a\\b", "a\"b"};
+    for (size_t i = 0; i < count_of(hosts); i++)
+        if (uri_is_host(str_of(hosts[i])))
+            fail_msg("%s", hosts[i]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(Host_WellFormed_Taken),
+        cmocka_unit_test(Host_Malformed_Refused),
         cmocka_unit_test(MayHaveDots_AsAnybodyReads_True),
         cmocka_unit_test(HasDots_DecodedSegments_AloneCount),
         cmocka_unit_test(Dots_Nul_True),

@@ -221,9 +221,9 @@ static void Fill_MoreThanRoom_Aborts(void **state)
     close_world();
 }
 
-static bool run_a_turn(struct handler *h)
+static bool run_a_turn(struct part *p)
 {
-    (void)h;
+    (void)p;
     loop_turn(&w.loop);
     return false;
 }
@@ -231,8 +231,9 @@ static bool run_a_turn(struct handler *h)
 static void turn_within_turn(void *unused)
 {
     (void)unused;
-    static const struct handler_ops nesting = {.run = run_a_turn};
-    w.loop.handler->ops = &nesting;
+    static const struct part_ops nesting = {.run = run_a_turn};
+    static struct part part = {.ops = &nesting};
+    parts_add(&w.loop.parts, &part);
     loop_turn(&w.loop);
 }
 

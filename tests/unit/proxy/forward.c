@@ -261,7 +261,7 @@ static void Run_ItselfForever_EndsByItsLimits(void **state)
     assert_int_equal(proxy_add(w.proxy, route, why), RC_OK);
     join_handlers();
     ask("/q", 0);
-    assert_true(is_answered("HTTP/1.1 504 "));
+    assert_true(is_answered("HTTP/1.1 503 "));
     close_world();
 }
 

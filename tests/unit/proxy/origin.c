@@ -15,6 +15,8 @@ static const struct {
     {"h2c://127.0.0.1:50051", ORIGIN_H2C, "127.0.0.1", "50051", "127.0.0.1:50051", ""},
     {"https://[::1]:1", ORIGIN_HTTPS, "::1", "1", "[::1]:1", ""},
     {"http://[2001:db8::2]/p", ORIGIN_HTTP, "2001:db8::2", "80", "[2001:db8::2]", "/p"},
+    {"http://localhost.:9001", ORIGIN_HTTP, "localhost", "9001", "localhost.:9001", ""},
+    {"https://example.test./", ORIGIN_HTTPS, "example.test", "443", "example.test.", "/"},
     {"unix:/run/app.sock", ORIGIN_UNIX, "/run/app.sock", "", "localhost", ""},
 };
 

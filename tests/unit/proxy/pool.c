@@ -185,7 +185,7 @@ static void on_event(struct call *c)
 static void on_done(struct call *c, enum call_end end, const char *why)
 {
     static const char *const ends[] = {"whole", "unreachable", "refused", "reset", "lost",
-        "no HTTP", "too large", "timed out", "no connection in time"};
+        "no HTTP", "too large", "timed out", "no connection in time", "crowded"};
     char text[256];
     struct caller *r = caller_of(c);
     snprintf(text, sizeof text, *why ? "%s: %s" : "%s%s", ends[end], why);
@@ -751,7 +751,7 @@ static void Timeout_NoConnectionGetsFree_Told(void **state)
     r->options.connect_timeout = 0.1;
     assert_int_equal(call_finish(&r->call), RC_OK);
     go(r);
-    expect(r, "no connection in time: connect-timeout\n");
+    expect(r, "crowded: all connections to it that may be had were in use\n");
     close_world(true);
 }
 
