@@ -156,6 +156,46 @@ def test_sni_picks_the_certificate(start, certificates, connect):
     assert client.fetch("/").text == "https TLSv1.3 two.test"
 
 
+def s_client(server, *options):
+    return subprocess.run(
+        ["openssl", "s_client", "-connect", server.https[8:], *options], stdin=subprocess.DEVNULL,
+        capture_output=True, text=True, errors="replace", timeout=PATIENCE).stdout
+
+
+def test_a_pair_that_is_never_chosen_is_told(start, certificates, tmp_path):
+    one, two = certificates["one.test"], certificates["two.test"]
+    server = start(SCRIPTS, *one.options, *two.options, *one.options)
+    server.wait_for(f"warn certificate never chosen cert={one.cert}")
+    done = run("--check", *one.options, *one.options, write(tmp_path))
+    assert done.returncode == 0
+    assert "certificate never chosen" in done.stderr
+
+
+@pytest.mark.parametrize("group", ["ffdhe2048", "ffdhe8192", "P-521"])
+def test_groups_that_cost_the_server_alone_are_refused(server, group):
+    assert "Cipher is (NONE)" in s_client(server, "-tls1_3", "-groups", group)
+    assert "Cipher is TLS_" in s_client(server, "-tls1_3", "-groups", group + ":P-384")
+    assert "X25519" in s_client(server, "-tls1_3", "-groups", group + ":P-384:X25519")
+
+
+@pytest.mark.parametrize("version", ["-tls1_2", "-tls1_3"])
+def test_a_session_is_never_resumed_under_another_name(server, version, tmp_path):
+    kept = str(tmp_path / "session")
+    request = "GET / HTTP/1.1\\r\\nHost: a\\r\\nConnection: close\\r\\n\\r\\n"
+    script = (f"(printf '{request}'; sleep 1) | "
+              f"openssl s_client -connect {server.https[8:]} {version} -ign_eof ")
+
+    def visit(*options):
+        return subprocess.run(script + " ".join(options), shell=True, capture_output=True,
+                              text=True, errors="replace", timeout=PATIENCE).stdout
+
+    assert " a.test" in visit("-servername a.test", f"-sess_out {kept}")
+    other = visit("-servername b.test", f"-sess_in {kept}")
+    assert "Reused" not in other
+    assert " b.test" in other
+    assert "Reused" in visit("-servername a.test", f"-sess_in {kept}")
+
+
 def test_a_certificate_for_other_addresses_must_be_given(start, certificates, tmp_path):
     done = run("--listen", "https://0.0.0.0:0", write(tmp_path))
     assert (done.returncode, done.stdout) == (1, "")
