@@ -15,8 +15,32 @@ static enum rc refuse(const char *url, const char *problem, char why[ADDRESS_WHY
 {
     char forms[LISTENER_FORMS];
     listener_kind_forms(forms);
-    snprintf(why, ADDRESS_WHY, "listen address \"%.200s\" %s: it reads %s", url, problem, forms);
+    snprintf(why, ADDRESS_WHY, "listen address \"%.160s\" %s: it reads %s", url, problem, forms);
     return RC_INVALID;
+}
+
+static enum rc refuse_scheme(const char *url, char why[ADDRESS_WHY])
+{
+    if (!strstr(url, "://"))
+        return refuse(url, "has no scheme", why);
+    return refuse(url, "has another scheme, and the scheme is http or https", why);
+}
+
+/* What a URL may have and a listen address has not; NULL where it has none of that. */
+static const char *surplus(const char *host)
+{
+    size_t len = strcspn(host, "/?#");
+    if (memchr(host, '@', len))
+        return "names a user, and a listen address has no user";
+    if (host[len] == '/' && host[len + 1] == '?')
+        len++;
+    if (host[len] == '?')
+        return "has a query, and a listen address has no query";
+    if (host[len] == '#')
+        return "has a fragment, and a listen address has no fragment";
+    if (host[len] == '/' && host[len + 1])
+        return "has a path, and a listen address has no path";
+    return NULL;
 }
 
 /* Copies n bytes and a NUL to out; false where they don't fit or there are none. */
@@ -61,8 +85,10 @@ enum rc address_parse(const char *url, struct address *out, char why[ADDRESS_WHY
 {
     out->kind = listener_kind_of(str_of(url));
     if (!out->kind)
-        return refuse(url, "has no scheme", why);
-    const char *problem = split(strstr(url, "//") + 2, out);
+        return refuse_scheme(url, why);
+    const char *host = strstr(url, "//") + 2, *problem = surplus(host);
+    if (!problem)
+        problem = split(host, out);
     return problem ? refuse(url, problem, why) : RC_OK;
 }
 
