@@ -19,6 +19,7 @@ struct conn {
     enum conn_state state;
     int fd;
     bool has_tls;
+    bool met;         /* the first bytes of a handshake have been looked at */
     bool ending;      /* no more input is taken; what is to be sent goes out, and then it lingers */
     bool input_ended; /* the peer sends nothing more, and what it asked for is still answered */
     bool send_failed; /* nothing goes out any more; what the peer had sent before is still taken */

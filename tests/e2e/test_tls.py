@@ -71,13 +71,64 @@ def test_h2_is_chosen_among_several(server, connect):
     assert client.socket.selected_alpn_protocol() == "h2"
 
 
-def test_what_is_no_tls_is_refused(server):
-    with socket.create_connection(server.https[8:].split(":")) as sock:
-        sock.sendall(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n")
-        port = sock.getsockname()[1]
-        while sock.recv(100):
+def talk(url, *pieces):
+    """What a plain socket gets for the pieces, up to the end that it makes or meets."""
+    answer = b""
+    with socket.create_connection(url.split("//")[1].split(":"), timeout=PATIENCE) as sock:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for piece in pieces:
+            sock.sendall(piece)
+            time.sleep(0.001)
+        try:
+            sock.shutdown(socket.SHUT_WR)
+            while piece := sock.recv(4096):
+                answer += piece
+        except OSError:
             pass
-    server.wait_for(f"info tls handshake failed .* remote=127.0.0.1:{port} ")
+        return answer
+
+
+def test_what_is_no_tls_is_refused(server):
+    assert talk(server.https, b"\x01\x02 this is nothing") == b""
+    server.wait_for("info tls handshake failed .* remote=127.0.0.1:")
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "DELETE", "OPTIONS", "PATCH", "BREW"])
+@pytest.mark.parametrize("in_pieces", [False, True])
+def test_plain_http_on_the_https_port_is_told_so(start, method, in_pieces):
+    server = start(SCRIPTS)
+    head = f"{method} /a?b HTTP/1.1\r\nhost: here.test:8444\r\nconnection: close\r\n\r\n"
+    request = head.encode()
+    pieces = [bytes([byte]) for byte in request] if in_pieces else [request]
+    answer = talk(server.https, *pieces)
+    assert answer.startswith(b"HTTP/1.1 400 Bad Request\r\n")
+    if method != "HEAD":
+        assert answer.endswith(b"This port speaks HTTPS: https://here.test:8444/a\n")
+    server.wait_for('info tls handshake failed .* reason="plaintext on an https port"')
+
+
+def test_plain_http_2_on_the_https_port_is_told_so(server):
+    done = subprocess.run(
+        ["curl", "-s", "--http2-prior-knowledge", "-w", "%{http_code}",
+         server.https.replace("https", "http") + "/a"], capture_output=True, text=True,
+        timeout=PATIENCE)
+    assert done.stdout == f"This port speaks HTTPS: {server.https}/a\n400"
+
+
+def test_what_no_plaintext_listener_takes_is_named(server):
+    with pytest.raises((ssl.SSLError, OSError)):
+        open_socket(server.http.replace("http:", "https:"))
+    server.wait_for('info request refused .* reason="a TLS hello on an http port"')
+
+
+@pytest.mark.parametrize("header", [
+    b"PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n", b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0"])
+def test_a_proxy_protocol_header_is_named(start, header):
+    server = start(SCRIPTS)
+    reason = "a PROXY protocol header, which is not taken here"
+    for url, event in ((server.http, "request refused"), (server.https, "tls handshake failed")):
+        assert talk(url, header) == b""
+        server.wait_for(f'info {event} .* reason="{reason}"')
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])

@@ -60,7 +60,6 @@ static const char *const bad[] = {
     "http://[::1]80",
     "http://[]:80",
     "unix:",
-    "HTTP://a",
 };
 
 static void Parse_Bad_NamesTheUrl(void **state)
