@@ -270,3 +270,11 @@ def test_given_it_serves_other_addresses(start, connect, certificates):
     server = start(SCRIPTS, *certificates["one.test"].options, listen=["https://0.0.0.0:0"])
     url = server.https.replace("0.0.0.0", "127.0.0.1")
     assert connect(url).fetch("/").status == 200
+
+
+def test_all_of_ipv6_takes_ipv4_too(start):
+    server = start({"index.lua": "return function(ctx) ctx:text(ctx.remote) end"},
+                   listen=["http://[::]:0"])
+    port = server.http.rsplit(":", 1)[1]
+    request = b"GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n"
+    assert b"\r\n\r\n127.0.0.1:" in talk(f"http://127.0.0.1:{port}", request)
