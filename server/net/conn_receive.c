@@ -3,6 +3,7 @@
 
 #include "core/clock.h"
 #include "core/log.h"
+#include "h2/limits.h"
 #include "net/dial.h"
 #include "net/loop.h"
 #include "net/misplaced.h"
@@ -143,6 +144,22 @@ static void end_input(struct conn *c)
     c->ended = clock_monotonic();
 }
 
+/* A KeyUpdate costs some 30 us, and means nothing to a session: it counts as a control frame. */
+static void count_key_updates(struct conn *c)
+{
+    uint32_t limit = c->loop->limits->h2->a_second[GUARD_CONTROL];
+    bool within = true;
+    for (uint32_t left = tls_take_key_updates(&c->transport); within && left; left--)
+        within = guard_count(&c->control, GUARD_CONTROL, limit);
+    if (within)
+        return;
+    log_peer_event(LOG_WARN, "limit reached", log_str("limit", guard_name(GUARD_CONTROL)),
+        log_str("frame", "KeyUpdate"), log_int("conn", (int64_t)c->peer.conn),
+        log_str("remote", c->peer.remote));
+    c->ending = true;
+    conn_mark_dirty(c);
+}
+
 /* Feeds the session all that the wire has received. */
 static void feed(struct conn *c)
 {
@@ -165,6 +182,8 @@ static void feed(struct conn *c)
     if (c->ending)
         conn_mark_dirty(c);
     c->loop->wire->in_left = 0;
+    if (c->has_tls && c->state == CONN_OPEN)
+        count_key_updates(c);
 }
 
 /* The peer has closed its side of the socket, without a word of TLS's; or, where a send has failed,

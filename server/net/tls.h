@@ -55,6 +55,9 @@ void tls_client_free(struct tls_client *client);
 enum rc tls_client_transport(struct transport *t, struct tls_client *client, struct wire *wire,
     const char *host, bool offer_h2) MUST_CHECK;
 
+/* How many KeyUpdates (RFC 8446 4.6.3) the peer has sent since the last call. */
+uint32_t tls_take_key_updates(const struct transport *t);
+
 /* After the handshake. Strings are borrowed from the transport, or static. */
 struct tls_info {
     const char *version; /* "TLSv1.3" */

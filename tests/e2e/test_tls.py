@@ -278,3 +278,24 @@ def test_all_of_ipv6_takes_ipv4_too(start):
     port = server.http.rsplit(":", 1)[1]
     request = b"GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n"
     assert b"\r\n\r\n127.0.0.1:" in talk(f"http://127.0.0.1:{port}", request)
+
+
+@pytest.mark.parametrize("protocol", ["h2", "http/1.1"])
+def test_key_updates_count_as_control_frames(start, protocol):
+    server = start(SCRIPTS, "--max-control-frames", "2")
+    client = subprocess.Popen(
+        ["openssl", "s_client", "-connect", server.https[8:], "-tls1_3", "-alpn", protocol],
+        stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        for _ in range(500):  # the client sends one for each piece that it reads
+            client.stdin.write(b"K\n")
+            client.stdin.flush()
+            if client.poll() is not None:
+                break
+            time.sleep(0.02)
+    except BrokenPipeError:
+        pass
+    finally:
+        client.kill()
+        client.wait()
+    server.wait_for("warn limit reached limit=max-control-frames frame=KeyUpdate")

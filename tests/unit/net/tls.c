@@ -1038,6 +1038,8 @@ static void KeyUpdate_Asked_PassesUnseen(void **state)
     bring();
     assert_int_equal(pair.rc, RC_AGAIN);
     assert_int_equal(pair.received, 2);
+    assert_int_equal(tls_take_key_updates(&pair.server), 1);
+    assert_int_equal(tls_take_key_updates(&pair.server), 0);
     uint8_t back[2];
     assert_int_equal(pair.server.ops->seal(&pair.server, data, 2), RC_OK);
     deliver();
