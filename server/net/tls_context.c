@@ -142,8 +142,29 @@ static enum rc refuse_key(const struct tls_files *files, bool encrypted, char wh
     return refuse(why, "key \"%s\" cannot be used: %s", name, reason_of(error));
 }
 
-static enum rc refuse_pair(const struct tls_files *files, char why[TLS_WHY])
+/* Whether the key belongs to a certificate of the file that is not the first (RFC 8446 4.4.2). */
+static bool is_of_chain(SSL_CTX *ctx, const struct tls_files *files)
 {
+    bool found = false;
+    FILE *f = fopen(files->key, "re");
+    EVP_PKEY *key = f ? PEM_read_PrivateKey(f, NULL, on_passphrase, NULL) : NULL;
+    STACK_OF(X509) *chain = NULL;
+    SSL_CTX_get0_chain_certs(ctx, &chain);
+    for (int i = 0; key && !found && i < sk_X509_num(chain); i++)
+        found = X509_check_private_key(sk_X509_value(chain, i), key);
+    EVP_PKEY_free(key);
+    if (f)
+        fclose(f);
+    return found;
+}
+
+static enum rc refuse_pair(SSL_CTX *ctx, const struct tls_files *files, char why[TLS_WHY])
+{
+    if (is_of_chain(ctx, files))
+        return refuse(why,
+            "key \"%s\" does not match the first certificate of \"%s\" but a later one: the chain "
+            "is in the wrong order, the server's own certificate goes first",
+            files->key, files->cert);
     return refuse(why, "key \"%s\" does not match certificate \"%s\"", files->key, files->cert);
 }
 
@@ -160,7 +181,7 @@ static enum rc use_files(SSL_CTX *ctx, const struct tls_files *files, char why[T
     if (!used && ERR_GET_LIB(ERR_peek_error()) != ERR_LIB_X509)
         return refuse_key(files, asked, why);
     if (!used || !SSL_CTX_check_private_key(ctx))
-        return refuse_pair(files, why);
+        return refuse_pair(ctx, files, why);
     return RC_OK;
 }
 

@@ -773,6 +773,11 @@ static void Key_OfAnotherCertificate_Named(void **state)
         paths[SECOND_KEY], paths[FIRST_CERT]);
     refused(FIRST_CERT, RSA_KEY, "key \"%s\" does not match certificate \"%s\"", paths[RSA_KEY],
         paths[FIRST_CERT]);
+    refused(CHAIN, SECOND_KEY,
+        "key \"%s\" does not match the first certificate of \"%s\" but a later one: the chain is "
+        "in "
+        "the wrong order, the server's own certificate goes first",
+        paths[SECOND_KEY], paths[CHAIN]);
 }
 
 static void Key_Encrypted_Named(void **state)
