@@ -17,9 +17,12 @@ struct census_entry {
 
 static void make_key(const struct sockaddr *sa, uint8_t key[KEY])
 {
+    const struct in6_addr *in6 = &((const struct sockaddr_in6 *)sa)->sin6_addr;
     memset(key, 0, KEY);
-    if (sa->sa_family == AF_INET6)
-        memcpy(key, &((const struct sockaddr_in6 *)sa)->sin6_addr, KEY);
+    if (sa->sa_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(in6))
+        memcpy(key, in6->s6_addr + 12, 4);
+    else if (sa->sa_family == AF_INET6)
+        memcpy(key, in6, KEY);
     else if (sa->sa_family == AF_INET)
         memcpy(key, &((const struct sockaddr_in *)sa)->sin_addr, 4);
 }

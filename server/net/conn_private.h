@@ -3,6 +3,7 @@
 #define NET_CONN_PRIVATE_H
 
 #include "core/bytes.h"
+#include "h2/guard.h"
 #include "http/exchange.h"
 #include "http/session.h"
 #include "net/conn.h"
@@ -19,10 +20,12 @@ struct conn {
     enum conn_state state;
     int fd;
     bool has_tls;
+    bool met;         /* the first bytes of a handshake have been looked at */
     bool ending;      /* no more input is taken; what is to be sent goes out, and then it lingers */
     bool input_ended; /* the peer sends nothing more, and what it asked for is still answered */
     bool send_failed; /* nothing goes out any more; what the peer had sent before is still taken */
     size_t greeted;   /* bytes of HTTP/2's preface that have come, in CONN_GREETING */
+    struct guard control; /* KeyUpdates, in either role and protocol */
     struct transport transport;
     struct session *session; /* in CONN_OPEN */
     struct session_host host;

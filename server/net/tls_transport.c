@@ -14,6 +14,7 @@ struct tls_state {
     SSL *ssl;
     bool no_shutdown; /* after a fatal error SSL_shutdown is not to be called */
     bool renegotiate; /* the client has asked for a renegotiation */
+    uint32_t updates; /* KeyUpdates of the peer since tls_take_key_updates */
 };
 
 static int wire_read(BIO *bio, char *buf, int size)
@@ -83,6 +84,23 @@ static void on_info(const SSL *ssl, int where, int value)
     struct tls_state *s = SSL_get_app_data(ssl);
     if (where == SSL_CB_WRITE_ALERT && (value & 0xff) == SSL_AD_NO_RENEGOTIATION)
         s->renegotiate = true;
+}
+
+static void on_message(
+    int sent, int version, int type, const void *data, size_t n, SSL *ssl, void *arg)
+{
+    struct tls_state *s = arg;
+    (void)version, (void)ssl;
+    if (!sent && type == SSL3_RT_HANDSHAKE && n && *(const uint8_t *)data == SSL3_MT_KEY_UPDATE)
+        s->updates++;
+}
+
+uint32_t tls_take_key_updates(const struct transport *t)
+{
+    struct tls_state *s = t->state;
+    uint32_t updates = s->updates;
+    s->updates = 0;
+    return updates;
 }
 
 static const char *reason(void)
@@ -178,6 +196,8 @@ static bool attach(SSL *ssl, struct tls_state *s, struct wire *wire)
         return false;
     SSL_set_bio(ssl, bio, bio);
     SSL_set_info_callback(ssl, on_info);
+    SSL_set_msg_callback(ssl, on_message);
+    SSL_set_msg_callback_arg(ssl, s);
     return SSL_set_app_data(ssl, s);
 }
 

@@ -46,6 +46,8 @@ static enum rc make_tls(struct setup *s, const struct tls_tickets *tickets, char
         return rc;
     if (tls_new(s->options.certs, (size_t)s->options.cert_count, &s->tls, why))
         return RC_SYSTEM;
+    if (s->options.cert_count)
+        tls_warn(s->tls, s->options.certs);
     tls_tickets_use(s->tls, tickets);
     return RC_OK;
 }
