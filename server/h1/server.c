@@ -68,9 +68,8 @@ struct h1_exchange *h1_exchange_new(struct h1_session *s)
     hx->exchange.stream = ++s->requests;
     hx->exchange.request.version = HTTP_1_1; /* what is said to one who named none */
     hx->session = s;
-    hx->started = hx->sent = hx->is_1_0 = hx->asks_close = hx->received = false;
+    hx->started = hx->sent = hx->is_1_0 = hx->asks_close = hx->received = hx->swept = false;
     hx->drained = 0;
-    hx->age = hx->starved_seconds = NOT_WAITED;
     return s->x = hx;
 }
 

@@ -35,6 +35,14 @@ static void sweep_tunnel(struct h1_session *s, double seconds)
         expire(s, 0, "tunnel-timeout");
 }
 
+/* Whether the body comes too slowly. */
+static bool lags(struct h1_session *s, double seconds)
+{
+    const struct exchange *x = &s->x->exchange;
+    return exchange_owed_body(x) && pace_lags(&s->x->body, exchange_received(x), seconds,
+                                        s->limits->min_body_rate, s->limits->body_timeout);
+}
+
 static void sweep_exchange(struct h1_session *s, double seconds)
 {
     struct h1_exchange *hx = s->x;
@@ -46,6 +54,16 @@ static void sweep_exchange(struct h1_session *s, double seconds)
         expire(s, 504, "request-timeout");
     else if (starves && waited_past(&hx->starved_seconds, seconds, s->limits->body_timeout))
         expire(s, 408, "body-timeout");
+    else if (lags(s, seconds))
+        expire(s, 408, "min-body-rate");
+}
+
+/* What only sweeps look at begins with the first of them. */
+static void begin_counting(struct h1_exchange *hx)
+{
+    hx->swept = true;
+    hx->age = hx->starved_seconds = NOT_WAITED;
+    pace_start(&hx->body, 0);
 }
 
 void h1_sweep(struct session *base, double seconds)
@@ -53,6 +71,8 @@ void h1_sweep(struct session *base, double seconds)
     struct h1_session *s = container_of(base, struct h1_session, base);
     if (s->broken || s->deaf)
         return;
+    if (s->x && !s->x->swept)
+        begin_counting(s->x);
     if (s->x && s->x->started) {
         s->head_seconds = NOT_WAITED;
         if (s->x->exchange.kind == EXCHANGE_TUNNEL)

@@ -37,8 +37,7 @@ struct h2_stream *h2_stream_new(struct h2_session *s, int32_t id)
     st->exchange.request.version = HTTP_2;
     st->session = s;
     st->size = (struct header_size){0};
-    st->age = st->starved_seconds = st->stuck_seconds = NOT_WAITED;
-    st->received = st->sent = false;
+    st->swept = st->received = st->sent = false;
     st->deferred = st->reset = st->peer_reset = st->closed = false;
     list_init(&st->dirty);
     list_append(&s->streams, &st->link);
@@ -111,6 +110,7 @@ static const struct h2_role server_role = {
     .free_dead = free_dead,
     .free_lost = free_lost,
     .sweep = h2_server_sweep,
+    .watch = h2_server_watch,
     .shut_down = announce_end,
 };
 

@@ -194,7 +194,7 @@ static void sweep(struct session *base, double seconds)
             s->role->sweep(node, seconds);
     }
     if (s->role->watch)
-        s->role->watch(s);
+        s->role->watch(s, seconds);
     if (!s->greeted && waited_past(&s->preface_seconds, seconds, s->limits->preface_timeout))
         h2_judge(
             s, ERROR_SETTINGS_TIMEOUT, "session timed out", log_str("limit", "preface-timeout"));
@@ -262,6 +262,7 @@ struct h2_session *h2_session_make(struct session_host *host, const struct http_
     list_init(&s->dead);
     list_init(&s->ending);
     s->preface_seconds = NOT_WAITED;
+    pace_start(&s->taking, 0);
     return s;
 }
 

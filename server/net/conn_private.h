@@ -4,6 +4,7 @@
 
 #include "core/bytes.h"
 #include "http/exchange.h"
+#include "http/pace.h"
 #include "http/session.h"
 #include "net/conn.h"
 #include "net/protocol.h"
@@ -28,6 +29,8 @@ struct conn {
     struct session_host host;
     struct peer peer;
     struct bytes backlog;        /* sealed bytes that the socket did not take */
+    uint64_t sent;               /* bytes that the socket has taken */
+    struct pace taking;          /* of the peer, of what waits for it */
     double entered;              /* when the state was */
     double active;               /* when bytes were last received, or taken by the socket */
     double taken;                /* when bytes were last taken by the socket, or it had taken all */

@@ -5,7 +5,9 @@
 #include "h2/limits.h"
 #include "http/limits.h"
 
+#include <linux/sockios.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 
 enum {
     LINGER_SECONDS = 2,
@@ -17,8 +19,28 @@ static bool passes(double waited, double limit)
     return limit > 0 && waited > limit;
 }
 
+/* Bytes that have come to the peer's end, which its kernel has confirmed. What our own kernel took
+ * says little: it may hold megabytes, and takes no more until a third of them is gone. */
+static uint64_t arrived(const struct conn *c)
+{
+    int queued = 0;
+    if (ioctl(c->fd, SIOCOUTQ, &queued) || queued < 0)
+        return c->sent;
+    return (uint64_t)queued < c->sent ? c->sent - (uint64_t)queued : 0;
+}
+
+/* Whether a client takes what waits for it too slowly. */
+static bool lags(struct conn *c, double seconds)
+{
+    const struct http_limits *limits = c->loop->limits->http;
+    if (c->backlog.len == 0)
+        pace_start(&c->taking, c->sent);
+    return c->backlog.len && !c->dial &&
+           pace_lags(&c->taking, arrived(c), seconds, limits->min_send_rate, limits->write_timeout);
+}
+
 /* The option whose limit has passed, or NULL. */
-static const char *timeout_passed(const struct conn *c, double now)
+static const char *timeout_passed(struct conn *c, double now, double seconds)
 {
     const struct net_limits *limits = c->loop->limits;
     double in_state = now - c->entered;
@@ -32,6 +54,8 @@ static const char *timeout_passed(const struct conn *c, double now)
         return "preface-timeout";
     if (c->backlog.len && passes(now - c->taken, limits->http->write_timeout))
         return "write-timeout";
+    if (lags(c, seconds))
+        return "min-send-rate";
     return NULL;
 }
 
@@ -73,7 +97,7 @@ static void log_timeout(const struct conn *c, const char *limit)
 
 void conn_sweep(struct conn *c, double now, double seconds)
 {
-    const char *passed = timeout_passed(c, now);
+    const char *passed = timeout_passed(c, now, seconds);
     if (c->session)
         c->session->ops->sweep(c->session, seconds);
     if (c->state == CONN_OPEN && is_gone(c, now)) {

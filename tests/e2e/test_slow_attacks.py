@@ -20,6 +20,7 @@ SCRIPTS = {
     "park.lua": PARK,
     "echo.lua": ECHO,
     "big.lua": BIG,
+    "length.lua": "return function(ctx) ctx:text(#ctx:body()) end",
 }
 
 
@@ -145,9 +146,8 @@ def test_zero_window_is_no_parking_place(siege):
             attacker.send(*[request(n, "/big?2") for n in numbers])
         for attacker in (by_stream, by_connection):
             assert {attacker.reset_code(n) for n in numbers} == {CANCEL}
-            s.expect_line(f"stream timed out limit=write-timeout .*remote={attacker.local}",
-                          STREAMS)
             s.expect_unharmed(attacker)
+        s.expect_line("stream timed out limit=write-timeout")
 
 
 def test_response_that_is_never_read_ends_the_connection(siege):
@@ -161,6 +161,32 @@ def test_response_that_is_never_read_ends_the_connection(siege):
             assert s.seconds() < 10
             attacker.send(ping())
             attacker.rest(0.1)
+
+
+def test_bodies_of_a_byte_at_a_time_are_refused(siege):
+    """Each byte is a sign of life, and yet they hold a handler each."""
+    with siege("bodies a byte at a time", "--min-body-rate", 1000) as s:
+        attacker = s.attack()
+        numbers = range(1, 20, 2)
+        attacker.send(*[request(n, "/length", "POST", end=False) for n in numbers])
+        pattern = f"stream timed out limit=min-body-rate .*remote={attacker.local}"
+        while not s.lines(pattern):
+            assert s.seconds() < 60
+            attacker.send(*[data(n, b"x") for n in numbers])
+            attacker.rest(0.2)
+        assert {attacker.status(n) for n in numbers} == {408}
+
+
+def test_windows_of_a_byte_at_a_time_are_no_parking_place(siege):
+    with siege("windows a byte at a time", "--min-send-rate", 1000) as s:
+        attacker = s.attack((INITIAL_WINDOW_SIZE, 0))
+        numbers = range(1, 2 * STREAMS, 2)
+        attacker.send(*[request(n, "/big?2") for n in numbers])
+        pattern = f"stream timed out limit=min-send-rate .*remote={attacker.local}"
+        while not s.lines(pattern):
+            assert s.seconds() < 60
+            attacker.send(*[window_update(n, 1) for n in numbers])
+            attacker.rest(0.5)
 
 
 def test_answers_that_are_never_read_end_the_connection(siege):
