@@ -237,6 +237,13 @@ static void reap(struct session *base)
         mark_dirty(s);
 }
 
+static size_t memory(const struct session *base)
+{
+    const struct h1_session *s = h1_of(base);
+    return sizeof *s + s->parser.bytes + s->queue.len +
+           (s->x ? exchange_memory(&s->x->exchange) : 0);
+}
+
 static void free_session(struct session *base, struct cut cut)
 {
     struct h1_session *s = h1_of(base);
@@ -258,6 +265,7 @@ static const struct session_ops session_ops = {
     .is_idle = is_idle,
     .shut_down = shut_down,
     .on_alarm = on_alarm,
+    .memory = memory,
     .sweep = h1_sweep,
     .reap = reap,
     .free = free_session,

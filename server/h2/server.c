@@ -97,6 +97,12 @@ static void free_lost(struct list *link, struct cut cut)
     free_stream(st);
 }
 
+static size_t memory_of(const struct list *link)
+{
+    const struct h2_stream *st = container_of(link, struct h2_stream, link);
+    return sizeof *st - sizeof st->exchange + exchange_memory(&st->exchange);
+}
+
 static void announce_end(struct h2_session *s, enum session_end how)
 {
     if (how == END_NOW)
@@ -109,6 +115,7 @@ static const struct h2_role server_role = {
     .output = output,
     .free_dead = free_dead,
     .free_lost = free_lost,
+    .memory = memory_of,
     .sweep = h2_server_sweep,
     .watch = h2_server_watch,
     .shut_down = announce_end,

@@ -30,6 +30,8 @@ struct h2_role {
     void (*free_lost)(struct list *link, struct cut cut);
     /* Counts the seconds since the last sweep against a stream's timeouts; may be NULL. */
     void (*sweep)(struct list *link, double seconds);
+    /* Bytes of a stream; NULL in the client role. */
+    size_t (*memory)(const struct list *link);
     /* Looks at the session itself, once a sweep; may be NULL. */
     void (*watch)(struct h2_session *s, double seconds);
     /* One step of a graceful end. */

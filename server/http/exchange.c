@@ -108,6 +108,11 @@ void exchange_receive_end(struct exchange *x)
     tell_readable(x);
 }
 
+size_t exchange_memory(const struct exchange *x)
+{
+    return sizeof *x + x->arena.used + x->request.body.len + x->response.out.body.len;
+}
+
 uint64_t exchange_received(const struct exchange *x)
 {
     return x->request.taken + x->request.body.len;

@@ -15,7 +15,8 @@
 enum conn_state { CONN_HANDSHAKE, CONN_GREETING, CONN_OPEN, CONN_LINGERING, CONN_DEAD };
 
 struct conn {
-    struct list link, dirty;
+    struct list link, dirty, idle;
+    size_t memory; /* that it held when all were weighed; see room.c */
     struct loop *loop;
     enum conn_state state;
     int fd;

@@ -4,6 +4,7 @@
 #include "core/log.h"
 #include "h2/limits.h"
 #include "http/limits.h"
+#include "net/room.h"
 
 #include <linux/sockios.h>
 #include <poll.h>
@@ -65,6 +66,23 @@ static bool has_idled(const struct conn *c, double now)
            passes(now - c->active, c->loop->limits->idle_timeout);
 }
 
+/* One without a session has sent nothing yet, or lingers. */
+double conn_idle_seconds(const struct conn *c, double now)
+{
+    bool busy = c->state == CONN_DEAD || (c->state == CONN_GREETING && c->greeted);
+    if (c->session)
+        busy = c->ending || !c->session->ops->is_idle(c->session);
+    return busy ? 0 : now - c->active;
+}
+
+void conn_say_goodbye(struct conn *c)
+{
+    conn_shut_down(c, END_NOTICE);
+    conn_shut_down(c, END_NOW);
+    if (c->session)
+        conn_pump(c);
+}
+
 /* Both steps of a graceful end at once (RFC 9113 9.1): what crosses them was not processed, and the
  * peer knows. */
 static void end_idle(struct conn *c, double now)
@@ -109,4 +127,5 @@ void conn_sweep(struct conn *c, double now, double seconds)
         log_timeout(c, "idle-timeout");
         end_idle(c, now);
     }
+    room_note_idle(c, c->dial ? 0 : conn_idle_seconds(c, now));
 }

@@ -103,11 +103,35 @@ def test_connections_too_many_are_closed(siege):
         attackers = [s.attack() for _ in range(7)]
         for attacker in attackers:
             s.expect_unharmed(attacker)
+            attacker.send(request(101, "/park"))  # none idles
+            attacker.settle()
         assert s.attack().wait_closed()
         s.expect_line("connection refused limit=max-connections ")
         attackers[0].close()
         attackers[1].settle()
         s.expect_unharmed(s.attack())
+
+
+def test_longest_idle_connection_makes_room(siege):
+    with siege("idle connections that fill it", "--max-connections", 8) as s:
+        busy = s.attack()
+        busy.send(request(1, "/park"))
+        busy.settle()
+        idle = []
+        for source in ("127.0.0.2", "127.0.0.3") * 3:
+            idle.append(s.attack(source=source))
+            s.expect_unharmed(idle[-1])
+            idle[-1].rest(0.1)
+        idle[0].rest(1.2)
+        for attacker in idle[:3]:
+            s.expect_unharmed(s.attack())
+            assert attacker.wait_closed()
+            assert attacker.goaway() == NO_ERROR
+            s.expect_line(f"connection closed for room limit=max-connections .*"
+                          f"remote={attacker.local} idle=true")
+        busy.settle()
+        assert not busy.is_over()
+        assert not s.lines("connection refused")
 
 
 def test_connections_too_many_of_one_address_are_closed(siege):
@@ -116,7 +140,28 @@ def test_connections_too_many_of_one_address_are_closed(siege):
             s.expect_unharmed(s.attack(source="127.0.0.2"))
         for _ in range(500):
             assert s.attack(source="127.0.0.2").wait_closed()
-        s.expect_line("connection refused limit=max-connections-each .*remote=127.0.0.2")
+        assert s.lines("connection refused limit=max-connections-each .*remote=127.0.0.2")
+        s.expect_unharmed(s.attack())
+
+
+# Memory.
+
+LARGE_FIELD = b"\x40" + string(b"large") + string(b"x" * 4000)  # now 62 in HPACK's table
+AGAIN = b"\xbe" * 15
+
+
+def test_fields_that_pin_memory_are_bounded_over_all_connections(siege):
+    """A few KiB on the wire are 8 MB of fields on each connection, and no rule is broken."""
+    with siege("references that pin memory", "--max-connection-memory", 24) as s:
+        attackers = []
+        for _ in range(12):
+            attackers.append(s.attack())
+            first = block(*fields_of("/park")) + LARGE_FIELD + AGAIN
+            attackers[-1].send(headers(1, first), *[
+                headers(n, block(*fields_of("/park")) + AGAIN) for n in range(3, 2 * STREAMS, 2)])
+            attackers[-1].settle()
+        assert sum(attacker.is_over() for attacker in attackers) >= 8
+        assert s.lines("connection closed for room limit=max-connection-memory .* idle=false")
         s.expect_unharmed(s.attack())
 
 
@@ -147,7 +192,7 @@ def test_zero_window_is_no_parking_place(siege):
         for attacker in (by_stream, by_connection):
             assert {attacker.reset_code(n) for n in numbers} == {CANCEL}
             s.expect_unharmed(attacker)
-        s.expect_line("stream timed out limit=write-timeout")
+        assert s.lines("stream timed out limit=write-timeout")
 
 
 def test_response_that_is_never_read_ends_the_connection(siege):

@@ -101,6 +101,8 @@ const struct definition options_table[] = {
         "connections of a worker", NULL},
     {OPTIONS_LIMITS, "max-connections-each", 0, OPTIONS_COUNT, FIELD(net.max_conns_each), "N",
         "those from one IPv4 address or IPv6 /64", NULL},
+    {OPTIONS_LIMITS, "max-connection-memory", 0, OPTIONS_COUNT, FIELD(net.max_conn_memory), "MIB",
+        "that the connections of a worker hold in all", NULL},
     {OPTIONS_LIMITS, "max-streams", 0, OPTIONS_POSITIVE, FIELD(h2.max_streams), "N",
         "concurrent streams of a connection", NULL},
     {OPTIONS_LIMITS, "max-header-bytes", 0, OPTIONS_POSITIVE, FIELD(http.header_bytes), "BYTES",
