@@ -138,7 +138,7 @@ const struct definition options_table[] = {
     {OPTIONS_LIMITS, "load-timeout", 0, OPTIONS_SECONDS, FIELD(load_timeout), "SECONDS",
         "for the scripts to load", NULL},
     {OPTIONS_LIMITS, "max-vm-memory", 0, OPTIONS_COUNT, FIELD(max_vm_memory), "MIB",
-        "that the scripts of a process take", NULL},
+        "that the scripts of a process take, in all generations", NULL},
     {OPTIONS_LIMITS, "min-body-rate", 0, OPTIONS_COUNT, FIELD(http.min_body_rate), "BYTES",
         "a second of a body that a handler waits for, from 5 s on; slower is 408", NULL},
     {OPTIONS_LIMITS, "min-send-rate", 0, OPTIONS_COUNT, FIELD(http.min_send_rate), "BYTES",
