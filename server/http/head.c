@@ -10,7 +10,6 @@ static const struct {
     [HEAD_NO_FAULT] = {200, "none"},
     [HEAD_CONNECT] = {501, "CONNECT"},
     [HEAD_BAD_TARGET] = {400, "a malformed request target"},
-    [HEAD_BAD_SCHEME] = {400, "a scheme that is neither http nor https"},
     [HEAD_NO_HOST] = {400, "no host"},
     [HEAD_TWO_HOSTS] = {400, "host twice"},
     [HEAD_BAD_HOST] = {400, "a malformed host"},
@@ -31,7 +30,7 @@ int head_fault_status(enum head_fault fault)
 enum head_fault head_set_target(struct request *r, struct str target)
 {
     request_set_target(r, target);
-    if (str_eq(r->method, STR("CONNECT")) && !r->tunnel.p)
+    if (str_eq(r->method, STR("CONNECT")) && !r->tunnel.p) /* extended, it has a path: RFC 8441 */
         return HEAD_CONNECT;
     if (!uri_is_target(target))
         return HEAD_BAD_TARGET;
@@ -103,24 +102,13 @@ static enum head_fault settle_host(struct request *r, const struct found *found)
     return HEAD_NO_FAULT;
 }
 
-/* A proxy in front that ends TLS may name the scheme that its client used: that is taken for what
- * it is worth, which is nothing. */
-static enum head_fault settle_scheme(struct request *r, const struct peer *peer)
-{
-    struct str said = r->scheme;
-    r->scheme = peer->tls_version ? STR("https") : STR("http");
-    bool known = !said.p || str_eq(said, r->scheme) || field_same_name(said, STR("http")) ||
-                 field_same_name(said, STR("https"));
-    return known ? HEAD_NO_FAULT : HEAD_BAD_SCHEME;
-}
-
 enum head_fault head_settle(struct exchange *x, bool none)
 {
     const struct found found = find(&x->request.fields);
     bool expects = x->request.version != HTTP_1_0;
     exchange_note_body(x, none, expects && found.waits && !none);
-    enum head_fault fault = settle_scheme(&x->request, x->peer);
-    if (!fault)
-        fault = settle_host(&x->request, &found);
+    /* A proxy in front that ends TLS may say https here: what a client says is worth nothing. */
+    x->request.scheme = x->peer->tls_version ? STR("https") : STR("http");
+    enum head_fault fault = settle_host(&x->request, &found);
     return !fault && expects && found.expects_more ? HEAD_EXPECTATION : fault;
 }

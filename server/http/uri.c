@@ -9,8 +9,9 @@
  * encoded): all that is visible in ASCII. A fragment is never sent (RFC 9110 7.1). */
 bool uri_is_target(struct str target)
 {
+    static const bool allowed[256] = {['!' ... '"'] = true, ['$' ... '~'] = true};
     for (size_t i = 0; i < target.n; i++)
-        if (target.p[i] <= ' ' || target.p[i] > '~' || target.p[i] == '#')
+        if (!allowed[(unsigned char)target.p[i]])
             return false;
     return target.n > 0;
 }
@@ -63,12 +64,30 @@ static bool is_port(struct str text)
     return port <= 65535;
 }
 
-bool uri_is_host(struct str text)
+static bool reads_as_host(struct str text)
 {
     size_t n = host_length(text);
     if (n == 0 || n == text.n)
         return n > 0;
     return text.p[n] == ':' && is_port((struct str){text.p + n + 1, text.n - n - 1});
+}
+
+/* The same few hosts come again and again: the last good one is known by its bytes. */
+bool uri_is_host(struct str text)
+{
+    static struct {
+        char text[64];
+        size_t n;
+    } last;
+    if (text.n && text.n == last.n && memcmp(text.p, last.text, text.n) == 0)
+        return true;
+    if (!reads_as_host(text))
+        return false;
+    if (text.n <= sizeof last.text) {
+        memcpy(last.text, text.p, text.n);
+        last.n = text.n;
+    }
+    return true;
 }
 
 /* Without a port that says nothing. */
@@ -127,11 +146,17 @@ static bool finds_dots(const struct reading *reading, struct str path)
     return !named && (dots == 1 || dots == 2);
 }
 
-/* Most paths have no character that could matter. */
+/* Most paths have nothing that could matter: no dot at the front of a segment, and no escape. */
 static bool is_plain(struct str path)
 {
-    return path.n == 0 || !(memchr(path.p, '.', path.n) || memchr(path.p, '%', path.n) ||
-                              memchr(path.p, '\0', path.n));
+    char before = '/';
+    for (size_t i = 0; i < path.n; i++) {
+        char c = path.p[i];
+        if (c == '%' || c == '\0' || (c == '.' && (before == '/' || before == '\\')))
+            return false;
+        before = c;
+    }
+    return true;
 }
 
 bool uri_has_dots(struct str path)
