@@ -6,7 +6,9 @@
 #include "lua/ctx/ctx.h"
 #include "lua/ctx/spawn.h"
 #include "lua/runtime/budget.h"
+#include "lua/runtime/held.h"
 #include "lua/runtime/sources.h"
+#include "lua/runtime/task.h"
 #include "lua/scripts/libraries.h"
 #include "lua/scripts/route_files.h"
 
@@ -128,6 +130,36 @@ bool generation_wind_up(struct generation *g)
         spawn_cancel_all(g->vm, SPAWN_RELOAD);
     }
     return list_empty(&g->vm->tasks);
+}
+
+static size_t held_by(const struct ctx *c)
+{
+    bool waits = c->x && c->task && c->task->state == TASK_WAITING;
+    return waits ? held_by_task(c->task) : 0;
+}
+
+size_t generation_heaviest(struct generation *g)
+{
+    size_t at = 0, heaviest = 0;
+    for (struct ctx *c; (c = handles_next(&g->vm->requests, &at));) {
+        size_t held = held_by(c);
+        heaviest = held > heaviest ? held : heaviest;
+    }
+    return heaviest;
+}
+
+size_t generation_relieve(struct generation *g, size_t least, size_t most)
+{
+    size_t at = 0, ended = 0;
+    for (struct ctx *c; ended < most && (c = handles_next(&g->vm->requests, &at));) {
+        size_t held = held_by(c);
+        if (held == 0 || held < least)
+            continue;
+        ended += held;
+        exchange_refuse(c->x, cut_by_us(ERROR_ENHANCE_YOUR_CALM), c->x->request.ended ? 503 : 413);
+    }
+    g->vm->relieved |= ended > 0;
+    return ended;
 }
 
 bool generation_is_bloated(struct generation *g)

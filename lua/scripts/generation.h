@@ -58,6 +58,11 @@ void generation_set_state(struct generation *g, enum generation_state state);
 void generation_abort(struct generation *g);
 /* For one that is old: moves it on towards its end. Whether it may be freed. */
 bool generation_wind_up(struct generation *g);
+/* The most bytes that a request of it holds; see held.h. */
+size_t generation_heaviest(struct generation *g);
+/* Ends requests that hold so many bytes or more, until what they held is most: with 413 where the
+ * request's body is still coming, 503 where not, or a reset. Gives what they held. */
+size_t generation_relieve(struct generation *g, size_t least, size_t most);
 /* Whether it has taken nearly all memory beyond what it began with, and collecting did not help. */
 bool generation_is_bloated(struct generation *g);
 

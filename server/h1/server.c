@@ -109,9 +109,8 @@ struct h1_exchange *h1_exchange_new(struct h1_session *s)
     hx->exchange.stream = ++s->requests;
     hx->exchange.request.version = HTTP_1_1; /* what is said to one who named none */
     hx->session = s;
-    hx->started = hx->sent = hx->is_1_0 = hx->asks_close = hx->received = false;
+    hx->started = hx->sent = hx->is_1_0 = hx->asks_close = hx->received = hx->swept = false;
     hx->drained = 0;
-    hx->age = hx->starved_seconds = NOT_WAITED;
     return s->x = hx;
 }
 
@@ -284,6 +283,13 @@ static void reap(struct session *base)
         mark_dirty(s);
 }
 
+static size_t memory(const struct session *base)
+{
+    const struct h1_session *s = h1_of(base);
+    return sizeof *s + s->parser.bytes + s->queue.len +
+           (s->x ? exchange_memory(&s->x->exchange) : 0);
+}
+
 static void free_session(struct session *base, struct cut cut)
 {
     struct h1_session *s = h1_of(base);
@@ -305,6 +311,7 @@ static const struct session_ops session_ops = {
     .is_idle = is_idle,
     .shut_down = shut_down,
     .on_alarm = on_alarm,
+    .memory = memory,
     .sweep = h1_sweep,
     .reap = reap,
     .free = free_session,

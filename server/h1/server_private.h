@@ -24,6 +24,7 @@
 #include "h1/writer.h"
 #include "http/exchange.h"
 #include "http/limits.h"
+#include "http/pace.h"
 #include "http/session.h"
 #include "http/waited.h"
 
@@ -66,6 +67,8 @@ struct h1_exchange {
     uint64_t sent_before;   /* in a tunnel: bytes that had been sent at the last sweep */
     double age;             /* seconds since it began, as sweep counts them */
     double starved_seconds; /* waited for the client's body, with nothing received */
+    struct pace body;       /* of the client's body; begins with the first sweep */
+    bool swept;             /* by one sweep at least */
 };
 
 struct h1_session {

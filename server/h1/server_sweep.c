@@ -35,6 +35,14 @@ static void sweep_tunnel(struct h1_session *s, double seconds)
         expire(s, 0, "tunnel-timeout");
 }
 
+/* Whether the body comes too slowly. */
+static bool lags(struct h1_session *s, double seconds)
+{
+    const struct exchange *x = &s->x->exchange;
+    return exchange_owed_body(x) && pace_lags(&s->x->body, exchange_received(x), seconds,
+                                        s->limits->min_body_rate, s->limits->body_timeout);
+}
+
 static void sweep_exchange(struct h1_session *s, double seconds)
 {
     struct h1_exchange *hx = s->x;
@@ -46,6 +54,16 @@ static void sweep_exchange(struct h1_session *s, double seconds)
         expire(s, 504, "request-timeout");
     else if (starves && waited_past(&hx->starved_seconds, seconds, s->limits->body_timeout))
         expire(s, 408, "body-timeout");
+    else if (lags(s, seconds))
+        expire(s, 408, "min-body-rate");
+}
+
+/* What only sweeps look at begins with the first of them. */
+static void begin_counting(struct h1_exchange *hx)
+{
+    hx->swept = true;
+    hx->age = hx->starved_seconds = NOT_WAITED;
+    pace_start(&hx->body, 0);
 }
 
 void h1_sweep(struct session *base, double seconds)
@@ -54,6 +72,8 @@ void h1_sweep(struct session *base, double seconds)
     if (s->output == H1_CUT || s->input == H1_DEAF)
         return;
     enum h1_phase phase = h1_phase(s);
+    if (s->x && !s->x->swept)
+        begin_counting(s->x);
     if (phase != H1_HEAD)
         s->head_seconds = NOT_WAITED;
     else if (waited_past(&s->head_seconds, seconds, s->limits->header_timeout))

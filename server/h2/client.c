@@ -236,8 +236,9 @@ static void shut_down(struct h2_session *s, enum session_end how)
 }
 
 /* A server that has had a second or more for a sign of life has none. */
-static void watch(struct h2_session *s)
+static void watch(struct h2_session *s, double seconds)
 {
+    (void)seconds;
     enum { SWEEPS = 2 };
     if (s->doubted && s->doubted++ >= SWEEPS && s->parting == H2_STAYS)
         retire(s);

@@ -187,6 +187,7 @@ enum {
 void h2_note_data(struct h2_session *s, size_t n, bool more)
 {
     bool dribble = n < DRIBBLE && more;
+    s->data_sent += n;
     if (dribble && s->dribbled)
         h2_count(s, GUARD_DRIBBLES);
     else if (!dribble && s->window_credit < CREDIT_MAX)

@@ -207,6 +207,21 @@ static void free_session(struct session *base, struct cut cut)
     mem_put(s, sizeof *s);
 }
 
+/* What nghttp2 holds is put at what its tables say, and for each stream, and each frame that waits
+ * to go out, at a little more than its struct. */
+enum { NG_SESSION = 4096, NG_STREAM = 512, NG_FRAME = 256 };
+
+static size_t memory(const struct session *base)
+{
+    const struct h2_session *s = container_of(base, struct h2_session, base);
+    size_t n = sizeof *s + NG_SESSION + nghttp2_session_get_hd_inflate_dynamic_table_size(s->ng) +
+               nghttp2_session_get_hd_deflate_dynamic_table_size(s->ng) +
+               NG_FRAME * nghttp2_session_get_outbound_queue_size(s->ng);
+    for (const struct list *node = s->streams.next; node != &s->streams; node = node->next)
+        n += NG_STREAM + s->role->memory(node);
+    return n;
+}
+
 /* Timeouts are counted in sweeps rather than by timers of their own. */
 static void sweep(struct session *base, double seconds)
 {
@@ -217,7 +232,7 @@ static void sweep(struct session *base, double seconds)
             s->role->sweep(node, seconds);
     }
     if (s->role->watch)
-        s->role->watch(s);
+        s->role->watch(s, seconds);
     if (!s->greeted && waited_past(&s->preface_seconds, seconds, s->limits->preface_timeout))
         h2_judge(
             s, ERROR_SETTINGS_TIMEOUT, "session timed out", log_str("limit", "preface-timeout"));
@@ -236,6 +251,7 @@ static const struct session_ops session_ops = {
     .is_idle = is_idle,
     .shut_down = shut_down,
     .on_alarm = on_alarm,
+    .memory = memory,
     .sweep = sweep,
     .reap = reap,
     .free = free_session,
@@ -285,6 +301,7 @@ struct h2_session *h2_session_make(struct session_host *host, const struct http_
     list_init(&s->dead);
     list_init(&s->ending);
     s->preface_seconds = NOT_WAITED;
+    pace_start(&s->taking, 0);
     return s;
 }
 

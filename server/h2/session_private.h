@@ -26,6 +26,7 @@
 #include "h2/header_size.h"
 #include "h2/limits.h"
 #include "http/limits.h"
+#include "http/pace.h"
 #include "http/session.h"
 #include "http/waited.h"
 
@@ -44,8 +45,10 @@ struct h2_role {
     void (*free_lost)(struct list *link, struct cut cut);
     /* Counts the seconds since the last sweep against a stream's timeouts; may be NULL. */
     void (*sweep)(struct list *link, double seconds);
+    /* Bytes of a stream; NULL in the client role. */
+    size_t (*memory)(const struct list *link);
     /* Looks at the session itself, once a sweep; may be NULL. */
-    void (*watch)(struct h2_session *s);
+    void (*watch)(struct h2_session *s, double seconds);
     /* One step of a graceful end. */
     void (*shut_down)(struct h2_session *s, enum session_end how);
 };
@@ -82,6 +85,8 @@ struct h2_session {
     struct ended ended;
     uint32_t window_credit; /* WINDOW_UPDATEs that the DATA we sent accounts for */
     bool dribbled;          /* the last DATA was tiny for want of window */
+    uint64_t data_sent;     /* bytes of DATA, with their padding */
+    struct pace taking;     /* of the peer, of what waits for the connection's window */
     uint32_t continuations; /* of the header block under way */
     uint32_t legs;          /* streams, in the client role */
     uint32_t resets;        /* of streams by us, in the client role */

@@ -113,6 +113,22 @@ void exchange_receive_end(struct exchange *x)
     tell_readable(x);
 }
 
+size_t exchange_memory(const struct exchange *x)
+{
+    return sizeof *x + x->arena.used + x->request.body.len + x->response.out.body.len;
+}
+
+uint64_t exchange_received(const struct exchange *x)
+{
+    return x->request.taken + x->request.body.len;
+}
+
+bool exchange_owed_body(const struct exchange *x)
+{
+    return x->wants_body && x->kind == EXCHANGE_MESSAGES && !x->response.out.head_taken &&
+           !grpc_is_stream(&x->request);
+}
+
 bool exchange_want_met(const struct exchange *x)
 {
     const struct response *r = &x->response;

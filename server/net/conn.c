@@ -9,6 +9,7 @@
 #include "net/address.h"
 #include "net/dial.h"
 #include "net/protocol.h"
+#include "net/room.h"
 #include "net/tls.h"
 
 #include <errno.h>
@@ -91,6 +92,14 @@ static void leave_dial(struct conn *c, const char *why)
         dial_lost(d, why);
 }
 
+/* Whoever waits for room may have it at once. */
+static void leave_census(struct conn *c)
+{
+    if (c->census)
+        census_leave(&c->loop->census, c->census);
+    c->census = NULL;
+}
+
 void conn_abandon(struct conn *c, const char *why)
 {
     leave_dial(c, why);
@@ -102,6 +111,8 @@ void conn_abandon(struct conn *c, const char *why)
     close(c->fd);
     log_event(LOG_DEBUG, "connection closed", log_int("conn", (int64_t)c->peer.conn),
         log_str("reason", why));
+    list_remove(&c->idle);
+    leave_census(c);
     list_remove(&c->dirty);
     list_append(&c->loop->dead, &c->dirty);
 }
@@ -127,9 +138,9 @@ void conn_free(struct conn *c)
     check(c->state == CONN_DEAD);
     list_remove(&c->link);
     list_remove(&c->dirty);
+    list_remove(&c->idle);
     bytes_fini(&c->backlog);
-    if (c->census)
-        census_leave(&c->loop->census, c->census);
+    leave_census(c);
     mem_put(c, sizeof *c);
     live.conns--;
 }
@@ -163,6 +174,11 @@ static void on_writable(struct ev_loop *ev, ev_io *w, int events)
     conn_mark_dirty(container_of(w, struct conn, writable));
 }
 
+size_t conn_memory(const struct conn *c)
+{
+    return sizeof *c + c->backlog.len + (c->session ? c->session->ops->memory(c->session) : 0);
+}
+
 /* Life. */
 
 static enum rc init_transport(struct conn *c, struct tls *tls)
@@ -192,6 +208,7 @@ static struct conn *new_conn(struct loop *l, int fd, const struct sockaddr *sa, 
     bytes_init(&c->backlog, BACKLOG_MAX);
     list_init(&c->link);
     list_init(&c->dirty);
+    list_init(&c->idle);
     ev_io_init(&c->readable, conn_on_readable, fd, EV_READ);
     ev_io_init(&c->writable, on_writable, fd, EV_WRITE);
     return c;
@@ -207,12 +224,22 @@ static void start(struct conn *c, struct list *list, enum conn_state state)
         log_str("remote", c->peer.remote));
 }
 
+/* Where all are taken, one that idles makes room; not where its own address has as many as may be.
+ */
+static enum rc enter_census(struct loop *l, const struct sockaddr *sa, struct census_entry **out)
+{
+    uint32_t all = l->limits->max_conns, each = l->limits->max_conns_each;
+    enum rc rc = census_enter(&l->census, sa, all, each, out);
+    bool full = rc == RC_LIMIT && all && l->census.total >= all;
+    return full && room_make(l, "max-connections") ? census_enter(&l->census, sa, all, each, out)
+                                                   : rc;
+}
+
 enum rc conn_open(struct loop *l, int fd, struct tls *tls, const struct sockaddr *sa, socklen_t len)
 {
     struct census_entry *census = NULL;
     struct conn *c = NULL;
-    enum rc rc =
-        census_enter(&l->census, sa, l->limits->max_conns, l->limits->max_conns_each, &census);
+    enum rc rc = enter_census(l, sa, &census);
     if (rc)
         goto fail;
     c = new_conn(l, fd, sa, len);

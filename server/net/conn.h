@@ -52,6 +52,12 @@ void conn_free(struct conn *c);
 void conn_shut_down(struct conn *c, enum session_end how);
 /* Closes a connection whose handshake is not over. */
 void conn_cut_handshake(struct conn *c);
+/* Seconds for which nothing was asked of it, and nothing came; 0 where it is at work. */
+double conn_idle_seconds(const struct conn *c, double now);
+/* Bytes that it holds: what its session says, and what its socket did not take. */
+size_t conn_memory(const struct conn *c);
+/* Sends what ends an idle connection in order, as far as the socket takes it. */
+void conn_say_goodbye(struct conn *c);
 /* Looks for timeouts that have passed: now, of clock_monotonic, and the seconds since the last
  * sweep. */
 void conn_sweep(struct conn *c, double now, double seconds);

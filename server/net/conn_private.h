@@ -5,6 +5,7 @@
 #include "core/bytes.h"
 #include "h2/guard.h"
 #include "http/exchange.h"
+#include "http/pace.h"
 #include "http/session.h"
 #include "net/conn.h"
 #include "net/protocol.h"
@@ -15,7 +16,8 @@
 enum conn_state { CONN_HANDSHAKE, CONN_GREETING, CONN_OPEN, CONN_LINGERING, CONN_DEAD };
 
 struct conn {
-    struct list link, dirty;
+    struct list link, dirty, idle;
+    size_t memory; /* that it held when all were weighed; see room.c */
     struct loop *loop;
     enum conn_state state;
     int fd;
@@ -31,6 +33,8 @@ struct conn {
     struct session_host host;
     struct peer peer;
     struct bytes backlog;        /* sealed bytes that the socket did not take */
+    uint64_t sent;               /* bytes that the socket has taken */
+    struct pace taking;          /* of the peer, of what waits for it */
     double entered;              /* when the state was */
     double active;               /* when bytes were last received, or taken by the socket */
     double taken;                /* when bytes were last taken by the socket, or it had taken all */

@@ -17,6 +17,7 @@ static ssize_t send_some(struct conn *c, const void *data, size_t n)
     if (sent < 0)
         return errno == EAGAIN || errno == EINTR ? 0 : -1;
     c->active = c->taken = now;
+    c->sent += (uint64_t)sent;
     return sent;
 }
 

@@ -9,6 +9,7 @@
 #include "http/limits.h"
 #include "net/access_log.h"
 #include "net/conn.h"
+#include "net/room.h"
 
 /* Seconds between the two GOAWAYs: longer than a round trip, so that requests sent before the first
  * one arrived are still taken. */
@@ -23,6 +24,7 @@ const struct net_limits net_limits_default = {
     .idle_timeout = 180,
     .max_conns = 20000,
     .max_conns_each = 10000,
+    .max_conn_memory = 1024,
 };
 
 static void send_dirty(struct loop *l)
@@ -75,6 +77,8 @@ void loop_turn(struct loop *l)
     bool more = parts_run(&l->parts);
     run_steps(l);
     send_dirty(l);
+    if (mem_stats()->bytes > l->memory_mark)
+        room_bound_memory(l);
     more |= !list_empty(&l->dead); /* their handlers were told, and may have something to do */
     reap(l);
     l->turning = false;
@@ -109,6 +113,12 @@ static void sweep_conns(struct list *conns, double now, double seconds)
     }
 }
 
+/* No heap that is smaller holds more than connections may. */
+static size_t memory_limit(const struct loop *l)
+{
+    return l->limits->max_conn_memory ? (size_t)l->limits->max_conn_memory << 20 : SIZE_MAX;
+}
+
 static void on_sweep(struct timer *t)
 {
     struct loop *l = container_of(t, struct loop, sweep);
@@ -117,6 +127,7 @@ static void on_sweep(struct timer *t)
     l->swept = now;
     sweep_conns(&l->conns, now, seconds);
     sweep_conns(&l->outgoing, now, seconds);
+    l->memory_mark = memory_limit(l); /* what else takes of the heap may have changed */
     log_settle(false);
     timer_start(t, sweep_seconds);
 }
@@ -166,6 +177,8 @@ enum rc loop_init(
         return RC_NOMEM;
     list_init(&l->conns);
     list_init(&l->outgoing);
+    list_init(&l->idle);
+    l->memory_mark = memory_limit(l);
     list_init(&l->steps);
     list_init(&l->dirty);
     list_init(&l->dead);
