@@ -256,6 +256,8 @@ int main(int argc, char **argv)
     }
     log_open();
     log_configure(options.log_level, options.log_format);
+    if (options.dev && isatty(STDERR_FILENO))
+        log_use_terminal();
     int status = options.check ? check_configuration(&options) : 0;
     bool serves = !options.check;
     options_fini(&options);

@@ -3,10 +3,10 @@
 #include "core/check.h"
 #include "core/clock.h"
 #include "core/list.h"
-#include "core/log.h"
 #include "core/mem.h"
 #include "http/exchange.h"
 #include "lua/ctx/ctx_private.h"
+#include "lua/ctx/report.h"
 #include "lua/runtime/error_text.h"
 #include "lua/runtime/error_value.h"
 #include "lua/runtime/task.h"
@@ -34,6 +34,7 @@ enum rc ctx_new(struct vm *vm, struct exchange *x, struct ctx **out)
     c->vm = vm;
     c->task = NULL;
     c->x = x;
+    c->kept = NULL;
     c->table = NULL;
     c->attached = false;
     c->reader = c->writer = NULL;
@@ -62,6 +63,7 @@ static void interrupt_others(struct ctx *c)
 
 static void drop(struct ctx *c)
 {
+    report_drop(c);
     handles_drop(&c->vm->requests, c->handle);
     mem_put(c, sizeof *c);
 }
@@ -100,6 +102,7 @@ void ctx_unfollow(const struct task *t)
 void ctx_abort(struct ctx *c, struct cut cut)
 {
     check(c->x && !c->aborted);
+    report_keep(c);
     c->x = NULL;
     c->aborted = true;
     c->aborted_at = clock_monotonic();
@@ -185,8 +188,7 @@ static int l_log_callback(lua_State *L)
     const struct ctx *c = lua_touserdata(L, 1);
     error_text_push(L, 2);
     const char *text = lua_tolstring(L, -1, &len);
-    log_event(LOG_ERROR, "on_abort failed", log_int("conn", (int64_t)c->conn),
-        log_int("stream", c->stream), log_bytes("error", text, len));
+    report_event(c, LOG_ERROR, "on_abort failed", log_bytes("error", text, len));
     return 0;
 }
 

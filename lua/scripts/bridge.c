@@ -98,6 +98,10 @@ static bool on_start(struct handler *h, struct exchange *x)
     }
     answer = scripts_route(g->scripts, &x->request, &x->arena, &c->match);
     c->handler = answer.handler;
+    if (!answer.status && answer_mark(g->vm, x, ctx_script(c))) {
+        ctx_free(c);
+        return true;
+    }
     if (!answer.status && begin(c))
         answer.status = 503;
     if (answer.status) {
@@ -106,7 +110,6 @@ static bool on_start(struct handler *h, struct exchange *x)
             answer_status(g->vm, x, answer.status, answer.allow);
         return answer.status != 404;
     }
-    answer_mark(g->vm, x);
     return true;
 }
 

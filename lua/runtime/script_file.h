@@ -1,0 +1,9 @@
+/* The file of a script, as requests and the log know it. It lives as long as its generation. */
+#ifndef LUA_RUNTIME_SCRIPT_FILE_H
+#define LUA_RUNTIME_SCRIPT_FILE_H
+
+struct script_file {
+    char *path;
+};
+
+#endif

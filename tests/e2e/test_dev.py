@@ -1,0 +1,186 @@
+"""What --dev tells: pages of errors, and the terminal."""
+import json
+import os
+import pty
+import re
+import select
+import signal
+import subprocess
+import time
+
+import pytest
+
+from server import ANY_PORT, PATIENCE, PROGRAM, READY, write_scripts
+
+BROKEN = 'return function(ctx)\n    ctx:text("<x>" end\n'
+SCRIPTS = {
+    "index.lua": 'return function(ctx) ctx:text("index") end',
+    "post.lua": 'return { POST = function(ctx) ctx:text("posted") end }',
+    "boom.lua": "return function(ctx)\n    local y = ctx.nothing.here\nend\n",
+}
+PAGE = [("accept", "text/html,application/xhtml+xml,*/*;q=0.8"), ("sec-fetch-dest", "document")]
+
+
+# The pages.
+
+def break_script(server, tmp_path, client, name):
+    (tmp_path / "scripts" / name).write_text(BROKEN)
+    server.wait_until(lambda: client.fetch("/").header("moontrail-fault"))
+
+
+@pytest.mark.parametrize("method, path, status", [
+    ("GET", "/new", 404), ("GET", "/none", 404), ("GET", "/post", 405), ("GET", "/boom", 500)])
+def test_each_page_of_an_error_shows_why_scripts_do_not_load(start, connect, tmp_path, method, path, status):
+    server = start(SCRIPTS, "--dev")
+    client = connect(server.https)
+    break_script(server, tmp_path, client, "new.lua")
+    plain = client.fetch(path, method)
+    assert plain.status == status
+    assert plain.header("content-type") == "text/plain; charset=utf-8"
+    assert re.search(r"/new\.lua:\d: .*expected", plain.text)
+    assert re.search(r'-> +2 \|     ctx:text\("<x>" end\n', plain.text)
+    page = client.fetch(path, method, headers=PAGE)
+    assert page.status == status and page.header("content-type") == "text/html; charset=utf-8"
+    assert "&lt;x&gt;" in page.text and "<x>" not in page.text
+    assert client.fetch(path, method, headers=[("accept", "text/html")]).text == page.text
+
+
+def test_the_page_of_the_broken_script_shows_it(start, connect, tmp_path):
+    server = start(SCRIPTS, "--dev")
+    client = connect(server.https)
+    break_script(server, tmp_path, client, "index.lua")
+    assert client.fetch("/").text == "index"
+    page = client.fetch("/", headers=PAGE)
+    assert page.status == 500 and "do not load" in page.text
+    assert client.fetch("/post", "POST", headers=PAGE).text == "posted"
+
+
+def test_without_dev_no_page_shows_it(start, connect, tmp_path):
+    server = start(SCRIPTS, "--watch")
+    client = connect(server.https)
+    (tmp_path / "scripts" / "new.lua").write_text(BROKEN)
+    server.wait_for("scripts not loaded")
+    for path, text in (("/new", "Not Found\n"), ("/boom", "Internal Server Error\n")):
+        response = client.fetch(path, headers=PAGE)
+        assert response.text == text and response.header("moontrail-fault") is None
+
+
+def test_an_error_of_a_page_is_html(start, connect):
+    page = connect(start(SCRIPTS, "--dev").https).fetch("/boom", headers=PAGE)
+    assert page.header("content-type") == "text/html; charset=utf-8"
+    assert "stack traceback" in page.text and "do not load" not in page.text
+
+
+# What an error's line names.
+
+FAILING = {
+    "fail.lua": 'return function(ctx) error("broken") end',
+    "close.lua": """
+        return function(ctx)
+            local x <close> = setmetatable({}, { __close = function() error("closing") end })
+            error("broken")
+        end""",
+    "task.lua": """
+        local mt = require "moontrail"
+        return function(ctx)
+            mt.spawn(function() error("alone") end)
+            mt.sleep(0.05)
+            ctx:text("done")
+        end""",
+    "short.lua": 'return function(ctx) ctx:header("content-length", 10) ctx:write("abc") end',
+    "left.lua": 'return function(ctx) ctx:on_abort(function() error("told") end) ctx:read() end',
+}
+
+
+@pytest.mark.parametrize("event, path", [
+    ("handler failed", "/fail"), ("close failed", "/close"), ("task failed", "/task"),
+    ("handler failed", "/short"), ("handler stopped", "/left"), ("on_abort failed", "/left")])
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_an_error_names_its_request(start, connect, event, path, form):
+    server = start(FAILING, "--log-format", form)
+    client = connect(server.https)
+    if path == "/left":
+        stream = client.request(path + "?secret=1", "POST", end=False)
+        server.wait_until(lambda: client.fetch("/none").status == 404)
+        client.reset(stream)
+    else:
+        client.fetch(path + "?secret=1", "POST")
+    if form == "text":
+        server.wait_for(rf"{event} .* method=POST path={path} script=\S*{path}\.lua$")
+    else:
+        server.wait_for(f'"event":"{event}"')
+        line = next(json.loads(line) for line in server.log if f'"event":"{event}"' in line)
+        assert (line["method"], line["path"]) == ("POST", path)
+        assert line["script"].endswith(path + ".lua")
+    assert not server.find("secret")
+
+
+def test_a_body_that_is_too_short_is_told_on_the_page(start, connect):
+    page = connect(start(FAILING, "--dev").https).fetch("/short")
+    assert page.status == 500
+    assert re.search("/short.lua: /short: less is written than content-length says: 3 of 10 bytes",
+                     page.text)
+
+
+# The terminal.
+
+class Terminal:
+    """A server whose stderr is a terminal."""
+
+    def __init__(self, folder, *options):
+        self.text = ""
+        self.fd, other = pty.openpty()
+        self.process = subprocess.Popen(  # pylint: disable=consider-using-with
+            [PROGRAM, "-l", ANY_PORT[1], "-w", "1", *options, str(folder)],
+            stdin=subprocess.DEVNULL, stderr=other)
+        os.close(other)
+        self.url = self.wait_for(READY.pattern)[1]
+
+    def wait_for(self, pattern):
+        end = time.monotonic() + PATIENCE
+        while not (match := re.search(pattern, self.text)):
+            assert select.select([self.fd], [], [], max(end - time.monotonic(), 0))[0], self.text
+            self.text += os.read(self.fd, 65536).decode().replace("\r\n", "\n")
+        return match
+
+    def stop(self):
+        """Reads what is left, since a terminal that nobody reads holds up who writes."""
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            while os.read(self.fd, 65536):
+                pass
+        except OSError:
+            pass
+        os.close(self.fd)
+        assert self.process.wait(PATIENCE) == 0
+
+
+@pytest.fixture
+def terminal(tmp_path):
+    started = []
+
+    def start_one(scripts, *options):
+        started.append(Terminal(write_scripts(tmp_path, scripts), *options))
+        return started[-1]
+
+    yield start_one
+    for one in started:
+        one.stop()
+
+
+def test_on_a_terminal_a_traceback_has_lines_of_its_own(terminal, connect):
+    server = terminal(SCRIPTS, "--dev")
+    connect(server.url).fetch("/boom")
+    server.wait_for(r"handler failed .* error=.* method=GET path=/boom script=\S+/boom.lua\n"
+                    r" +1 \| return function\(ctx\)\n"
+                    r" +-> +2 \|     local y = ctx.nothing.here\n"
+                    r" +3 \| end\n"
+                    r" +stack traceback:\n"
+                    r" +\S+/boom.lua:2: in function ")
+
+
+@pytest.mark.parametrize("options", [(), ("--dev", "--log-format", "json")])
+def test_elsewhere_an_event_is_one_line(terminal, connect, options):
+    server = terminal(SCRIPTS, *options)
+    connect(server.url).fetch("/boom")
+    server.wait_for(r"handler failed.*stack traceback:\\n.*/boom.lua")
