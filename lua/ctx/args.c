@@ -16,7 +16,8 @@ static int without_self(lua_State *L, int arg)
     return arg - 1;
 }
 
-struct str ctx_check_str(lua_State *L, int arg)
+/* A p of NULL is none. */
+static struct str to_str(lua_State *L, int arg)
 {
     struct str s;
     s.p = lua_tolstring(L, arg, &s.n);
@@ -24,6 +25,22 @@ struct str ctx_check_str(lua_State *L, int arg)
         error_value_to_text(L, arg); /* which a script that has caught it may send */
         s.p = lua_tolstring(L, arg, &s.n);
     }
+    return s;
+}
+
+struct str ctx_check_str(lua_State *L, int arg)
+{
+    struct str s = to_str(L, arg);
+    if (!s.p)
+        s.p = luaL_checklstring(L, without_self(L, arg), &s.n);
+    return s;
+}
+
+struct str ctx_check_body(lua_State *L, int arg)
+{
+    struct str s = to_str(L, arg);
+    if (!s.p && lua_type(L, arg) == LUA_TTABLE)
+        ctx_check_that(L, false, arg, "string expected, got table: ctx:json writes tables");
     if (!s.p)
         s.p = luaL_checklstring(L, without_self(L, arg), &s.n);
     return s;

@@ -4,6 +4,7 @@
 #include "core/log.h"
 #include "core/mem.h"
 #include "lua/ctx/ctx.h"
+#include "lua/ctx/missed.h"
 #include "lua/ctx/report.h"
 #include "lua/runtime/error_text.h"
 #include "lua/runtime/error_value.h"
@@ -129,7 +130,7 @@ static void log_failure(lua_State *L, struct task *t)
 {
     size_t error_len, traceback_len;
     bool is_abort = ctx_is_abort_error(L, -1, t);
-    error_text_push(L, -1);
+    missed_push_text(L, -1);
     const char *error = lua_tolstring(L, -1, &error_len);
     if (is_abort) {
         report_task_event(t, LOG_DEBUG, "task stopped", log_bytes("error", error, error_len));

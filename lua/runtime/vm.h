@@ -22,7 +22,10 @@ struct dispatch;
 struct forwarder;
 struct task;
 
-enum { VM_FAULT = 500 }; /* bytes of vm.fault at the most */
+enum {
+    VM_FAULT = 500, /* bytes of vm.fault at the most */
+    VM_MISSED = 32, /* and of vm.missed */
+};
 
 struct vm_options {
     bool dev;                 /* error pages show tracebacks */
@@ -55,6 +58,7 @@ struct vm {
     struct handles requests; /* struct ctx by handle */
     int ctx_metatable;       /* the registry's reference to it */
     int ctx_begun;           /* and its place for the ctx table of the task that began last */
+    char missed[VM_MISSED];  /* the name that ctx was asked for last in vain; see missed.h */
     const char *fault;       /* why the scripts on disk do not load; "" where they do; borrowed */
     size_t memory_floor;     /* bytes that it took when the scripts had just loaded */
     size_t memory_mark;      /* bytes past which a collection is due before the next task */

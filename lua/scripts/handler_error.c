@@ -2,6 +2,7 @@
 
 #include "http/exchange.h"
 #include "lua/ctx/ctx.h"
+#include "lua/ctx/missed.h"
 #include "lua/ctx/report.h"
 #include "lua/runtime/error_text.h"
 #include "lua/runtime/script_file.h"
@@ -38,7 +39,7 @@ static int l_describe(lua_State *L)
     const struct ctx *c = e->task->ctx;
     push_error(L, e);
     bool is_abort = ctx_is_abort_error(L, -1, e->task);
-    error_text_push(L, -1);
+    missed_push_text(L, -1);
     int message = lua_gettop(L);
     luaL_traceback(L, task_innermost(e->task), NULL, 0);
     if (c->vm->options.dev)

@@ -1,5 +1,6 @@
 #include "proc/options/table.h"
 
+#include "core/distance.h"
 #include "proc/options/options.h"
 
 #include <assert.h>
@@ -172,39 +173,10 @@ const struct definition *options_find(const char *name)
     return NULL;
 }
 
-enum { NAME_MAX_BYTES = 64 };
-
-static size_t least(size_t a, size_t b, size_t c)
-{
-    size_t least = a < b ? a : b;
-    return least < c ? least : c;
-}
-
-/* How many letters must be put in, taken out or changed to make b of a. */
-static size_t distance(const char *a, const char *b)
-{
-    size_t row[NAME_MAX_BYTES + 1], n = strlen(b);
-    for (size_t j = 0; j <= n; j++)
-        row[j] = j;
-    for (size_t i = 1; a[i - 1]; i++) {
-        size_t diagonal = row[0];
-        row[0] = i;
-        for (size_t j = 1; j <= n; j++) {
-            size_t above = row[j];
-            row[j] = least(above + 1, row[j - 1] + 1, diagonal + (a[i - 1] != b[j - 1]));
-            diagonal = above;
-        }
-    }
-    return row[n];
-}
-
 const struct definition *options_nearest(const char *name)
 {
     const struct definition *nearest = NULL;
-    size_t len = strlen(name);
-    size_t best = 2 + len / 5; /* a slip or two, more in a long name */
-    if (len < 3 || len > NAME_MAX_BYTES)
-        return NULL;
+    size_t best = distance_limit(name);
     for (int i = 0; i < COUNT; i++) {
         size_t d = distance(name, options_table[i].name);
         if (d < best) {
