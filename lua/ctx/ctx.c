@@ -41,7 +41,7 @@ enum rc ctx_new(struct vm *vm, struct exchange *x, struct ctx **out)
     c->reader = c->writer = NULL;
     c->lender = (struct lender){.forward = NULL};
     c->callbacks = LUA_NOREF;
-    c->aborted = c->over_limit = c->expired = false;
+    c->status_set = c->aborted = c->over_limit = c->expired = false;
     c->abort_errors = 0;
     c->ended = false;
     c->followers = 0;

@@ -49,6 +49,7 @@ struct ctx {
     struct task *reader, *writer;
     struct lender lender; /* of x, while another server answers */
     int callbacks;        /* the registry's reference to the table of on_abort functions */
+    bool status_set;      /* by the script */
     bool aborted;
     double aborted_at;        /* on clock_monotonic */
     int abort_errors;         /* raised since */

@@ -20,6 +20,7 @@ static int l_status(lua_State *L)
     ctx_check_that(L, status >= 200 && status <= 599, 2, "not a final status, 200 to 599");
     if (response_set_status(&c->x->response, (int)status))
         return luaL_error(L, "status comes too late: the headers are sent");
+    c->status_set = true;
     return 0;
 }
 

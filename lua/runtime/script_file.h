@@ -2,8 +2,11 @@
 #ifndef LUA_RUNTIME_SCRIPT_FILE_H
 #define LUA_RUNTIME_SCRIPT_FILE_H
 
+#include <stdbool.h>
+
 struct script_file {
     char *path;
+    bool told_lost, told_empty, told_global; /* mistakes that it was told of */
 };
 
 #endif

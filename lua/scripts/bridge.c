@@ -11,6 +11,7 @@
 #include "lua/scripts/answer.h"
 #include "lua/scripts/generation.h"
 #include "lua/scripts/handler_error.h"
+#include "lua/scripts/mistakes.h"
 
 #include <lauxlib.h>
 
@@ -46,6 +47,28 @@ static int l_enter(lua_State *L)
     return k_returned(L, LUA_OK, 0);
 }
 
+/* The same for who develops: what the handler returns is looked at. */
+
+enum { ENTERED_TASK = 1, ENTERED_CTX }; /* what is left of l_enter's stack */
+
+static int k_returned_in_dev(lua_State *L, int status, lua_KContext unused)
+{
+    (void)status, (void)unused;
+    const struct task *t = lua_touserdata(L, ENTERED_TASK);
+    mistakes_look_at_return(L, t->ctx, ENTERED_CTX);
+    return 0;
+}
+
+static int l_enter_in_dev(lua_State *L)
+{
+    const struct task *t = lua_touserdata(L, 1);
+    ctx_push(L, t->ctx);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, t->ctx->handler);
+    lua_pushvalue(L, -2);
+    lua_callk(L, 1, LUA_MULTRET, 0, k_returned_in_dev);
+    return k_returned_in_dev(L, LUA_OK, 0);
+}
+
 /* The handler has returned; the response ends with it. */
 static enum rc complete(struct ctx *c)
 {
@@ -73,8 +96,9 @@ static void finish_request(struct task *t, int status)
 
 static enum rc begin(struct ctx *c)
 {
-    static const struct task_kind kind = {l_enter, ctx_check_task, finish_request};
-    enum rc rc = task_new(c->vm, &kind, c, &c->task);
+    static const struct task_kind kinds[] = {{l_enter, ctx_check_task, finish_request},
+        {l_enter_in_dev, ctx_check_task, finish_request}};
+    enum rc rc = task_new(c->vm, &kinds[c->vm->options.dev], c, &c->task);
     if (rc)
         return rc;
     c->task->ctx = c;

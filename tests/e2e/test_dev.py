@@ -184,3 +184,122 @@ def test_elsewhere_an_event_is_one_line(terminal, connect, options):
     server = terminal(SCRIPTS, *options)
     connect(server.url).fetch("/boom")
     server.wait_for(r"handler failed.*stack traceback:\\n.*/boom.lua")
+
+
+# Mistakes that look like success.
+
+MT = 'local mt = require "moontrail" '
+LOST = [
+    'return { status = 201, body = "made" }', 'return "hello"', "return 404", "return print",
+    'ctx:status(201) return { id = 1 }', 'ctx:header("x-a", "b") return "hello"',
+    'ctx:redirect("/") return "moved"', 'ctx:write("<p>") return "</p>"', 'return nil, "not found"',
+    'mt.sleep(0.01) return "late"',
+]
+EMPTY = ["", "return", "return nil", "return true", "local x = ctx:body()", "mt.sleep(0.01)"]
+FINE = [
+    "return ctx:json { 1 }", 'return ctx:text("x")', 'ctx:text("x") return ctx', "return ctx:status(200)",
+    'return ctx:header("x-a", "b")', "ctx:finish()", "return ctx:reset()", 'ctx:text("x") return 5',
+    'ctx:text("x") return true', 'ctx:redirect("/")', "ctx:flush()", 'ctx:append_trailer("x-a", "b")',
+    'ctx:set_cookie("a", "b")',
+]
+
+
+def handler(code):
+    return f"{MT} return function(ctx) {code} end"
+
+
+def mistakes(server, script):
+    """What was told of a script: events, once its requests are over."""
+    pattern = rf"warn (return value lost|response empty|global assigned) .*script=\S*/{script}\.lua"
+    return [re.search(pattern, line)[1] for line in server.lines(pattern)]
+
+
+@pytest.mark.parametrize("codes, told", [
+    (LOST, ["return value lost"]), (EMPTY, ["response empty"]), (FINE, [])])
+def test_what_a_handler_does_in_vain_is_told_once(start, connect, codes, told):
+    server = start({f"s{i}.lua": handler(code) for i, code in enumerate(codes)}
+                   | {"end.lua": handler('ctx:text("end") print("end")')}, "--dev")
+    client = connect(server.https)
+    for i in range(len(codes)):
+        for _ in range(3):
+            client.response(client.request(f"/s{i}"))
+    client.fetch("/end")
+    server.wait_for("print text=end")
+    for i, code in enumerate(codes):
+        assert (code, mistakes(server, f"s{i}")) == (code, told)
+    for line in server.lines("return value lost"):
+        assert "ctx:text or ctx:json?" in line and "method=GET path=/s" in line
+
+
+def test_methods_of_a_table_are_looked_at_too(start, connect):
+    server = start({"a.lua": """return {
+        GET = function(ctx) return "lost" end,
+        HEAD = function(ctx) end,
+        POST = function(ctx) end,
+    }"""}, "--dev")
+    client = connect(server.https)
+    for method in ("HEAD", "GET", "POST", "POST"):
+        assert client.fetch("/a", method).status == 200
+    server.wait_for("response empty")
+    assert mistakes(server, "a") == ["return value lost", "response empty"]
+
+
+def test_another_generation_is_told_anew(start, connect, tmp_path):
+    server = start({"a.lua": handler("return 'one'")}, "--dev")
+    client = connect(server.https)
+    client.fetch("/a")
+    (tmp_path / "scripts/a.lua").write_text(handler("return 'two'"))
+
+    def again():
+        client.fetch("/a")
+        return len(mistakes(server, "a")) == 2
+
+    server.wait_until(again)
+
+
+@pytest.mark.parametrize("code, name", [
+    ("count = (count or 0) + 1 ctx:text(count)", "count"),
+    ("_G['a b'] = 1 ctx:text('x')", '"a b"'),
+    ("mt.spawn(function() inner = 1 end):join() ctx:text('x')", "inner")])
+def test_a_global_that_a_request_makes_is_told_once(start, connect, code, name):
+    server = start({"a.lua": f"known = 1 {handler(code)}", "b.lua": handler("known = 2 ctx:text(known)")},
+                   "--dev")
+    client = connect(server.https)
+    for path in ("/b", "/a", "/a", "/b"):
+        assert client.fetch(path).status == 200
+    server.wait_for(rf"global assigned .*name={name} where=\S*/a.lua:1: ")
+    assert mistakes(server, "a") == ["global assigned"] and mistakes(server, "b") == []
+
+
+def test_without_dev_nothing_is_told(start, connect):
+    server = start({"a.lua": handler("made = 1 return 'lost'"), "b.lua": handler("")})
+    client = connect(server.https)
+    for path in ("/a", "/b"):
+        assert client.fetch(path).text == ""
+    assert not server.lines(" warn ")
+
+
+# Methods that no client sends.
+
+METHODS = """
+    local function f(ctx) ctx:text("x") end
+    return { GET = f, get = f, Post = f, DELET = f, PTACH = f, ANY = f, ["*"] = f, PURGE = f, SET = f,
+             PROPFIND = f }"""
+DOUBTFUL = {"get": "GET", "Post": "POST", "DELET": "DELETE", "PTACH": "PATCH", "ANY": None, "*": None}
+
+
+@pytest.mark.parametrize("scripts", [
+    {"a.lua": METHODS},
+    {"a.lua": "return setmetatable({}, { __routes = function() return { ['/x'] = (function() "
+              + METHODS + " end)() } end })"}])
+def test_methods_that_no_client_sends_are_told_when_scripts_load(start, tmp_path, scripts):
+    server = start(scripts, "-w", "2")
+    check = subprocess.run([PROGRAM, "--check", tmp_path / "scripts"], capture_output=True, text=True,
+                           timeout=PATIENCE, check=True)
+    for lines in (server.lines("method unknown"),
+                  [line for line in check.stderr.splitlines() if "method unknown" in line]):
+        told = {re.search(r"method=(\S+)", line)[1]: line for line in lines}
+        assert len(lines) == len(DOUBTFUL) and told.keys() == DOUBTFUL.keys()
+        for method, nearest in DOUBTFUL.items():
+            assert "/a.lua:" in told[method]
+            assert f" nearest={nearest}" in told[method] if nearest else "such as GET" in told[method]
