@@ -73,19 +73,28 @@ static bool is_broken(const struct vm *vm, const struct script_file *file)
     return strncmp(vm->fault, file->path, n) == 0 && vm->fault[n] == ':';
 }
 
+/* Without memory for it the answer goes without. */
+static void note_script(struct exchange *x, const struct script_file *file)
+{
+    x->answered_by = arena_copy(&x->arena, file->path, strlen(file->path) + 1);
+}
+
 static bool mark(const struct vm *vm, struct exchange *x, const struct script_file *file)
 {
     struct field fault = fault_field(vm);
+    note_script(x, file);
+    if (!has_fault(vm))
+        return false;
     if (is_broken(vm, file) && str_eq(x->request.method, STR("GET")) && dev_page_is_wanted(x)) {
         answer_status(vm, x, 500, NULL);
         return true;
     }
     if (outgoing_set_header(&x->response.out, fault.name, fault.value))
-        return false; /* no memory for it: the answer goes without */
+        return false; /* as above */
     return false;
 }
 
 bool answer_mark(const struct vm *vm, struct exchange *x, const struct script_file *file)
 {
-    return has_fault(vm) && mark(vm, x, file);
+    return vm->options.dev && mark(vm, x, file);
 }

@@ -20,8 +20,8 @@ void answer_status(const struct vm *vm, struct exchange *x, int status, const ch
 void answer_failure(const struct vm *vm, struct exchange *x, struct str text);
 /* 503, since there are no scripts to answer; with --dev it says why. */
 void answer_without_scripts(const struct vm *vm, struct exchange *x);
-/* Marks the response that a handler of the script is about to make. Whoever loads the page of a
- * script whose file does not load any more is answered with that: true then. */
+/* With --dev: marks the response that a handler of the script is about to make. Whoever loads the
+ * page of a script whose file does not load any more is answered with that: true then. */
 bool answer_mark(const struct vm *vm, struct exchange *x, const struct script_file *file);
 
 #endif

@@ -303,3 +303,49 @@ def test_methods_that_no_client_sends_are_told_when_scripts_load(start, tmp_path
         for method, nearest in DOUBTFUL.items():
             assert "/a.lua:" in told[method]
             assert f" nearest={nearest}" in told[method] if nearest else "such as GET" in told[method]
+
+
+# A line for each request.
+
+SERVED = {
+    "a.lua": 'return { GET = function(ctx) ctx:text("hello") end }',
+    "gone.lua": 'return function(ctx) ctx:reset("INTERNAL_ERROR") end',
+    "call.lua": """return function(ctx)
+        ctx:header("content-type", "application/grpc") ctx:append_trailer("grpc-status", "5")
+    end""",
+}
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_each_request_has_a_line(start, connect, http1, form):
+    server = start(SERVED, "--dev", "--log-format", form)
+    client = connect(server.https)
+    for path, method in (("/a?secret=1", "GET"), ("/none", "GET"), ("/a", "POST"), ("/gone", "GET")):
+        client.response(client.request(path, method))
+    client.fetch("/call", "POST", headers=[("content-type", "application/grpc"), ("te", "trailers")])
+    pattern = '"event":"request"' if form == "json" else " info request "
+    server.wait_until(lambda: len(server.lines(pattern)) == 5)
+    told = [fields_of(line, form) for line in server.lines(pattern)]
+    assert [(one["method"], one["path"], one.get("status"), one["bytes"], one.get("reset"),
+             one.get("grpc_status")) for one in told] == [
+        ("GET", "/a", "200", "5", None, None), ("GET", "/none", "404", "10", None, None),
+        ("POST", "/a", "405", "19", None, None), ("GET", "/gone", None, "0", "INTERNAL_ERROR", None),
+        ("POST", "/call", "200", "0", None, "5")]
+    assert re.search("/a.lua$", told[0]["script"]) and "script" not in told[1]
+    assert all(re.fullmatch(r"\d+(\.\d+)?(e-\d+)?", one["duration"]) for one in told)
+    assert not server.find("secret")
+
+
+def fields_of(line, form):
+    if form == "json":
+        return {key: str(value) for key, value in json.loads(line).items()}
+    return dict(re.findall(r"(\S+)=(\S+)", line))
+
+
+@pytest.mark.parametrize("options, lines", [
+    ((), 0), (("--dev", "--access-log", "-"), 0), (("--dev", "--access-log", "/dev/null"), 1)])
+def test_the_line_is_left_out_without_dev_and_beside_an_access_log(start, connect, options, lines):
+    server = start(SERVED, *options, stdout=subprocess.DEVNULL)
+    connect(server.https).fetch("/a")
+    server.stop()
+    assert len(server.lines(" info request ")) == lines

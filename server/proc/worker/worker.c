@@ -7,7 +7,9 @@
 #include "http/part.h"
 #include "net/access_log.h"
 #include "net/listener.h"
+#include "net/log_file.h"
 #include "net/loop.h"
+#include "net/request_log.h"
 #include "net/tls_tickets.h"
 #include "proc/worker/board.h"
 #include "proc/worker/channel.h"
@@ -212,10 +214,14 @@ static enum rc start_listening(struct worker *w)
 
 static void watch_exchanges(struct worker *w)
 {
+    const struct options *o = w->job->options;
     struct access_log *log = w->job->access_log;
+    int fd;
     w->loop.access_log = log;
     if (log)
         loop_observe(&w->loop, access_log_observer(log));
+    if (o->dev && !(o->access_log && log_file_is_standard(o->access_log, &fd)))
+        loop_observe(&w->loop, request_log_observer());
 }
 
 static enum rc start_loop(struct worker *w, char why[SERVICE_WHY])
