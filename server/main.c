@@ -211,7 +211,7 @@ static int tell_beginner(const struct options *o, const char *program)
     fprintf(stderr,
         "moontrail: there is no folder \"%s\" here. To begin with one:\n\n"
         "    mkdir %s\n"
-        "    echo 'return function(ctx) ctx:text(\"Hello\\n\") end' > %s/index.lua\n"
+        "    echo 'return function(ctx) ctx:text(\"Hello\") end' > %s/index.lua\n"
         "    %s --dev %s\n\n",
         o->scripts, o->scripts, o->scripts, program, o->scripts);
     return EXIT_FAILED;

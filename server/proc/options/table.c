@@ -44,7 +44,8 @@ const struct definition options_table[] = {
     {OPTIONS_SERVER, "watch", 0, OPTIONS_SWITCH, FIELD(watch), NULL,
         "load the scripts anew when a file of theirs changes", NULL},
     {OPTIONS_SERVER, "dev", 0, OPTIONS_SWITCH, FIELD(dev), NULL,
-        "for development: watch, tracebacks in error pages, debug log, and the certificate made in "
+        "for development: watch, tracebacks in error pages, a log at debug with each request, and "
+        "the certificate made in "
         "memory on any address",
         NULL},
     {OPTIONS_SERVER, "log-level", 0, OPTIONS_CHOICE, FIELD(log_level), "LEVEL",
