@@ -154,7 +154,9 @@ static void build_enum(tables &t, enumeration &e, const EnumDescriptor *d)
 
 static enum shape shape_of(const FieldDescriptor *d)
 {
-    return d->is_map() ? MAP : d->is_repeated() ? LIST : SINGLE;
+    if (d->is_map())
+        return MAP;
+    return d->is_repeated() ? LIST : SINGLE;
 }
 
 static field build_field(tables &t, const FieldDescriptor *d)
