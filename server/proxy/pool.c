@@ -373,7 +373,6 @@ static struct ticket *new_ticket(
         mem_put(t, sizeof *t);
         return NULL;
     }
-    list_init(&t->link);
     t->call = c;
     t->site = s;
     t->share = share;
