@@ -374,9 +374,10 @@ struct script_answer scripts_route(
     const struct scripts *s, const struct request *r, struct arena *arena, struct match *match)
 {
     match->count = 0;
+    if (!s->router && uri_has_dots(r->path))
+        return (struct script_answer){.status = 400};
     if (!s->router)
-        return uri_has_dots(r->path) ? (struct script_answer){.status = 400}
-                                     : answer_method(s->first, r->method);
+        return answer_method(s->first, r->method);
     switch (router_match(s->router, r->path, arena, match)) {
     case ROUTER_FOUND:
         return answer_method(match->target, r->method);

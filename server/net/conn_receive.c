@@ -66,10 +66,15 @@ static void end_handshake(struct conn *c)
         conn_open_session(c, protocol);
 }
 
-static void refuse(struct conn *c, const char *event, const char *why)
+static void note_refusal(const struct conn *c, const char *event, const char *why)
 {
     log_peer_event(LOG_INFO, event, log_int("conn", (int64_t)c->peer.conn),
         log_str("remote", c->peer.remote), log_str("reason", why));
+}
+
+static void refuse(struct conn *c, const char *event, const char *why)
+{
+    note_refusal(c, event, why);
     c->ending = true;
     conn_mark_dirty(c);
 }
@@ -116,10 +121,8 @@ static void greet(struct conn *c, const uint8_t *data, size_t n)
 {
     bool first = c->greeted == 0;
     const char *why = first ? misplaced_reason(false, data, n) : NULL;
-    if (why) {
-        refuse(c, "request refused", why);
-        return;
-    }
+    if (why) /* HTTP/1.1 answers it as the malformed request that it is */
+        note_refusal(c, "request refused", why);
     enum protocol protocol = protocol_of_bytes(&c->greeted, data, n);
     if (protocol != PROTOCOL_UNKNOWN)
         conn_open_session(c, protocol);

@@ -17,7 +17,8 @@ local schema = pb.parse(([[
     message Many { oneof o { %s } }
     message Wide { %s oneof o { %s } }
     message Sub { optional Sub sub = 1; repeated Sub subs = 2; optional Many many = 3;
-        map<int32, Sub> map = 4; map<int64, bool> plain = 5; repeated int32 packed = 6 [packed = true];
+        map<int32, Sub> map = 4; map<int64, bool> plain = 5;
+        repeated int32 packed = 6 [packed = true];
         map<string, Sub> names = 7; optional Filled filled = 8; repeated Filled filleds = 9;
         optional Loose loose = 10; repeated Loose looses = 11; repeated int32 unpacked = 12;
         optional Wide wide = 13; map<int32, Many> choices = 14; map<int64, bool> other = 15;
