@@ -12,7 +12,6 @@
 #include "lua/protobuf/table.h"
 
 #include <exception>
-#include <google/protobuf/dynamic_message.h>
 #include <string>
 #include <vector>
 
@@ -22,7 +21,6 @@ namespace codec
 struct schema {
     sources found;
     google::protobuf::DescriptorPool pool;
-    google::protobuf::DynamicMessageFactory dynamic{&pool};      /* for JSON alone */
     std::vector<const google::protobuf::FileDescriptor *> files; /* the main one last */
     tables prepared;
     std::string problem;
