@@ -612,7 +612,7 @@ function message:decode(bytes, first, last) end
 ---@return string text
 function message:to_json(value, options) end
 
----The message that a JSON text describes. Raises for what is no JSON or does not fit, with its place.
+---The message that a JSON text describes. Raises for what does not fit, and says where.
 ---@param text string the JSON text
 ---@param options? moontrail.protobuf.json_options
 ---@return table value
