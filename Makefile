@@ -123,7 +123,7 @@ build/tests/%: build/test/tests/%.o $(call test_objects,$(SOURCES))
 	$(call SHOW,LD)$(CC) $(TEST_FLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcmocka
 
 # What the sanitizers' builds do without.
-build/tests/release/pool: tests/release/pool.c server/core/mem.c | build/deps-check
+build/tests/release/pool: tests/release/pool.c server/core/mem.c server/core/check.c | build/deps-check
 	@mkdir -p $(@D)
 	$(call SHOW,LD)$(CC) $(CPPFLAGS) $(RELEASE_FLAGS) $(CFLAGS) -MMD -MP -o $@ $^ -lcmocka
 

@@ -1,5 +1,6 @@
 #include "lua/client/call.h"
 
+#include "core/check.h"
 #include "core/list.h"
 #include "http/code.h"
 #include "lua/client/call_private.h"
@@ -123,6 +124,7 @@ bool http_call_begin(lua_State *L, int index, struct http_call *h,
         lua_getiuservalue(L, index, HTTP_CALL_NAME);
         luaL_error(L, "%s: %s", lua_tostring(L, -1), why);
     }
+    check(h->made && !h->open);
     h->open = true;
     task_bind(t, &h->bond);
     if (rc) {
@@ -242,6 +244,7 @@ int http_call_wait_response(
     http_call_claim_reader(L, h);
     if (h->failure)
         return http_call_raise(L, h);
+    check_hot(h->open);
     h->reader = t;
     return task_wait(L, t, cancel ? cancel : cancel_nothing, h, 0, k);
 }
@@ -250,6 +253,7 @@ int http_call_wait_room(lua_State *L, struct http_call *h, lua_KFunction k)
 {
     struct task *t = task_waiter(L);
     http_call_claim_writer(L, h);
+    check_hot(h->open);
     h->writer = t;
     return task_wait(L, t, cancel_nothing, h, 0, k);
 }

@@ -1,5 +1,6 @@
 #include "lua/ctx/ctx.h"
 
+#include "core/check.h"
 #include "core/clock.h"
 #include "core/list.h"
 #include "core/log.h"
@@ -67,6 +68,7 @@ static void drop(struct ctx *c)
 
 void ctx_free(struct ctx *c)
 {
+    check_hot(!c->lender.forward);
     interrupt_others(c);
     ctx_set_deadline(c, -1);
     luaL_unref(c->vm->L, LUA_REGISTRYINDEX, c->callbacks);
@@ -97,6 +99,7 @@ void ctx_unfollow(const struct task *t)
 
 void ctx_abort(struct ctx *c, struct cut cut)
 {
+    check(c->x && !c->aborted);
     c->x = NULL;
     c->aborted = true;
     c->aborted_at = clock_monotonic();
@@ -112,6 +115,7 @@ void ctx_abort(struct ctx *c, struct cut cut)
 static void on_deadline(struct timer *t)
 {
     struct ctx *c = container_of(t, struct ctx, alarm);
+    check(c->task);
     c->expired = c->task->state == TASK_WAITING;
     task_interrupt(c->task);
 }

@@ -2,10 +2,10 @@
  * ctx: the table that a handler gets, and the request behind it. The table holds a handle and no
  * pointer; the request lives here until its handler has returned:
  *
- *     LIVE ──client gone, reset, shutdown──▶ ABORTED ──handler has returned──▶ ENDED
+ *     ──client gone, reset, shutdown──▶ aborted ──handler has returned──▶ ended
  *       └──handler has returned──▶ freed ◀──no task is left that was started for it──┘
  *
- * A freed one's handle gives nothing. In ENDED it still tells those tasks why the request ended.
+ * A freed one's handle gives nothing. One that has ended still tells those tasks why it did.
  *
  * When an exchange dies its ctx is detached from it first, so that nothing that a script holds can
  * reach freed memory; then the waits are cancelled and the task raises.

@@ -1,5 +1,6 @@
 #include "lua/ctx/spawn.h"
 
+#include "core/check.h"
 #include "core/log.h"
 #include "core/mem.h"
 #include "lua/ctx/ctx.h"
@@ -207,6 +208,7 @@ static void on_done(struct task *t, int status)
     else
         task_bequeath(t, heir_of(s, t));
     lua_settop(t->vm->L, 0);
+    check_hot(s->task == t);
     s->task = NULL;
     ctx_unfollow(t);
     wake_joiners(s);

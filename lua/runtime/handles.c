@@ -1,5 +1,6 @@
 #include "lua/runtime/handles.h"
 
+#include "core/check.h"
 #include "core/mem.h"
 
 struct handle_place {
@@ -75,8 +76,7 @@ void handles_retire(struct handles *h, int64_t handle)
 void handles_drop(struct handles *h, int64_t handle)
 {
     struct handle_place *p = place_of(h, handle);
-    if (!p)
-        return;
+    check(p);
     p->thing = NULL;
     if (!p->retired)
         h->used--;

@@ -25,6 +25,7 @@ void handles_fini(struct handles *h);
 enum rc handles_put(struct handles *h, void *thing, int64_t *handle) MUST_CHECK;
 /* NULL for what is no handle, or one no longer. */
 void *handles_get(const struct handles *h, int64_t handle);
+/* A handle that is in use; its thing is gone. */
 void handles_drop(struct handles *h, int64_t handle);
 /* The handle still gives its thing, which counts no more and is passed over by handles_next. It is
  * to be dropped later. */

@@ -12,8 +12,10 @@
 
 ---What is raised for what happens outside of the script; its text, by `tostring`, `..` and the
 ---functions of strings, is the message behind the line. docs/api.md tells what each kind adds.
+---@alias moontrail.error_kind "abort"|"timeout"|"unreachable"|"refused"|"reset"|"lost"|"protocol"
+---|"upload"|"limit"|"grpc"
 ---@class moontrail.error: string
----@field kind "abort"|"timeout"|"unreachable"|"refused"|"reset"|"lost"|"protocol"|"upload"|"limit"|"grpc"
+---@field kind moontrail.error_kind
 ---@field message string
 ---@field where? string the line of the script that called
 ---@field reason? moontrail.reason|"cancelled" of an abort
@@ -350,7 +352,7 @@ function http.open(options) end
 ---@field headers? table<string, string> by lower-case name; repeated fields are joined by `", "`
 ---@field fields? string[][] an array of `{name, value}` in the order in which they came
 ---@field ended_by_head? boolean over HTTP/2: whether the head was all, HEADERS with END_STREAM
----@field failure? "unreachable"|"refused"|"reset"|"lost"|"protocol"|"limit"|"timeout"|"upload" why it raises
+---@field failure? moontrail.error_kind why it raises
 ---@field reset_code? moontrail.code of a response that was reset, by name
 local response = {}
 

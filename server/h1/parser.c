@@ -1,7 +1,6 @@
 #include "h1/parser.h"
 
 #include "core/check.h"
-
 #include "http/field.h"
 
 enum {
@@ -258,6 +257,7 @@ static enum h1_event next_content(struct h1_parser *p, struct str *data)
         return H1_ON_MORE;
     if (!endless)
         p->left -= n;
+    check_hot(n <= data->n);
     p->value = (struct str){data->p, n};
     *data = (struct str){data->p + n, data->n - n};
     if (p->state == H1_CHUNK && p->left == 0)
@@ -344,6 +344,7 @@ static enum h1_event step(struct h1_parser *p, struct str *data)
 enum h1_event h1_parser_next(struct h1_parser *p, struct str *data)
 {
     enum h1_event event;
+    check_hot(p->state != H1_FAULTY);
     do
         event = step(p, data);
     while (event == H1_ON_MORE && data->n);

@@ -12,7 +12,7 @@ static void give_up(struct h1_session *s, const char *reason, int status)
     log_peer_event(LOG_WARN, "request refused", log_str("reason", reason),
         log_int("status", status), log_int("conn", (int64_t)peer->conn),
         log_str("remote", peer->remote));
-    s->deaf = s->closing = true;
+    h1_deafen(s);
     if (!s->x && !h1_exchange_new(s))
         return;
     if (!outgoing_over(&s->x->exchange.response.out))
@@ -186,7 +186,7 @@ static void take_content(struct h1_session *s)
     }
     hx->drained += piece.n;
     if (hx->drained > H1_DRAIN_MAX)
-        s->deaf = s->closing = true;
+        h1_deafen(s);
 }
 
 static void end_request(struct h1_session *s)
@@ -239,10 +239,10 @@ static size_t allowance(const struct h1_session *s, size_t n)
 /* Whether the message under way is still to be parsed, or there may be another. */
 static bool listens(const struct h1_session *s)
 {
-    if (s->deaf || s->broken)
+    if (s->input == H1_DEAF || s->output == H1_CUT)
         return false;
     if (!s->x)
-        return !s->closing;
+        return s->output == H1_KEEPING;
     return !s->x->exchange.request.ended || s->parser.state != H1_START;
 }
 

@@ -49,8 +49,8 @@ static bool leaves_too_much(const struct h1_session *s)
 /* Whether the connection may serve another request after this response. */
 static bool keeps(const struct h1_session *s)
 {
-    bool is_last = s->input_ended && s->queue.len == 0;
-    return !s->closing && !s->going && !is_last && !s->x->asks_close &&
+    bool is_last = s->input == H1_ENDED && s->queue.len == 0;
+    return s->output == H1_KEEPING && !s->going && !is_last && !s->x->asks_close &&
            s->x->exchange.response.out.framing != FRAMING_CLOSE && !leaves_too_much(s);
 }
 
@@ -73,7 +73,7 @@ static struct str connection_fields(struct h1_session *s)
     bool chunked = x->response.out.framing == FRAMING_CHUNKS;
     if (x->response.out.framing == FRAMING_RAW)
         return tunnel_fields(x);
-    if (s->closing)
+    if (s->output != H1_KEEPING)
         return chunked ? STR("transfer-encoding: chunked\r\nconnection: close\r\n")
                        : STR("connection: close\r\n");
     if (chunked)
@@ -86,7 +86,8 @@ static bool send_head(struct h1_session *s, bool ends)
     struct response *r = &s->x->exchange.response;
     if (response_take_head(r))
         return false;
-    s->closing = !keeps(s);
+    if (!keeps(s))
+        h1_take_no_more(s);
     outgoing_note_head(&r->out);
     struct str last = connection_fields(s);
     if (!last.p || !make_head(s, r->status, &r->out.head, last))
@@ -99,13 +100,13 @@ static bool send_head(struct h1_session *s, bool ends)
 /* The response goes no further: what has gone out of it, if anything, is not whole. */
 static bool cut_short(struct h1_session *s)
 {
-    s->broken = true;
+    h1_cut(s);
     s->base.cut = !s->x->sent;
     return false;
 }
 
 /* Makes the next step of the response to be sent; false where there is none, and when memory ran
- * out: then the session is broken. */
+ * out: then the output is cut. */
 static bool send_step(struct h1_session *s)
 {
     struct outgoing *o = &s->x->exchange.response.out;
@@ -141,9 +142,9 @@ size_t h1_output(struct h1_session *s, char *out, size_t room)
 {
     size_t filled = 0;
     do {
-        struct outgoing *o = s->x && !s->broken ? &s->x->exchange.response.out : NULL;
+        struct outgoing *o = s->x && s->output != H1_CUT ? &s->x->exchange.response.out : NULL;
         filled += h1_writer_take(&s->out, o, out + filled, room - filled);
-    } while (filled < room && s->x && !s->broken && prepare(s));
+    } while (filled < room && s->x && s->output != H1_CUT && prepare(s));
     if (s->x)
         exchange_progress(&s->x->exchange);
     return filled;

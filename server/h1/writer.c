@@ -1,9 +1,12 @@
 #include "h1/writer.h"
 
+#include "core/check.h"
+
 #include <stdio.h>
 
 void h1_write_text(struct h1_writer *w, struct str text)
 {
+    check_hot(w->rest_len == 0);
     w->rest = text.p;
     w->rest_len = text.n;
 }

@@ -1,5 +1,6 @@
 #include "h2/client.h"
 
+#include "core/check.h"
 #include "core/clock.h"
 #include "core/mem.h"
 #include "h2/client_private.h"
@@ -49,6 +50,7 @@ static struct call *detach(struct h2_leg *leg)
 void h2_leg_end(struct h2_leg *leg, enum call_end end, const char *why)
 {
     struct h2_session *s = leg->session;
+    check_hot(leg->call);
     call_end(detach(leg), end, why);
     mark_dirty(s);
 }
@@ -59,9 +61,9 @@ void h2_leg_reset(struct h2_leg *leg, uint32_t code)
         return;
     leg->reset = true;
     if (nghttp2_submit_rst_stream(leg->session->ng, NGHTTP2_FLAG_NONE, leg->id, code))
-        leg->session->failed = true;
+        h2_fail(leg->session);
     if (++leg->session->resets >= RESETS_MAX)
-        leg->session->going = true;
+        h2_part(leg->session, H2_NOTICED);
 }
 
 /* Calls. */
@@ -82,8 +84,7 @@ static void on_consumed(struct call *c, size_t n)
 /* The connection takes no other call, and ends behind those under way. */
 static void retire(struct h2_session *s)
 {
-    s->going = true;
-    s->leaving |= s->legs == 0;
+    h2_part(s, s->legs == 0 ? H2_LEAVING : H2_NOTICED);
     s->base.host->changed(s->base.host);
     mark_dirty(s);
 }
@@ -97,7 +98,7 @@ static void doubt(struct h2_session *s)
         return;
     s->doubted = 1;
     if (nghttp2_submit_settings(s->ng, NGHTTP2_FLAG_NONE, NULL, 0))
-        s->failed = true;
+        h2_fail(s);
 }
 
 /* A call that nothing has come of, nor of any other since it began, may have met a connection that
@@ -107,7 +108,7 @@ static void suspect(struct h2_leg *leg, const struct call *c)
 {
     static const double patience = 0.1; /* seconds */
     struct h2_session *s = leg->session;
-    if (leg->id == 0 || s->going || s->heard != leg->heard)
+    if (leg->id == 0 || s->parting != H2_STAYS || s->heard != leg->heard)
         return;
     if (c->expired)
         retire(s);
@@ -139,6 +140,7 @@ static enum rc begin(struct session *base, struct call *c)
     leg->session = s;
     leg->call = c;
     leg->heard = s->heard;
+    list_init(&leg->link);
     list_init(&leg->dirty);
     list_append(&s->streams, &leg->link);
     s->legs++;
@@ -152,7 +154,7 @@ static enum rc begin(struct session *base, struct call *c)
 static bool is_going(const struct session *base)
 {
     const struct h2_session *s = h2_of(base);
-    return s->going || s->judged || s->failed || s->broken ||
+    return s->parting != H2_STAYS || s->fault != H2_SOUND ||
            !nghttp2_session_check_request_allowed(s->ng);
 }
 
@@ -194,6 +196,7 @@ static void output(struct list *dirty)
 static void free_leg(struct h2_leg *leg)
 {
     struct h2_session *s = leg->session;
+    check_hot(!leg->call && s->legs > 0);
     list_remove(&leg->link);
     list_remove(&leg->dirty);
     mem_put(leg, sizeof *leg);
@@ -205,7 +208,8 @@ static void free_dead(struct list *dead)
     struct h2_leg *leg = container_of(dead, struct h2_leg, dirty);
     struct h2_session *s = leg->session;
     free_leg(leg);
-    s->leaving |= s->going && s->legs == 0;
+    if (s->parting != H2_STAYS && s->legs == 0)
+        h2_part(s, H2_LEAVING);
     s->base.host->changed(s->base.host);
     mark_dirty(s);
 }
@@ -216,7 +220,7 @@ static void free_lost(struct list *link, struct cut cut)
     struct h2_leg *leg = container_of(link, struct h2_leg, link);
     leg->closed = true;
     const struct h2_session *s = leg->session;
-    enum call_end end = s->judged || s->failed ? CALL_PROTOCOL : CALL_LOST;
+    enum call_end end = s->fault == H2_JUDGED || s->fault == H2_FAILED ? CALL_PROTOCOL : CALL_LOST;
     if (leg->call)
         h2_leg_end(leg, leg->id ? end : CALL_REFUSED, cut_text(cut, text));
     free_leg(leg);
@@ -226,15 +230,17 @@ static void free_lost(struct list *link, struct cut cut)
 static void shut_down(struct h2_session *s, enum session_end how)
 {
     (void)how;
-    s->leaving |= !s->going && s->legs == 0;
+    if (s->legs == 0)
+        h2_part(s, H2_LEAVING);
     s->base.host->changed(s->base.host);
 }
 
 /* A server that has had a second or more for a sign of life has none. */
-static void watch(struct h2_session *s)
+static void watch(struct h2_session *s, double seconds)
 {
+    (void)seconds;
     enum { SWEEPS = 2 };
-    if (s->doubted && s->doubted++ >= SWEEPS && !s->going)
+    if (s->doubted && s->doubted++ >= SWEEPS && s->parting == H2_STAYS)
         retire(s);
 }
 

@@ -107,7 +107,7 @@ static int on_frame_recv(nghttp2_session *ng, const nghttp2_frame *frame, void *
     struct h2_session *s = user;
     hear(s, frame);
     struct h2_leg *leg = leg_of(ng, frame->hd.stream_id);
-    bool live = leg && leg->call && !leg->why && !s->judged;
+    bool live = leg && leg->call && !leg->why && s->fault == H2_SOUND;
     switch (frame->hd.type) {
     case NGHTTP2_SETTINGS:
         s->greeted = true;

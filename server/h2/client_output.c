@@ -1,4 +1,5 @@
 /* What calls have to send, into frames. */
+#include "core/check.h"
 #include "h2/client_private.h"
 #include "h2/outgoing.h"
 #include "http/code.h"
@@ -24,6 +25,7 @@ static int submit_head(struct h2_leg *leg, bool ends)
 {
     enum { PSEUDO = 4 };
     struct call *c = leg->call;
+    check_hot(leg->id == 0);
     if (call_take_head(c))
         return NGHTTP2_ERR_NOMEM;
     size_t count = PSEUDO + c->request.head.count;

@@ -1,4 +1,5 @@
 /* A session in its server role, and its streams. */
+#include "core/check.h"
 #include "core/log.h"
 #include "core/mem.h"
 #include "h2/memory.h"
@@ -37,9 +38,9 @@ struct h2_stream *h2_stream_new(struct h2_session *s, int32_t id)
     st->exchange.request.version = HTTP_2;
     st->session = s;
     st->size = (struct header_size){0};
-    st->age = st->starved_seconds = st->stuck_seconds = NOT_WAITED;
-    st->received = st->sent = false;
+    st->swept = st->received = st->sent = false;
     st->deferred = st->reset = st->peer_reset = st->closed = false;
+    list_init(&st->link);
     list_init(&st->dirty);
     list_append(&s->streams, &st->link);
     return st;
@@ -47,6 +48,7 @@ struct h2_stream *h2_stream_new(struct h2_session *s, int32_t id)
 
 static void free_stream(struct h2_stream *st)
 {
+    check_hot(st->closed);
     list_remove(&st->link);
     list_remove(&st->dirty);
     if (st->session->recent == st)
@@ -98,19 +100,27 @@ static void free_lost(struct list *link, struct cut cut)
     free_stream(st);
 }
 
+static size_t memory_of(const struct list *link)
+{
+    const struct h2_stream *st = container_of(link, struct h2_stream, link);
+    return sizeof *st - sizeof st->exchange + exchange_memory(&st->exchange);
+}
+
 static void announce_end(struct h2_session *s, enum session_end how)
 {
     if (how == END_NOW)
-        s->leaving = true;
+        h2_part(s, H2_LEAVING);
     else if (nghttp2_submit_shutdown_notice(s->ng))
-        s->failed = true;
+        h2_fail(s);
 }
 
 static const struct h2_role server_role = {
     .output = output,
     .free_dead = free_dead,
     .free_lost = free_lost,
+    .memory = memory_of,
     .sweep = h2_server_sweep,
+    .watch = h2_server_watch,
     .shut_down = announce_end,
 };
 

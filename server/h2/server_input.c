@@ -1,4 +1,5 @@
 /* Received frames, as nghttp2 reports them, into exchanges. */
+#include "core/check.h"
 #include "core/log.h"
 #include "h2/server_private.h"
 #include "http/code.h"
@@ -68,7 +69,7 @@ static int on_header(nghttp2_session *ng, const nghttp2_frame *frame, const uint
         if (header_size_is_bomb(&st->size, st->session->common))
             h2_judge(st->session, ERROR_ENHANCE_YOUR_CALM, "limit reached",
                 log_str("limit", st->size.too_large));
-        return st->session->judged ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
+        return st->session->fault != H2_SOUND ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
     }
     struct request *r = &st->exchange.request;
     struct fields *list = frame->headers.cat == NGHTTP2_HCAT_REQUEST ? &r->fields : &r->trailers;
@@ -119,7 +120,7 @@ static void begin_request(struct h2_stream *st, bool ends)
 /* What came together with the frame that a verdict fell on is no longer taken. */
 static void on_headers(struct h2_stream *st, const nghttp2_frame *frame)
 {
-    if (st->session->judged)
+    if (st->session->fault != H2_SOUND)
         return;
     bool ends = frame->hd.flags & NGHTTP2_FLAG_END_STREAM;
     if (frame->headers.cat == NGHTTP2_HCAT_REQUEST) {
@@ -198,6 +199,7 @@ static int on_stream_close(nghttp2_session *ng, int32_t id, uint32_t code, void 
     struct h2_stream *st = h2_stream_find(s, id);
     if (!st)
         return 0;
+    check_hot(!st->closed);
     st->closed = true;
     s->recent = NULL;
     if (!is_complete(&st->exchange))

@@ -1,5 +1,6 @@
 #include "http/call.h"
 
+#include "core/check.h"
 #include "core/clock.h"
 #include "core/live.h"
 #include "http/code.h"
@@ -7,6 +8,14 @@
 
 const struct call_options call_options_default = {
     .connect_timeout = 10, .response_timeout = 60, .idle_timeout = 60};
+
+static void set_state(struct call *c, enum call_state state)
+{
+    check_hot(state != CALL_HELD || c->state != CALL_DONE);
+    check_hot(state != CALL_IDLE || c->state == CALL_DONE);
+    check_hot(state != CALL_DONE || c->state == CALL_HELD);
+    c->state = state;
+}
 
 void call_init(struct call *c, const struct call_ops *ops)
 {
@@ -21,6 +30,7 @@ void call_init(struct call *c, const struct call_ops *ops)
 
 void call_fini(struct call *c)
 {
+    check(c->state != CALL_HELD);
     outgoing_fini(&c->request);
     bytes_fini(&c->body);
     bytes_fini(&c->kept);
@@ -107,7 +117,7 @@ void call_consume(struct call *c, size_t n)
 
 static void finish(struct call *c, enum call_end end, const char *why)
 {
-    c->state = CALL_DONE;
+    set_state(c, CALL_DONE);
     c->host = NULL;
     c->agent = NULL;
     c->ops->on_done(c, end, why);
@@ -118,7 +128,7 @@ void call_cancel(struct call *c, uint32_t code)
     if (c->state != CALL_HELD)
         return;
     const struct call_host *host = c->host;
-    c->state = CALL_DONE;
+    set_state(c, CALL_DONE);
     c->host = NULL;
     if (host)
         host->cancelled(c, code);
@@ -141,7 +151,7 @@ enum rc call_rewind(struct call *c)
     if (rc)
         return rc;
     if (c->state == CALL_DONE)
-        c->state = CALL_IDLE;
+        set_state(c, CALL_IDLE);
     return RC_OK;
 }
 
@@ -158,7 +168,8 @@ bool call_is_idempotent(const struct call *c)
 
 void call_engage(struct call *c, const struct call_agent *agent, void *ticket)
 {
-    c->state = CALL_HELD;
+    check(!c->agent && !c->host);
+    set_state(c, CALL_HELD);
     c->agent = agent;
     c->ticket = ticket;
 }
@@ -185,7 +196,8 @@ bool call_waits(const struct call *c)
 
 void call_hold(struct call *c, const struct call_host *host, void *held, size_t body_max)
 {
-    c->state = CALL_HELD;
+    check_hot(!c->host && c->body.len == 0);
+    set_state(c, CALL_HELD);
     c->host = host;
     c->held = held;
     c->body.max = body_max;
@@ -222,6 +234,7 @@ static enum rc receive_interim(struct call *c, int status)
 
 enum rc call_receive_head(struct call *c, const char *protocol, int status)
 {
+    check_hot(c->host && c->status == 0);
     if (status < 200)
         return receive_interim(c, status);
     c->progressed = clock_recent();
@@ -235,6 +248,7 @@ enum rc call_receive_head(struct call *c, const char *protocol, int status)
 
 enum rc call_receive(struct call *c, const void *data, size_t n)
 {
+    check_hot(c->host && !c->ended);
     c->progressed = clock_recent();
     enum rc rc = bytes_append(&c->body, data, n);
     if (!rc)
@@ -244,6 +258,7 @@ enum rc call_receive(struct call *c, const void *data, size_t n)
 
 void call_receive_end(struct call *c)
 {
+    check_hot(c->host && !c->ended);
     c->ended = true;
     c->ops->on_readable(c);
 }
@@ -265,6 +280,7 @@ bool call_is_complete(const struct call *c)
 
 void call_end(struct call *c, enum call_end end, const char *why)
 {
+    check_hot(c->host);
     c->host = NULL;
     if (c->ended) {
         end = CALL_WHOLE;

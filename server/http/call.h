@@ -4,9 +4,9 @@
  * a session in its client role moves both through a connection. Neither knows the other, and
  * whoever finds the session, the agent (proxy/pool.h), stands between them.
  *
- *     IDLE ──an agent takes it──▶ HELD ──on_done, or call_cancel──▶ DONE
- *      ▲                                                             │
- *      └──────────────────────────call_rewind────────────────────────┘
+ *     CALL_IDLE ──an agent takes it──▶ CALL_HELD ──on_done, or call_cancel──▶ CALL_DONE
+ *         ▲                                                                       │
+ *         └──────────────────────────────call_rewind──────────────────────────────┘
  *
  * While it is HELD others refer to it: it stays where it is in memory. In IDLE and DONE it is the
  * owner's alone, who may free it; it must not be freed while it is HELD.

@@ -1,5 +1,6 @@
 #include "http/exchange.h"
 
+#include "core/check.h"
 #include "core/clock.h"
 #include "core/live.h"
 #include "http/code.h"
@@ -50,6 +51,7 @@ static void tell_observers(const struct exchange *x)
 
 void exchange_fini(struct exchange *x)
 {
+    check_hot(!x->instance);
     if (x->began)
         tell_observers(x);
     bytes_fini(&x->request.body);
@@ -82,6 +84,7 @@ void exchange_note_continue(struct exchange *x)
 
 void exchange_start(struct exchange *x)
 {
+    check_hot(!x->instance);
     note_request(x);
     if (!x->handler->ops->start(x->handler, x))
         exchange_respond(x, 404, STR("Not Found\n"), NULL);
@@ -96,6 +99,7 @@ static void tell_readable(struct exchange *x)
 
 enum rc exchange_receive(struct exchange *x, const void *data, size_t n)
 {
+    check_hot(!x->request.ended);
     enum rc rc = bytes_append(&x->request.body, data, n);
     if (!rc)
         tell_readable(x);
@@ -104,8 +108,25 @@ enum rc exchange_receive(struct exchange *x, const void *data, size_t n)
 
 void exchange_receive_end(struct exchange *x)
 {
+    check_hot(!x->request.ended);
     x->request.ended = true;
     tell_readable(x);
+}
+
+size_t exchange_memory(const struct exchange *x)
+{
+    return sizeof *x + x->arena.used + x->request.body.len + x->response.out.body.len;
+}
+
+uint64_t exchange_received(const struct exchange *x)
+{
+    return x->request.taken + x->request.body.len;
+}
+
+bool exchange_owed_body(const struct exchange *x)
+{
+    return x->wants_body && x->kind == EXCHANGE_MESSAGES && !x->response.out.head_taken &&
+           !grpc_is_stream(&x->request);
 }
 
 bool exchange_want_met(const struct exchange *x)
@@ -132,8 +153,8 @@ void exchange_progress(struct exchange *x)
         return;
     x->want = WANT_NOTHING;
     x->handler->ops->on_writable(x);
-    x->host->dirty(
-        x); /* the handler was woken while things are sent: there is to be another turn */
+    /* The handler was woken while things are sent: there is to be another turn. */
+    x->host->dirty(x);
 }
 
 static void detach_with(struct exchange *x, struct cut cut)

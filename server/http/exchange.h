@@ -105,6 +105,13 @@ void exchange_start(struct exchange *x);
 enum rc exchange_receive(struct exchange *x, const void *data, size_t n) MUST_CHECK;
 /* The request has ended. */
 void exchange_receive_end(struct exchange *x);
+/* Bytes of its own: fields, and what is queued of both bodies. */
+size_t exchange_memory(const struct exchange *x);
+/* Bytes of the body that have arrived so far. */
+uint64_t exchange_received(const struct exchange *x);
+/* Whether a body is owed at some rate: a handler waits for it, nothing of the response has gone
+ * out, and it is no stream whose messages come as things happen. */
+bool exchange_owed_body(const struct exchange *x);
 /* Something was handed to the connection: wakes a handler that waits for it. */
 void exchange_progress(struct exchange *x);
 /* The session gives up on the exchange: the handler is told why, and detached; the client

@@ -37,13 +37,13 @@ struct filter_ops {
      * outgoing.h, and drop the length, until it passes the head on; with flush or end at the latest
      * it must. Comes again where the response is begun anew, for an error page: what came before it
      * is void. */
-    enum rc (*head)(struct filter *f, struct outgoing *o) MUST_CHECK;
+    enum rc (*head)(struct filter *f, struct outgoing *o);
     /* More of the body; borrowed for the call. Not for a message without content. */
-    enum rc (*body)(struct filter *f, struct outgoing *o, const char *data, size_t n) MUST_CHECK;
+    enum rc (*body)(struct filter *f, struct outgoing *o, const char *data, size_t n);
     /* All that was kept back goes on. */
-    enum rc (*flush)(struct filter *f, struct outgoing *o) MUST_CHECK;
+    enum rc (*flush)(struct filter *f, struct outgoing *o);
     /* Nothing follows, and o->trailers are complete: all that was kept back goes on. */
-    enum rc (*end)(struct filter *f, struct outgoing *o) MUST_CHECK;
+    enum rc (*end)(struct filter *f, struct outgoing *o);
     /* Called once, whatever has come before: the message is over, or aborted. */
     void (*free)(struct filter *f);
 };

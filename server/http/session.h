@@ -52,6 +52,8 @@ struct session_ops {
     /* One step of a graceful end. In the client role each means that no other call is taken. */
     void (*shut_down)(struct session *s, enum session_end how);
     void (*on_alarm)(struct session *s);
+    /* Bytes that it holds, and its exchanges with it. NULL in the client role. */
+    size_t (*memory)(const struct session *s);
     /* Counts the seconds since the last sweep against timeouts. */
     void (*sweep)(struct session *s, double seconds);
     /* Frees exchanges that are done. */

@@ -4,6 +4,7 @@
 #include "net/listener.h"
 
 #include <stdio.h>
+#include <strings.h>
 
 static enum rc accept_https(struct listener *ls, int fd, const struct sockaddr *sa, socklen_t len)
 {
@@ -27,7 +28,8 @@ const struct listener_kind *listener_kind_of(struct str url)
 {
     for (size_t i = 0; i < KINDS; i++) {
         struct str scheme = kinds[i]->scheme;
-        if (str_starts(url, scheme) &&
+        /* RFC 3986 3.1: in any case. */
+        if (url.n > scheme.n && strncasecmp(url.p, scheme.p, scheme.n) == 0 &&
             str_starts((struct str){url.p + scheme.n, url.n - scheme.n}, STR("://")))
             return kinds[i];
     }

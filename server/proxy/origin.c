@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 static const struct kind {
     struct str prefix;
@@ -23,9 +24,10 @@ static enum rc refuse(struct str url, const char *problem, char why[ORIGIN_WHY])
     return RC_INVALID;
 }
 
+/* RFC 3986 3.1: a scheme is the same in any case. */
 static bool starts_with(struct str text, struct str prefix)
 {
-    return text.n >= prefix.n && memcmp(text.p, prefix.p, prefix.n) == 0;
+    return text.n >= prefix.n && strncasecmp(text.p, prefix.p, prefix.n) == 0;
 }
 
 static const struct kind *kind_of(struct str url)

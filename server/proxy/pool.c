@@ -60,6 +60,7 @@ static void stop_waiting(struct ticket *t)
     if (!list_linked(&t->link))
         return;
     list_remove(&t->link);
+    check_hot(t->state != TICKET_WAITING || t->site->waits > 0);
     t->site->waits -= t->state == TICKET_WAITING;
     t->site->held -= t->state == TICKET_HELD;
     if (t->state == TICKET_HELD)
@@ -290,6 +291,7 @@ static bool fires_late(const struct ticket *t)
 void ticket_taken(struct ticket *t, struct pool_conn *pc)
 {
     stop_waiting(t);
+    check_hot(!t->conn);
     set_state(t, TICKET_GIVEN);
     reprice(t);
     t->conn = pc;
@@ -449,6 +451,7 @@ struct tls_client *pool_tls(struct pool *p, bool insecure, const char *cas, char
         mem_put(e, size);
         return NULL;
     }
+    list_init(&e->link);
     e->insecure = insecure;
     strcpy(e->cas, name);
     list_append(&p->contexts, &e->link);
@@ -491,6 +494,7 @@ enum rc pool_new(struct loop *loop, const struct pool_limits *limits, struct poo
         return RC_NOMEM;
     p->loop = loop;
     p->limits = limits;
+    list_init(&p->step.link);
     p->step.run = run;
     list_init(&p->sites);
     list_init(&p->dirty);

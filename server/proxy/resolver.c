@@ -1,5 +1,6 @@
 #include "proxy/resolver.h"
 
+#include "core/check.h"
 #include "core/list.h"
 #include "core/mem.h"
 #include "net/timer.h"
@@ -258,6 +259,7 @@ static struct query *new_query(struct resolver *r, struct lookup *l)
 
 enum rc lookup_start(struct lookup *l, struct resolver *r, const char *host, const char *port)
 {
+    check(!l->query);
     struct query *q = new_query(r, l);
     if (!q)
         return RC_NOMEM;
@@ -304,11 +306,20 @@ enum rc resolver_new(struct ev_loop *ev, const char *servers, struct resolver **
     return RC_OK;
 }
 
+static bool all_cancelled(const struct resolver *r)
+{
+    for (struct list *node = r->finished.next; node != &r->finished; node = node->next)
+        if (container_of(node, struct query, link)->lookup)
+            return false;
+    return true;
+}
+
 void resolver_free(struct resolver *r)
 {
     ares_destroy(r->channel); /* tells on_found of what is still asked */
     timer_stop(&r->timeout);
     timer_stop(&r->turn);
+    check(all_cancelled(r));
     on_turn(&r->turn);
     mem_put(r, sizeof *r);
 }

@@ -74,6 +74,7 @@ struct share *share_of(struct shares *s, uint64_t client)
     if (!made)
         return NULL;
     made->client = client;
+    list_init(&made->link);
     list_init(&made->waiting);
     list_prepend(bucket, &made->link);
     return made;

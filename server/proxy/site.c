@@ -1,5 +1,6 @@
 #include "proxy/site.h"
 
+#include "core/check.h"
 #include "core/clock.h"
 #include "core/mem.h"
 #include "http/session.h"
@@ -56,6 +57,7 @@ static void move(struct pool_conn *pc, struct list *list)
 static void free_conn(struct pool_conn *pc)
 {
     struct site *s = pc->site;
+    check(s->conns > 0);
     list_remove(&pc->link);
     s->conns--;
     s->opening -= pc->awaited;
@@ -109,6 +111,7 @@ void site_left(struct pool_conn *pc)
 static void on_opened(struct dial *d)
 {
     struct pool_conn *pc = conn_of(d);
+    check(!pc->open);
     pc->open = true;
     pc->site->shares = d->session->client->shares;
     pc->idle_since = clock_recent();
@@ -170,6 +173,7 @@ static bool open_conn(struct site *s, char why[SITE_WHY])
     snprintf(why, SITE_WHY, "%s", rc_text(RC_NOMEM));
     if (!pc)
         return false;
+    list_init(&pc->link);
     dial_init(&pc->dial, s->pool->loop, &dial_ops);
     struct dial_to *to = &pc->dial.to;
     memcpy(to->addresses, s->lookup.list, s->lookup.count * sizeof *s->lookup.list);
@@ -350,19 +354,11 @@ void site_refused(struct site *s, struct pool_conn *pc)
 
 /* Life. */
 
-static char *copy_text(const char *text)
-{
-    char *copy = mem_get(strlen(text) + 1);
-    if (copy)
-        strcpy(copy, text);
-    return copy;
-}
-
 static struct site *new_site(
     struct pool *p, const struct origin *origin, const struct call_options *options)
 {
     struct site *s = mem_get_zeroed(sizeof *s);
-    char *cas = s && options->cas ? copy_text(options->cas) : NULL;
+    char *cas = s && options->cas ? mem_strdup(options->cas) : NULL;
     if (!s || (options->cas && !cas)) {
         mem_put(s, sizeof *s);
         return NULL;
@@ -373,6 +369,7 @@ static struct site *new_site(
     s->insecure = options->insecure;
     s->cas = cas;
     s->lookup.done = on_found;
+    list_init(&s->link);
     list_init(&s->dirty);
     list_init(&s->free);
     list_init(&s->busy);
@@ -420,13 +417,13 @@ void site_free(struct site *s)
     cancel_conns(&s->free);
     cancel_conns(&s->busy);
     fail_all(s, "shutdown");
+    check(s->conns == 0 && s->waits == 0);
     fail_paused(s, "shutdown");
     timer_stop(&s->pause);
     lookup_cancel(&s->lookup);
     list_remove(&s->link);
     list_remove(&s->dirty);
-    if (s->cas)
-        mem_put(s->cas, strlen(s->cas) + 1);
+    mem_free(s->cas);
     mem_put(s, sizeof *s);
 }
 

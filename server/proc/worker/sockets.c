@@ -52,6 +52,18 @@ static enum rc add_sockets(struct sockets_address *a, int workers, char why[SOCK
     return rc;
 }
 
+/* [::] takes IPv4 as well, where nothing else of its port is listed for that. */
+static bool takes_both(const struct address *a, const struct options *o)
+{
+    struct address other;
+    char why[ADDRESS_WHY];
+    bool both = strcmp(a->host, "::") == 0;
+    for (int i = 0; both && i < o->listen.count; i++)
+        both = address_parse(o->listen.items[i], &other, why) || strchr(other.host, ':') ||
+               strcmp(other.port, a->port) != 0;
+    return both;
+}
+
 static enum rc open_all(
     const struct sockets *old, const struct options *o, struct sockets *out, char why[SOCKETS_WHY])
 {
@@ -62,6 +74,7 @@ static enum rc open_all(
         rc = address_parse(o->listen.items[i], &wanted, why);
         if (rc)
             break;
+        wanted.both_families = takes_both(&wanted, o);
         const struct sockets_address *found = find(old, taken, &wanted);
         struct sockets_address *a = &out->addresses[out->count++];
         if (found)

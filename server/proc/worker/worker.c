@@ -1,5 +1,6 @@
 #include "proc/worker/worker.h"
 
+#include "core/check.h"
 #include "core/list.h"
 #include "core/log.h"
 #include "core/mem.h"
@@ -19,7 +20,10 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+enum worker_state { WORKER_STARTING, WORKER_SERVING, WORKER_DRAINING };
+
 struct worker {
+    enum worker_state state;
     const struct worker_job *job;
     struct ev_loop *ev;
     struct server *server;
@@ -27,11 +31,16 @@ struct worker {
     struct loop loop;
     struct listener *listeners;
     int listener_count;
-    bool draining;
     struct channel channel;
     struct timer cut;  /* runs through the grace */
     struct timer beat; /* the heart */
 };
+
+static void set_state(struct worker *w, enum worker_state state)
+{
+    check(state == w->state + 1);
+    w->state = state;
+}
 
 /* Ticks, for the parts, by the CPU time that the process takes: one that idles has none. */
 
@@ -81,9 +90,9 @@ static void on_cut(struct timer *t)
 
 static void drain(struct worker *w)
 {
-    if (w->draining)
+    if (w->state == WORKER_DRAINING)
         return;
-    w->draining = true;
+    set_state(w, WORKER_DRAINING);
     for (int i = 0; i < w->listener_count; i++)
         listener_take_queue(&w->listeners[i]);
     stop_listening(w);
@@ -233,6 +242,7 @@ fail:
 /* Reports itself ready, and what it lacks, and serves until it is ordered to end. */
 static void serve(struct worker *w, const char *lack)
 {
+    set_state(w, WORKER_SERVING);
     start_ticks(&w->loop.parts);
     if (w->job->options->heartbeat_timeout > 0)
         on_beat(&w->beat);

@@ -28,17 +28,36 @@ static void Url_EachForm_ReadAndWritten(void **state)
     }
 }
 
-static void Url_UnknownScheme_FormsNamed(void **state)
+static void Url_Unreadable_CauseNamed(void **state)
 {
-    static const char *const urls[] = {
-        "ftp://a:1", "httpss://a:1", "http:/a:1", "127.0.0.1:80", ""};
+    static const struct {
+        const char *url, *cause;
+    } cases[] = {
+        {"ftp://a:1", "the scheme is http or https: it reads https://HOST:PORT or http://HOST"},
+        {"httpss://a:1", "the scheme is http or https"},
+        {"ws://a:1", "the scheme is http or https"},
+        {"h2c://a:1", "the scheme is http or https"},
+        {"http:/a:1", "has no scheme: it reads https://HOST:PORT or http://HOST:PORT"},
+        {"127.0.0.1:80", "has no scheme"},
+        {"", "has no scheme"},
+        {"http://a:1/api", "a listen address has no path"},
+        {"http://a/api", "a listen address has no path"},
+        {"http://[::1]:1/api?a", "a listen address has no path"},
+        {"http://a:1?b", "a listen address has no query"},
+        {"http://a:1/?b", "a listen address has no query"},
+        {"http://a:1#b", "a listen address has no fragment"},
+        {"http://me@a:1", "a listen address has no user"},
+        {"http://me:secret@a:1/api", "a listen address has no user"},
+        {"http://a", "has no port"},
+        {"http://a:x", "has a port that is no number"},
+    };
     (void)state;
-    for (size_t i = 0; i < count_of(urls); i++) {
+    for (size_t i = 0; i < count_of(cases); i++) {
         struct address a;
         char why[ADDRESS_WHY];
-        assert_int_equal(address_parse(urls[i], &a, why), RC_INVALID);
-        assert_non_null(
-            strstr(why, "has no scheme: it reads https://HOST:PORT or http://HOST:PORT"));
+        assert_int_equal(address_parse(cases[i].url, &a, why), RC_INVALID);
+        if (!strstr(why, cases[i].cause))
+            fail_msg("%s: %s", cases[i].url, why);
     }
 }
 
@@ -47,6 +66,8 @@ static void Url_EachScheme_ItsKind(void **state)
     (void)state;
     assert_ptr_equal(parse("https://a:1").kind, &listener_https);
     assert_ptr_equal(parse("http://a:1").kind, &listener_http);
+    assert_ptr_equal(parse("HTTPS://a:1/").kind, &listener_https);
+    assert_ptr_equal(parse("Http://a:1").kind, &listener_http);
 }
 
 static void Text_WithoutScheme_Split(void **state)
@@ -142,7 +163,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         checked(Url_EachForm_ReadAndWritten),
-        checked(Url_UnknownScheme_FormsNamed),
+        checked(Url_Unreadable_CauseNamed),
         checked(Url_EachScheme_ItsKind),
         checked(Text_WithoutScheme_Split),
         checked(Name_Known_Resolved),
