@@ -284,12 +284,14 @@ static void build_message(tables &t, message &m)
     m.known = known_of(d->full_name());
 }
 
-/* Tells each message whether one that it may hold has a required field. */
-static void spread_requirements(tables &t)
+/* Tells each message from the first new one whether one that it may hold has a required field: none
+ * before it can hold a new one. */
+static void spread_requirements(tables &t, size_t first)
 {
     for (bool more = true; more;) {
         more = false;
-        for (message &m : t.messages) {
+        for (size_t i = first; i < t.messages.size(); i++) {
+            message &m = t.messages[i];
             for (const field &f : m.fields) {
                 if (!m.requires_some && f.type_message && f.type_message->requires_some)
                     m.requires_some = more = true;
@@ -324,21 +326,24 @@ static void add_message(tables &t, const Descriptor *d)
         add_message(t, d->nested_type(i));
 }
 
-void tables::build(const std::vector<const FileDescriptor *> &files)
+void tables::build(const std::vector<const FileDescriptor *> &list)
 {
-    for (const FileDescriptor *file : files) {
+    size_t first_message = messages.size(), first_enum = enums.size();
+    for (const FileDescriptor *file : list) {
+        if (!files.insert(file).second)
+            continue;
         for (int i = 0; i < file->enum_type_count(); i++)
             add_enum(*this, file->enum_type(i));
         for (int i = 0; i < file->message_type_count(); i++)
             add_message(*this, file->message_type(i));
     }
-    for (auto &entry : by_enum)
-        build_enum(*this, *entry.second, entry.first);
-    for (message &m : messages)
-        build_message(*this, m);
-    spread_requirements(*this);
-    for (message &m : messages)
-        list_checked(m);
+    for (size_t i = first_enum; i < enums.size(); i++)
+        build_enum(*this, enums[i], enums[i].descriptor);
+    for (size_t i = first_message; i < messages.size(); i++)
+        build_message(*this, messages[i]);
+    spread_requirements(*this, first_message);
+    for (size_t i = first_message; i < messages.size(); i++)
+        list_checked(messages[i]);
 }
 
 } // namespace codec

@@ -14,6 +14,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 namespace codec
@@ -120,9 +121,13 @@ struct tables {
     std::unordered_map<const google::protobuf::Descriptor *, message *> by_descriptor;
     std::unordered_map<const google::protobuf::EnumDescriptor *, enumeration *> by_enum;
     std::unordered_map<std::string, int> strings;
+    std::unordered_set<const google::protobuf::FileDescriptor *> files; /* prepared */
+    /* Of each, those that Lua has been given. */
+    size_t constants_pushed = 0, enums_pushed = 0, messages_pushed = 0;
 
-    /* Prepares all messages and enums of the files; throws std::bad_alloc. */
-    void build(const std::vector<const google::protobuf::FileDescriptor *> &files);
+    /* Prepares all messages and enums of the files, whose imports are among them, but for those
+     * that are prepared; throws std::bad_alloc. */
+    void build(const std::vector<const google::protobuf::FileDescriptor *> &list);
 };
 
 inline uint32_t table_hash(const char *text)
