@@ -610,13 +610,13 @@ function message:decode(bytes, first, last) end
 
 ---The JSON text of a message, given as a table or as bytes.
 ---@param value table|string the message, or its bytes
----@param options? moontrail.protobuf.json_options
+---@param options? moontrail.protobuf.json_options how it differs from the mapping
 ---@return string text
 function message:to_json(value, options) end
 
 ---The message that a JSON text describes. Raises for what does not fit, and says where.
 ---@param text string the JSON text
----@param options? moontrail.protobuf.json_options
+---@param options? moontrail.protobuf.json_options how it differs from the mapping
 ---@return table value
 function message:from_json(text, options) end
 
