@@ -170,7 +170,7 @@ build/fuzz/%.o: %.cc | build/deps-fuzz
 	@mkdir -p $(@D)
 	$(call SHOW,CXX)clang++ $(CPPFLAGS) -std=c++17 $(FUZZ) -MMD -MP -c -o $@ $<
 
-build/fuzz/bin/protobuf: $(call fuzz_objects,tests/fuzz/protobuf.cc $(PROTOBUF))
+build/fuzz/bin/protobuf build/fuzz/bin/protobuf_json: build/fuzz/bin/%: $(call fuzz_objects,tests/fuzz/%.cc $(PROTOBUF))
 	@mkdir -p $(@D)
 	$(call SHOW,LD)clang++ $(FUZZ) -fsanitize=fuzzer -o $@ $^ -lprotobuf -llua5.4
 

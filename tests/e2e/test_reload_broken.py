@@ -146,7 +146,6 @@ def test_a_link_to_nothing(serve, folder):
 @pytest.mark.parametrize("name, pattern", [
     ("hello.lua", r"hello\.lua: Permission denied$"),
     ("_words.lua", r"hello\.lua:1: module '_words' not found"),
-    ("api", r"api: Permission denied$"),
 ])
 def test_what_may_not_be_read(serve, open_folder, monkeypatch, name, pattern):
     monkeypatch.setenv("ASAN_OPTIONS", "detect_leaks=0")  # it may not look at such a process
@@ -158,6 +157,19 @@ def test_what_may_not_be_read(serve, open_folder, monkeypatch, name, pattern):
     expect_fault(w, pattern)
     (open_folder / name).chmod(mode)
     expect_recovery(w, "one")
+
+
+def test_a_folder_that_may_not_be_read_is_left_out(serve, open_folder):
+    """The rest is loaded; the folder's routes are there again once it may be read."""
+    user = ("--user", "nobody") if os.geteuid() == 0 else ()
+    write_scripts(open_folder, SCRIPTS | {"api/one.lua": says("one")})
+    w = serve(open_folder, *OPTIONS, *user)
+    (open_folder / "api").chmod(0)
+    w.server.wait_for("warn folder left out .*api")
+    w.server.wait_until(lambda: w.fetch("/api/one").status == 404)
+    (open_folder / "api").chmod(0o755)
+    w.server.wait_until(lambda: w.fetch("/api/one").text == "one")
+    assert not w.faults
 
 
 ELSEWHERE = """

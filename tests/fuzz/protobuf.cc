@@ -1,11 +1,13 @@
 /*
  * libFuzzer: what a peer may send as a message. The first byte picks the type; the codec must read
  * the rest, or refuse it, just as the library does, and write what it read so that it reads again.
+ * What it does for a byte is bounded, of a message that repeats those bytes to a megabyte too.
  */
+#include "lua/protobuf/pace.h"
 #include "lua/protobuf/schema.h"
 
 #include <cstdlib>
-#include <google/protobuf/message.h>
+#include <google/protobuf/dynamic_message.h>
 #include <lua.hpp>
 #include <memory>
 
@@ -19,6 +21,15 @@ static const char file[] = "tests/protobuf/everything.proto";
 
 static lua_State *L; /* at index 1 lies our schema */
 static codec::schema *theirs;
+static google::protobuf::DynamicMessageFactory *factory;
+
+enum {
+    LARGE = 1 << 20,   /* bytes of a message that repeats a small one */
+    LARGE_EVERY = 256, /* inputs of which one is repeated */
+    STEPS = 8          /* for a byte, and for each thing that a message may make for nothing */
+};
+
+static size_t looks; /* times that Lua ran in a call */
 
 static void require(bool holds)
 {
@@ -29,6 +40,7 @@ static void require(bool holds)
 static void start()
 {
     theirs = codec::schema_new();
+    factory = new google::protobuf::DynamicMessageFactory(&theirs->pool);
     require(theirs && !codec::schema_load(theirs, file));
     L = luaL_newstate();
     luaL_openlibs(L);
@@ -41,7 +53,7 @@ static void start()
 
 static bool they_read(const Descriptor *type, const void *data, size_t size)
 {
-    std::unique_ptr<Message> message(theirs->dynamic.GetPrototype(type)->New());
+    std::unique_ptr<Message> message(factory->GetPrototype(type)->New());
     return message->ParseFromArray(data, (int)size);
 }
 
@@ -56,12 +68,42 @@ static bool call(int object, const char *method)
     return lua_pcall(L, 2, 1, 0) == LUA_OK;
 }
 
+static void on_count(lua_State *, lua_Debug *)
+{
+    looks++;
+}
+
+/* As call, of which the steps are counted: the codec lets Lua run after so many. */
+static bool call_counted(int object, const char *method, size_t size)
+{
+    looks = 0;
+    lua_sethook(L, on_count, LUA_MASKCOUNT, 1);
+    bool done = call(object, method);
+    lua_sethook(L, nullptr, 0, 0);
+    require(looks * codec::PACE_STEPS <= STEPS * (size + codec::PACE_FREE) + codec::PACE_STEPS);
+    return done;
+}
+
+/* Decodes the bytes again and again in one message. */
+static void try_large(const Descriptor *d, const uint8_t *data, size_t size)
+{
+    std::string large;
+    while (size > 0 && large.size() < LARGE)
+        large.append((const char *)data, size);
+    lua_pushstring(L, d->full_name().c_str());
+    require(call(1, "message"));
+    lua_pushlstring(L, large.data(), large.size());
+    call_counted(2, "decode", large.size());
+    lua_settop(L, 1);
+    lua_gc(L, LUA_GCCOLLECT);
+}
+
 static void try_type(const Descriptor *d, const uint8_t *data, size_t size)
 {
     lua_pushstring(L, d->full_name().c_str());
     require(call(1, "message"));
     lua_pushlstring(L, (const char *)data, size);
-    bool read = call(2, "decode");
+    bool read = call_counted(2, "decode", size);
     require(read == they_read(d, data, size));
     if (read) {
         require(call(2, "encode"));
@@ -76,7 +118,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (!L)
         start();
     const auto *main = theirs->files.back();
-    if (size > 0)
-        try_type(main->message_type(data[0] % main->message_type_count()), data + 1, size - 1);
+    if (size == 0)
+        return 0;
+    const Descriptor *type = main->message_type(data[0] % main->message_type_count());
+    static unsigned inputs;
+    try_type(type, data + 1, size - 1);
+    if (inputs++ % LARGE_EVERY == 0)
+        try_large(type, data + 1, size - 1);
     return 0;
 }

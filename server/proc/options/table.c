@@ -35,7 +35,7 @@ const struct definition options_table[] = {
         "private key, PEM, of the cert in the same place", NULL},
     {OPTIONS_SERVER, "proto-path", 0, OPTIONS_TEXTS, FIELD(proto_path), "DIR",
         "folder in which .proto files are looked for, behind those of the scripts", NULL},
-    {OPTIONS_SERVER, "workers", 'w', OPTIONS_NUMBER, FIELD(workers), "N",
+    {OPTIONS_SERVER, "workers", 'w', OPTIONS_WORKER_COUNT, FIELD(workers), "N",
         "processes that serve; auto is one for each core, and 1 with dev", NULL},
     {OPTIONS_SERVER, "user", 0, OPTIONS_TEXT, FIELD(user), "NAME",
         "user that workers run as, where the start is privileged", NULL},
