@@ -5,6 +5,7 @@
  */
 #include "lua/protobuf/pace.h"
 #include "lua/protobuf/schema.h"
+#include "lua/protobuf/store.h"
 
 #include <cstdlib>
 #include <google/protobuf/dynamic_message.h>
@@ -40,8 +41,8 @@ static void require(bool holds)
 static void start()
 {
     theirs = codec::schema_new();
-    factory = new google::protobuf::DynamicMessageFactory(&theirs->pool);
-    require(theirs && !codec::schema_load(theirs, file));
+    require(theirs && !codec::schema_begin(theirs, file) && !codec::schema_load(theirs, nullptr));
+    factory = new google::protobuf::DynamicMessageFactory(&theirs->held->pool);
     L = luaL_newstate();
     luaL_openlibs(L);
     luaL_requiref(L, "moontrail.protobuf", luaopen_moontrail_protobuf, 0);
