@@ -53,10 +53,11 @@ struct vm {
     struct handles requests; /* struct ctx by handle */
     int ctx_metatable;       /* the registry's reference to it */
     int ctx_begun;           /* and its place for the ctx table of the task that began last */
-    const char *fault;       /* why the scripts on disk do not load; "" where they do; borrowed */
-    size_t memory_floor;     /* bytes that it took when the scripts had just loaded */
-    size_t memory_mark;      /* bytes past which a collection is due before the next task */
-    bool bloated;            /* the last collection left nearly all above the floor taken */
+    void (*blocked)(struct task *t); /* it ran for so long that the master has asked about it */
+    const char *fault;   /* why the scripts on disk do not load; "" where they do; borrowed */
+    size_t memory_floor; /* bytes that it took when the scripts had just loaded */
+    size_t memory_mark;  /* bytes past which a collection is due before the next task */
+    bool bloated;        /* the last collection left nearly all above the floor taken */
 };
 
 /* A state in which open, called with the folder as light userdata, has made the libraries; the

@@ -1,11 +1,13 @@
 #include "lua/scripts/generation.h"
 
+#include "core/activity.h"
 #include "core/mem.h"
 #include "http/exchange.h"
 #include "lua/ctx/ctx.h"
 #include "lua/ctx/spawn.h"
 #include "lua/runtime/budget.h"
 #include "lua/runtime/sources.h"
+#include "lua/scripts/blocked.h"
 #include "lua/scripts/libraries.h"
 #include "lua/scripts/route_files.h"
 
@@ -26,6 +28,7 @@ static enum rc make(
         return RC_NOMEM;
     }
     g->vm->fault = from->fault;
+    g->vm->blocked = blocked_report;
     *out = g;
     return RC_OK;
 }
@@ -35,6 +38,7 @@ static enum rc load(struct generation *g, const char *path, char why[SCRIPT_WHY]
     budget_start_load(g->vm);
     enum rc rc = scripts_load(g->vm, path, &g->scripts, why);
     budget_end_load(g->vm);
+    activity_load(NULL);
     return rc;
 }
 

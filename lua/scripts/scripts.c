@@ -1,5 +1,6 @@
 #include "lua/scripts/scripts.h"
 
+#include "core/activity.h"
 #include "core/log.h"
 #include "core/mem.h"
 #include "http/dispatch.h"
@@ -197,6 +198,7 @@ static enum rc load_script(struct scripts *all, const char *file, struct script 
     struct load load = {.all = all, .script = add_script(all, file)};
     if (!load.script)
         return RC_NOMEM;
+    activity_load(file);
     if (!vm_call(all->vm, l_load, &load, 0)) {
         describe_error(all->vm->L, file, why);
         return RC_INVALID;
@@ -380,6 +382,7 @@ struct script_answer scripts_route(
     const struct scripts *s, const struct request *r, struct arena *arena, struct match *match)
 {
     match->count = 0;
+    match->target = s->first;
     if (!s->router)
         return answer_method(s->first, r->method);
     switch (router_match(s->router, r->path, arena, match)) {
@@ -393,6 +396,11 @@ struct script_answer scripts_route(
         break;
     }
     return (struct script_answer){.status = 503};
+}
+
+const char *scripts_file(const void *target)
+{
+    return ((const struct script *)target)->file;
 }
 
 /* Printing. */

@@ -33,6 +33,9 @@ struct script_answer {
 struct script_answer scripts_route(
     const struct scripts *s, const struct request *r, struct arena *arena, struct match *match);
 
+/* The file of the script that a match has as its target. */
+const char *scripts_file(const void *target);
+
 /* Prints the route table: a line for each route with its methods and its file. */
 void scripts_print(const struct scripts *s, FILE *out);
 

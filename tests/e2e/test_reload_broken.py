@@ -146,7 +146,6 @@ def test_a_link_to_nothing(serve, folder):
 @pytest.mark.parametrize("name, pattern", [
     ("hello.lua", r"hello\.lua: Permission denied$"),
     ("_words.lua", r"hello\.lua:1: module '_words' not found"),
-    ("api", r"api: Permission denied$"),
 ])
 def test_what_may_not_be_read(serve, open_folder, monkeypatch, name, pattern):
     monkeypatch.setenv("ASAN_OPTIONS", "detect_leaks=0")  # it may not look at such a process

@@ -1,5 +1,7 @@
 #include "proc/worker/board.h"
 
+#include "core/activity.h"
+
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -9,6 +11,7 @@ enum { HEARTS = 1024 };
 
 struct board {
     _Atomic uint64_t beats[HEARTS];
+    struct activity activities[HEARTS];
     bool taken[HEARTS]; /* the master's */
 };
 
@@ -32,6 +35,7 @@ int board_take(struct board *b)
     for (int i = 0; i < HEARTS; i++) {
         if (!b->taken[i]) {
             b->taken[i] = true;
+            b->activities[i] = (struct activity){0};
             return i;
         }
     }
@@ -41,6 +45,11 @@ int board_take(struct board *b)
 void board_give(struct board *b, int heart)
 {
     b->taken[heart] = false;
+}
+
+struct activity *board_activity(struct board *b, int heart)
+{
+    return &b->activities[heart];
 }
 
 uint64_t board_beats(const struct board *b, int heart)
