@@ -53,7 +53,7 @@ C_FILES   = $(sort $(shell find server lua tests -name '*.[ch]' -o -name '*.cc')
 TYPES     = moontrail.lua moontrail/grpc.lua moontrail/json.lua moontrail/protobuf.lua \
             moontrail/zlib.lua
 LUA_FILES = $(BUNDLED) $(TYPES:%=lua/types/%) $(wildcard tests/protobuf/*.lua tests/bench/*.lua \
-              tests/bench/scripts/*.lua) \
+              tests/bench/scripts/*.lua tests/lint/*.lua) \
             $(shell find scripts examples -name '*.lua')
 
 # Two builds: for use, and for the tests, which find what a sanitizer can find.
@@ -123,7 +123,7 @@ build/tests/%: build/test/tests/%.o $(call test_objects,$(SOURCES))
 	$(call SHOW,LD)$(CC) $(TEST_FLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcmocka
 
 # What the sanitizers' builds do without.
-build/tests/release/pool: tests/release/pool.c server/core/mem.c | build/deps-check
+build/tests/release/pool: tests/release/pool.c server/core/mem.c server/core/check.c | build/deps-check
 	@mkdir -p $(@D)
 	$(call SHOW,LD)$(CC) $(CPPFLAGS) $(RELEASE_FLAGS) $(CFLAGS) -MMD -MP -o $@ $^ -lcmocka
 
@@ -241,6 +241,7 @@ lint: build/deps-lint ## check format, layers and what a linter finds
 	@cppcheck --quiet --error-exitcode=1 --std=c11 --inline-suppr --enable=warning,performance,portability \
 	    --suppressions-list=tests/lint/cppcheck.txt -Iserver -I. server lua
 	@luacheck --quiet --no-color --config tests/lint/luacheckrc $(LUA_FILES)
+	@lua tests/lint/patterns.lua $(BUNDLED)
 
 format: build/deps-lint ## format the C files
 	clang-format -i $(C_FILES)

@@ -170,6 +170,7 @@ static bool prove(const struct options *o, FILE *files, char why[SERVICE_WHY])
 }
 
 static const struct service service = {
+    .suffix = ".lua",
     .read_config = config_read,
     .prove = prove,
     .open = open_server,
@@ -201,6 +202,8 @@ static enum rc check_certificates(const struct options *o, char why[SERVICE_WHY]
 {
     struct tls *tls = NULL;
     enum rc rc = o->cert_count ? tls_new(o->certs, (size_t)o->cert_count, &tls, why) : RC_OK;
+    if (!rc && tls)
+        tls_warn(tls, o->certs);
     tls_free(tls);
     return rc;
 }

@@ -1,9 +1,12 @@
 #include "lua/client/call.h"
 
+#include "core/check.h"
 #include "core/list.h"
 #include "http/code.h"
 #include "lua/client/call_private.h"
 #include "lua/ctx/spawn.h"
+#include "lua/runtime/error_text.h"
+#include "lua/runtime/error_value.h"
 #include "lua/runtime/vm.h"
 
 #include <lauxlib.h>
@@ -20,12 +23,6 @@ static struct http_call *of_call(struct call *c)
     return container_of(c, struct http_call, call);
 }
 
-static void wake(struct task *waiter)
-{
-    if (waiter)
-        task_wake(waiter);
-}
-
 static void on_interim(struct call *c, int status, const struct fields *fields)
 {
     (void)c, (void)status, (void)fields;
@@ -33,33 +30,18 @@ static void on_interim(struct call *c, int status, const struct fields *fields)
 
 static void on_response(struct call *c)
 {
-    wake(of_call(c)->reader);
+    task_wake(of_call(c)->reader);
 }
 
 static void on_writable(struct call *c)
 {
-    wake(of_call(c)->writer);
+    task_wake(of_call(c)->writer);
 }
 
-static void set_failure(struct http_call *h, enum call_end end, const char *why)
+static void set_failure(struct http_call *h, enum http_failure failure, const char *why)
 {
-    static const struct {
-        const char *failure, *text;
-    } kinds[] = {
-        [CALL_UNREACHABLE] = {"unreachable", "no connection"},
-        [CALL_REFUSED] = {"refused", "refused"},
-        [CALL_RESET] = {"reset", "reset"},
-        [CALL_LOST] = {"lost", "connection lost"},
-        [CALL_PROTOCOL] = {"lost", "connection lost"},
-        [CALL_TOO_LARGE] = {"lost", "connection lost"},
-        [CALL_TIMED_OUT] = {"timeout", "timed out"},
-        [CALL_CONNECT_TIMED_OUT] = {"unreachable", "no connection"},
-    };
-    char name[CODE_NAME_SIZE];
-    if (end == CALL_RESET)
-        why = code_name(h->call.reset_code, name);
-    h->failure = kinds[end].failure;
-    snprintf(h->why, sizeof h->why, "%s: %s", kinds[end].text, why);
+    h->failure = failure;
+    snprintf(h->why, sizeof h->why, "%s", why);
 }
 
 /* The end of the upload is not waited for. */
@@ -68,9 +50,9 @@ static void on_done(struct call *c, enum call_end end, const char *why)
     struct http_call *h = of_call(c);
     timer_stop(&h->alarm);
     if (end != CALL_WHOLE && !c->ended)
-        set_failure(h, end, why);
-    wake(h->reader);
-    wake(h->writer);
+        set_failure(h, http_failure_of(end), why);
+    task_wake(h->reader);
+    task_wake(h->writer);
 }
 
 static const struct call_ops call_ops = {
@@ -86,11 +68,10 @@ static const struct call_ops call_ops = {
 static void on_alarm(struct timer *t)
 {
     struct http_call *h = container_of(t, struct http_call, alarm);
-    h->failure = "timeout";
-    snprintf(h->why, sizeof h->why, "timed out after %g s", h->seconds);
-    call_cancel(&h->call, ERROR_CANCEL);
-    wake(h->reader);
-    wake(h->writer);
+    h->failure = FAILURE_LATE;
+    call_expire(&h->call);
+    task_wake(h->reader);
+    task_wake(h->writer);
 }
 
 static void on_task_end(struct task_bond *b)
@@ -107,11 +88,12 @@ struct http_call *http_call_new(lua_State *L)
     h->vm = vm;
     h->made = true;
     h->open = h->finished = false;
-    h->failure = NULL;
+    h->failure = FAILURE_NONE;
     h->why[0] = '\0';
     h->reader = h->writer = NULL;
     h->upload = NULL;
     h->seconds = 0;
+    h->taken = 0;
     list_init(&h->bond.link);
     h->bond.end = on_task_end;
     timer_init(&h->alarm, vm->ev, on_alarm);
@@ -125,7 +107,7 @@ struct http_call *http_call_new(lua_State *L)
 static void overload(struct http_call *h, const char *why)
 {
     outgoing_abort(&h->call.request);
-    set_failure(h, CALL_REFUSED, why);
+    set_failure(h, FAILURE_OVERLOAD, why);
 }
 
 bool http_call_begin(lua_State *L, int index, struct http_call *h,
@@ -142,6 +124,7 @@ bool http_call_begin(lua_State *L, int index, struct http_call *h,
         lua_getiuservalue(L, index, HTTP_CALL_NAME);
         luaL_error(L, "%s: %s", lua_tostring(L, -1), why);
     }
+    check(h->made && !h->open);
     h->open = true;
     task_bind(t, &h->bond);
     if (rc) {
@@ -164,9 +147,20 @@ void http_call_close(struct http_call *h)
     call_cancel(&h->call, h->call.ended ? ERROR_NO_ERROR : ERROR_CANCEL);
     call_fini(&h->call);
     if (h->upload)
-        spawn_cancel(h->upload, "its call has ended");
-    wake(h->reader);
-    wake(h->writer);
+        spawn_cancel(h->upload, SPAWN_CALL_ENDED);
+    task_wake(h->reader);
+    task_wake(h->writer);
+}
+
+/* The error of an upload has the text of its cause, which is on top and gets replaced by it. */
+static void push_upload_error(lua_State *L)
+{
+    error_text_push(L, -1);
+    error_value_push(L, KIND_UPLOAD, "%s", lua_tostring(L, -1));
+    lua_pushvalue(L, -3);
+    lua_setfield(L, -2, "cause");
+    lua_replace(L, -3);
+    lua_pop(L, 1);
 }
 
 bool http_call_fail(lua_State *L, struct http_call *h)
@@ -175,13 +169,13 @@ bool http_call_fail(lua_State *L, struct http_call *h)
         return true;
     if (h->call.ended)
         return false;
+    push_upload_error(L);
     lua_setiuservalue(L, 1, HTTP_CALL_PROBLEM);
-    h->failure = "upload";
-    snprintf(h->why, sizeof h->why, "its body failed");
+    h->failure = FAILURE_UPLOAD;
     timer_stop(&h->alarm);
     call_cancel(&h->call, ERROR_CANCEL);
-    wake(h->reader);
-    wake(h->writer);
+    task_wake(h->reader);
+    task_wake(h->writer);
     return true;
 }
 
@@ -215,12 +209,13 @@ struct http_call *http_call_live(lua_State *L)
     return h;
 }
 
-int http_call_raise(lua_State *L, struct http_call *h)
+int http_call_raise(lua_State *L, const struct http_call *h)
 {
     if (lua_getiuservalue(L, 1, HTTP_CALL_PROBLEM) != LUA_TNIL)
         return lua_error(L);
     lua_getiuservalue(L, 1, HTTP_CALL_NAME);
-    return luaL_error(L, "%s: %s", lua_tostring(L, -1), h->why);
+    http_failure_push(L, h, lua_tostring(L, -1));
+    return lua_error(L);
 }
 
 /* Waits. */
@@ -249,6 +244,7 @@ int http_call_wait_response(
     http_call_claim_reader(L, h);
     if (h->failure)
         return http_call_raise(L, h);
+    check_hot(h->open);
     h->reader = t;
     return task_wait(L, t, cancel ? cancel : cancel_nothing, h, 0, k);
 }
@@ -257,6 +253,7 @@ int http_call_wait_room(lua_State *L, struct http_call *h, lua_KFunction k)
 {
     struct task *t = task_waiter(L);
     http_call_claim_writer(L, h);
+    check_hot(h->open);
     h->writer = t;
     return task_wait(L, t, cancel_nothing, h, 0, k);
 }

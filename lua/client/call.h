@@ -13,6 +13,7 @@
 #include "core/rc.h"
 #include "http/call.h"
 #include "http/connector.h"
+#include "lua/client/failure.h"
 #include "lua/runtime/task.h"
 
 #include <lua.h>
@@ -25,29 +26,28 @@ struct vm;
 /* The userdata's values. */
 enum http_call_value {
     HTTP_CALL_NAME = 1, /* "GET http://…", for errors */
-    HTTP_CALL_PROBLEM,  /* the error that ended its upload, or nil */
+    HTTP_CALL_PROBLEM,  /* the error of HTTP_CALL_UPLOAD, or nil */
     HTTP_CALL_HEADERS,  /* tables of the response's fields, once they were looked at */
     HTTP_CALL_FIELDS,
     HTTP_CALL_UPLOAD, /* the task that writes the request's body, or nil */
     HTTP_CALL_VALUES = HTTP_CALL_UPLOAD
 };
 
-enum { HTTP_CALL_WHY = CONNECTOR_WHY + 32 };
-
 struct http_call {
     struct call call; /* set up, while it is open or to be */
     struct vm *vm;
     bool made; /* call is set up */
     bool open;
-    bool finished;       /* the request's body was ended */
-    const char *failure; /* what kind of end it came to, static; NULL as long as it goes well */
-    char why[HTTP_CALL_WHY];
+    bool finished; /* the request's body was ended */
+    enum http_failure failure;
+    char why[CONNECTOR_WHY];      /* more of it, for the error's text; "" for nothing */
     struct task *reader, *writer; /* who waits; held until it runs again */
     struct task_bond bond;
     struct timer alarm; /* of the timeout; runs where seconds is not 0 */
     double seconds;
     struct spawn *upload;         /* kept by HTTP_CALL_UPLOAD */
     size_t body_limit, body_size; /* of a res:body under way */
+    uint64_t taken;               /* bytes of the body that the script has read */
     int write_next;               /* the argument that a write under way is at */
     size_t write_offset;          /* and the byte in it */
 };
@@ -64,8 +64,9 @@ bool http_call_begin(lua_State *L, int index, struct http_call *h,
     const struct connector_order *order, double seconds);
 /* Lets go of the call, and of what uploads. */
 void http_call_close(struct http_call *h);
-/* The upload of the userdata at index 1 has failed with the error on top: that is what reading
- * raises from now on. False where nobody would hear of it, since the response is whole. [-0|1, +0]
+/* The upload of the userdata at index 1 has failed with the error on top: reading raises one of
+ * which it is the cause from now on. False where nobody would hear of it, since the response is
+ * whole. [-0|1, +0]
  */
 bool http_call_fail(lua_State *L, struct http_call *h);
 
@@ -73,7 +74,7 @@ bool http_call_fail(lua_State *L, struct http_call *h);
 struct http_call *http_call_arg(lua_State *L);
 struct http_call *http_call_live(lua_State *L);
 /* Raises what it has failed of. [may longjmp] */
-int http_call_raise(lua_State *L, struct http_call *h);
+int http_call_raise(lua_State *L, const struct http_call *h);
 
 /* All with the userdata at index 1. Waits for something of the response, or for room to write; to
  * be called last, as task_wait, where nothing of the response is left to be read. Raises where the

@@ -4,6 +4,7 @@
 #include "lua/client/call_private.h"
 #include "lua/ctx/body.h"
 #include "lua/ctx/field_table.h"
+#include "lua/runtime/error_value.h"
 
 enum { BODY_LIMIT = 16 << 20 }; /* bytes that res:body takes unless told otherwise */
 
@@ -21,15 +22,22 @@ static void push_protocol(lua_State *L, struct http_call *h)
     lua_pushstring(L, h->call.protocol);
 }
 
+static void push_ended_by_head(lua_State *L, struct http_call *h)
+{
+    lua_pushnil(L);
+    if (h->call.status)
+        lua_pushboolean(L, h->call.ended_by_head);
+}
+
 static void push_failure(lua_State *L, struct http_call *h)
 {
-    lua_pushstring(L, h->failure);
+    lua_pushstring(L, http_failure_name(h->failure));
 }
 
 static void push_reset_code(lua_State *L, struct http_call *h)
 {
     char name[CODE_NAME_SIZE];
-    bool is_reset = h->failure && strcmp(h->failure, "reset") == 0;
+    bool is_reset = h->failure == FAILURE_RESET;
     lua_pushstring(L, is_reset ? code_name(h->call.reset_code, name) : NULL);
 }
 
@@ -58,6 +66,7 @@ static void push_fields(lua_State *L, struct http_call *h)
 const struct http_call_field http_response_fields[] = {
     {"status", push_status},
     {"protocol", push_protocol},
+    {"ended_by_head", push_ended_by_head},
     {"failure", push_failure},
     {"reset_code", push_reset_code},
     {"headers", push_headers},
@@ -93,12 +102,14 @@ static int l_response(lua_State *L)
 
 static void consume(void *call, size_t n)
 {
-    call_consume(call, n);
+    struct http_call *h = call;
+    h->taken += n;
+    call_consume(&h->call, n);
 }
 
 static struct body_source source_of(struct http_call *h)
 {
-    return (struct body_source){&h->call.body, h->call.ended, consume, &h->call};
+    return (struct body_source){&h->call.body, h->call.ended, consume, h};
 }
 
 static int read_on(lua_State *L, struct http_call *h);
@@ -135,8 +146,21 @@ static int refuse_body(lua_State *L, struct http_call *h)
 {
     http_call_close(h);
     lua_getiuservalue(L, 1, HTTP_CALL_NAME);
-    return luaL_error(L, "%s: the response's body is larger than %I bytes", lua_tostring(L, -1),
-        (LUAI_UACINT)h->body_limit);
+    error_value_push_here(L, KIND_LIMIT, "%s: the response's body is larger than %I bytes",
+        lua_tostring(L, -1), (LUAI_UACINT)h->body_limit);
+    error_value_set(L, "limit", "body-limit");
+    return lua_error(L);
+}
+
+/* Whether the body is known to be too large before it comes; what was read of it does not count. A
+ * response to HEAD, and 304, have a length and no body. */
+static bool is_too_large(const struct http_call *h)
+{
+    uint64_t length;
+    const struct call *c = &h->call;
+    if (!c->status || c->ended || c->status == 304 || str_eq(c->method, STR("HEAD")))
+        return false;
+    return fields_length(&c->fields, &length) && length - h->taken > h->body_limit - h->body_size;
 }
 
 static int body_on(lua_State *L, struct http_call *h);
@@ -152,6 +176,8 @@ static int body_on(lua_State *L, struct http_call *h)
 {
     const struct body_source source = source_of(h);
     lua_settop(L, 2);
+    if (is_too_large(h))
+        return refuse_body(L, h);
     while (body_push_piece(L, &source, SIZE_MAX)) {
         if (lua_isnil(L, -1)) {
             body_push_joined(L, 2);

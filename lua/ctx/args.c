@@ -1,5 +1,7 @@
 #include "lua/ctx/args.h"
 
+#include "lua/runtime/error_value.h"
+
 #include <lauxlib.h>
 
 /* lauxlib does not count the self of a method's call; of any other it is taken off the stack.
@@ -18,6 +20,10 @@ struct str ctx_check_str(lua_State *L, int arg)
 {
     struct str s;
     s.p = lua_tolstring(L, arg, &s.n);
+    if (!s.p) {
+        error_value_to_text(L, arg); /* which a script that has caught it may send */
+        s.p = lua_tolstring(L, arg, &s.n);
+    }
     if (!s.p)
         s.p = luaL_checklstring(L, without_self(L, arg), &s.n);
     return s;

@@ -1,5 +1,7 @@
 #include "lua/ctx/body.h"
 
+#include "core/check.h"
+
 #include <lauxlib.h>
 #include <string.h>
 
@@ -24,6 +26,7 @@ bool body_push_piece(lua_State *L, const struct body_source *s, size_t max)
 static void push_bytes(lua_State *L, const struct body_source *s, size_t n)
 {
     size_t front;
+    check_hot(n <= s->queue->len);
     const char *piece = bytes_front(s->queue, &front);
     if (front >= n) {
         lua_pushlstring(L, piece, n);

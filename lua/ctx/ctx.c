@@ -1,5 +1,6 @@
 #include "lua/ctx/ctx.h"
 
+#include "core/check.h"
 #include "core/clock.h"
 #include "core/list.h"
 #include "core/log.h"
@@ -7,6 +8,7 @@
 #include "http/exchange.h"
 #include "lua/ctx/ctx_private.h"
 #include "lua/runtime/error_text.h"
+#include "lua/runtime/error_value.h"
 #include "lua/runtime/task.h"
 #include "lua/runtime/vm.h"
 
@@ -14,8 +16,6 @@
 
 /* A task that goes on and on after its request was aborted is ended. */
 enum { ABORT_ERRORS = 100, ABORT_SECONDS = 5 };
-
-#define ABORT_ERROR "request aborted: "
 
 /* Addresses that serve as keys in ctx tables: for the handle, and for a field that is nil. */
 static const char handle_key, nil_key;
@@ -41,6 +41,8 @@ enum rc ctx_new(struct vm *vm, struct exchange *x, struct ctx **out)
     c->callbacks = LUA_NOREF;
     c->aborted = c->over_limit = c->expired = false;
     c->abort_errors = 0;
+    c->ended = false;
+    c->followers = 0;
     c->deadline = 0;
     c->conn = x->peer->conn;
     c->stream = x->stream;
@@ -58,17 +60,46 @@ static void interrupt_others(struct ctx *c)
         task_interrupt(writer);
 }
 
-void ctx_free(struct ctx *c)
+static void drop(struct ctx *c)
 {
-    interrupt_others(c);
-    ctx_set_deadline(c, -1);
-    luaL_unref(c->vm->L, LUA_REGISTRYINDEX, c->callbacks);
     handles_drop(&c->vm->requests, c->handle);
     mem_put(c, sizeof *c);
 }
 
+void ctx_free(struct ctx *c)
+{
+    check_hot(!c->lender.forward);
+    interrupt_others(c);
+    ctx_set_deadline(c, -1);
+    luaL_unref(c->vm->L, LUA_REGISTRYINDEX, c->callbacks);
+    if (!c->aborted || !c->followers) {
+        drop(c);
+        return;
+    }
+    c->callbacks = LUA_NOREF;
+    c->task = NULL;
+    c->table = NULL;
+    c->ended = true;
+    handles_retire(&c->vm->requests, c->handle);
+}
+
+void ctx_follow(const struct task *t)
+{
+    struct ctx *c = handles_get(&t->vm->requests, t->request);
+    if (c)
+        c->followers++;
+}
+
+void ctx_unfollow(const struct task *t)
+{
+    struct ctx *c = handles_get(&t->vm->requests, t->request);
+    if (c && --c->followers == 0 && c->ended)
+        drop(c);
+}
+
 void ctx_abort(struct ctx *c, struct cut cut)
 {
+    check(c->x && !c->aborted);
     c->x = NULL;
     c->aborted = true;
     c->aborted_at = clock_monotonic();
@@ -84,6 +115,7 @@ void ctx_abort(struct ctx *c, struct cut cut)
 static void on_deadline(struct timer *t)
 {
     struct ctx *c = container_of(t, struct ctx, alarm);
+    check(c->task);
     c->expired = c->task->state == TASK_WAITING;
     task_interrupt(c->task);
 }
@@ -113,6 +145,12 @@ static void attach(lua_State *L, struct ctx *c)
     c->attached = true;
 }
 
+static void raise_late(lua_State *L)
+{
+    error_value_push_here(L, KIND_TIMEOUT, "timeout: deadline exceeded");
+    lua_error(L);
+}
+
 void ctx_check_task(lua_State *L, struct task *t)
 {
     struct ctx *c = t->ctx;
@@ -121,20 +159,23 @@ void ctx_check_task(lua_State *L, struct task *t)
     bool expired = c->expired;
     c->expired = false;
     if (expired || (c->deadline > 0 && clock_monotonic() >= c->deadline))
-        luaL_error(L, "timeout: deadline exceeded");
+        raise_late(L);
 }
 
 /* Aborts. */
 
-void ctx_push_abort_error(lua_State *L, const struct ctx *c)
+static void raise_aborted(lua_State *L, const struct ctx *c)
 {
     char text[CODE_NAME_SIZE];
-    lua_pushfstring(L, ABORT_ERROR "%s", cut_text(c->cut, text));
+    const char *reason = cut_text(c->cut, text);
+    error_value_push(L, KIND_ABORT, "request aborted: %s", reason);
+    error_value_set(L, "reason", reason);
+    lua_error(L);
 }
 
-bool ctx_is_abort_error(const struct task *t, const char *text)
+bool ctx_is_abort_error(lua_State *L, int index, const struct task *t)
 {
-    return t->met_abort && strstr(text, ABORT_ERROR);
+    return t->met_abort && error_value_is(L, index, KIND_ABORT);
 }
 
 /* Called with the request and the error of one of its callbacks. */
@@ -189,12 +230,11 @@ void ctx_check(lua_State *L, struct ctx *c)
     ctx_call_callbacks(L, c);
     struct task *t = vm_of(L)->running; /* NULL in a finalizer between tasks */
     bool too_many = ++c->abort_errors > ABORT_ERRORS;
-    if (t && (too_many || clock_monotonic() - c->aborted_at > ABORT_SECONDS))
+    if (t && !c->ended && (too_many || clock_monotonic() - c->aborted_at > ABORT_SECONDS))
         task_kill(L, "went on after its request was aborted");
     if (t)
         t->met_abort = true;
-    ctx_push_abort_error(L, c);
-    lua_error(L);
+    raise_aborted(L, c);
 }
 
 /* From a table to its request. */

@@ -2,8 +2,10 @@
  * ctx: the table that a handler gets, and the request behind it. The table holds a handle and no
  * pointer; the request lives here until its handler has returned:
  *
- *     LIVE ──client gone, reset, shutdown──▶ ABORTED ──┐
- *       └──────────────handler has returned────────────┴──▶ freed: the handle gives nothing
+ *     ──client gone, reset, shutdown──▶ aborted ──handler has returned──▶ ended
+ *       └──handler has returned──▶ freed ◀──no task is left that was started for it──┘
+ *
+ * A freed one's handle gives nothing. One that has ended still tells those tasks why it did.
  *
  * When an exchange dies its ctx is detached from it first, so that nothing that a script holds can
  * reach freed memory; then the waits are cancelled and the task raises.
@@ -47,6 +49,8 @@ struct ctx {
     bool aborted;
     double aborted_at;  /* on clock_monotonic */
     int abort_errors;   /* raised since */
+    bool ended;         /* the handler has returned; only followers are left */
+    size_t followers;   /* tasks that were started for it, and are not over */
     double deadline;    /* on clock_monotonic; 0 is none */
     struct timer alarm; /* runs towards the deadline */
     bool expired;       /* the deadline ended a wait whose task has not run since */
@@ -64,8 +68,13 @@ void ctx_open(lua_State *L);
 
 /* For an exchange, with its match and handler still to be set. RC_NOMEM. */
 enum rc ctx_new(struct vm *vm, struct exchange *x, struct ctx **out) MUST_CHECK;
-/* Its handler has returned: kept handles give nothing from now on. */
+/* Its handler has returned: kept handles give nothing from now on. But one that was aborted stays
+ * until the tasks are over that were started for it: whichever runs first, what they wait for or
+ * ask for raises the abort error. */
 void ctx_free(struct ctx *c);
+/* A task begins, or is over, whose t->request may be the handle of a request. */
+void ctx_follow(const struct task *t);
+void ctx_unfollow(const struct task *t);
 /* Pushes a new table of the functions that a ctx has. [-0, +1, may longjmp] */
 void ctx_push_functions(lua_State *L);
 /* Pushes the new table of c. [-0, +1, may longjmp] */
@@ -102,9 +111,8 @@ void ctx_check_task(lua_State *L, struct task *t);
 void ctx_set_deadline(struct ctx *c, double seconds);
 /* The handle of the request that the running task serves or was started for; 0 is none. */
 int64_t ctx_running(const struct vm *vm);
-/* The text of the abort error. [-0, +1, may longjmp] */
-void ctx_push_abort_error(lua_State *L, const struct ctx *c);
-/* Whether an error of a task that a script started is an abort error, of whichever request. */
-bool ctx_is_abort_error(const struct task *t, const char *text);
+/* Whether the value at the index, an error of the task, is an abort error, of whichever request.
+ * [-0, +0, may longjmp] */
+bool ctx_is_abort_error(lua_State *L, int index, const struct task *t);
 
 #endif

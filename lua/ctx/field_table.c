@@ -2,6 +2,9 @@
 
 #include "http/field.h"
 
+#include <lauxlib.h>
+#include <stdint.h>
+
 void field_table_push_str(lua_State *L, struct str s)
 {
     if (s.p)
@@ -15,38 +18,107 @@ static const char *separator_of(struct str name)
     return field_same_name(name, STR("cookie")) ? "; " : ", ";
 }
 
-/* Whether a field of its name stands before the one at the index. */
-static bool is_repeated(const struct fields *fields, size_t at)
+static void add_str(luaL_Buffer *b, struct str s)
 {
-    for (size_t i = 0; i < at; i++)
-        if (str_eq(fields->list[i].name, fields->list[at].name))
-            return true;
-    return false;
+    luaL_addlstring(b, s.n ? s.p : "", s.n);
 }
 
-/* Pushes the value behind the one that the table has for the name, which is on top of it. */
-static void push_joined(lua_State *L, const struct field *f)
+/* Fields of a message, each of which knows the one of its name behind it: 0 for none, as none
+ * stands behind itself. */
+struct chains {
+    const struct fields *fields;
+    uint32_t *next;
+    bool *is_later; /* whether one of its name stands before it */
+};
+
+/* Pushes the values of a chain, which has more than one, in one piece. */
+static void push_joined(lua_State *L, const struct chains *c, size_t first)
 {
-    lua_pushvalue(L, -1);
-    lua_rawget(L, -3);
-    lua_pushstring(L, separator_of(f->name));
-    field_table_push_str(L, f->value);
-    lua_concat(L, 3);
+    luaL_Buffer b;
+    struct str separator = str_of(separator_of(c->fields->list[first].name));
+    luaL_buffinit(L, &b);
+    add_str(&b, c->fields->list[first].value);
+    for (size_t i = c->next[first]; i; i = c->next[i]) {
+        add_str(&b, separator);
+        add_str(&b, c->fields->list[i].value);
+    }
+    luaL_pushresult(&b);
 }
 
-/* Fields are few, and seldom repeated: to look for that here costs less than in the table. */
-void field_table_push(lua_State *L, const struct fields *fields)
+static void push_chains(lua_State *L, const struct chains *c)
 {
-    lua_createtable(L, 0, (int)fields->count);
-    for (size_t i = 0; i < fields->count; i++) {
-        const struct field *f = &fields->list[i];
+    for (size_t i = 0; i < c->fields->count; i++) {
+        const struct field *f = &c->fields->list[i];
+        if (c->is_later[i])
+            continue;
         field_table_push_str(L, f->name);
-        if (is_repeated(fields, i))
-            push_joined(L, f);
+        if (c->next[i])
+            push_joined(L, c, i);
         else
             field_table_push_str(L, f->value);
         lua_rawset(L, -3);
     }
+}
+
+enum { FEW = 24 }; /* fields that are compared each with each */
+
+/* To look for the name among few fields costs less than in a table. */
+static void link_few(const struct chains *c)
+{
+    for (size_t i = 1; i < c->fields->count; i++)
+        for (size_t j = i; j--;)
+            if (str_eq(c->fields->list[j].name, c->fields->list[i].name)) {
+                c->next[j] = (uint32_t)i;
+                c->is_later[i] = true;
+                break;
+            }
+}
+
+static void push_few(lua_State *L, const struct fields *fields)
+{
+    uint32_t next[FEW] = {0};
+    bool is_later[FEW] = {false};
+    const struct chains c = {fields, next, is_later};
+    link_few(&c);
+    push_chains(L, &c);
+}
+
+/* The table on top has, for each name so far, where it stood last; in the end it has the values. */
+static void link_many(lua_State *L, const struct chains *c)
+{
+    for (size_t i = 0; i < c->fields->count; i++) {
+        field_table_push_str(L, c->fields->list[i].name);
+        lua_pushvalue(L, -1);
+        if (lua_rawget(L, -3) == LUA_TNUMBER) {
+            c->next[lua_tointeger(L, -1)] = (uint32_t)i;
+            c->is_later[i] = true;
+        }
+        lua_pop(L, 1);
+        lua_pushinteger(L, (lua_Integer)i);
+        lua_rawset(L, -3);
+    }
+}
+
+/* Below the table lies what the chains take. */
+static void push_many(lua_State *L, const struct fields *fields)
+{
+    size_t n = fields->count;
+    uint32_t *next = lua_newuserdatauv(L, n * (sizeof *next + sizeof(bool)), 0);
+    memset(next, 0, n * (sizeof *next + sizeof(bool)));
+    lua_insert(L, -2);
+    const struct chains c = {fields, next, (bool *)(next + n)};
+    link_many(L, &c);
+    push_chains(L, &c);
+    lua_remove(L, -2);
+}
+
+void field_table_push(lua_State *L, const struct fields *fields)
+{
+    lua_createtable(L, 0, (int)fields->count);
+    if (fields->count <= FEW)
+        push_few(L, fields);
+    else
+        push_many(L, fields);
 }
 
 void field_table_push_list(lua_State *L, const struct fields *fields)
@@ -64,15 +136,23 @@ void field_table_push_list(lua_State *L, const struct fields *fields)
 
 void field_table_push_values(lua_State *L, const struct fields *fields, struct str name)
 {
-    const struct field *first = fields_find(fields, name);
-    field_table_push_str(L, first ? first->value : (struct str){NULL, 0});
-    if (!first)
+    const struct field *first = fields_find(fields, name), *end = fields->list + fields->count;
+    const struct field *f = first ? first + 1 : end;
+    while (f < end && !field_same_name(f->name, name))
+        f++;
+    if (f == end) {
+        field_table_push_str(L, first ? first->value : (struct str){NULL, 0});
         return;
-    for (const struct field *f = first + 1; f < fields->list + fields->count; f++) {
+    }
+    luaL_Buffer b;
+    struct str separator = str_of(separator_of(name));
+    luaL_buffinit(L, &b);
+    add_str(&b, first->value);
+    for (; f < end; f++) {
         if (!field_same_name(f->name, name))
             continue;
-        lua_pushstring(L, separator_of(name));
-        field_table_push_str(L, f->value);
-        lua_concat(L, 3);
+        add_str(&b, separator);
+        add_str(&b, f->value);
     }
+    luaL_pushresult(&b);
 }

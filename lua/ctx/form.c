@@ -4,6 +4,7 @@
 #include "lua/ctx/ctx.h"
 #include "lua/ctx/ctx_private.h"
 #include "lua/ctx/request.h"
+#include "lua/runtime/error_value.h"
 
 enum { ARGUMENTS_MAX = 1000 };
 
@@ -46,6 +47,13 @@ static void add_argument(lua_State *L, struct str name, struct str value)
     lua_rawset(L, -3);
 }
 
+static int refuse_arguments(lua_State *L)
+{
+    error_value_push_here(L, KIND_LIMIT, "more than %d arguments", ARGUMENTS_MAX);
+    error_value_set(L, "limit", "arguments");
+    return lua_error(L);
+}
+
 /* Pushes the table of a text's arguments. */
 static int push_arguments(lua_State *L, struct str text)
 {
@@ -53,7 +61,7 @@ static int push_arguments(lua_State *L, struct str text)
     lua_newtable(L);
     for (int count = 0; urlencoded_next(&text, &name, &value); count++) {
         if (count == ARGUMENTS_MAX)
-            return luaL_error(L, "more than %d arguments", ARGUMENTS_MAX);
+            return refuse_arguments(L);
         add_argument(L, name, value);
     }
     return 1;
@@ -73,11 +81,18 @@ static struct str media_type(struct str type)
     return field_trim((struct str){type.p, end ? (size_t)(end - type.p) : type.n});
 }
 
+static void refuse_type(lua_State *L)
+{
+    error_value_push_here(
+        L, KIND_PROTOCOL, "the request's content-type is not application/x-www-form-urlencoded");
+    lua_error(L);
+}
+
 static void check_form(lua_State *L, const struct request *r)
 {
     const struct field *f = fields_find(&r->fields, STR("content-type"));
     if (!f || !field_same_name(media_type(f->value), STR("application/x-www-form-urlencoded")))
-        luaL_error(L, "the request's content-type is not application/x-www-form-urlencoded");
+        refuse_type(L);
 }
 
 static int form_on(lua_State *L, struct ctx *c);

@@ -14,9 +14,7 @@ static struct ctx *of_lender(struct lender *l)
 
 static void on_returned(struct lender *l)
 {
-    struct task *t = of_lender(l)->reader;
-    if (t)
-        task_wake(t);
+    task_wake(of_lender(l)->reader);
 }
 
 void ctx_take_back(struct ctx *c)

@@ -6,6 +6,7 @@
 #include "lua/ctx/ctx.h"
 #include "lua/ctx/ctx_private.h"
 #include "lua/ctx/field_table.h"
+#include "lua/runtime/error_value.h"
 #include "lua/runtime/task.h"
 #include "lua/runtime/vm.h"
 
@@ -190,7 +191,18 @@ static int refuse_body(lua_State *L, struct ctx *c)
     if (!c->x->instance)
         ctx_abort(c, cut_of(CUT_BY_HANDLER));
     ctx_check(L, c);
-    return luaL_error(L, "the request's body is larger than %I bytes", (LUAI_UACINT)c->body_limit);
+    error_value_push_here(
+        L, KIND_LIMIT, "the request's body is larger than %I bytes", (LUAI_UACINT)c->body_limit);
+    error_value_set(L, "limit", "body-limit");
+    return lua_error(L);
+}
+
+/* Whether the body is known to be too large before it comes. What was read of it does not count. */
+static bool is_too_large(const struct ctx *c)
+{
+    uint64_t length;
+    const struct request *r = &c->x->request;
+    return fields_length(&r->fields, &length) && length - r->taken > c->body_limit;
 }
 
 void ctx_start_body(lua_State *L, struct ctx *c)
@@ -200,6 +212,8 @@ void ctx_start_body(lua_State *L, struct ctx *c)
     claim_reader(L, c);
     c->body_limit = (size_t)limit;
     c->body_size = 0;
+    if (is_too_large(c))
+        refuse_body(L, c);
     lua_settop(L, 0);
     lua_newtable(L);
 }

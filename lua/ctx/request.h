@@ -8,7 +8,8 @@
 struct ctx;
 
 /* Begins to gather the body, up to the limit at index 2, by default the configured one. Raises for
- * one below 0, and where another task reads. The stack is then a table for the pieces alone.
+ * one below 0, where another task reads, and as ctx_push_body where the length says that it is
+ * larger. The stack is then a table for the pieces alone.
  * [-?, +1, may longjmp] */
 void ctx_start_body(lua_State *L, struct ctx *c);
 /* Pushes the whole body, with what ctx_start_body left at index 1; false where more is to come.

@@ -3,6 +3,7 @@
 #include "lua/ctx/args.h"
 #include "lua/ctx/ctx.h"
 #include "lua/ctx/ctx_private.h"
+#include "lua/ctx/field_table.h"
 #include "lua/modules/json/json.h"
 #include "lua/runtime/task.h"
 
@@ -72,30 +73,16 @@ static void set_headers(lua_State *L, struct response *r)
     }
 }
 
-/* Pushes what is set for a name: nil, or the values joined by ", ". */
-static int push_header(lua_State *L, const struct response *r, struct str name)
-{
-    lua_pushnil(L);
-    for (size_t i = 0; i < r->out.head.count; i++) {
-        const struct field *f = &r->out.head.list[i];
-        if (!field_same_name(f->name, name))
-            continue;
-        if (!lua_isnil(L, -1))
-            lua_pushliteral(L, ", ");
-        lua_pushlstring(L, f->value.p, f->value.n);
-        lua_concat(L, lua_isnil(L, -2) ? 1 : 3);
-    }
-    return 1;
-}
-
 static int l_header(lua_State *L)
 {
     struct ctx *c = ctx_live(L);
     struct response *r = &c->x->response;
+    if (lua_isnone(L, 3) && !lua_istable(L, 2)) {
+        field_table_push_values(L, &r->out.head, ctx_check_str(L, 2));
+        return 1;
+    }
     if (lua_istable(L, 2))
         set_headers(L, r);
-    else if (lua_isnone(L, 3))
-        return push_header(L, r, ctx_check_str(L, 2));
     else
         set_header(L, r, 2, 3);
     return 0;

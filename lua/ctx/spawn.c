@@ -1,9 +1,11 @@
 #include "lua/ctx/spawn.h"
 
+#include "core/check.h"
 #include "core/log.h"
 #include "core/mem.h"
 #include "lua/ctx/ctx.h"
 #include "lua/runtime/error_text.h"
+#include "lua/runtime/error_value.h"
 #include "lua/runtime/task.h"
 #include "lua/runtime/vm.h"
 
@@ -15,14 +17,14 @@
  * results or the error.
  */
 struct spawn {
-    struct task *task;     /* NULL once it is over */
-    int self;              /* the registry's reference to the userdata, while the task lives */
-    int count;             /* of arguments, the function included, and then of results */
-    bool failed;           /* the value is an error */
-    const char *cancelled; /* the reason, static; NULL while it goes on */
-    int cancel_errors;     /* raised since then */
-    struct task *watcher;  /* waits in mt.all for this task and others; NULL for none */
-    struct list joiners;   /* tasks that wait for it, by task.queue */
+    struct task *task; /* NULL once it is over */
+    int self;          /* the registry's reference to the userdata, while the task lives */
+    int count;         /* of arguments, the function included, and then of results */
+    bool failed;       /* the value is an error */
+    enum spawn_cause cancelled;
+    int cancel_errors;    /* raised since then */
+    struct task *watcher; /* waits in mt.all for this task and others; NULL for none */
+    struct list joiners;  /* tasks that wait for it, by task.queue */
 };
 
 /* A task that goes on and on after it was cancelled is ended. */
@@ -68,14 +70,31 @@ static int push_values(lua_State *L, int index, const struct spawn *s)
     return s->count;
 }
 
+/* reason is what scripts decide by, as that of a request's abort. */
+static void raise_cancelled(lua_State *L, enum spawn_cause cause)
+{
+    static const struct {
+        const char *reason, *text;
+    } causes[] = {
+        [SPAWN_CANCELLED] = {"cancelled", "cancelled"},
+        [SPAWN_OTHER_FAILED] = {"cancelled", "another task of mt.all failed"},
+        [SPAWN_CALL_ENDED] = {"cancelled", "its call has ended"},
+        [SPAWN_SHUTDOWN] = {"shutdown", "shutdown"},
+        [SPAWN_RELOAD] = {"reload", "reload"},
+    };
+    error_value_push_here(L, KIND_ABORT, "task cancelled: %s", causes[cause].text);
+    error_value_set(L, "reason", causes[cause].reason);
+    lua_error(L);
+}
+
 static void check_cancelled(lua_State *L, struct task *t)
 {
     struct spawn *s = t->owner;
-    if (!s->cancelled)
+    if (s->cancelled == SPAWN_GOES_ON)
         return;
     if (++s->cancel_errors > CANCEL_ERRORS)
         task_kill(L, "went on after it was cancelled");
-    luaL_error(L, "task cancelled: %s", s->cancelled);
+    raise_cancelled(L, s->cancelled);
 }
 
 static int k_returned(lua_State *L, int status, lua_KContext unused)
@@ -108,9 +127,10 @@ struct failure {
 static void log_failure(lua_State *L, struct task *t)
 {
     size_t error_len, traceback_len;
+    bool is_abort = ctx_is_abort_error(L, -1, t);
     error_text_push(L, -1);
     const char *error = lua_tolstring(L, -1, &error_len);
-    if (ctx_is_abort_error(t, error)) {
+    if (is_abort) {
         log_event(LOG_DEBUG, "task stopped", log_bytes("error", error, error_len));
         return;
     }
@@ -160,8 +180,7 @@ static void wake_joiners(struct spawn *s)
     struct list *node;
     while ((node = list_shift(&s->joiners)))
         task_wake(container_of(node, struct task, queue));
-    if (s->watcher)
-        task_wake(s->watcher);
+    task_wake(s->watcher);
 }
 
 /* Who gets what a task's results may refer to. */
@@ -189,27 +208,29 @@ static void on_done(struct task *t, int status)
     else
         task_bequeath(t, heir_of(s, t));
     lua_settop(t->vm->L, 0);
+    check_hot(s->task == t);
     s->task = NULL;
+    ctx_unfollow(t);
     wake_joiners(s);
     luaL_unref(t->vm->L, LUA_REGISTRYINDEX, s->self);
 }
 
 static const struct task_kind kind = {l_enter, check_cancelled, on_done};
 
-void spawn_cancel(struct spawn *s, const char *reason)
+void spawn_cancel(struct spawn *s, enum spawn_cause cause)
 {
     if (!s->task || s->cancelled)
         return;
-    s->cancelled = reason;
+    s->cancelled = cause;
     task_interrupt(s->task);
 }
 
-void spawn_cancel_all(struct vm *vm, const char *reason)
+void spawn_cancel_all(struct vm *vm, enum spawn_cause cause)
 {
     for (struct list *node = vm->tasks.next; node != &vm->tasks; node = node->next) {
         struct task *t = container_of(node, struct task, link);
         if (t->done == on_done)
-            spawn_cancel(t->owner, reason);
+            spawn_cancel(t->owner, cause);
     }
 }
 
@@ -233,6 +254,7 @@ struct spawn *spawn_start(lua_State *L, int first)
         luaL_error(L, "%s", rc_text(RC_NOMEM));
     }
     s->task->request = ctx_running(vm_of(L));
+    ctx_follow(s->task);
     return s;
 }
 
@@ -286,7 +308,7 @@ static int l_join(lua_State *L)
 /* task:cancel() */
 static int l_cancel(lua_State *L)
 {
-    spawn_cancel(check_spawn(L, 1), "cancelled");
+    spawn_cancel(check_spawn(L, 1), SPAWN_CANCELLED);
     return 0;
 }
 
@@ -299,7 +321,7 @@ static void set_watcher(lua_State *L, int count, struct task *watcher)
 static void cancel_tasks(lua_State *L, int count)
 {
     for (int i = 1; i <= count; i++)
-        spawn_cancel(lua_touserdata(L, i), "another task of mt.all failed");
+        spawn_cancel(lua_touserdata(L, i), SPAWN_OTHER_FAILED);
 }
 
 static void watch_nothing(struct task *t)
@@ -358,6 +380,19 @@ static int k_all(lua_State *L, int status, lua_KContext count)
     return wait_all(L, (int)count);
 }
 
+/* Puts the task in the place of the function at the index. Those that were started before it are
+ * cancelled where there is no memory for it. */
+static void start_one(lua_State *L, int index)
+{
+    lua_pushcfunction(L, l_spawn);
+    lua_pushvalue(L, index);
+    if (lua_pcall(L, 1, 1, 0)) {
+        cancel_tasks(L, index - 1);
+        lua_error(L);
+    }
+    lua_replace(L, index);
+}
+
 /* all(f, g, ...) → the first result of each */
 static int l_all(lua_State *L)
 {
@@ -366,11 +401,8 @@ static int l_all(lua_State *L)
         luaL_checktype(L, i, LUA_TFUNCTION);
     if (count)
         task_waiter(L);
-    for (int i = 1; i <= count; i++) {
-        lua_pushvalue(L, i);
-        spawn_start(L, count + 1);
-        lua_replace(L, i);
-    }
+    for (int i = 1; i <= count; i++)
+        start_one(L, i);
     return wait_all(L, count);
 }
 

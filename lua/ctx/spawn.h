@@ -10,14 +10,24 @@
 struct spawn;
 struct vm;
 
+/* Why a task was cancelled. */
+enum spawn_cause {
+    SPAWN_GOES_ON,      /* it was not */
+    SPAWN_CANCELLED,    /* the script has said so */
+    SPAWN_OTHER_FAILED, /* another task of the same mt.all */
+    SPAWN_CALL_ENDED,   /* it uploads for a call that has ended */
+    SPAWN_SHUTDOWN,
+    SPAWN_RELOAD,
+};
+
 /* Adds spawn and all to the table on top of the stack. [-0, +0, may longjmp] */
 void spawn_open(lua_State *L);
 /* Starts a task for the function and the arguments from index first on, which are replaced by its
  * userdata: that owns what is returned. [-n, +1, may longjmp] */
 struct spawn *spawn_start(lua_State *L, int first);
-/* Cancels a task for the reason given, which is static; no effect on one that is over. */
-void spawn_cancel(struct spawn *s, const char *reason);
-/* Cancels every such task of the vm, for the reason given, which is static. */
-void spawn_cancel_all(struct vm *vm, const char *reason);
+/* Cancels a task; no effect on one that is over. */
+void spawn_cancel(struct spawn *s, enum spawn_cause cause);
+/* Cancels every such task of the vm. */
+void spawn_cancel_all(struct vm *vm, enum spawn_cause cause);
 
 #endif

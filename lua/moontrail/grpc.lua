@@ -7,6 +7,8 @@ local script = require "moontrail.grpc.script"
 local service = require "moontrail.grpc.service"
 local status = require "moontrail.grpc.status"
 
+local blame = script.blame
+
 local grpc = {}
 
 -- Folders of .proto files behind those of the script and of all scripts, divided by semicolons.
@@ -24,7 +26,7 @@ grpc.health = { set = health.set }
 -- Where .proto files are looked for: beside the script, among all scripts, along the path.
 local function import_folders()
     if type(grpc.path) ~= "string" then
-        script.blame("grpc.path is a %s, not a string of folders divided by semicolons",
+        blame("grpc.path is a %s, not a string of folders divided by semicolons",
             type(grpc.path))
     end
     local folders, seen = {}, {}
@@ -51,7 +53,7 @@ local function load(file, folders)
         mt.watch(place)
     end
     if not ok then
-        script.blame("%s", schema)
+        blame("%s", schema)
     end
     return schema
 end
@@ -71,16 +73,50 @@ local function copy(from, to)
     end
 end
 
+-- The options of what is served beside services, by the names of what that is.
+local extras = { [health.name] = "health" }
+for _, name in ipairs(reflection.names) do
+    extras[name] = "reflection"
+end
+
+-- By option: the service of a script that stands in place of ours; one beside which ours is served.
+local own, beside = {}, {}
+
+-- Whether to serve what an option stands for. A script may serve it itself, and then all others
+-- do without ours.
+local function wants(self, option)
+    if not self.options[option] or extras[self.name] == option then
+        return false
+    end
+    if own[option] then
+        blame("a script serves %s: set %s = false for %s", own[option], option, self.name)
+    end
+    beside[option] = self.name
+    return true
+end
+
+local function note_own(self)
+    local option = extras[self.name]
+    if option and beside[option] then
+        blame("%s is served already, beside %s: set %s = false there", self.name, beside[option],
+            option)
+    elseif option then
+        own[option] = self.name
+    end
+end
+
 -- What is served beside a service, unless it wants none.
 local function add_extras(self, routes, notes)
-    if self.options.health then
+    note_own(self)
+    local wants_health = wants(self, "health")
+    if wants_health then
         health.add(self.name)
         copy(health.routes, routes)
         copy(health.notes, notes)
     end
-    if self.options.reflection then
+    if wants(self, "reflection") then
         reflection.add(self.schema, self.name)
-        if self.options.health then
+        if wants_health then
             reflection.add(health.schema, health.name)
         end
         copy(reflection.routes, routes)
@@ -91,7 +127,7 @@ end
 -- service(file, name [, options]): a table for the methods' functions, for the script to return.
 function grpc.service(file, name, options)
     if type(file) ~= "string" or type(name) ~= "string" then
-        script.blame("grpc.service takes the file of a .proto and the full name of a service")
+        blame("grpc.service takes the file of a .proto and the full name of a service")
     end
     local schema = load_once(file, import_folders())
     return service.new(schema, name, options, add_extras)
@@ -101,7 +137,7 @@ end
 -- another server.
 function grpc.client(url, file, name, options)
     if type(url) ~= "string" or type(file) ~= "string" or type(name) ~= "string" then
-        script.blame("grpc.client takes a URL, the file of a .proto and the full name of a service")
+        blame("grpc.client takes a URL, the file of a .proto and the full name of a service")
     end
     local schema = load_once(file, import_folders())
     return require("moontrail.grpc.client").new(schema, url, name, options)

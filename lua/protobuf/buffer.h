@@ -6,7 +6,7 @@
 #ifndef LUA_PROTOBUF_BUFFER_H
 #define LUA_PROTOBUF_BUFFER_H
 
-#include "lua/protobuf/place.h"
+#include "lua/protobuf/pace.h"
 
 #include <google/protobuf/io/coded_stream.h>
 
@@ -17,6 +17,7 @@ struct encoder {
     lua_State *L;
     int buffer; /* where the userdata with the bytes lies on the stack */
     int depth;
+    struct pace pace;
     uint8_t *begin; /* of the buffer */
     uint8_t *at;    /* the first byte written */
     uint8_t *end;

@@ -1,30 +1,30 @@
 #include "lua/protobuf/decode.h"
 
+#include "lua/protobuf/int_map.h"
+#include "lua/protobuf/presence.h"
 #include "lua/protobuf/required.h"
-#include "lua/protobuf/value.h"
 
 #include <algorithm>
-#include <cstring>
 #include <google/protobuf/wire_format_lite.h>
 #include <type_traits>
 
 namespace codec
 {
 
+using google::protobuf::FieldDescriptor;
 using google::protobuf::internal::WireFormatLite;
 
 enum {
     ENTRY_ROOM = 64, /* entries of a map that it gets room for at once: their keys may be equal */
-    FIELD_WORDS = 4, /* messages of up to 256 fields need no more memory for their sets */
-    STACK = 10       /* slots that a level takes of the Lua stack */
+    EMPTY_TABLE = 3, /* an empty list or map takes the memory of as many fields, about */
+    STACK = 12       /* slots that a level takes of the Lua stack */
 };
 
 /* A message being decoded. */
 struct target {
     const message &m;
-    int table;      /* where it lies on the stack */
-    bool fresh;     /* the table was empty */
-    uint64_t *seen; /* the fields that were put into it */
+    int table; /* where it lies on the stack */
+    presence has;
 };
 
 /* A Lua error skips destructors. */
@@ -35,24 +35,14 @@ static_assert(std::is_trivially_destructible<input>::value);
 /* Whether the table has the field. */
 static bool has(decoder &d, const target &t, const field &f)
 {
-    if (t.seen[f.index / 64] >> f.index % 64 & 1)
+    if (presence_has(t.has, f.index))
         return true;
-    if (t.fresh)
+    if (t.has.known)
         return false;
     value_push_constant(d, f.key);
     bool found = lua_rawget(d.L, t.table) != LUA_TNIL;
     lua_pop(d.L, 1);
     return found;
-}
-
-static void add(target &t, const field &f)
-{
-    t.seen[f.index / 64] |= (uint64_t)1 << f.index % 64;
-}
-
-static void remove(target &t, const field &f)
-{
-    t.seen[f.index / 64] &= ~((uint64_t)1 << f.index % 64);
 }
 
 /* Messages: each works on the table on the top. [-0, +0], may longjmp */
@@ -84,25 +74,29 @@ static void push_any(decoder &d, const place &at, const field &f, input &in)
     }
 }
 
-/* Removes the member of the field's oneof that came before it. */
-static void clear_oneof(decoder &d, target &t, const field &f)
+/* Removes the member of the field's oneof that came before it. Where members take turns, Lua sorts
+ * the table anew now and then. */
+static void choose(decoder &d, const place &at, target &t, const field &f)
 {
-    for (uint32_t i = f.next_in_oneof; i != f.index; i = t.m.fields[i].next_in_oneof) {
-        const field &other = t.m.fields[i];
-        if (has(d, t, other)) {
-            value_push_constant(d, other.key);
-            lua_pushnil(d.L);
-            lua_rawset(d.L, t.table);
-            remove(t, other);
-        }
+    uint32_t &chosen = t.has.chosen[f.oneof - 1];
+    if (chosen == f.index + 1)
+        return;
+    if (chosen) {
+        const field &other = t.m.fields[chosen - 1];
+        pace_make(d.pace, at, 1 + (size_t)t.m.room / 4);
+        value_push_constant(d, other.key);
+        lua_pushnil(d.L);
+        lua_rawset(d.L, t.table);
+        presence_remove(t.has, other.index);
     }
+    chosen = f.index + 1;
 }
 
 /* The last of several scalars counts; several messages become one. */
 static void read_single(decoder &d, const place &at, target &t, const field &f, input &in)
 {
-    if (f.next_in_oneof != f.index)
-        clear_oneof(d, t, f);
+    if (f.oneof)
+        choose(d, at, t, f);
     value_push_constant(d, f.key);
     if (f.type_message && has(d, t, f)) {
         lua_rawget(d.L, t.table);
@@ -111,7 +105,7 @@ static void read_single(decoder &d, const place &at, target &t, const field &f, 
     } else {
         push_any(d, at, f, in);
         lua_rawset(d.L, t.table);
-        add(t, f);
+        presence_add(t.has, f.index);
     }
 }
 
@@ -145,7 +139,7 @@ static void push_new(decoder &d, target &t, const field &f, size_t elements, siz
     value_push_constant(d, f.key);
     lua_pushvalue(d.L, -2);
     lua_rawset(d.L, t.table);
-    add(t, f);
+    presence_add(t.has, f.index);
 }
 
 static void read_packed(decoder &d, place &at, target &t, const field &f, input &in)
@@ -159,6 +153,7 @@ static void read_packed(decoder &d, place &at, target &t, const field &f, input 
         push_new(d, t, f, count_packed(f, packed), 0);
     lua_Integer n = (lua_Integer)lua_rawlen(d.L, -1);
     while (packed.at < packed.end) {
+        pace_step(d.pace);
         at.element = n + 1;
         value_push(d, at, f, packed);
         lua_rawseti(d.L, -2, ++n);
@@ -196,6 +191,7 @@ static void read_list(decoder &d, place &at, target &t, const field &f, uint32_t
         push_new(d, t, f, count_run(in, tag), 0);
     lua_Integer n = (lua_Integer)lua_rawlen(d.L, -1);
     do {
+        pace_step(d.pace);
         at.element = n + 1;
         push_any(d, at, f, in);
         lua_rawseti(d.L, -2, ++n);
@@ -251,22 +247,61 @@ static void push_entry(decoder &d, const place &at, const message &entry, input 
     fill_part(d, at, entry.fields[1], key + 1);
 }
 
-/* Reads the entries behind the tag, and those that follow with the same tag. */
-static void read_map(
-    decoder &d, const place &at, target &t, const field &f, uint32_t tag, input &in)
+static bool has_integer_keys(const field &map)
+{
+    uint8_t key = map.type_message->fields[0].type;
+    return key != FieldDescriptor::TYPE_STRING && key != FieldDescriptor::TYPE_BOOL;
+}
+
+/* Pushes the key and the value of the next entry. */
+static void read_entry(decoder &d, const place &at, const field &f, input &in)
 {
     input bytes;
-    if (has(d, t, f))
-        push_old(d, t, f);
-    else
-        push_new(d, t, f, 0, std::min(count_run(in, tag), (size_t)ENTRY_ROOM));
+    pace_step(d.pace);
+    if (!wire_bytes(in, bytes))
+        value_fail(d, at);
+    push_entry(d, at, *f.type_message, bytes);
+}
+
+/* Each reads the entries behind the tag, and those that follow with the same tag, into the map on
+ * the top, and pops it. */
+
+static void read_int_entries(
+    decoder &d, const place &at, target &t, const field &f, uint32_t tag, input &in, bool fresh)
+{
+    int_map m = int_map_begin(d, fresh);
     do {
-        if (!wire_bytes(in, bytes))
-            value_fail(d, at);
-        push_entry(d, at, *f.type_message, bytes);
+        read_entry(d, at, f, in);
+        int_map_set(d, at, m);
+    } while (read_same_tag(in, tag));
+    value_push_constant(d, f.key);
+    lua_pushvalue(d.L, m.table);
+    lua_rawset(d.L, t.table);
+    lua_pop(d.L, 2);
+}
+
+static void read_entries(decoder &d, const place &at, const field &f, uint32_t tag, input &in)
+{
+    do {
+        read_entry(d, at, f, in);
         lua_rawset(d.L, -3);
     } while (read_same_tag(in, tag));
     lua_pop(d.L, 1);
+}
+
+static void read_map(
+    decoder &d, const place &at, target &t, const field &f, uint32_t tag, input &in)
+{
+    bool integers = has_integer_keys(f), fresh = !has(d, t, f);
+    size_t room = integers ? (size_t)INT_MAP_SMALL : (size_t)ENTRY_ROOM;
+    if (fresh)
+        push_new(d, t, f, 0, std::min(count_run(in, tag), room));
+    else
+        push_old(d, t, f);
+    if (integers)
+        read_int_entries(d, at, t, f, tag, in, fresh);
+    else
+        read_entries(d, at, f, tag, in);
 }
 
 /* Fields. */
@@ -294,6 +329,7 @@ static void read_fields(decoder &d, const place &at, target &t, input in)
 {
     while (in.at < in.end) {
         uint32_t tag;
+        pace_step(d.pace);
         if (!wire_tag(in, tag))
             value_fail(d, at);
         const field *f = table_find_field(t.m, tag >> 3);
@@ -305,51 +341,52 @@ static void read_fields(decoder &d, const place &at, target &t, input in)
 }
 
 /* Gives each field that is always there, and was not on the wire, what it then reads as. */
-static void fill_fields(decoder &d, target &t)
+static void fill_fields(decoder &d, const place &at, const target &t)
 {
+    size_t made = 1;
     for (size_t word = 0; word < t.m.filled.size(); word++) {
-        for (uint64_t left = t.m.filled[word] & ~t.seen[word]; left; left &= left - 1) {
+        for (uint64_t left = t.m.filled[word] & ~t.has.seen[word]; left; left &= left - 1) {
             const field &f = t.m.fields[64 * word + (unsigned)__builtin_ctzll(left)];
             value_push_constant(d, f.key);
             if (f.shape == SINGLE)
                 value_push_constant(d, f.absent);
             else
                 lua_newtable(d.L);
+            made += f.shape == SINGLE ? 1 : EMPTY_TABLE;
             lua_rawset(d.L, t.table);
         }
     }
+    pace_make(d.pace, at, made);
 }
 
 static void decode_message(decoder &d, const place &at, const message &m, input in, bool fresh)
 {
-    uint64_t few[FIELD_WORDS] = {0};
-    target t = {m, lua_gettop(d.L), fresh, few};
+    uint64_t few[PRESENCE_FEW] = {0};
     if (++d.depth > DEPTH_MAX)
         place_fail(d.L, at, "more than %d levels", DEPTH_MAX);
     luaL_checkstack(d.L, STACK, "protobuf");
-    if (m.filled.size() > FIELD_WORDS) {
-        size_t size = m.filled.size() * sizeof *few;
-        t.seen = (uint64_t *)memset(lua_newuserdatauv(d.L, size, 0), 0, size);
-    }
+    int table = lua_gettop(d.L);
+    target t = {m, table, presence_push(d, at, m, few, fresh)};
     read_fields(d, at, t, in);
     if (fresh)
-        fill_fields(d, t);
+        fill_fields(d, at, t);
     if (m.metatable && fresh) {
         value_push_constant(d, m.metatable);
         lua_setmetatable(d.L, t.table);
     }
-    if (t.seen != few)
-        lua_pop(d.L, 1);
+    lua_settop(d.L, table);
     d.depth--;
 }
 
 void decode_push(lua_State *L, const message &m, int constants, input in)
 {
     place root = {nullptr, &m, nullptr, 0, 0, 0};
-    decoder d = {L, constants, 0};
+    decoder d = {L, constants, 0, 0, pace_of(L, wire_left(in))};
+    lua_pushnil(L);
+    d.notes = lua_gettop(L);
     push_table(d, m);
     decode_message(d, root, m, in, true);
-    required_check(L, root, m, constants);
+    required_check(d, root, m);
 }
 
 } // namespace codec

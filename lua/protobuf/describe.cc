@@ -104,13 +104,15 @@ static int l_services(lua_State *L)
     return 1;
 }
 
+/* The bytes of a file's descriptor, and the file's name. */
 static int push_descriptor(lua_State *L, schema *s, const FileDescriptor *file)
 {
     if (!file)
         return 0;
     handle_check(L, schema_describe(s, file));
     handle_push_result(L, s);
-    return 1;
+    lua_pushlstring(L, file->name().data(), file->name().size());
+    return 2;
 }
 
 /* descriptor_of_file(name) */

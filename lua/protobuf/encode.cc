@@ -1,6 +1,7 @@
 #include "lua/protobuf/encode.h"
 
 #include "lua/protobuf/buffer.h"
+#include "lua/protobuf/fields.h"
 #include "lua/protobuf/scalar.h"
 
 extern "C" {
@@ -18,11 +19,7 @@ using google::protobuf::FieldDescriptor;
 using google::protobuf::internal::WireFormatLite;
 using google::protobuf::io::CodedOutputStream;
 
-enum {
-    SMALL = 1024, /* bytes of the buffer on the C stack */
-    FEW = 128,    /* fields that a message may have and need no more memory */
-    STACK = 8     /* slots that a level takes of the Lua stack besides its fields */
-};
+enum { SMALL = 1024 /* bytes of the buffer on the C stack */ };
 
 /* A Lua error skips destructors. */
 static_assert(std::is_trivially_destructible<encoder>::value);
@@ -80,28 +77,17 @@ static void put_single(encoder &e, const place &at, const field &f)
     }
 }
 
-/* The number of elements of the list, which has the keys 1..n and no others: what lies beyond a
- * hole would be lost. */
-static lua_Integer count_elements(encoder &e, const place &at)
-{
-    lua_Integer keys = 0, n = (lua_Integer)lua_rawlen(e.L, at.value);
-    for (lua_pushnil(e.L); lua_next(e.L, at.value); lua_pop(e.L, 1))
-        keys++;
-    if (keys != n)
-        place_fail(e.L, at, "the keys of a list are 1..n");
-    return n;
-}
-
 static void put_list(encoder &e, place &at, const field &f)
 {
     if (!lua_istable(e.L, at.value))
         place_fail_type(e.L, at, "a list");
     size_t before = buffer_written(e);
-    lua_Integer n = count_elements(e, at);
+    lua_Integer n = fields_count_elements(e.pace, at);
     int list = at.value;
     at.value = lua_gettop(e.L) + 1;
     for (at.element = n; at.element > 0; at.element--) {
         lua_rawgeti(e.L, list, at.element);
+        pace_step(e.pace);
         if (f.packed)
             put_bits(e, at, f, scalar_to_bits(e.L, at, f));
         else
@@ -120,6 +106,7 @@ static void put_map(encoder &e, place &at, const field &f)
     at.key = lua_gettop(e.L) + 1;
     for (lua_pushnil(e.L); lua_next(e.L, map); lua_pop(e.L, 1)) {
         size_t before = buffer_written(e);
+        pace_step(e.pace);
         at.value = at.key + 1;
         put_single(e, at, f.type_message->fields[1]);
         at.value = at.key;
@@ -141,72 +128,8 @@ static void put_field(encoder &e, const place &up, const field &f, int value)
 
 /* Messages. */
 
-/* Which fields a table has. */
-struct found {
-    uint64_t *set; /* bits of the fields, by index */
-    int *slots;    /* where their values lie on the stack, by index */
-};
-
-[[noreturn]] static void fail_key(encoder &e, const place &at)
-{
-    if (lua_type(e.L, -2) == LUA_TSTRING)
-        place_fail(e.L, at, "there is no field \"%.60s\"", lua_tostring(e.L, -2));
-    place_fail(
-        e.L, at, "the keys of a message are names of fields, not a %s", luaL_typename(e.L, -2));
-}
-
-/* The field that the key below the top names. */
-static const field &to_field(encoder &e, const place &at, const message &m)
-{
-    if (lua_type(e.L, -2) != LUA_TSTRING)
-        fail_key(e, at);
-    const names::entry *entry = table_find_name(m.by_name, lua_tostring(e.L, -2));
-    if (!entry)
-        fail_key(e, at);
-    return m.fields[entry->value];
-}
-
-static bool has(const found &present, uint32_t index)
-{
-    return present.set[index / 64] >> index % 64 & 1;
-}
-
-/* Another member of the field's oneof may not be there. */
-static void check_oneof(
-    encoder &e, const place &at, const message &m, const field &f, const found &present)
-{
-    for (uint32_t i = f.next_in_oneof; i != f.index; i = m.fields[i].next_in_oneof)
-        if (has(present, i))
-            place_fail(e.L, at, "both %s and %s of the oneof %s are set", f.name, m.fields[i].name,
-                f.descriptor->containing_oneof()->name().c_str());
-}
-
-/* Pushes the values of all fields that the table has. */
-static void push_fields(encoder &e, const place &at, const message &m, found &present)
-{
-    int slot = lua_gettop(e.L);
-    lua_pushnil(e.L);
-    while (lua_next(e.L, at.value)) {
-        const field &f = to_field(e, at, m);
-        if (f.next_in_oneof != f.index)
-            check_oneof(e, at, m, f, present);
-        present.set[f.index / 64] |= (uint64_t)1 << f.index % 64;
-        present.slots[f.index] = ++slot;
-        lua_insert(e.L, -2);
-    }
-}
-
-static void check_required(encoder &e, const place &up, const message &m, const found &present)
-{
-    for (const field &f : m.fields) {
-        place at = {&up, nullptr, &f, 0, 0, 0};
-        if (f.required && !has(present, f.index))
-            place_fail(e.L, at, "required, but missing");
-    }
-}
-
 /* Puts the fields, last ones first. */
-static void put_fields(encoder &e, const place &at, const message &m, const found &present)
+static void put_fields(encoder &e, const place &at, const message &m, const fields &present)
 {
     for (size_t word = m.filled.size(); word-- > 0;) {
         for (uint64_t left = present.set[word]; left;) {
@@ -218,31 +141,14 @@ static void put_fields(encoder &e, const place &at, const message &m, const foun
     }
 }
 
-/* Makes room for what is found in a message of many fields; it lies on the stack. */
-static void push_found(encoder &e, const message &m, found &present)
-{
-    size_t set = m.filled.size() * sizeof *present.set;
-    size_t slots = m.fields.size() * sizeof *present.slots;
-    present.set = (uint64_t *)memset(lua_newuserdatauv(e.L, set + slots, 0), 0, set);
-    present.slots = (int *)(present.set + m.filled.size());
-}
-
 /* [-0, +0], may longjmp, as may all of the above */
 static void put_message(encoder &e, const place &at, const message &m)
 {
-    uint64_t set[FEW / 64] = {0};
-    int slots[FEW], top = lua_gettop(e.L);
-    found present = {set, slots};
-    if (!lua_istable(e.L, at.value))
-        place_fail_type(e.L, at, "a table");
+    fields_few few;
+    int top = lua_gettop(e.L);
     if (++e.depth > DEPTH_MAX)
         place_fail(e.L, at, "more than %d levels", DEPTH_MAX);
-    luaL_checkstack(e.L, (int)m.fields.size() + STACK, "protobuf");
-    if (m.fields.size() > FEW)
-        push_found(e, m, present);
-    push_fields(e, at, m, present);
-    if (m.requires_own)
-        check_required(e, at, m, present);
+    fields present = fields_push(e.pace, at, m, few);
     put_fields(e, at, m, present);
     lua_settop(e.L, top);
     e.depth--;
@@ -253,7 +159,7 @@ void encode_push(lua_State *L, const message &m, int table)
     uint8_t small[SMALL];
     place root = {nullptr, &m, nullptr, 0, 0, table};
     lua_pushnil(L);
-    encoder e = {L, lua_gettop(L), 0, small, small + SMALL, small + SMALL};
+    encoder e = {L, lua_gettop(L), 0, pace_of(L, 0), small, small + SMALL, small + SMALL};
     put_message(e, root, m);
     lua_pushlstring(L, (const char *)e.at, buffer_written(e));
     buffer_keep(e);

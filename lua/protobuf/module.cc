@@ -7,6 +7,7 @@
  */
 #include "lua/protobuf/constants.h"
 #include "lua/protobuf/describe.h"
+#include "lua/protobuf/pace.h"
 #include "lua/protobuf/type.h"
 
 #include <climits>
@@ -111,6 +112,7 @@ int luaopen_moontrail_protobuf(lua_State *L)
     google::protobuf::SetLogHandler(nullptr);
     describe_push_methods(L);
     handle_open(L);
+    pace_open(L);
     type_open(L);
     luaL_newlib(L, functions);
     return 1;

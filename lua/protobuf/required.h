@@ -5,13 +5,13 @@
 #ifndef LUA_PROTOBUF_REQUIRED_H
 #define LUA_PROTOBUF_REQUIRED_H
 
-#include "lua/protobuf/place.h"
+#include "lua/protobuf/value.h"
 
 namespace codec
 {
 
 /* Raises where the message whose table is on the top lacks one. [-0, +0], may longjmp */
-void required_check(lua_State *L, const place &at, const message &m, int constants);
+void required_check(decoder &d, const place &at, const message &m);
 
 } // namespace codec
 

@@ -180,23 +180,15 @@ static field build_field(tables &t, const FieldDescriptor *d)
     return f;
 }
 
-/* Joins the members of each oneof in a ring. */
-static void link_oneofs(message &m)
+/* Numbers the oneofs that have members. */
+static void number_oneofs(message &m)
 {
-    std::unordered_map<const google::protobuf::OneofDescriptor *, field *> first, last;
+    m.oneofs = (uint32_t)m.descriptor->real_oneof_decl_count();
     for (field &f : m.fields) {
-        f.next_in_oneof = f.index;
         auto oneof = f.descriptor->real_containing_oneof();
-        if (!oneof)
-            continue;
-        if (last.count(oneof)) {
-            last[oneof]->next_in_oneof = f.index;
-            f.next_in_oneof = first[oneof]->index;
-        } else {
-            first[oneof] = &f;
-        }
-        last[oneof] = &f;
+        f.oneof = oneof ? (uint32_t)oneof->index() + 1 : 0;
     }
+    m.presence_words = (uint32_t)m.filled.size() + (m.oneofs + 1) / 2;
 }
 
 /* Messages. */
@@ -223,10 +215,10 @@ static void build_presence(tables &t, message &m)
     for (const field &f : m.fields) {
         if (f.implicit || f.shape != SINGLE)
             m.room++;
-        else if (f.next_in_oneof == f.index)
+        else if (!f.oneof)
             explicit_count++;
         m.requires_own |= f.required;
-        if (f.next_in_oneof == f.index && f.descriptor->has_default_value())
+        if (!f.oneof && f.descriptor->has_default_value())
             m.defaults.insert(m.defaults.end(), {f.key, f.absent});
     }
     m.requires_some = m.requires_own;
@@ -248,8 +240,8 @@ static void build_message(tables &t, message &m)
         m.fields.push_back(build_field(t, f));
         m.fields.back().index = (uint32_t)m.fields.size() - 1;
     }
-    link_oneofs(m);
     build_look_ups(m);
+    number_oneofs(m);
     build_presence(t, m);
 }
 
@@ -265,6 +257,14 @@ static void spread_requirements(tables &t)
             }
         }
     }
+}
+
+/* To be called when all requirements are spread. */
+static void list_checked(message &m)
+{
+    for (const field &f : m.fields)
+        if (f.required || (f.type_message && f.type_message->requires_some))
+            m.checked.push_back(f.index);
 }
 
 static void add_enum(tables &t, const EnumDescriptor *d)
@@ -298,6 +298,8 @@ void tables::build(const std::vector<const FileDescriptor *> &files)
     for (message &m : messages)
         build_message(*this, m);
     spread_requirements(*this);
+    for (message &m : messages)
+        list_checked(m);
 }
 
 } // namespace codec

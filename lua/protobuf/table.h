@@ -56,14 +56,14 @@ struct field {
     const char *name;
     const message *type_message; /* of a map, the message of its entries */
     const enumeration *type_enum;
-    uint32_t index;         /* among the message's fields */
-    uint32_t number;        /* on the wire */
-    uint32_t tag;           /* as written */
-    uint32_t next_in_oneof; /* index of another member; its own when there is none */
-    int key;                /* constant: the name */
-    int absent;             /* constant: what a scalar that is not there reads as */
-    uint8_t type;           /* FieldDescriptor::Type */
-    uint8_t wire;           /* WireFormatLite::WireType of one value */
+    uint32_t index;  /* among the message's fields */
+    uint32_t number; /* on the wire */
+    uint32_t tag;    /* as written */
+    uint32_t oneof;  /* among the message's oneofs, plus one; 0 for none */
+    int key;         /* constant: the name */
+    int absent;      /* constant: what a scalar that is not there reads as */
+    uint8_t type;    /* FieldDescriptor::Type */
+    uint8_t wire;    /* WireFormatLite::WireType of one value */
     enum shape shape;
     bool packed;   /* written in one piece */
     bool implicit; /* not written at its default, which is read when it is not there */
@@ -72,15 +72,18 @@ struct field {
 
 struct message {
     const google::protobuf::Descriptor *descriptor;
-    std::vector<field> fields;    /* by number */
-    std::vector<uint32_t> dense;  /* by number: the index plus one; 0 for none */
-    std::vector<uint64_t> filled; /* bits of the fields that are always there after decoding */
-    names by_name;                /* the value is the field's index */
-    std::vector<int> defaults;    /* constants of name, value, name, ...: what proto2 declares */
-    int metatable = 0;            /* constant: whose __index gives these; 0 for none */
-    int room = 0;                 /* entries that a decoded message will have, about */
-    bool requires_own = false;    /* has a required field */
-    bool requires_some = false;   /* it, or a message that it may hold, has one */
+    std::vector<field> fields;     /* by number */
+    std::vector<uint32_t> dense;   /* by number: the index plus one; 0 for none */
+    std::vector<uint64_t> filled;  /* bits of the fields that are always there after decoding */
+    std::vector<uint32_t> checked; /* indices of fields that are required, or hold what is */
+    uint32_t oneofs = 0;           /* how many it has */
+    uint32_t presence_words = 0;   /* that presence takes: a bit a field, half a word a oneof */
+    names by_name;                 /* the value is the field's index */
+    std::vector<int> defaults;     /* constants of name, value, name, ...: what proto2 declares */
+    int metatable = 0;             /* constant: whose __index gives these; 0 for none */
+    int room = 0;                  /* entries that a decoded message will have, about */
+    bool requires_own = false;     /* has a required field */
+    bool requires_some = false;    /* it, or a message that it may hold, has one */
 };
 
 struct constant {

@@ -2,7 +2,7 @@
 #ifndef LUA_PROTOBUF_VALUE_H
 #define LUA_PROTOBUF_VALUE_H
 
-#include "lua/protobuf/place.h"
+#include "lua/protobuf/pace.h"
 #include "lua/protobuf/wire.h"
 
 namespace codec
@@ -11,7 +11,9 @@ namespace codec
 struct decoder {
     lua_State *L;
     int constants; /* where they lie on the stack */
+    int notes;     /* where what presence keeps lies: nil, or a table */
     int depth;
+    struct pace pace;
 };
 
 /* Raises that the bytes are malformed. */

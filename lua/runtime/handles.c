@@ -1,11 +1,13 @@
 #include "lua/runtime/handles.h"
 
+#include "core/check.h"
 #include "core/mem.h"
 
 struct handle_place {
     void *thing;      /* NULL while the place is free */
     size_t next_free; /* while it is free */
     uint32_t uses;
+    bool retired;
 };
 
 enum { FIRST_ROOM = 64 };
@@ -41,6 +43,7 @@ enum rc handles_put(struct handles *h, void *thing, int64_t *handle)
         h->free = h->places[at].next_free;
     }
     h->places[at].thing = thing;
+    h->places[at].retired = false;
     h->used++;
     *handle = (int64_t)((uint64_t)at << 32 | ++h->places[at].uses);
     return RC_OK;
@@ -61,13 +64,22 @@ void *handles_get(const struct handles *h, int64_t handle)
     return p ? p->thing : NULL;
 }
 
+void handles_retire(struct handles *h, int64_t handle)
+{
+    struct handle_place *p = place_of(h, handle);
+    if (!p || p->retired)
+        return;
+    p->retired = true;
+    h->used--;
+}
+
 void handles_drop(struct handles *h, int64_t handle)
 {
     struct handle_place *p = place_of(h, handle);
-    if (!p)
-        return;
+    check(p);
     p->thing = NULL;
-    h->used--;
+    if (!p->retired)
+        h->used--;
     p->next_free = h->free;
     h->free = (size_t)(p - h->places);
 }
@@ -75,9 +87,9 @@ void handles_drop(struct handles *h, int64_t handle)
 void *handles_next(const struct handles *h, size_t *at)
 {
     while (*at < h->count) {
-        void *thing = h->places[(*at)++].thing;
-        if (thing)
-            return thing;
+        const struct handle_place *p = &h->places[(*at)++];
+        if (p->thing && !p->retired)
+            return p->thing;
     }
     return NULL;
 }

@@ -7,6 +7,7 @@
 
 #include "core/rc.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -16,7 +17,7 @@ struct handles {
     struct handle_place *places;
     size_t count, room;
     size_t free; /* the first free place, or count */
-    size_t used; /* places that are not free */
+    size_t used; /* places that are neither free nor retired */
 };
 
 void handles_fini(struct handles *h);
@@ -24,7 +25,11 @@ void handles_fini(struct handles *h);
 enum rc handles_put(struct handles *h, void *thing, int64_t *handle) MUST_CHECK;
 /* NULL for what is no handle, or one no longer. */
 void *handles_get(const struct handles *h, int64_t handle);
+/* A handle that is in use; its thing is gone. */
 void handles_drop(struct handles *h, int64_t handle);
+/* The handle still gives its thing, which counts no more and is passed over by handles_next. It is
+ * to be dropped later. */
+void handles_retire(struct handles *h, int64_t handle);
 /* The thing in use at *at or behind, which moves past it; NULL behind the last. */
 void *handles_next(const struct handles *h, size_t *at);
 

@@ -2,6 +2,7 @@
 
 #include "core/log.h"
 #include "lua/runtime/coroutine.h"
+#include "lua/runtime/error_value.h"
 #include "lua/runtime/pcall.h"
 #include "lua/runtime/sources.h"
 #include "lua/runtime/warning.h"
@@ -111,6 +112,7 @@ void stdlib_open(lua_State *L, const char *folder)
     sources_open(L);
     pcall_open(L);
     warning_open(L);
+    error_value_open(L);
     set_cpath(L);
     if (folder)
         set_path(L, folder);

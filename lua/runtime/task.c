@@ -1,6 +1,7 @@
 #include "lua/runtime/task.h"
 
 #include "core/activity.h"
+#include "core/check.h"
 #include "core/live.h"
 #include "core/mem.h"
 #include "lua/runtime/vm.h"
@@ -8,6 +9,30 @@
 #include <lauxlib.h>
 
 enum { SPARE_MAX = 1024 };
+
+static bool may_go(enum task_state from, enum task_state to)
+{
+    switch (to) {
+    case TASK_READY:
+        return from == TASK_OVER || from == TASK_WAITING;
+    case TASK_RUNNING:
+        return from == TASK_READY;
+    case TASK_WAITING:
+    case TASK_KILLED:
+        return from == TASK_RUNNING;
+    case TASK_CLOSING:
+        return from == TASK_RUNNING || from == TASK_KILLED || from == TASK_CLOSING;
+    case TASK_OVER:
+        return from == TASK_READY || from == TASK_CLOSING;
+    }
+    return false;
+}
+
+static void set_state(struct task *t, enum task_state state)
+{
+    check_hot(may_go(t->state, state));
+    t->state = state;
+}
 
 /* Called in protected mode: a new coroutine, kept by a reference in the registry. */
 static int l_new_coroutine(lua_State *L)
@@ -29,6 +54,7 @@ static enum rc make(struct vm *vm, struct task **out)
     if (!t)
         return RC_NOMEM;
     t->vm = vm;
+    t->state = TASK_OVER;
     list_init(&t->queue);
     list_init(&t->link);
     list_init(&t->bonds);
@@ -69,10 +95,10 @@ enum rc task_new(struct vm *vm, const struct task_kind *kind, void *owner, struc
             return rc;
     }
     struct task *t = *out;
-    t->state = TASK_READY;
+    set_state(t, TASK_READY);
     t->cancel = NULL;
     t->entry = kind->entry;
-    t->check = kind->check;
+    t->permit = kind->permit;
     t->done = kind->done;
     t->owner = owner;
     t->ctx = NULL;
@@ -119,7 +145,7 @@ static bool is_good(const struct task *t, int status)
 static void retire(struct task *t, int status)
 {
     live.tasks--;
-    t->state = TASK_OVER;
+    set_state(t, TASK_OVER);
     end_bonds(t);
     list_remove(&t->queue);
     list_remove(&t->link);
@@ -174,7 +200,7 @@ void task_close(struct task *t, void (*on_error)(lua_State *L, struct task *t))
 {
     lua_State *L = t->vm->L;
     int status = lua_status(t->co);
-    t->state = TASK_CLOSING;
+    set_state(t, TASK_CLOSING);
     budget_begin_closing(&t->vm->budget);
     lua_pushnil(L);
     while (t->depth)
@@ -209,15 +235,18 @@ enum rc task_enter(struct task *t, lua_State *co)
 
 void task_leave(struct task *t)
 {
-    if (t)
-        t->depth--;
+    if (!t)
+        return;
+    check_hot(t->depth > 0);
+    t->depth--;
 }
 
 void task_run(struct task *t)
 {
     struct vm *vm = t->vm;
     int results, args = 0;
-    t->state = TASK_RUNNING;
+    check_hot(!vm->running);
+    set_state(t, TASK_RUNNING);
     vm->running = t;
     if (t->entry) {
         lua_pushcfunction(t->co, t->entry);
@@ -235,7 +264,7 @@ void task_run(struct task *t)
         vm->blocked(t);
     if (status != LUA_YIELD || t->state != TASK_WAITING) {
         if (t->state == TASK_RUNNING)
-            t->state = TASK_CLOSING;
+            set_state(t, TASK_CLOSING);
         t->done(t, status);
         retire(t, status);
     }
@@ -268,14 +297,14 @@ struct task *task_waiter(lua_State *L)
     if (!task_can_wait(t))
         luaL_error(L, "cannot wait inside a callback of a C function (table.sort, string.gsub "
                       "and the like)");
-    t->check(L, t);
+    t->permit(L, t);
     return t;
 }
 
 void task_resumed(lua_State *L)
 {
     struct task *t = vm_of(L)->running;
-    t->check(L, t);
+    t->permit(L, t);
 }
 
 /* To yield out of an xpcall for good would leave Lua with a message handler that is no more. */
@@ -297,7 +326,7 @@ int task_kill(lua_State *L, const char *why)
     t->killed = why;
     if (!task_can_wait(t) || L != task_innermost(t) || has_handler(t))
         return luaL_error(L, "%s", why);
-    t->state = TASK_KILLED;
+    set_state(t, TASK_KILLED);
     return lua_yield(L, 0);
 }
 
@@ -311,7 +340,8 @@ void task_go_on_dying(lua_State *L)
 int task_wait(lua_State *L, struct task *t, void (*cancel)(struct task *t), void *data,
     lua_KContext context, lua_KFunction k)
 {
-    t->state = TASK_WAITING;
+    check_hot(t == vm_of(L)->running && !t->cancel);
+    set_state(t, TASK_WAITING);
     t->cancel = cancel;
     t->data = data;
     live.waits++;
@@ -321,10 +351,10 @@ int task_wait(lua_State *L, struct task *t, void (*cancel)(struct task *t), void
 
 void task_wake(struct task *t)
 {
-    if (t->state != TASK_WAITING)
+    if (!t || t->state != TASK_WAITING)
         return;
     live.waits--;
-    t->state = TASK_READY;
+    set_state(t, TASK_READY);
     t->cancel = NULL;
     list_append(&t->vm->ready, &t->queue);
 }
@@ -333,6 +363,7 @@ void task_interrupt(struct task *t)
 {
     if (t->state != TASK_WAITING)
         return;
+    check_hot(t->cancel);
     t->cancel(t);
     task_wake(t);
 }

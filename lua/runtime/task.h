@@ -2,9 +2,10 @@
  * A task: a Lua coroutine that the runtime drives. It runs until it waits or ends; what it waits
  * for stands in its one wait slot, which every wait sets and every resume clears.
  *
- *     READY ──vm_run──▶ RUNNING ──task_wait──▶ WAITING ──task_wake──▶ READY
- *                          ├──returns, raises──▶ CLOSING ──▶ OVER (spare)
- *                          └──task_kill───────▶ KILLED ───▶ CLOSING
+ *     TASK_READY ──vm_run──▶ TASK_RUNNING ──task_wait──▶ TASK_WAITING ──task_wake──▶ TASK_READY
+ *                                 ├──returns, raises──▶ TASK_CLOSING ──▶ TASK_OVER (spare)
+ *                                 └──task_kill───────▶ TASK_KILLED ───▶ TASK_CLOSING
+ *     TASK_READY ──task_drop──▶ TASK_OVER
  *
  * Coroutines are used again: a task that is over goes to its vm's spare list.
  */
@@ -44,13 +45,13 @@ struct task {
     struct ctx *ctx;                /* the request that it serves; borrowed, may be NULL */
     int64_t request;                /* the handle of the one that it was started for; 0 is none */
     bool met_abort;                 /* an abort error was raised in it */
-    void *owner;                    /* for done and check */
+    void *owner;                    /* for done and permit */
     const char *killed;             /* why it is to end, whatever catches errors; static */
     struct list bonds;              /* what ends with it, by task_bond.link */
     bool overran;                   /* what closes it has passed the CPU budget once */
     /* Raises where the task is not to wait, or to go on after a wait: its request is aborted, say.
      */
-    void (*check)(lua_State *L, struct task *t);
+    void (*permit)(lua_State *L, struct task *t);
     struct timer timer;
     /* Called once at its end with the status that lua_resume gave; LUA_YIELD for a script that
      * yielded out of its task, or one in TASK_KILLED. The coroutine's stack is as it was left: an
@@ -61,7 +62,7 @@ struct task {
 /* What a task does, and who is told of it. */
 struct task_kind {
     lua_CFunction entry; /* called with a light userdata of the task */
-    void (*check)(lua_State *L, struct task *t);
+    void (*permit)(lua_State *L, struct task *t);
     void (*done)(struct task *t, int status);
 };
 
@@ -86,12 +87,12 @@ static inline lua_State *task_innermost(const struct task *t)
 }
 /* Whether nothing between the running code and its task keeps it from yielding. */
 bool task_can_wait(const struct task *t);
-/* Makes a task that waits ready; no effect on one that does not. Does not resume. */
+/* Makes a task that waits ready; no effect on one that does not, or on NULL. Does not resume. */
 void task_wake(struct task *t);
 /* Cancels what it waits for, and makes it ready. */
 void task_interrupt(struct task *t);
 /* The running task, for a C function that is about to wait; raises where there is none, where
- * waiting can't work, and as the task's check. [-0, +0, may longjmp] */
+ * waiting can't work, and as the task's permit. [-0, +0, may longjmp] */
 struct task *task_waiter(lua_State *L);
 /*
  * Waits: to be called last in a C function, as lua_yieldk, with what task_waiter gave it and
@@ -101,7 +102,7 @@ struct task *task_waiter(lua_State *L);
  */
 int task_wait(lua_State *L, struct task *t, void (*cancel)(struct task *t), void *data,
     lua_KContext context, lua_KFunction k);
-/* To be called first in the continuation of a wait: raises as the task's check. */
+/* To be called first in the continuation of a wait: raises as the task's permit. */
 void task_resumed(lua_State *L);
 /* Ends the running task in a way that no pcall catches, where nothing between keeps it from
  * yielding; raises otherwise, and what catches that calls task_go_on_dying. why is static. May be

@@ -1,5 +1,6 @@
 #include "lua/runtime/vm.h"
 
+#include "core/check.h"
 #include "core/mem.h"
 #include "http/part.h"
 #include "lua/runtime/task.h"
@@ -23,7 +24,7 @@ static void *alloc(void *data, void *block, size_t old_size, size_t new_size)
         vm->memory -= old_size;
         return NULL;
     }
-    size_t limit = vm->options.max_memory;
+    size_t limit = vm->memory_limit;
     if (limit && new_size > old_size && vm->memory + new_size - old_size > limit)
         return NULL;
     void *moved = block ? mem_resize(block, old_size, new_size) : mem_get(new_size);
@@ -48,12 +49,14 @@ enum rc vm_new(struct ev_loop *ev, const struct vm_options *options, lua_CFuncti
     vm->ev = ev;
     vm->options = *options;
     vm->fault = "";
+    vm->memory_limit = options->max_memory;
     vm->memory_mark = options->max_memory ? options->max_memory / 4 * 3 : SIZE_MAX;
     vm->budget.limit = (unsigned)(options->max_cpu * 1000 / PART_TICK_MS + 0.5);
     list_init(&vm->tasks);
     list_init(&vm->ready);
     list_init(&vm->spare);
     vm->L = lua_newstate(alloc, vm);
+    check(((uintptr_t)vm & VM_MARKS) == 0);
     if (vm->L)
         *vm_word(vm->L) = (uintptr_t)vm;
     if (!vm->L || !vm_call(vm, open, (void *)folder, 0)) {
@@ -66,10 +69,12 @@ enum rc vm_new(struct ev_loop *ev, const struct vm_options *options, lua_CFuncti
 
 void vm_free(struct vm *vm)
 {
+    check(list_empty(&vm->tasks) && list_empty(&vm->ready) && vm->requests.used == 0);
     if (vm->L) {
         task_free_spare(vm);
         lua_close(vm->L);
     }
+    check(vm->memory == 0);
     handles_fini(&vm->requests);
     mem_put(vm, sizeof *vm);
 }
@@ -90,15 +95,33 @@ void vm_collect(struct vm *vm)
         lua_settop(vm->L, 0);
 }
 
+/* Halfway to the limit, and not so near that each piece of a body costs a collection. */
+static size_t next_mark(const struct vm *vm)
+{
+    size_t left = vm->memory_limit > vm->memory ? vm->memory_limit - vm->memory : 0;
+    size_t least = vm->options.max_memory / 32;
+    return vm->memory + (left / 2 > least ? left / 2 : least);
+}
+
+void vm_set_memory_limit(struct vm *vm, size_t bytes)
+{
+    if (bytes == vm->memory_limit)
+        return;
+    vm->memory_limit = bytes;
+    if (vm->memory_mark > bytes / 4 * 3 && vm->memory < bytes / 4 * 3)
+        vm->memory_mark = bytes / 4 * 3;
+}
+
 /* What one task leaves is not what the next one fails for. Collects, and sets the mark and the
  * collector's pause so that the next collection comes when half of what is left is taken, if not
  * before: buffers of Lua's library fail without trying one first. */
 static void make_room(struct vm *vm)
 {
-    double floor = (double)vm->memory_floor, limit = (double)vm->options.max_memory;
+    double floor = (double)vm->memory_floor, limit = (double)vm->memory_limit;
     vm_collect(vm);
     vm->bloated = (double)vm->memory > floor + bloated_share * (limit - floor);
-    size_t mark = vm->memory + (vm->options.max_memory - vm->memory) / 2;
+    vm->relieved = false;
+    size_t mark = next_mark(vm);
     if (mark > vm->memory_mark)
         vm->memory_mark = mark;
     double pause = 100.0 * (double)mark / (double)vm->memory;
@@ -107,14 +130,20 @@ static void make_room(struct vm *vm)
 
 bool vm_run(struct vm *vm)
 {
+    check_hot(!vm->running);
     struct list now;
     list_init(&now);
     list_splice(&now, &vm->ready);
+    vm->bloated = false;
     struct list *node;
-    while ((node = list_shift(&now))) {
+    while (!vm->bloated && (node = list_shift(&now))) {
         task_run(container_of(node, struct task, queue));
-        if (vm->memory > vm->memory_mark)
+        if (vm->memory > vm->memory_mark && !vm->relieved)
             make_room(vm);
     }
+    if (vm->relieved)
+        make_room(vm);
+    list_splice(&now, &vm->ready); /* those that have not run are the first again */
+    list_splice(&vm->ready, &now);
     return !list_empty(&vm->ready);
 }

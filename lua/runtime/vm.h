@@ -43,6 +43,8 @@ struct vm {
     struct ev_loop *ev;
     struct vm_options options;
     size_t memory;        /* bytes that the state takes */
+    size_t memory_limit;  /* bytes that it may take: what others of the process leave of max_memory;
+                             0 is no limit */
     struct task *running; /* the task that runs now; NULL outside vm_run */
     struct list tasks;    /* those that have begun or will, by task.link */
     struct list ready;    /* those to be resumed, by task.queue */
@@ -58,6 +60,7 @@ struct vm {
     size_t memory_floor; /* bytes that it took when the scripts had just loaded */
     size_t memory_mark;  /* bytes past which a collection is due before the next task */
     bool bloated;        /* the last collection left nearly all above the floor taken */
+    bool relieved;       /* requests were ended for that, and their memory is to be collected */
 };
 
 /* A state in which open, called with the folder as light userdata, has made the libraries; the
@@ -100,7 +103,10 @@ static inline void vm_set_mark(lua_State *co, enum vm_mark mark, bool on)
     *vm_word(co) = (*vm_word(co) & ~(uintptr_t)mark) | (on ? mark : 0);
 }
 
-/* Resumes each task that was ready when the call began. Returns whether more are ready now. */
+/* Bytes that it may take from now on, of what its options give at the most. */
+void vm_set_memory_limit(struct vm *vm, size_t bytes);
+/* Resumes each task that was ready when the call began, up to the one that leaves the state
+ * bloated. Returns whether more are ready now. */
 bool vm_run(struct vm *vm);
 /* Collects all garbage of the state. */
 void vm_collect(struct vm *vm);

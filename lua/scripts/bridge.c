@@ -1,5 +1,6 @@
 #include "lua/scripts/bridge.h"
 
+#include "core/check.h"
 #include "core/log.h"
 #include "core/mem.h"
 #include "http/exchange.h"
@@ -65,6 +66,7 @@ static void finish_request(struct task *t, int status)
     ctx_call_callbacks_at_end(c);
     if (c->x)
         exchange_detach(c->x);
+    check_hot(!c->x || !c->x->instance);
     t->ctx = NULL; /* a signal may look */
     ctx_free(c);
 }
@@ -118,20 +120,14 @@ static bool on_missing(struct handler *h, struct exchange *x)
 }
 
 /* The task in a slot leaves it itself, once it runs. */
-static void wake(struct task *waiter)
-{
-    if (waiter)
-        task_wake(waiter);
-}
-
 static void on_readable(struct exchange *x)
 {
-    wake(((const struct ctx *)x->instance)->reader);
+    task_wake(((const struct ctx *)x->instance)->reader);
 }
 
 static void on_writable(struct exchange *x)
 {
-    wake(((const struct ctx *)x->instance)->writer);
+    task_wake(((const struct ctx *)x->instance)->writer);
 }
 
 /* A task that has not begun never does. */
@@ -139,6 +135,7 @@ static void on_abort(struct exchange *x, struct cut cut)
 {
     struct ctx *c = x->instance;
     struct task *t = c->task;
+    check(c->x == x);
     if (t->entry) {
         task_drop(t);
         ctx_free(c);
@@ -183,6 +180,7 @@ static void on_cut(struct part *p)
 
 static bool run(struct bridge *b, struct generation *g)
 {
+    check_hot(!b->running);
     b->running = g->vm;
     bool more = vm_run(g->vm);
     ctx_let_go(g->vm);
@@ -193,7 +191,7 @@ static bool run(struct bridge *b, struct generation *g)
 static void stop(struct bridge *b, struct generation *g)
 {
     b->running = g->vm;
-    generation_stop(g, "shutdown");
+    generation_stop(g);
     b->running = NULL;
 }
 
@@ -205,6 +203,7 @@ static void close_generation(struct bridge *b, struct generation *g)
     generation_free(g);
     if (large)
         mem_trim();
+    check(b->live > 1);
     b->live--;
     log_event(LOG_DEBUG, "generation closed", log_int("live", b->live));
 }
@@ -246,6 +245,7 @@ static enum rc renew(struct bridge *b, char why[SCRIPT_WHY])
     enum rc rc = generation_new(&b->source, &fresh, why);
     if (rc)
         return rc;
+    generation_set_state(b->current, GENERATION_OLD);
     list_append(&b->old, &b->current->link);
     b->current = fresh;
     b->live++;
@@ -280,14 +280,72 @@ static void retire(struct bridge *b)
     set_fault(b, why);
 }
 
+/* The next one in the list of old ones, and behind the last the current one, and then NULL. NULL
+ * gives the first. */
+static struct generation *next_generation(const struct bridge *b, const struct generation *g)
+{
+    if (g == b->current)
+        return NULL;
+    const struct list *next = g ? g->link.next : b->old.next;
+    return next == &b->old ? b->current : container_of(next, struct generation, link);
+}
+
+/* The limit is the process's: each generation may take what the others leave; the current one a
+ * little in any case, so that it answers while old ones end. */
+static void share_memory(struct bridge *b)
+{
+    enum { ANYWAY = 8 };
+    size_t all = 0, most = b->source.options.max_memory;
+    if (!most || (list_empty(&b->old) && b->current->vm->memory_limit == most))
+        return;
+    for (struct generation *g = NULL; (g = next_generation(b, g));)
+        all += g->vm->memory;
+    for (struct generation *g = NULL; (g = next_generation(b, g));) {
+        size_t others = all - g->vm->memory;
+        size_t least = g == b->current ? g->vm->memory_floor + most / ANYWAY : 1;
+        size_t left = others < most ? most - others : 0;
+        vm_set_memory_limit(g->vm, left > least ? left : least);
+    }
+}
+
+/* Ends the requests that hold most, whichever generation they are of, where that frees what
+ * matters: so nobody can have the scripts retired by bodies that never end. */
+static bool relieve(struct bridge *b)
+{
+    enum { PART = 4, MATTERS = 64 };
+    size_t heaviest = 0, ended = 0, most = b->source.options.max_memory / PART;
+    for (struct generation *g = NULL; (g = next_generation(b, g));) {
+        size_t held = generation_heaviest(g);
+        heaviest = held > heaviest ? held : heaviest;
+    }
+    for (struct generation *g = NULL; ended < most && (g = next_generation(b, g));)
+        ended += generation_relieve(g, heaviest / 2, most - ended);
+    if (ended)
+        log_peer_event(LOG_WARN, "requests ended", log_str("limit", "max-vm-memory"),
+            log_int("bytes", (int64_t)ended));
+    return ended >= most / MATTERS && ended;
+}
+
+static bool is_bloated(const struct bridge *b)
+{
+    for (struct generation *g = NULL; (g = next_generation(b, g));)
+        if (generation_is_bloated(g))
+            return true;
+    return false;
+}
+
 static bool on_run(struct part *p)
 {
     struct bridge *b = container_of(p, struct bridge, part);
+    share_memory(b);
     bool more = run(b, b->current);
     if (!list_empty(&b->old))
         more |= run_old(b);
-    if (generation_is_bloated(b->current))
-        retire(b);
+    if (is_bloated(b)) {
+        more = true;
+        if (!relieve(b) && generation_is_bloated(b->current))
+            retire(b);
+    }
     return more;
 }
 

@@ -1,12 +1,15 @@
 #include "lua/scripts/generation.h"
 
 #include "core/activity.h"
+#include "core/check.h"
 #include "core/mem.h"
 #include "http/exchange.h"
 #include "lua/ctx/ctx.h"
 #include "lua/ctx/spawn.h"
 #include "lua/runtime/budget.h"
+#include "lua/runtime/held.h"
 #include "lua/runtime/sources.h"
+#include "lua/runtime/task.h"
 #include "lua/scripts/blocked.h"
 #include "lua/scripts/libraries.h"
 #include "lua/scripts/route_files.h"
@@ -86,9 +89,9 @@ enum rc generation_prove(const struct generation_source *from,
 }
 
 /* It ends: each wait raises, and who swallows that is killed. */
-void generation_stop(struct generation *g, const char *reason)
+void generation_stop(struct generation *g)
 {
-    spawn_cancel_all(g->vm, reason);
+    spawn_cancel_all(g->vm, SPAWN_SHUTDOWN);
     while (!list_empty(&g->vm->ready))
         vm_run(g->vm);
 }
@@ -96,7 +99,7 @@ void generation_stop(struct generation *g, const char *reason)
 void generation_free(struct generation *g)
 {
     if (g->vm)
-        generation_stop(g, "shutdown");
+        generation_stop(g);
     if (g->scripts)
         scripts_free(g->scripts);
     if (g->vm)
@@ -105,9 +108,16 @@ void generation_free(struct generation *g)
     mem_put(g, sizeof *g);
 }
 
+void generation_set_state(struct generation *g, enum generation_state state)
+{
+    check(state == g->state + 1);
+    g->state = state;
+}
+
 void generation_abort(struct generation *g)
 {
     size_t at = 0;
+    check(g->state != GENERATION_CURRENT && !g->aborted);
     g->aborted = true;
     for (struct ctx *c; (c = handles_next(&g->vm->requests, &at));)
         if (c->x)
@@ -116,12 +126,44 @@ void generation_abort(struct generation *g)
 
 bool generation_wind_up(struct generation *g)
 {
+    check(g->state != GENERATION_CURRENT);
     if (g->vm->requests.used)
         return false;
-    if (!g->closing)
-        spawn_cancel_all(g->vm, "reload");
-    g->closing = true;
+    if (g->state == GENERATION_OLD) {
+        generation_set_state(g, GENERATION_CLOSING);
+        spawn_cancel_all(g->vm, SPAWN_RELOAD);
+    }
     return list_empty(&g->vm->tasks);
+}
+
+static size_t held_by(const struct ctx *c)
+{
+    bool waits = c->x && c->task && c->task->state == TASK_WAITING;
+    return waits ? held_by_task(c->task) : 0;
+}
+
+size_t generation_heaviest(struct generation *g)
+{
+    size_t at = 0, heaviest = 0;
+    for (struct ctx *c; (c = handles_next(&g->vm->requests, &at));) {
+        size_t held = held_by(c);
+        heaviest = held > heaviest ? held : heaviest;
+    }
+    return heaviest;
+}
+
+size_t generation_relieve(struct generation *g, size_t least, size_t most)
+{
+    size_t at = 0, ended = 0;
+    for (struct ctx *c; ended < most && (c = handles_next(&g->vm->requests, &at));) {
+        size_t held = held_by(c);
+        if (held == 0 || held < least)
+            continue;
+        ended += held;
+        exchange_refuse(c->x, cut_by_us(ERROR_ENHANCE_YOUR_CALM), c->x->request.ended ? 503 : 413);
+    }
+    g->vm->relieved |= ended > 0;
+    return ended;
 }
 
 bool generation_is_bloated(struct generation *g)

@@ -2,9 +2,8 @@
  * A generation: a vm, and the scripts loaded into it once. New requests go to the latest one; those
  * under way finish on the one that they began on:
  *
- *     CURRENT ──a newer one has loaded──▶ OLD ──last request ends──▶ CLOSING ──tasks end──▶ freed
- *
- * In CLOSING the tasks that its scripts spawned are aborted with the reason "reload".
+ *     GENERATION_CURRENT ──a newer one has loaded──▶ GENERATION_OLD
+ *     GENERATION_OLD ──last request ends──▶ GENERATION_CLOSING ──tasks end──▶ freed
  */
 #ifndef LUA_SCRIPTS_GENERATION_H
 #define LUA_SCRIPTS_GENERATION_H
@@ -16,11 +15,18 @@
 
 #include <stdbool.h>
 
+enum generation_state {
+    GENERATION_CURRENT,
+    GENERATION_OLD,
+    GENERATION_CLOSING, /* the tasks that its scripts spawned are aborted, as "reload" */
+};
+
 struct generation {
     struct list link;
     struct vm *vm;
     struct scripts *scripts; /* NULL in a bare one */
-    bool aborted, closing;
+    enum generation_state state;
+    bool aborted; /* generation_abort was called */
 };
 
 /* What generations are made from; all of it is borrowed. */
@@ -40,16 +46,23 @@ enum rc generation_bare(const struct generation_source *from, struct generation 
  * loading came upon, in no order, where it fails too. */
 enum rc generation_prove(const struct generation_source *from,
     void (*visit)(void *data, const char *file), void *data, char why[SCRIPT_WHY]) MUST_CHECK;
-/* Every request must be over. Spawned tasks are aborted for the reason given and run to their end;
- * they still need the ticks. */
-void generation_stop(struct generation *g, const char *reason);
+/* Every request must be over. Spawned tasks are aborted with the reason "shutdown" and run to their
+ * end; they still need the ticks. */
+void generation_stop(struct generation *g);
 /* Stops first, if that was not done. */
 void generation_free(struct generation *g);
-/* Aborts every request with the reason "reload"; the clients get 503, or a reset with CANCEL. To be
- * done once. */
+/* One step further. */
+void generation_set_state(struct generation *g, enum generation_state state);
+/* Of one that is old: aborts every request with the reason "reload"; the clients get 503, or a
+ * reset with CANCEL. To be done once. */
 void generation_abort(struct generation *g);
 /* For one that is old: moves it on towards its end. Whether it may be freed. */
 bool generation_wind_up(struct generation *g);
+/* The most bytes that a request of it holds; see held.h. */
+size_t generation_heaviest(struct generation *g);
+/* Ends requests that hold so many bytes or more, until what they held is most: with 413 where the
+ * request's body is still coming, 503 where not, or a reset. Gives what they held. */
+size_t generation_relieve(struct generation *g, size_t least, size_t most);
 /* Whether it has taken nearly all memory beyond what it began with, and collecting did not help. */
 bool generation_is_bloated(struct generation *g);
 

@@ -26,7 +26,6 @@ static void push_error(lua_State *L, const struct error *e)
         lua_pushliteral(L, "a C function yielded out of the handler");
     else
         task_push_error(L, e->task);
-    error_text_push(L, -1);
 }
 
 /* Describes the failure in four values: see above. */
@@ -35,13 +34,15 @@ static int l_describe(lua_State *L)
     const struct error *e = lua_touserdata(L, 1);
     const struct ctx *c = e->task->ctx;
     push_error(L, e);
+    bool is_abort = ctx_is_abort_error(L, -1, e->task);
+    error_text_push(L, -1);
     int message = lua_gettop(L);
     luaL_traceback(L, task_innermost(e->task), NULL, 0);
     if (c->vm->options.dev)
         lua_pushfstring(L, "%s\n\n%s\n", lua_tostring(L, message), lua_tostring(L, -1));
     else
         lua_pushliteral(L, "Internal Server Error\n");
-    lua_pushboolean(L, ctx_is_abort_error(e->task, lua_tostring(L, message)));
+    lua_pushboolean(L, is_abort);
     return RESULTS;
 }
 
@@ -78,7 +79,7 @@ static int l_log_close(lua_State *L)
     const struct ctx *c = t->ctx;
     error_text_push(L, 2);
     struct str text = str_at(L, -1);
-    log_event(ctx_is_abort_error(t, text.p) ? LOG_DEBUG : LOG_ERROR, "close failed",
+    log_event(ctx_is_abort_error(L, 2, t) ? LOG_DEBUG : LOG_ERROR, "close failed",
         log_int("conn", (int64_t)c->conn), log_int("stream", c->stream),
         log_bytes("error", text.p, text.n));
     return 0;

@@ -5,6 +5,7 @@
 #include "core/mem.h"
 #include "http/dispatch.h"
 #include "http/request.h"
+#include "http/uri.h"
 #include "lua/runtime/sources.h"
 #include "lua/runtime/vm.h"
 #include "lua/scripts/methods.h"
@@ -53,20 +54,13 @@ static void free_script(struct vm *vm, struct script *s)
     mem_free(s);
 }
 
-static char *copy_text(const char *text)
-{
-    size_t size = strlen(text) + 1;
-    char *copy = mem_malloc(size);
-    return copy ? memcpy(copy, text, size) : NULL;
-}
-
 /* A script without handlers, at the front of the list. NULL when memory runs out. */
 static struct script *add_script(struct scripts *all, const char *file)
 {
     struct script *s = mem_calloc(1, sizeof *s);
     if (!s)
         return NULL;
-    s->file = copy_text(file);
+    s->file = mem_strdup(file);
     if (!s->file) {
         mem_free(s);
         return NULL;
@@ -93,8 +87,8 @@ static const char *push_note(lua_State *L, int notes, const char *path)
 
 static bool set_route(struct script *route, const char *path, const char *note)
 {
-    route->path = copy_text(path);
-    route->note = note ? copy_text(note) : NULL;
+    route->path = mem_strdup(path);
+    route->note = note ? mem_strdup(note) : NULL;
     return route->path && (route->note || !note);
 }
 
@@ -383,6 +377,8 @@ struct script_answer scripts_route(
 {
     match->count = 0;
     match->target = s->first;
+    if (!s->router && uri_has_dots(r->path))
+        return (struct script_answer){.status = 400};
     if (!s->router)
         return answer_method(s->first, r->method);
     switch (router_match(s->router, r->path, arena, match)) {

@@ -10,6 +10,19 @@
 ---| "shutdown"
 ---| "timeout"
 
+---What is raised for what happens outside of the script; its text, by `tostring`, `..` and the
+---functions of strings, is the message behind the line. docs/api.md tells what each kind adds.
+---@alias moontrail.error_kind "abort"|"timeout"|"unreachable"|"refused"|"reset"|"lost"|"protocol"
+---|"upload"|"limit"|"grpc"
+---@class moontrail.error: string
+---@field kind moontrail.error_kind
+---@field message string
+---@field where? string the line of the script that called
+---@field reason? moontrail.reason|"cancelled" of an abort
+---@field code? string of a reset: the code's name
+---@field cause? any of an upload: what its function raised
+---@field limit? string of a limit: its name
+
 ---A code of RFC 9113 section 7 by name, or any integer 0..2^32-1.
 ---@alias moontrail.code integer
 ---| "NO_ERROR"
@@ -334,11 +347,12 @@ function http.open(options) end
 
 ---The response to a call, which ends with the request that it was made for.
 ---@class moontrail.http.response
----@field status? integer nil until the head is there, as the next three are
+---@field status? integer nil until the head is there, as the next four are
 ---@field protocol? string `"HTTP/2"`, `"HTTP/1.1"` or `"HTTP/1.0"`
 ---@field headers? table<string, string> by lower-case name; repeated fields are joined by `", "`
 ---@field fields? string[][] an array of `{name, value}` in the order in which they came
----@field failure? "unreachable"|"refused"|"reset"|"lost"|"timeout"|"upload" why it raises
+---@field ended_by_head? boolean over HTTP/2: whether the head was all, HEADERS with END_STREAM
+---@field failure? moontrail.error_kind why it raises
 ---@field reset_code? moontrail.code of a response that was reset, by name
 local response = {}
 
@@ -525,20 +539,23 @@ function schema:service(name) end
 ---@return string[] names
 function schema:services() end
 
----The bytes of a file's FileDescriptorProto.
+---The bytes of a file's FileDescriptorProto, and the file's name.
 ---@param name string the file's name, as imports have it
 ---@return string? bytes
+---@return string? file the file's name
 function schema:descriptor_of_file(name) end
 
 ---The same, of the file that has a message, enum, field, service or method.
 ---@param name string the full name of any of them
 ---@return string? bytes
+---@return string? file the file's name
 function schema:descriptor_of_symbol(name) end
 
 ---The same, of the file that extends a message by that number.
 ---@param type string the message's full name
 ---@param number integer the number of the extension
 ---@return string? bytes
+---@return string? file the file's name
 function schema:descriptor_of_extension(type, number) end
 
 ---The numbers by which a message is extended.
@@ -663,10 +680,12 @@ function message:from_json(text) end
 
 ---What the functions of a client raise, where the call has a status other than OK.
 ---@class moontrail.grpc.status
+---@field kind "grpc"
 ---@field code integer
 ---@field message string
 ---@field details? moontrail.grpc.detail[]
----@field metadata? table<string, string|string[]> that came with it
+---@field headers? table<string, string|string[]> metadata that came before it, if a head has come
+---@field metadata? table<string, string|string[]> that came with it: the trailers
 
 ---`local grpc = require "moontrail.grpc"`; docs/grpc.md is its reference.
 ---@class moontrail.grpc

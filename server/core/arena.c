@@ -1,8 +1,10 @@
 #include "core/arena.h"
 
+#include "core/check.h"
 #include "core/mem.h"
 
 #include <stdalign.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -33,27 +35,28 @@ void arena_fini(struct arena *a)
     a->used = 0;
 }
 
-/* Makes a block of at least size bytes the current one. */
-static int grow(struct arena *a, size_t size)
+/* Makes a block of at least size bytes the current one; false where that can't be. */
+static bool grow(struct arena *a, size_t size)
 {
     size_t header = (sizeof(struct arena_block) + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
     if (size > a->max)
-        return 0;
+        return false;
     size_t total = header + size + ALIGNMENT;
     if (total < BLOCK_SIZE)
         total = BLOCK_SIZE;
     if (total > a->max - a->used)
-        return 0;
+        return false;
     struct arena_block *b = mem_get(total);
     if (!b)
-        return 0;
+        return false;
     b->next = a->blocks;
     b->size = total;
     a->blocks = b;
     a->used += total;
+    check_hot(a->used <= a->max);
     a->next = (char *)b + header;
     a->end = (char *)b + total;
-    return 1;
+    return true;
 }
 
 /* Takes size bytes from the current block, aligned; NULL where they do not fit. */

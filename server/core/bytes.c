@@ -1,5 +1,6 @@
 #include "core/bytes.h"
 
+#include "core/check.h"
 #include "core/mem.h"
 
 #include <string.h>
@@ -122,6 +123,7 @@ const char *bytes_front(const struct bytes *b, size_t *n)
 
 void bytes_drop(struct bytes *b, size_t n)
 {
+    check_hot(n <= b->len);
     b->len -= n;
     while (b->first) {
         struct bytes_chunk *c = b->first;

@@ -6,6 +6,7 @@
 #ifndef CORE_BYTES_H
 #define CORE_BYTES_H
 
+#include "core/check.h"
 #include "core/rc.h"
 
 #include <stddef.h>
@@ -32,6 +33,7 @@ size_t bytes_take(struct bytes *b, void *out, size_t n);
 
 static inline size_t bytes_room(const struct bytes *b)
 {
+    check_hot(b->len <= b->max);
     return b->max - b->len;
 }
 

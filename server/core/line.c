@@ -1,5 +1,7 @@
 #include "core/line.h"
 
+#include "core/check.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,6 +11,7 @@ enum { ESCAPE_ROOM = 8 }; /* the longest escape or UTF-8 sequence, and a closing
 
 void line_init(struct line *l, size_t end_room)
 {
+    check_hot(end_room < sizeof l->text);
     l->len = 0;
     l->max = sizeof l->text - end_room;
     l->cut = false;
@@ -32,6 +35,7 @@ void line_put_text(struct line *l, const char *text)
 void line_put_number(struct line *l, uint64_t number, int digits)
 {
     char text[20], *first = text + sizeof text;
+    check_hot(digits <= (int)sizeof text);
     for (; number || digits > 0; number /= 10, digits--)
         *--first = (char)('0' + number % 10);
     line_put(l, first, (size_t)(text + sizeof text - first));
@@ -42,8 +46,9 @@ void line_put_format(struct line *l, const char *fmt, ...)
     char piece[64];
     va_list args;
     va_start(args, fmt);
-    vsnprintf(piece, sizeof piece, fmt, args);
+    int n = vsnprintf(piece, sizeof piece, fmt, args);
     va_end(args);
+    check(n >= 0 && (size_t)n < sizeof piece);
     line_put_text(l, piece);
 }
 

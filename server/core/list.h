@@ -1,9 +1,12 @@
 /*
  * Intrusive doubly linked circular list. A node lives in the struct it links; the list owns none.
- * A node that is in no list points at itself, so that removal is always allowed.
+ * A node that is in no list points at itself, so that removal is always allowed: each is born with
+ * list_init, and is in one list at the most.
  */
 #ifndef CORE_LIST_H
 #define CORE_LIST_H
+
+#include "core/check.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -33,6 +36,7 @@ static inline bool list_linked(const struct list *node)
 
 static inline void list_append(struct list *l, struct list *node)
 {
+    check_hot(!list_linked(node));
     node->prev = l->prev;
     node->next = l;
     l->prev->next = node;

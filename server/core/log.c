@@ -263,7 +263,8 @@ static void close_window(struct rate *r, double now)
 void log_write_rated(
     enum log_level level, const char *event, const struct log_field *fields, size_t n)
 {
-    struct rate *r = level == LOG_INFO || level == LOG_WARN ? find_rate(event) : NULL;
+    bool rated = (level == LOG_INFO || level == LOG_WARN) && !log_enabled(LOG_DEBUG);
+    struct rate *r = rated ? find_rate(event) : NULL;
     if (r) {
         double now = clock_monotonic();
         if (now - r->since >= window_seconds)

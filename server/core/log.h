@@ -82,8 +82,8 @@ void log_write(enum log_level level, const char *event, const struct log_field *
     } while (0)
 
 /* The same for what a peer can cause as often as it likes: of an event, which is a constant, there
- * are ten lines in a second, and then one with the number of those left out. Errors, and debug, are
- * not bounded. */
+ * are ten lines in a second, and then one with the number of those left out. Errors are not
+ * bounded, nor is anything at LOG_DEBUG, where each line is wanted. */
 #define log_peer_event(level, event, ...) \
     do { \
         if (log_enabled(level)) { \

@@ -1,5 +1,7 @@
 #include "core/mem.h"
 
+#include "core/check.h"
+
 #include <malloc.h>
 #include <stdalign.h>
 #include <stdlib.h>
@@ -81,6 +83,7 @@ static __attribute__((noinline)) void *take_new(size_t size, size_t rounded)
 
 void *mem_get(size_t size)
 {
+    check_hot(size > 0);
     if (told_to_fail())
         return NULL;
     if (!KEEP || size > MEM_POOLED)
@@ -112,6 +115,7 @@ void mem_put(void *block, size_t size)
 {
     if (!block)
         return;
+    check_hot(size > 0 && stats.blocks > 0 && stats.bytes >= size);
     stats.blocks--;
     stats.bytes -= size;
     if (!KEEP || size > MEM_POOLED) {
@@ -198,6 +202,13 @@ void *mem_realloc(void *block, size_t size)
         return NULL;
     p->size = sizeof *p + size;
     return p + 1;
+}
+
+char *mem_strdup(const char *text)
+{
+    size_t size = strlen(text) + 1;
+    char *copy = mem_malloc(size);
+    return copy ? memcpy(copy, text, size) : NULL;
 }
 
 void mem_free(void *block)

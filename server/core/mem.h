@@ -32,6 +32,8 @@ void *mem_malloc(size_t size);
 void *mem_calloc(size_t count, size_t size);
 void *mem_realloc(void *block, size_t size);
 void mem_free(void *block);
+/* A copy of a text; NULL when memory ran out. */
+char *mem_strdup(const char *text);
 /* What was asked for. */
 size_t mem_size(const void *block);
 

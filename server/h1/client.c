@@ -1,5 +1,6 @@
 #include "h1/client.h"
 
+#include "core/check.h"
 #include "core/list.h"
 #include "core/mem.h"
 #include "h1/client_private.h"
@@ -15,6 +16,26 @@ static struct h1_client *client_of(const struct session *s)
 static void mark_dirty(struct h1_client *s)
 {
     s->base.host->dirty(s->base.host);
+}
+
+/* States. */
+
+static void set_state(struct h1_client *s, enum h1_client_state state)
+{
+    check(state > s->state || (state == H1_CLIENT_IDLE && s->state == H1_CLIENT_BUSY));
+    s->state = state;
+}
+
+void h1_client_take_no_more(struct h1_client *s)
+{
+    if (s->state < H1_CLIENT_LAST)
+        set_state(s, H1_CLIENT_LAST);
+}
+
+static void die(struct h1_client *s)
+{
+    if (s->state != H1_CLIENT_DEAD)
+        set_state(s, H1_CLIENT_DEAD);
 }
 
 /* Calls. */
@@ -38,7 +59,10 @@ static void drop(struct h1_client *s)
 {
     s->call = NULL;
     s->out = (struct h1_writer){0};
-    s->closing |= s->going;
+    if (s->going)
+        h1_client_take_no_more(s);
+    else if (s->state == H1_CLIENT_BUSY)
+        set_state(s, H1_CLIENT_IDLE);
     mark_dirty(s);
     s->base.host->changed(s->base.host);
 }
@@ -48,7 +72,7 @@ static void on_cancelled(struct call *c, uint32_t code)
 {
     (void)code;
     struct h1_client *s = c->held;
-    s->broken = true;
+    die(s);
     drop(s);
 }
 
@@ -61,9 +85,13 @@ static const struct call_host call_host = {
 static enum rc begin(struct session *base, struct call *c)
 {
     struct h1_client *s = client_of(base);
+    check_hot(s->state == H1_CLIENT_IDLE && !s->call);
     call_hold(c, &call_host, s, s->limits->stream_window);
+    if (call_is_idempotent(c))
+        call_keep(c);
     c->request.framing = FRAMING_CHUNKS;
     s->call = c;
+    set_state(s, H1_CLIENT_BUSY);
     s->connection = (struct fields){0};
     mark_dirty(s);
     return RC_OK;
@@ -72,12 +100,20 @@ static enum rc begin(struct session *base, struct call *c)
 static bool is_going(const struct session *base)
 {
     const struct h1_client *s = client_of(base);
-    return s->going || s->closing || s->broken;
+    return s->going || s->state >= H1_CLIENT_LAST;
+}
+
+static bool carries(const struct session *base, uint32_t *calls)
+{
+    (void)base;
+    *calls = 1;
+    return true;
 }
 
 static uint32_t room(const struct session *base)
 {
-    return client_of(base)->call || is_going(base) ? 0 : 1;
+    const struct h1_client *s = client_of(base);
+    return s->state == H1_CLIENT_IDLE && !s->going ? 1 : 0;
 }
 
 void h1_client_end(struct h1_client *s, enum call_end end, const char *why)
@@ -97,15 +133,16 @@ void h1_client_settle(struct h1_client *s)
     if (!s->call || !s->call->ended)
         return;
     bool out = is_out(s);
-    if (!out && !s->closing)
+    if (!out && s->state < H1_CLIENT_LAST)
         return;
-    s->broken |= !out;
+    if (!out)
+        die(s);
     h1_client_end(s, CALL_WHOLE, "");
 }
 
 void h1_client_break(struct h1_client *s, enum call_end end, const char *why)
 {
-    s->broken = true;
+    die(s);
     if (s->call)
         h1_client_end(s, end, why);
     else
@@ -118,9 +155,9 @@ static enum rc receive(struct session *base, const uint8_t *data, size_t n)
 {
     struct h1_client *s = client_of(base);
     struct str piece = {(const char *)data, n};
-    if (s->queue.len == 0 && !s->broken)
+    if (s->queue.len == 0 && s->state != H1_CLIENT_DEAD)
         h1_client_input(s, &piece);
-    if (s->broken)
+    if (s->state == H1_CLIENT_DEAD)
         return RC_PROTOCOL;
     return piece.n ? bytes_append(&s->queue, piece.p, piece.n) : RC_OK;
 }
@@ -128,7 +165,7 @@ static enum rc receive(struct session *base, const uint8_t *data, size_t n)
 /* Parses on, in what waits in the queue. */
 static void receive_queued(struct h1_client *s)
 {
-    while (s->queue.len && !s->broken) {
+    while (s->queue.len && s->state != H1_CLIENT_DEAD) {
         struct str piece;
         piece.p = bytes_front(&s->queue, &piece.n);
         size_t n = piece.n;
@@ -137,7 +174,7 @@ static void receive_queued(struct h1_client *s)
         if (piece.n)
             break;
     }
-    if (s->input_ended && s->queue.len == 0 && !s->broken)
+    if (s->input_ended && s->queue.len == 0 && s->state != H1_CLIENT_DEAD)
         h1_client_input_end(s);
 }
 
@@ -151,7 +188,7 @@ static bool end_input(struct session *base)
     struct h1_client *s = client_of(base);
     s->input_ended = true;
     receive_queued(s);
-    return s->queue.len && !s->broken;
+    return s->queue.len && s->state != H1_CLIENT_DEAD;
 }
 
 /* Sending. */
@@ -232,7 +269,7 @@ static size_t fill(struct session *base, uint8_t *out, size_t size)
 static bool is_over(const struct session *base)
 {
     const struct h1_client *s = client_of(base);
-    return s->broken || (s->closing && !s->call);
+    return s->state == H1_CLIENT_DEAD || (s->state == H1_CLIENT_LAST && !s->call);
 }
 
 static bool is_idle(const struct session *base)
@@ -245,7 +282,8 @@ static void shut_down(struct session *base, enum session_end how)
     (void)how;
     struct h1_client *s = client_of(base);
     s->going = true;
-    s->closing |= !s->call;
+    if (!s->call)
+        h1_client_take_no_more(s);
     mark_dirty(s);
     s->base.host->changed(s->base.host);
 }
@@ -299,6 +337,7 @@ static const struct session_client_ops client_ops = {
     .begin = begin,
     .room = room,
     .is_going = is_going,
+    .carries = carries,
 };
 
 enum rc h1_client_new(

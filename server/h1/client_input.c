@@ -36,7 +36,7 @@ static bool take_head(struct h1_client *s)
         fields_remove_listed(&s->call->fields, s->connection.list[i].value);
     s->connection = (struct fields){0};
     if (p->status >= 200 && ends_connection(p))
-        s->closing = true;
+        h1_client_take_no_more(s);
     return call_receive_head(s->call, p->minor ? "HTTP/1.1" : "HTTP/1.0", p->status) == RC_OK;
 }
 
@@ -127,13 +127,13 @@ void h1_client_input(struct h1_client *s, struct str *data)
         if (!take_event(s, event))
             fail(s, event);
     }
-    if (data->n && !s->broken)
+    if (data->n && s->state != H1_CLIENT_DEAD)
         h1_client_break(s, CALL_LOST, "bytes behind the response");
 }
 
 void h1_client_input_end(struct h1_client *s)
 {
-    s->closing = true;
+    h1_client_take_no_more(s);
     if (!s->call)
         return;
     if (!s->call->ended && h1_parser_close(&s->parser) == H1_ON_END)

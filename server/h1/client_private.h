@@ -1,10 +1,12 @@
 /*
  * The inside of an HTTP/1.x session in its client role; shared by the files of this folder alone.
  *
- *     IDLE ──begin──▶ BUSY ──response ended, request out──▶ IDLE, or CLOSING
+ *     H1_CLIENT_IDLE ──begin──▶ H1_CLIENT_BUSY ──response ended, request out──▶ H1_CLIENT_IDLE
+ *     H1_CLIENT_IDLE, H1_CLIENT_BUSY ──the connection is to end──▶ H1_CLIENT_LAST
+ *     H1_CLIENT_IDLE, H1_CLIENT_BUSY, H1_CLIENT_LAST ──it is of no use──▶ H1_CLIENT_DEAD
  *
- * A call is let go of when its response has ended, even where its request still goes up, if the
- * connection is to end with it.
+ * In H1_CLIENT_LAST a call is let go of when its response has ended, even where its request still
+ * goes up.
  */
 #ifndef H1_CLIENT_PRIVATE_H
 #define H1_CLIENT_PRIVATE_H
@@ -17,6 +19,13 @@
 #include "http/limits.h"
 #include "http/session.h"
 
+enum h1_client_state {
+    H1_CLIENT_IDLE, /* no call, and room for one */
+    H1_CLIENT_BUSY, /* one call */
+    H1_CLIENT_LAST, /* no other call is taken: it is over without one */
+    H1_CLIENT_DEAD, /* nothing more goes out, and nothing is looked at; it is over */
+};
+
 struct h1_client {
     struct session base;
     const struct http_limits *limits;
@@ -25,11 +34,13 @@ struct h1_client {
     struct bytes queue;       /* received and not parsed yet */
     struct fields connection; /* what the head's Connection fields say; in the call's arena */
     struct h1_writer out;
+    enum h1_client_state state;
     bool input_ended; /* the server sends nothing more */
-    bool going;       /* shut_down was called */
-    bool closing;     /* no other call is taken */
-    bool broken;      /* nothing more goes out, and nothing is looked at */
+    bool going;       /* shut_down was called: the call under way, if any, is the last */
 };
+
+/* client.c: no other call is taken. No effect on one that is dead. */
+void h1_client_take_no_more(struct h1_client *s);
 
 /* client.c: lets go of the call. */
 void h1_client_end(struct h1_client *s, enum call_end end, const char *why);

@@ -1,4 +1,5 @@
-/* What can be wrong with a message of HTTP/1.x, and what a server answers to it. */
+/* What can be wrong with the form of a message of HTTP/1.x, and what a server answers to it.
+ * http/head.h has what can be wrong with what a request says. */
 #ifndef H1_FAULT_H
 #define H1_FAULT_H
 
@@ -10,8 +11,6 @@ enum h1_fault {
     H1_EMPTY_LINES,
     H1_BAD_START,
     H1_BAD_VERSION,
-    H1_BAD_TARGET,
-    H1_CONNECT,
     H1_FOLDED,
     H1_BAD_FIELD,
     H1_TOO_LARGE,
@@ -23,9 +22,6 @@ enum h1_fault {
     H1_UNKNOWN_CODING,
     H1_CODING_IN_1_0,
     H1_LENGTH_AND_CODING,
-    H1_NO_HOST,
-    H1_TWO_HOSTS,
-    H1_BAD_HOST,
     H1_BAD_CHUNK,
     H1_LONG_CHUNK_LINE,
     H1_CUT_SHORT,

@@ -1,5 +1,6 @@
 #include "h1/line.h"
 
+#include "core/check.h"
 #include "core/mem.h"
 
 enum { FIRST_ROOM = 256 };
@@ -34,6 +35,7 @@ static bool keep(struct h1_line *l, struct str piece)
 {
     if (!make_room(l, piece.n))
         return false;
+    check_hot(l->n + piece.n <= l->room);
     memcpy(l->buffer + l->n, piece.p, piece.n);
     l->n += piece.n;
     return true;
@@ -42,6 +44,7 @@ static bool keep(struct h1_line *l, struct str piece)
 /* What is wrong with a line, which ends in LF. */
 static enum h1_fault fault_of(struct str line)
 {
+    check_hot(line.n > 0 && line.p[line.n - 1] == '\n');
     if (line.n < 2 || line.p[line.n - 2] != '\r')
         return H1_BARE_LF;
     return memchr(line.p, '\r', line.n - 2) ? H1_BARE_CR : H1_NO_FAULT;

@@ -1,7 +1,7 @@
 #include "h1/parser.h"
 
+#include "core/check.h"
 #include "http/field.h"
-#include "http/uri.h"
 
 enum {
     EMPTY_LINES_MAX = 2,    /* before a request, for clients that end a body in a stray CRLF */
@@ -97,7 +97,10 @@ static enum h1_event next_start(struct h1_parser *p, struct str *data)
 
 /* Fields. */
 
-static enum h1_fault split_field(struct str line, struct str *name, struct str *value)
+/* White space before the colon is removed from a response, and makes a request malformed: two
+ * readers would not agree on the name (RFC 9112 5.1). */
+static enum h1_fault split_field(
+    enum h1_role role, struct str line, struct str *name, struct str *value)
 {
     if (line.p[0] == ' ' || line.p[0] == '\t')
         return H1_FOLDED; /* RFC 9112 5.2 */
@@ -106,7 +109,9 @@ static enum h1_fault split_field(struct str line, struct str *name, struct str *
         return H1_BAD_FIELD;
     *name = (struct str){line.p, (size_t)(colon - line.p)};
     *value = field_trim((struct str){colon + 1, line.n - name->n - 1});
-    if (field_name_problem(*name)) /* white space before the colon is in it: RFC 9112 5.1 */
+    if (role == H1_CLIENT)
+        *name = field_trim(*name);
+    if (field_name_problem(*name))
         return H1_BAD_FIELD;
     return field_value_problem(*value) ? H1_CONTROL : H1_NO_FAULT;
 }
@@ -154,13 +159,6 @@ static enum h1_fault note_coding(struct h1_parser *p)
     return H1_NO_FAULT;
 }
 
-static enum h1_fault note_host(struct h1_parser *p)
-{
-    if (p->hosts++)
-        return H1_TWO_HOSTS;
-    return uri_is_host(p->value) ? H1_NO_FAULT : H1_BAD_HOST;
-}
-
 static enum h1_fault note_connection(struct h1_parser *p)
 {
     p->named += p->value.n;
@@ -175,10 +173,6 @@ static enum h1_fault note_connection(struct h1_parser *p)
 static enum h1_fault note_field(struct h1_parser *p)
 {
     switch (p->name.n) {
-    case 4:
-        if (p->role == H1_SERVER && field_same_name(p->name, STR("host")))
-            return note_host(p);
-        break;
     case 10:
         if (field_same_name(p->name, STR("connection")))
             return note_connection(p);
@@ -207,8 +201,6 @@ static enum h1_fault check_head(const struct h1_parser *p)
         return H1_BAD_CODING;
     if (p->other_coded)
         return H1_UNKNOWN_CODING;
-    if (p->role == H1_SERVER && p->minor == 1 && p->hosts == 0)
-        return H1_NO_HOST;
     return H1_NO_FAULT;
 }
 
@@ -245,7 +237,7 @@ static enum h1_event next_field(struct h1_parser *p, struct str *data)
         return fail(p, H1_TOO_LARGE);
     if (++p->fields > p->max_fields)
         return fail(p, H1_TOO_MANY_FIELDS);
-    enum h1_fault fault = split_field(line, &p->name, &p->value);
+    enum h1_fault fault = split_field(p->role, line, &p->name, &p->value);
     if (!fault && p->state == H1_FIELDS)
         fault = note_field(p);
     if (fault)
@@ -258,12 +250,14 @@ static enum h1_event next_field(struct h1_parser *p, struct str *data)
 static enum h1_event next_content(struct h1_parser *p, struct str *data)
 {
     size_t n = data->n;
-    if (p->state != H1_UNTIL_CLOSE && n > p->left)
+    bool endless = p->state == H1_UNTIL_CLOSE || p->state == H1_TUNNEL;
+    if (!endless && n > p->left)
         n = (size_t)p->left;
     if (n == 0)
         return H1_ON_MORE;
-    if (p->state != H1_UNTIL_CLOSE)
+    if (!endless)
         p->left -= n;
+    check_hot(n <= data->n);
     p->value = (struct str){data->p, n};
     *data = (struct str){data->p + n, data->n - n};
     if (p->state == H1_CHUNK && p->left == 0)
@@ -335,6 +329,7 @@ static enum h1_event step(struct h1_parser *p, struct str *data)
         return p->left ? next_content(p, data) : end(p);
     case H1_CHUNK:
     case H1_UNTIL_CLOSE:
+    case H1_TUNNEL:
         return next_content(p, data);
     case H1_CHUNK_SIZE:
         return next_chunk_size(p, data);
@@ -349,17 +344,25 @@ static enum h1_event step(struct h1_parser *p, struct str *data)
 enum h1_event h1_parser_next(struct h1_parser *p, struct str *data)
 {
     enum h1_event event;
+    check_hot(p->state != H1_FAULTY);
     do
         event = step(p, data);
     while (event == H1_ON_MORE && data->n);
     return event;
 }
 
+void h1_parser_tunnel(struct h1_parser *p)
+{
+    check((p->state == H1_START && !h1_parser_in_line(p)) ||
+          (p->state == H1_DELIMITED && p->left == 0));
+    p->state = H1_TUNNEL;
+}
+
 enum h1_event h1_parser_close(struct h1_parser *p)
 {
     if (p->state == H1_FAULTY)
         return H1_ON_FAULT;
-    if (p->state == H1_UNTIL_CLOSE)
+    if (p->state == H1_UNTIL_CLOSE || p->state == H1_TUNNEL)
         return end(p);
     if (p->state == H1_START && !h1_parser_in_line(p) && !p->empty_lines)
         return H1_ON_MORE;

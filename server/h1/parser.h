@@ -8,6 +8,9 @@
  *                 └──────▶ CHUNK_SIZE ◀──▶ CHUNK ──▶ CHUNK_END
  *                               └──last──▶ TRAILERS ──────────────────▶ END
  *
+ * START goes to TUNNEL where it is told to, as does DELIMITED at its end, and gives CONTENT up to
+ * the connection's end.
+ *
  * Any state goes to FAULTY, and stays there. What a message may not say about its own length is a
  * fault, never a guess: two readers that guess differently see two different requests.
  */
@@ -32,6 +35,7 @@ enum h1_state {
     H1_CHUNK,
     H1_CHUNK_END,
     H1_TRAILERS,
+    H1_TUNNEL,
     H1_FAULTY,
 };
 
@@ -67,7 +71,7 @@ struct h1_parser {
                         HEAD */
 
     struct h1_line line;
-    size_t bytes, fields, hosts, lengths;
+    size_t bytes, fields, lengths;
     size_t extensions; /* bytes of chunk extensions */
     size_t named;      /* bytes of Connection fields */
     uint64_t length;
@@ -82,6 +86,9 @@ void h1_parser_fini(struct h1_parser *p);
 
 /* Takes from the front of the data what makes up the next event. */
 enum h1_event h1_parser_next(struct h1_parser *p, struct str *data);
+/* Behind a message without content, whose END need not have been given: all that follows, up to the
+ * connection's end, is content of a tunnel. */
+void h1_parser_tunnel(struct h1_parser *p);
 /* The connection has ended: END where that ends a message, MORE between messages, else FAULT. */
 enum h1_event h1_parser_close(struct h1_parser *p);
 
@@ -95,7 +102,7 @@ static inline bool h1_parser_in_line(const struct h1_parser *p)
 static inline bool h1_parser_in_content(const struct h1_parser *p)
 {
     return (p->left && (p->state == H1_DELIMITED || p->state == H1_CHUNK)) ||
-           p->state == H1_UNTIL_CLOSE;
+           p->state == H1_UNTIL_CLOSE || p->state == H1_TUNNEL;
 }
 
 /* Whether content is next, or in the same piece behind what frames it. */

@@ -1,6 +1,6 @@
 #include "h1/server.h"
 
-#include "core/log.h"
+#include "core/check.h"
 #include "core/mem.h"
 #include "h1/server_private.h"
 #include "http/handler.h"
@@ -16,6 +16,46 @@ static struct h1_session *h1_of(const struct session *s)
 static void mark_dirty(struct h1_session *s)
 {
     s->base.host->dirty(s->base.host);
+}
+
+/* States. */
+
+void h1_set_input(struct h1_session *s, enum h1_input input)
+{
+    check(input > s->input || (input == H1_READING && s->input == H1_DRAINING));
+    s->input = input;
+}
+
+static void set_output(struct h1_session *s, enum h1_output output)
+{
+    check(output > s->output);
+    s->output = output;
+}
+
+void h1_take_no_more(struct h1_session *s)
+{
+    if (s->output == H1_KEEPING)
+        set_output(s, H1_LAST_RESPONSE);
+}
+
+void h1_deafen(struct h1_session *s)
+{
+    if (s->input != H1_DEAF)
+        h1_set_input(s, H1_DEAF);
+    h1_take_no_more(s);
+}
+
+void h1_cut(struct h1_session *s)
+{
+    if (s->output != H1_CUT)
+        set_output(s, H1_CUT);
+}
+
+enum h1_phase h1_phase(const struct h1_session *s)
+{
+    if (s->x)
+        return s->x->started ? H1_BUSY : H1_HEAD;
+    return h1_parser_in_line(&s->parser) ? H1_HEAD : H1_IDLE;
 }
 
 /* Exchanges. */
@@ -39,17 +79,28 @@ static void on_consumed(struct exchange *x, size_t n)
         mark_dirty(s);
 }
 
+/* The bytes behind the request are the tunnel's first. */
+static void on_tunnel(struct exchange *x)
+{
+    struct h1_session *s = session_of(x);
+    h1_parser_tunnel(&s->parser);
+    s->x->asks_close = true;
+    s->x->sent_before = 0;
+}
+
 static const struct exchange_host exchange_host = {
     .dirty = on_change,
     .consumed = on_consumed,
     .detached = on_change,
+    .tunnel = on_tunnel,
 };
 
 struct h1_exchange *h1_exchange_new(struct h1_session *s)
 {
+    check_hot(!s->x);
     struct h1_exchange *hx = mem_get(sizeof *hx);
     if (!hx) {
-        s->broken = true;
+        h1_cut(s);
         mark_dirty(s);
         return NULL;
     }
@@ -58,9 +109,8 @@ struct h1_exchange *h1_exchange_new(struct h1_session *s)
     hx->exchange.stream = ++s->requests;
     hx->exchange.request.version = HTTP_1_1; /* what is said to one who named none */
     hx->session = s;
-    hx->started = hx->sent = hx->is_1_0 = hx->asks_close = hx->received = false;
+    hx->started = hx->sent = hx->is_1_0 = hx->asks_close = hx->received = hx->swept = false;
     hx->drained = 0;
-    hx->age = hx->starved_seconds = NOT_WAITED;
     return s->x = hx;
 }
 
@@ -69,11 +119,6 @@ static void free_exchange(struct h1_session *s)
     exchange_fini(&s->x->exchange);
     mem_put(s->x, sizeof *s->x);
     s->x = NULL;
-}
-
-bool h1_in_head(const struct h1_session *s)
-{
-    return s->x ? !s->x->started : h1_parser_in_line(&s->parser);
 }
 
 /* Whether the response is out and the handler gone. */
@@ -88,7 +133,9 @@ static bool is_answered(const struct h1_session *s)
 /* Whether what the client sends from now on is of no use. */
 static bool discards(const struct h1_session *s)
 {
-    return s->deaf || s->broken || (s->closing && (!s->x || s->x->exchange.request.ended));
+    if (s->input == H1_DEAF || s->output == H1_CUT)
+        return true;
+    return s->output == H1_LAST_RESPONSE && (!s->x || s->x->exchange.request.ended);
 }
 
 static enum rc receive(struct session *base, const uint8_t *data, size_t n)
@@ -97,7 +144,7 @@ static enum rc receive(struct session *base, const uint8_t *data, size_t n)
     struct str piece = {(const char *)data, n};
     if (s->queue.len == 0)
         h1_input(s, &piece);
-    if (s->broken)
+    if (s->output == H1_CUT)
         return RC_NOMEM;
     if (s->x && is_answered(s))
         mark_dirty(s);
@@ -132,23 +179,33 @@ static bool wants_input(const struct session *base)
     return s->queue.len < (in_body ? 1 : H1_QUEUE_STOP);
 }
 
+static bool in_tunnel(const struct h1_session *s)
+{
+    return s->x && s->x->exchange.kind == EXCHANGE_TUNNEL && !s->x->exchange.request.ended;
+}
+
 /* What the client has sent whole is answered. */
 static bool end_input(struct session *base)
 {
     struct h1_session *s = h1_of(base);
-    s->input_ended = true;
+    if (s->input < H1_ENDED)
+        h1_set_input(s, H1_ENDED);
+    if (in_tunnel(s) && s->queue.len == 0)
+        exchange_receive_end(&s->x->exchange);
     return s->queue.len || (s->x && s->x->exchange.request.ended);
 }
 
 /* A request that will never be whole. */
 static void give_up_input(struct h1_session *s)
 {
-    if (!s->input_ended || s->queue.len)
+    if (s->input != H1_ENDED || s->queue.len)
         return;
     if (!s->x)
-        s->closing = true;
+        h1_take_no_more(s);
+    else if (in_tunnel(s))
+        exchange_receive_end(&s->x->exchange);
     else if (!s->x->exchange.request.ended)
-        s->broken = true;
+        h1_cut(s);
 }
 
 /* Sending. */
@@ -163,13 +220,12 @@ static bool is_over(const struct session *base)
     const struct h1_session *s = h1_of(base);
     if (s->out.rest_len)
         return false;
-    return s->broken || (s->closing && (!s->x || is_answered(s)));
+    return s->output == H1_CUT || (s->output == H1_LAST_RESPONSE && (!s->x || is_answered(s)));
 }
 
 static bool is_idle(const struct session *base)
 {
-    const struct h1_session *s = h1_of(base);
-    return !s->x && !h1_in_head(s);
+    return h1_phase(h1_of(base)) == H1_IDLE;
 }
 
 /* Between requests there is nothing to finish. Before the first there is: a client that has just
@@ -178,7 +234,7 @@ static void shut_down(struct session *base, enum session_end how)
 {
     struct h1_session *s = h1_of(base);
     if (is_idle(base) && (how == END_NOW || s->requests > 0))
-        s->closing = true;
+        h1_take_no_more(s);
     s->going = true;
     mark_dirty(s);
 }
@@ -186,37 +242,52 @@ static void shut_down(struct session *base, enum session_end how)
 /* The response is out and the client still sends: it has a while to come to the end. */
 static void drain(struct h1_session *s)
 {
-    if (!s->draining)
-        s->base.host->alarm(s->base.host, drain_seconds);
-    s->draining = true;
+    if (s->input != H1_READING)
+        return;
+    s->base.host->alarm(s->base.host, drain_seconds);
+    h1_set_input(s, H1_DRAINING);
 }
 
 static void on_alarm(struct session *base)
 {
     struct h1_session *s = h1_of(base);
-    if (s->draining)
-        s->closing = true;
+    if (s->input == H1_DRAINING)
+        h1_take_no_more(s);
     mark_dirty(s);
+}
+
+/* The request is answered, and has been read. */
+static void end_exchange(struct h1_session *s)
+{
+    free_exchange(s);
+    if (s->input == H1_DRAINING)
+        h1_set_input(s, H1_READING);
+    if (s->going)
+        h1_take_no_more(s);
 }
 
 static void reap(struct session *base)
 {
     struct h1_session *s = h1_of(base);
     bool was_over = is_over(base);
-    if (s->x && is_answered(s) && !s->closing) {
-        if (s->x->exchange.request.ended) {
-            free_exchange(s);
-            s->draining = false;
-            s->closing = s->going;
-        } else {
+    if (s->x && is_answered(s) && s->output == H1_KEEPING) {
+        if (s->x->exchange.request.ended)
+            end_exchange(s);
+        else
             drain(s);
-        }
     }
     receive_queued(s);
     give_up_input(s);
     /* Once is enough: a connection whose peer does not read would be asked again and again. */
     if (!was_over && is_over(base))
         mark_dirty(s);
+}
+
+static size_t memory(const struct session *base)
+{
+    const struct h1_session *s = h1_of(base);
+    return sizeof *s + s->parser.bytes + s->queue.len +
+           (s->x ? exchange_memory(&s->x->exchange) : 0);
 }
 
 static void free_session(struct session *base, struct cut cut)
@@ -240,6 +311,7 @@ static const struct session_ops session_ops = {
     .is_idle = is_idle,
     .shut_down = shut_down,
     .on_alarm = on_alarm,
+    .memory = memory,
     .sweep = h1_sweep,
     .reap = reap,
     .free = free_session,

@@ -3,20 +3,30 @@
 #include "h1/server_private.h"
 #include "http/code.h"
 #include "http/handler.h"
+#include "http/head.h"
 
-/* Gives up on what the client sends: it gets the fault's status, and the connection ends. */
-static void refuse(struct h1_session *s, enum h1_fault fault)
+/* Gives up on what the client sends: it gets the status, and the connection ends. */
+static void give_up(struct h1_session *s, const char *reason, int status)
 {
     const struct peer *peer = s->base.host->peer;
-    int status = h1_fault_status(fault);
-    log_peer_event(LOG_WARN, "request refused", log_str("reason", h1_fault_text(fault)),
+    log_peer_event(LOG_WARN, "request refused", log_str("reason", reason),
         log_int("status", status), log_int("conn", (int64_t)peer->conn),
         log_str("remote", peer->remote));
-    s->deaf = s->closing = true;
+    h1_deafen(s);
     if (!s->x && !h1_exchange_new(s))
         return;
     if (!outgoing_over(&s->x->exchange.response.out))
         exchange_refuse(&s->x->exchange, cut_by_us(ERROR_PROTOCOL_ERROR), status);
+}
+
+static void refuse(struct h1_session *s, enum h1_fault fault)
+{
+    give_up(s, h1_fault_text(fault), h1_fault_status(fault));
+}
+
+static void refuse_head(struct h1_session *s, enum head_fault fault)
+{
+    give_up(s, head_fault_text(fault), head_fault_status(fault));
 }
 
 /* The head. */
@@ -43,39 +53,36 @@ static enum rc complete_path(struct arena *a, struct str method, struct str *pat
     return RC_OK;
 }
 
-static enum h1_fault store_target(struct h1_session *s, struct exchange *x)
+/* Stores method and target, as the absolute form divides it. RC_NOMEM. */
+static enum rc store_target(struct h1_session *s, struct exchange *x, struct h1_target *out)
 {
     struct request *r = &x->request;
-    struct h1_target t;
     struct str target;
     if (copy(&x->arena, s->parser.start.method, &r->method) ||
         copy(&x->arena, s->parser.start.target, &target))
-        return H1_NO_MEMORY;
-    enum h1_fault fault = h1_target_parse(r->method, target, &t);
-    if (fault)
-        return fault;
-    if (complete_path(&x->arena, r->method, &t.path))
-        return H1_NO_MEMORY;
-    r->scheme = s->base.host->peer->tls_version ? STR("https") : STR("http");
-    if (t.scheme.p)
-        r->scheme = t.scheme;
-    r->authority = t.authority;
-    request_set_target(r, t.path);
-    return H1_NO_FAULT;
+        return RC_NOMEM;
+    h1_target_split(target, out);
+    r->authority = out->authority;
+    return out->authority.p ? complete_path(&x->arena, r->method, &out->path) : RC_OK;
 }
 
 static void begin(struct h1_session *s)
 {
     struct h1_exchange *hx = h1_exchange_new(s);
+    struct h1_target target;
     if (!hx)
         return;
     struct response *r = &hx->exchange.response;
     hx->is_1_0 = s->parser.minor == 0;
     hx->exchange.request.version = s->parser.minor ? HTTP_1_1 : HTTP_1_0;
     r->out.framing = s->parser.minor ? FRAMING_CHUNKS : FRAMING_CLOSE;
-    enum h1_fault fault = store_target(s, &hx->exchange);
+    if (store_target(s, &hx->exchange, &target)) {
+        refuse(s, H1_NO_MEMORY);
+        return;
+    }
+    enum head_fault fault = head_set_target(&hx->exchange.request, target.path);
     if (fault)
-        refuse(s, fault);
+        refuse_head(s, fault);
 }
 
 static void take_field(struct h1_session *s, struct fields *list, bool allowed)
@@ -85,10 +92,10 @@ static void take_field(struct h1_session *s, struct fields *list, bool allowed)
         refuse(s, H1_NO_MEMORY);
 }
 
-/* What is named there goes no further than this connection (RFC 9110 7.6.1). */
-static enum rc note_connection(struct request *r, struct arena *a, struct str more)
+/* Adds members to a list in the arena. */
+static enum rc join(struct str *to, struct arena *a, struct str more)
 {
-    struct str had = r->connection;
+    struct str had = *to;
     char *list = arena_bytes(a, had.n + more.n + 1);
     if (!list)
         return RC_NOMEM;
@@ -96,8 +103,17 @@ static enum rc note_connection(struct request *r, struct arena *a, struct str mo
         memcpy(list, had.p, had.n);
     list[had.n] = ',';
     memcpy(list + had.n + 1, more.p, more.n);
-    r->connection = (struct str){list, had.n + 1 + more.n};
+    *to = (struct str){list, had.n + 1 + more.n};
     return RC_OK;
+}
+
+/* Where a field of the connection's is kept for this session; NULL for one that is not. What is
+ * named by Connection goes no further than this connection (RFC 9110 7.6.1). */
+static struct str *own_list(struct request *r, struct str name)
+{
+    if (field_same_name(name, STR("connection")))
+        return &r->connection;
+    return field_same_name(name, STR("upgrade")) ? &r->tunnel : NULL;
 }
 
 /* Fields of the connection are the session's own: a handler sees what it would over HTTP/2. */
@@ -105,12 +121,13 @@ static void take_header(struct h1_session *s)
 {
     struct exchange *x = &s->x->exchange;
     struct str name = s->parser.name;
-    if (field_same_name(name, STR("connection"))) {
-        if (note_connection(&x->request, &x->arena, s->parser.value))
-            refuse(s, H1_NO_MEMORY);
+    if (!field_header_problem(name)) {
+        take_field(s, &x->request.fields, true);
         return;
     }
-    take_field(s, &x->request.fields, !field_header_problem(name));
+    struct str *list = own_list(&x->request, name);
+    if (list && join(list, &x->arena, s->parser.value))
+        refuse(s, H1_NO_MEMORY);
 }
 
 /* Whether a field of the name, in any of its lines, has the member in its list. */
@@ -122,45 +139,35 @@ static bool says(const struct fields *f, struct str name, struct str member)
     return false;
 }
 
-/* Whether there is an expectation that is not known (RFC 9110 10.1.1). */
-static bool expects_more(const struct fields *f)
+/* An upgrade is for this hop only where Connection says so; a request with a body is none, nor is
+ * one that nobody here would grant. */
+static bool may_upgrade(const struct h1_session *s)
 {
-    for (size_t i = 0; i < f->count; i++)
-        if (str_eq(f->list[i].name, STR("expect")) &&
-            !field_same_name(f->list[i].value, STR("100-continue")))
-            return true;
-    return false;
-}
-
-/* The authority of a target in absolute form replaces what Host says (RFC 9112 3.2.2). */
-static void settle_host(struct request *r)
-{
-    struct field *host = fields_find(&r->fields, STR("host"));
-    if (r->authority.p && host)
-        host->value = r->authority;
-    else if (!r->authority.p)
-        r->authority = host ? host->value : STR("");
+    const struct exchange *x = &s->x->exchange;
+    return x->handler->tunnels && s->parser.minor == 1 && x->request.ended &&
+           field_list_has(x->request.connection, STR("upgrade"));
 }
 
 static void end_head(struct h1_session *s)
 {
     struct h1_exchange *hx = s->x;
     struct exchange *x = &hx->exchange;
-    struct request *r = &x->request;
     const struct h1_parser *p = &s->parser;
-    settle_host(r);
+    bool none = !p->chunked && p->left == 0;
     hx->started = true;
     hx->asks_close = p->close || (p->minor == 0 && !p->keep_alive);
     x->response.out.trailers_accepted =
-        p->minor == 1 && says(&r->fields, STR("te"), STR("trailers"));
-    bool none = !p->chunked && p->left == 0;
-    exchange_note_body(
-        x, none, p->minor == 1 && !none && says(&r->fields, STR("expect"), STR("100-continue")));
-    if (p->minor == 1 && expects_more(&r->fields)) {
+        p->minor == 1 && says(&x->request.fields, STR("te"), STR("trailers"));
+    enum head_fault fault = head_settle(x, none);
+    if (x->request.tunnel.p && !may_upgrade(s))
+        x->request.tunnel = (struct str){NULL, 0};
+    if (!fault) {
+        exchange_start(x);
+    } else if (fault == HEAD_EXPECTATION) {
         hx->asks_close = true; /* it may leave its body out */
         exchange_respond(x, 417, STR("Expectation Failed\n"), NULL);
     } else {
-        exchange_start(x);
+        refuse_head(s, fault);
     }
 }
 
@@ -179,7 +186,7 @@ static void take_content(struct h1_session *s)
     }
     hx->drained += piece.n;
     if (hx->drained > H1_DRAIN_MAX)
-        s->deaf = s->closing = true;
+        h1_deafen(s);
 }
 
 static void end_request(struct h1_session *s)
@@ -232,10 +239,10 @@ static size_t allowance(const struct h1_session *s, size_t n)
 /* Whether the message under way is still to be parsed, or there may be another. */
 static bool listens(const struct h1_session *s)
 {
-    if (s->deaf || s->broken)
+    if (s->input == H1_DEAF || s->output == H1_CUT)
         return false;
     if (!s->x)
-        return !s->closing;
+        return s->output == H1_KEEPING;
     return !s->x->exchange.request.ended || s->parser.state != H1_START;
 }
 

@@ -34,13 +34,6 @@ static bool send_inform(struct h1_session *s)
     return make_head(s, inform->status, &inform->fields, STR(""));
 }
 
-/* Whether the client is to be told to send its body: the handler waits for it, and has not answered
- * yet. */
-static bool owes_continue(const struct exchange *x)
-{
-    return x->request.expects_continue && x->wants_body && x->response.out.state == OUTGOING_OPEN;
-}
-
 /* The response. */
 
 /* Whether what the client has still to send is too much to be read for nothing, or may never come.
@@ -56,17 +49,31 @@ static bool leaves_too_much(const struct h1_session *s)
 /* Whether the connection may serve another request after this response. */
 static bool keeps(const struct h1_session *s)
 {
-    bool is_last = s->input_ended && s->queue.len == 0;
-    return !s->closing && !s->going && !is_last && !s->x->asks_close &&
+    bool is_last = s->input == H1_ENDED && s->queue.len == 0;
+    return s->output == H1_KEEPING && !s->going && !is_last && !s->x->asks_close &&
            s->x->exchange.response.out.framing != FRAMING_CLOSE && !leaves_too_much(s);
 }
 
-/* The fields of the head that are the connection's. */
-static struct str connection_fields(const struct h1_session *s)
+/* RFC 9110 7.8. */
+static struct str tunnel_fields(struct exchange *x)
 {
-    const struct exchange *x = &s->x->exchange;
+    const struct str parts[] = {
+        STR("connection: upgrade\r\nupgrade: "), x->request.tunnel, STR("\r\n")};
+    size_t n = parts[0].n + parts[1].n + parts[2].n;
+    char *text = arena_bytes(&x->arena, n), *end = text;
+    for (size_t i = 0; text && i < 3; end += parts[i++].n)
+        memcpy(end, parts[i].p, parts[i].n);
+    return (struct str){text, n};
+}
+
+/* The fields of the head that are the connection's; p is NULL when memory ran out. */
+static struct str connection_fields(struct h1_session *s)
+{
+    struct exchange *x = &s->x->exchange;
     bool chunked = x->response.out.framing == FRAMING_CHUNKS;
-    if (s->closing)
+    if (x->response.out.framing == FRAMING_RAW)
+        return tunnel_fields(x);
+    if (s->output != H1_KEEPING)
         return chunked ? STR("transfer-encoding: chunked\r\nconnection: close\r\n")
                        : STR("connection: close\r\n");
     if (chunked)
@@ -79,9 +86,11 @@ static bool send_head(struct h1_session *s, bool ends)
     struct response *r = &s->x->exchange.response;
     if (response_take_head(r))
         return false;
-    s->closing = !keeps(s);
+    if (!keeps(s))
+        h1_take_no_more(s);
     outgoing_note_head(&r->out);
-    if (!make_head(s, r->status, &r->out.head, connection_fields(s)))
+    struct str last = connection_fields(s);
+    if (!last.p || !make_head(s, r->status, &r->out.head, last))
         return false;
     if (ends)
         outgoing_note_end(&r->out);
@@ -91,13 +100,13 @@ static bool send_head(struct h1_session *s, bool ends)
 /* The response goes no further: what has gone out of it, if anything, is not whole. */
 static bool cut_short(struct h1_session *s)
 {
-    s->broken = true;
+    h1_cut(s);
     s->base.cut = !s->x->sent;
     return false;
 }
 
 /* Makes the next step of the response to be sent; false where there is none, and when memory ran
- * out: then the session is broken. */
+ * out: then the output is cut. */
 static bool send_step(struct h1_session *s)
 {
     struct outgoing *o = &s->x->exchange.response.out;
@@ -121,7 +130,7 @@ static bool prepare(struct h1_session *s)
         return cut_short(s);
     if (x->response.informs)
         return send_inform(s) || cut_short(s);
-    if (owes_continue(x)) {
+    if (exchange_owes_continue(x)) {
         exchange_note_continue(x);
         h1_write_text(&s->out, STR("HTTP/1.1 100 Continue\r\n\r\n"));
         return true;
@@ -133,9 +142,9 @@ size_t h1_output(struct h1_session *s, char *out, size_t room)
 {
     size_t filled = 0;
     do {
-        struct outgoing *o = s->x && !s->broken ? &s->x->exchange.response.out : NULL;
+        struct outgoing *o = s->x && s->output != H1_CUT ? &s->x->exchange.response.out : NULL;
         filled += h1_writer_take(&s->out, o, out + filled, room - filled);
-    } while (filled < room && s->x && !s->broken && prepare(s));
+    } while (filled < room && s->x && s->output != H1_CUT && prepare(s));
     if (s->x)
         exchange_progress(&s->x->exchange);
     return filled;

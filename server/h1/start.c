@@ -1,22 +1,22 @@
 #include "h1/start.h"
 
 #include "http/field.h"
-#include "http/uri.h"
 
 static bool is_digit(char c)
 {
     return c >= '0' && c <= '9';
 }
 
-/* "HTTP/1.1" and "HTTP/1.0"; what has the form of a version and is another gets its own fault. */
+/* "HTTP/1.0" and "HTTP/1.1", which a higher minor version is taken for (RFC 9110 2.5); what has the
+ * form of a version of another HTTP gets its own fault. */
 static enum h1_fault parse_version(struct str text, int *minor)
 {
     if (text.n != 8 || !str_starts(text, STR("HTTP/")) || !is_digit(text.p[5]) ||
         text.p[6] != '.' || !is_digit(text.p[7]))
         return H1_BAD_START;
-    if (text.p[5] != '1' || text.p[7] > '1')
+    if (text.p[5] != '1')
         return H1_BAD_VERSION;
-    *minor = text.p[7] - '0';
+    *minor = text.p[7] != '0';
     return H1_NO_FAULT;
 }
 
@@ -37,10 +37,7 @@ enum h1_fault h1_start_request(struct str line, struct h1_start *out)
         return H1_BAD_START;
     if (!cut(&line, &out->target))
         return H1_BAD_START;
-    enum h1_fault fault = parse_version(line, &out->minor);
-    if (fault)
-        return fault;
-    return uri_is_target(out->target) ? H1_NO_FAULT : H1_BAD_TARGET;
+    return parse_version(line, &out->minor);
 }
 
 enum h1_fault h1_start_response(struct str line, struct h1_start *out)
@@ -69,41 +66,27 @@ enum h1_fault h1_start_response(struct str line, struct h1_start *out)
 /* The target. */
 
 /* Takes "http://" or "https://" off the front. */
-static bool cut_scheme(struct str *target, struct str *scheme)
+static bool cut_scheme(struct str *target)
 {
-    static const struct str schemes[] = {{"http", 4}, {"https", 5}};
+    static const struct str schemes[] = {{"http://", 7}, {"https://", 8}};
     for (size_t i = 0; i < 2; i++) {
         size_t n = schemes[i].n;
-        if (target->n > n + 3 && field_same_name((struct str){target->p, n}, schemes[i]) &&
-            memcmp(target->p + n, "://", 3) == 0) {
-            *scheme = schemes[i];
-            *target = (struct str){target->p + n + 3, target->n - n - 3};
+        if (target->n >= n && field_same_name((struct str){target->p, n}, schemes[i])) {
+            *target = (struct str){target->p + n, target->n - n};
             return true;
         }
     }
     return false;
 }
 
-static enum h1_fault parse_absolute(struct str target, struct h1_target *out)
+void h1_target_split(struct str target, struct h1_target *out)
 {
-    if (!cut_scheme(&target, &out->scheme))
-        return H1_BAD_TARGET;
+    *out = (struct h1_target){.path = target};
+    if (str_starts(target, STR("/")) || !cut_scheme(&target))
+        return;
     size_t n = 0;
     while (n < target.n && target.p[n] != '/' && target.p[n] != '?')
         n++;
     out->authority = (struct str){target.p, n};
     out->path = (struct str){target.p + n, target.n - n};
-    return n && uri_is_host(out->authority) ? H1_NO_FAULT : H1_BAD_TARGET;
-}
-
-enum h1_fault h1_target_parse(struct str method, struct str target, struct h1_target *out)
-{
-    *out = (struct h1_target){.path = target};
-    if (str_eq(method, STR("CONNECT")))
-        return H1_CONNECT;
-    if (target.p[0] == '/')
-        return H1_NO_FAULT;
-    if (str_eq(target, STR("*")))
-        return str_eq(method, STR("OPTIONS")) ? H1_NO_FAULT : H1_BAD_TARGET;
-    return parse_absolute(target, out);
 }

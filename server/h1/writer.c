@@ -1,9 +1,12 @@
 #include "h1/writer.h"
 
+#include "core/check.h"
+
 #include <stdio.h>
 
 void h1_write_text(struct h1_writer *w, struct str text)
 {
+    check_hot(w->rest_len == 0);
     w->rest = text.p;
     w->rest_len = text.n;
 }
@@ -83,6 +86,8 @@ bool h1_write_step(struct h1_writer *w, struct outgoing *o, enum outgoing_step s
         if (o->framing == FRAMING_CHUNKS)
             h1_write_text(w, STR("0\r\n\r\n"));
         break;
+    case OUTGOING_FAILED:
+        return false;
     default:
         return true;
     }
@@ -105,7 +110,7 @@ static size_t take_rest(struct h1_writer *w, char *out, size_t room)
 static size_t take_piece(struct h1_writer *w, struct outgoing *o, char *out, size_t room)
 {
     size_t n = w->piece < room ? w->piece : room;
-    n = bytes_take(&o->body, out, n);
+    n = outgoing_take_body(o, out, n);
     w->piece = n ? w->piece - n : 0;
     if (w->piece == 0 && w->piece_ends_chunk && n) {
         w->piece_ends_chunk = false;

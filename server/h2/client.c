@@ -1,5 +1,7 @@
 #include "h2/client.h"
 
+#include "core/check.h"
+#include "core/clock.h"
 #include "core/mem.h"
 #include "h2/client_private.h"
 #include "h2/memory.h"
@@ -48,6 +50,7 @@ static struct call *detach(struct h2_leg *leg)
 void h2_leg_end(struct h2_leg *leg, enum call_end end, const char *why)
 {
     struct h2_session *s = leg->session;
+    check_hot(leg->call);
     call_end(detach(leg), end, why);
     mark_dirty(s);
 }
@@ -58,9 +61,9 @@ void h2_leg_reset(struct h2_leg *leg, uint32_t code)
         return;
     leg->reset = true;
     if (nghttp2_submit_rst_stream(leg->session->ng, NGHTTP2_FLAG_NONE, leg->id, code))
-        leg->session->failed = true;
+        h2_fail(leg->session);
     if (++leg->session->resets >= RESETS_MAX)
-        leg->session->going = true;
+        h2_part(leg->session, H2_NOTICED);
 }
 
 /* Calls. */
@@ -78,10 +81,46 @@ static void on_consumed(struct call *c, size_t n)
         mark_dirty(s);
 }
 
+/* The connection takes no other call, and ends behind those under way. */
+static void retire(struct h2_session *s)
+{
+    h2_part(s, s->legs == 0 ? H2_LEAVING : H2_NOTICED);
+    s->base.host->changed(s->base.host);
+    mark_dirty(s);
+}
+
+/* Asks for a sign of life, once at a time: SETTINGS without an entry have to be acknowledged at
+ * once (RFC 9113 6.5.3). A PING would do as well, but servers of gRPC end connections for a few of
+ * them. */
+static void doubt(struct h2_session *s)
+{
+    if (s->doubted)
+        return;
+    s->doubted = 1;
+    if (nghttp2_submit_settings(s->ng, NGHTTP2_FLAG_NONE, NULL, 0))
+        h2_fail(s);
+}
+
+/* A call that nothing has come of, nor of any other since it began, may have met a connection that
+ * is dead. Where its time was over there is nothing to be waited for; where its client has left, it
+ * may have waited for something that takes long, or not have waited at all. */
+static void suspect(struct h2_leg *leg, const struct call *c)
+{
+    static const double patience = 0.1; /* seconds */
+    struct h2_session *s = leg->session;
+    if (leg->id == 0 || s->parting != H2_STAYS || s->heard != leg->heard)
+        return;
+    if (c->expired)
+        retire(s);
+    else if (clock_recent() - c->progressed >= patience)
+        doubt(s);
+}
+
 static void on_cancelled(struct call *c, uint32_t code)
 {
     struct h2_leg *leg = c->held;
     h2_leg_reset(leg, code);
+    suspect(leg, c);
     detach(leg);
     mark_dirty(leg->session);
 }
@@ -100,10 +139,13 @@ static enum rc begin(struct session *base, struct call *c)
         return RC_NOMEM;
     leg->session = s;
     leg->call = c;
+    leg->heard = s->heard;
+    list_init(&leg->link);
     list_init(&leg->dirty);
     list_append(&s->streams, &leg->link);
     s->legs++;
     call_hold(c, &call_host, leg, h2_body_max(s->common));
+    call_keep(c);
     c->request.framing = FRAMING_OWN;
     leg_dirty(leg);
     return RC_OK;
@@ -112,17 +154,27 @@ static enum rc begin(struct session *base, struct call *c)
 static bool is_going(const struct session *base)
 {
     const struct h2_session *s = h2_of(base);
-    return s->going || s->judged || s->failed || s->broken ||
+    return s->parting != H2_STAYS || s->fault != H2_SOUND ||
            !nghttp2_session_check_request_allowed(s->ng);
 }
 
+static bool carries(const struct session *base, uint32_t *calls)
+{
+    const struct h2_session *s = h2_of(base);
+    *calls = nghttp2_session_get_remote_settings(s->ng, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
+    if (*calls > s->limits->max_streams)
+        *calls = s->limits->max_streams;
+    return s->greeted;
+}
+
+/* A peer may allow no more than one stream, and what goes beyond its limit is refused: until it has
+ * said what that is there is room for one (RFC 9113 5.1.2). */
 static uint32_t room(const struct session *base)
 {
     const struct h2_session *s = h2_of(base);
-    uint32_t most =
-        nghttp2_session_get_remote_settings(s->ng, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
-    if (most > s->limits->max_streams)
-        most = s->limits->max_streams;
+    uint32_t most;
+    if (!carries(base, &most))
+        most = 1;
     return is_going(base) || s->legs >= most ? 0 : most - s->legs;
 }
 
@@ -130,6 +182,8 @@ static const struct session_client_ops client_ops = {
     .begin = begin,
     .room = room,
     .is_going = is_going,
+    .carries = carries,
+    .shares = true,
 };
 
 /* The role. */
@@ -142,6 +196,7 @@ static void output(struct list *dirty)
 static void free_leg(struct h2_leg *leg)
 {
     struct h2_session *s = leg->session;
+    check_hot(!leg->call && s->legs > 0);
     list_remove(&leg->link);
     list_remove(&leg->dirty);
     mem_put(leg, sizeof *leg);
@@ -153,7 +208,8 @@ static void free_dead(struct list *dead)
     struct h2_leg *leg = container_of(dead, struct h2_leg, dirty);
     struct h2_session *s = leg->session;
     free_leg(leg);
-    s->leaving |= s->going && s->legs == 0;
+    if (s->parting != H2_STAYS && s->legs == 0)
+        h2_part(s, H2_LEAVING);
     s->base.host->changed(s->base.host);
     mark_dirty(s);
 }
@@ -164,7 +220,7 @@ static void free_lost(struct list *link, struct cut cut)
     struct h2_leg *leg = container_of(link, struct h2_leg, link);
     leg->closed = true;
     const struct h2_session *s = leg->session;
-    enum call_end end = s->judged || s->failed ? CALL_PROTOCOL : CALL_LOST;
+    enum call_end end = s->fault == H2_JUDGED || s->fault == H2_FAILED ? CALL_PROTOCOL : CALL_LOST;
     if (leg->call)
         h2_leg_end(leg, leg->id ? end : CALL_REFUSED, cut_text(cut, text));
     free_leg(leg);
@@ -174,14 +230,25 @@ static void free_lost(struct list *link, struct cut cut)
 static void shut_down(struct h2_session *s, enum session_end how)
 {
     (void)how;
-    s->leaving |= !s->going && s->legs == 0;
+    if (s->legs == 0)
+        h2_part(s, H2_LEAVING);
     s->base.host->changed(s->base.host);
+}
+
+/* A server that has had a second or more for a sign of life has none. */
+static void watch(struct h2_session *s, double seconds)
+{
+    (void)seconds;
+    enum { SWEEPS = 2 };
+    if (s->doubted && s->doubted++ >= SWEEPS && s->parting == H2_STAYS)
+        retire(s);
 }
 
 static const struct h2_role client_role = {
     .output = output,
     .free_dead = free_dead,
     .free_lost = free_lost,
+    .watch = watch,
     .shut_down = shut_down,
 };
 

@@ -70,21 +70,44 @@ static int on_header(nghttp2_session *ng, const nghttp2_frame *frame, const uint
 static void on_headers(struct h2_leg *leg, const nghttp2_frame *frame)
 {
     struct call *c = leg->call;
-    if (!c->status && call_receive_head(c, "HTTP/2", leg->status)) {
+    bool is_head = !c->status;
+    if (is_head && call_receive_head(c, "HTTP/2", leg->status)) {
         give_up(leg, ERROR_ENHANCE_YOUR_CALM, CALL_PROTOCOL, "too many interim responses");
         return;
     }
     if (leg->status < 200) /* each list has its own limits */
         leg->size = (struct header_size){0};
-    if (frame->hd.flags & NGHTTP2_FLAG_END_STREAM)
+    if (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) {
+        c->ended_by_head = is_head;
         call_receive_end(c);
+    }
+}
+
+/* SETTINGS and the window of the connection come with the greeting, which a kernel may deliver for
+ * a server that is stuck. */
+static bool is_sign_of_life(const nghttp2_frame *frame)
+{
+    if (frame->hd.type == NGHTTP2_SETTINGS)
+        return false;
+    return frame->hd.type != NGHTTP2_WINDOW_UPDATE || frame->hd.stream_id;
+}
+
+static void hear(struct h2_session *s, const nghttp2_frame *frame)
+{
+    bool is_answer = frame->hd.type == NGHTTP2_SETTINGS && frame->hd.flags & NGHTTP2_FLAG_ACK;
+    if (is_sign_of_life(frame))
+        s->heard++;
+    else if (!is_answer)
+        return;
+    s->doubted = 0;
 }
 
 static int on_frame_recv(nghttp2_session *ng, const nghttp2_frame *frame, void *user)
 {
     struct h2_session *s = user;
+    hear(s, frame);
     struct h2_leg *leg = leg_of(ng, frame->hd.stream_id);
-    bool live = leg && leg->call && !leg->why && !s->judged;
+    bool live = leg && leg->call && !leg->why && s->fault == H2_SOUND;
     switch (frame->hd.type) {
     case NGHTTP2_SETTINGS:
         s->greeted = true;

@@ -1,4 +1,5 @@
 /* What calls have to send, into frames. */
+#include "core/check.h"
 #include "h2/client_private.h"
 #include "h2/outgoing.h"
 #include "http/code.h"
@@ -24,6 +25,7 @@ static int submit_head(struct h2_leg *leg, bool ends)
 {
     enum { PSEUDO = 4 };
     struct call *c = leg->call;
+    check_hot(leg->id == 0);
     if (call_take_head(c))
         return NGHTTP2_ERR_NOMEM;
     size_t count = PSEUDO + c->request.head.count;
@@ -58,6 +60,8 @@ void h2_client_output(struct h2_leg *leg)
     enum outgoing_step step = outgoing_next(&leg->call->request);
     if (step == OUTGOING_HEAD || step == OUTGOING_HEAD_END) {
         error = submit_head(leg, step == OUTGOING_HEAD_END);
+    } else if (step == OUTGOING_FAILED) {
+        error = NGHTTP2_ERR_NOMEM;
     } else if (step != OUTGOING_NOTHING && leg->deferred) {
         leg->deferred = false;
         error = nghttp2_session_resume_data(leg->session->ng, leg->id);

@@ -16,6 +16,7 @@ struct h2_leg {
     struct call *call; /* NULL once it is done */
     int32_t id;        /* 0 before the request's head was submitted */
     int status;        /* of the header list under way */
+    uint32_t heard;    /* the session's, when it began */
     struct header_size size;
     const char *why;   /* what is wrong with the response, or NULL */
     enum call_end end; /* what that makes of the call */

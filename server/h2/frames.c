@@ -1,5 +1,7 @@
 #include "h2/frames.h"
 
+#include "core/check.h"
+
 #include <nghttp2/nghttp2.h>
 
 void frames_init(struct frames *f, bool of_client)
@@ -38,6 +40,7 @@ static void begin(struct frames *f, const uint8_t *head, uint32_t seen)
         .flags = head[4],
         .stream = stream_of(head + 5),
         .depends_on = names_a_stream(head) ? stream_of(head + FRAME_HEAD_SIZE) : 0};
+    check_hot(seen >= FRAME_HEAD_SIZE && f->last.length >= seen - FRAME_HEAD_SIZE);
     f->payload = f->last.length - (seen - FRAME_HEAD_SIZE);
     f->seen_len = 0;
 }
@@ -53,6 +56,7 @@ size_t frames_cut(struct frames *f, const uint8_t *data, size_t n, bool *begins)
         return cut + FRAME_HEAD_SIZE;
     }
     while (cut < n && !*begins) {
+        check_hot(f->seen_len < FRAME_SEEN_MAX);
         f->seen[f->seen_len++] = data[cut++];
         *begins = is_whole(f);
     }

@@ -1,5 +1,7 @@
 #include "h2/gaps.h"
 
+#include "core/check.h"
+
 static bool was_skipped(const struct gaps *g, int32_t id)
 {
     uint32_t known = g->count < GAPS_MAX ? g->count : GAPS_MAX;
@@ -11,6 +13,7 @@ static bool was_skipped(const struct gaps *g, int32_t id)
 
 bool gaps_open(struct gaps *g, int32_t id)
 {
+    check_hot(id > 0 && id % 2);
     int64_t expected = g->highest ? (int64_t)g->highest + 2 : 1;
     if (id < expected)
         return !was_skipped(g, id);

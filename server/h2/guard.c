@@ -1,5 +1,6 @@
 #include "h2/guard.h"
 
+#include "core/check.h"
 #include "core/clock.h"
 
 const char *guard_name(enum guard_kind kind)
@@ -18,6 +19,7 @@ const char *guard_name(enum guard_kind kind)
 /* The clock is read at the first of a count and once the limit is passed, not in between. */
 bool guard_count(struct guard *g, enum guard_kind kind, uint32_t limit)
 {
+    check_hot(kind < GUARD_KINDS);
     if (limit == 0)
         return true;
     uint32_t count = g->seconds[kind].count++;

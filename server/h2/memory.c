@@ -1,5 +1,6 @@
 #include "h2/memory.h"
 
+#include "core/check.h"
 #include "core/mem.h"
 
 #include <stdbool.h>
@@ -48,6 +49,7 @@ static void ng_free(void *block, void *unused)
 {
     (void)unused;
     size_t i = reserved(block);
+    check_hot(i == RESERVE_BLOCKS || taken[i]);
     if (i < RESERVE_BLOCKS)
         taken[i] = false;
     else

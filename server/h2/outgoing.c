@@ -1,5 +1,7 @@
 #include "h2/outgoing.h"
 
+#include "core/check.h"
+
 nghttp2_nv h2_pair(struct str name, struct str value, uint8_t owner)
 {
     return (nghttp2_nv){(uint8_t *)name.p, (uint8_t *)value.p, name.n, value.n, owner};
@@ -23,8 +25,16 @@ static int submit_trailers(nghttp2_session *ng, int32_t id, struct outgoing *o, 
 ssize_t h2_read_body(nghttp2_session *ng, int32_t id, struct outgoing *o, uint8_t owner,
     uint8_t *out, size_t room, uint32_t *flags)
 {
-    size_t n = bytes_take(&o->body, out, room);
-    switch (outgoing_next(o)) {
+    check_hot(o->head_taken);
+    size_t n = outgoing_take_body(o, out, room);
+    enum outgoing_step step = outgoing_next(o);
+    if (step == OUTGOING_BODY && n < room) { /* what filters kept back */
+        n += outgoing_take_body(o, out + n, room - n);
+        step = outgoing_next(o);
+    }
+    switch (step) {
+    case OUTGOING_FAILED:
+        return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
     case OUTGOING_TRAILERS:
         *flags |= NGHTTP2_DATA_FLAG_EOF | NGHTTP2_DATA_FLAG_NO_END_STREAM;
         if (submit_trailers(ng, id, o, owner))

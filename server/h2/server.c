@@ -1,9 +1,11 @@
 /* A session in its server role, and its streams. */
+#include "core/check.h"
 #include "core/log.h"
 #include "core/mem.h"
 #include "h2/memory.h"
 #include "h2/server_private.h"
 #include "http/code.h"
+#include "http/handler.h"
 
 static void mark_dirty(struct exchange *x)
 {
@@ -36,9 +38,9 @@ struct h2_stream *h2_stream_new(struct h2_session *s, int32_t id)
     st->exchange.request.version = HTTP_2;
     st->session = s;
     st->size = (struct header_size){0};
-    st->age = st->starved_seconds = st->stuck_seconds = NOT_WAITED;
-    st->received = st->sent = false;
+    st->swept = st->received = st->sent = false;
     st->deferred = st->reset = st->peer_reset = st->closed = false;
+    list_init(&st->link);
     list_init(&st->dirty);
     list_append(&s->streams, &st->link);
     return st;
@@ -46,6 +48,7 @@ struct h2_stream *h2_stream_new(struct h2_session *s, int32_t id)
 
 static void free_stream(struct h2_stream *st)
 {
+    check_hot(st->closed);
     list_remove(&st->link);
     list_remove(&st->dirty);
     if (st->session->recent == st)
@@ -97,19 +100,27 @@ static void free_lost(struct list *link, struct cut cut)
     free_stream(st);
 }
 
+static size_t memory_of(const struct list *link)
+{
+    const struct h2_stream *st = container_of(link, struct h2_stream, link);
+    return sizeof *st - sizeof st->exchange + exchange_memory(&st->exchange);
+}
+
 static void announce_end(struct h2_session *s, enum session_end how)
 {
     if (how == END_NOW)
-        s->leaving = true;
+        h2_part(s, H2_LEAVING);
     else if (nghttp2_submit_shutdown_notice(s->ng))
-        s->failed = true;
+        h2_fail(s);
 }
 
 static const struct h2_role server_role = {
     .output = output,
     .free_dead = free_dead,
     .free_lost = free_lost,
+    .memory = memory_of,
     .sweep = h2_server_sweep,
+    .watch = h2_server_watch,
     .shut_down = announce_end,
 };
 
@@ -131,7 +142,9 @@ enum rc h2_server_new(struct session_host *host, const struct http_limits *commo
         {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, common->stream_window},
         {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, common->header_bytes},
         {NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1},
+        {NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1}, /* the last: where tunnels are opened */
     };
+    size_t count = sizeof settings / sizeof *settings - !host->handler->tunnels;
     const nghttp2_session_callbacks *callbacks = server_callbacks();
     const nghttp2_option *options = h2_session_options();
     struct h2_session *s =
@@ -143,7 +156,7 @@ enum rc h2_server_new(struct session_host *host, const struct http_limits *commo
         mem_put(s, sizeof *s);
         return RC_NOMEM;
     }
-    enum rc rc = h2_session_greet(s, settings, sizeof settings / sizeof *settings);
+    enum rc rc = h2_session_greet(s, settings, count);
     if (!rc)
         *out = &s->base;
     return rc;

@@ -1,7 +1,9 @@
 /* Received frames, as nghttp2 reports them, into exchanges. */
+#include "core/check.h"
 #include "core/log.h"
 #include "h2/server_private.h"
 #include "http/code.h"
+#include "http/head.h"
 
 static int on_begin_headers(nghttp2_session *ng, const nghttp2_frame *frame, void *user)
 {
@@ -14,20 +16,27 @@ static int on_begin_headers(nghttp2_session *ng, const nghttp2_frame *frame, voi
     return 0;
 }
 
+/* Names of one length are told apart by their letters. */
 static void set_pseudo(struct request *r, struct str name, struct str value)
 {
-    switch (name.p[1]) {
-    case 'm':
-        r->method = value;
+    switch (name.n) {
+    case sizeof ":path" - 1:
+        if (str_eq(name, STR(":path")))
+            r->path = value; /* with the query, until the head is complete */
         break;
-    case 's':
-        r->scheme = value;
+    case sizeof ":method" - 1:
+        if (str_eq(name, STR(":method")))
+            r->method = value;
+        else if (str_eq(name, STR(":scheme")))
+            r->scheme = value;
         break;
-    case 'a':
-        r->authority = value;
+    case sizeof ":protocol" - 1:
+        if (str_eq(name, STR(":protocol")))
+            r->tunnel = value;
         break;
-    case 'p':
-        request_set_target(r, value);
+    case sizeof ":authority" - 1:
+        if (str_eq(name, STR(":authority")))
+            r->authority = value;
         break;
     }
 }
@@ -60,19 +69,13 @@ static int on_header(nghttp2_session *ng, const nghttp2_frame *frame, const uint
         if (header_size_is_bomb(&st->size, st->session->common))
             h2_judge(st->session, ERROR_ENHANCE_YOUR_CALM, "limit reached",
                 log_str("limit", st->size.too_large));
-        return st->session->judged ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
+        return st->session->fault != H2_SOUND ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
     }
     struct request *r = &st->exchange.request;
     struct fields *list = frame->headers.cat == NGHTTP2_HCAT_REQUEST ? &r->fields : &r->trailers;
     enum rc rc = store_field(st, list, (struct str){(const char *)name, name_len},
         (struct str){(const char *)value, value_len});
     return rc ? NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE : 0;
-}
-
-static struct str host_of(const struct request *r)
-{
-    const struct field *host = fields_find(&r->fields, STR("host"));
-    return host ? host->value : STR("");
 }
 
 static void log_too_large(const struct h2_stream *st)
@@ -83,30 +86,45 @@ static void log_too_large(const struct h2_stream *st)
         log_str("remote", peer->remote));
 }
 
+/* What breaks a rule gets its status, as over HTTP/1.1, and the connection goes on (RFC
+ * 9113 8.1.1).
+ */
+static void refuse(struct h2_stream *st, enum head_fault fault)
+{
+    const struct peer *peer = st->session->base.host->peer;
+    char text[STATUS_TEXT_SIZE];
+    int status = head_fault_status(fault);
+    if (status == 400)
+        log_peer_event(LOG_WARN, "request refused", log_str("reason", head_fault_text(fault)),
+            log_int("status", status), log_int("conn", (int64_t)peer->conn),
+            log_int("stream", st->exchange.stream), log_str("remote", peer->remote));
+    exchange_respond(&st->exchange, status, status_text(status, text), NULL);
+}
+
 /* The head of a request is complete. */
-static void begin_request(struct h2_stream *st)
+static void begin_request(struct h2_stream *st, bool ends)
 {
     struct exchange *x = &st->exchange;
-    if (!x->request.authority.p)
-        x->request.authority = host_of(&x->request);
+    enum head_fault fault = head_set_target(&x->request, x->request.path);
+    enum head_fault other = head_settle(x, ends);
     if (st->size.too_large) {
         log_too_large(st);
         exchange_respond(x, 431, STR("Request Header Fields Too Large\n"), NULL);
-    } else if (str_eq(x->request.method, STR("CONNECT")))
-        exchange_respond(x, 501, STR("Not Implemented\n"), NULL);
-    else
+    } else if (fault || other) {
+        refuse(st, fault ? fault : other);
+    } else {
         exchange_start(x);
+    }
 }
 
 /* What came together with the frame that a verdict fell on is no longer taken. */
 static void on_headers(struct h2_stream *st, const nghttp2_frame *frame)
 {
-    if (st->session->judged)
+    if (st->session->fault != H2_SOUND)
         return;
     bool ends = frame->hd.flags & NGHTTP2_FLAG_END_STREAM;
     if (frame->headers.cat == NGHTTP2_HCAT_REQUEST) {
-        exchange_note_body(&st->exchange, ends, false);
-        begin_request(st);
+        begin_request(st, ends);
     } else if (st->size.too_large && st->exchange.instance) {
         log_too_large(st);
         h2_stream_fail(st, ERROR_ENHANCE_YOUR_CALM);
@@ -151,6 +169,7 @@ static int on_frame_recv(nghttp2_session *ng, const nghttp2_frame *frame, void *
 static void take_piece(struct h2_stream *st, const uint8_t *data, size_t n)
 {
     st->received = true;
+    exchange_note_continue(&st->exchange);
     enum rc rc = exchange_receive(&st->exchange, data, n);
     if (rc == RC_LIMIT) /* nghttp2 resets the stream, whose window was passed */
         exchange_abort(&st->exchange, cut_by_us(ERROR_FLOW_CONTROL_ERROR));
@@ -180,6 +199,7 @@ static int on_stream_close(nghttp2_session *ng, int32_t id, uint32_t code, void 
     struct h2_stream *st = h2_stream_find(s, id);
     if (!st)
         return 0;
+    check_hot(!st->closed);
     st->closed = true;
     s->recent = NULL;
     if (!is_complete(&st->exchange))

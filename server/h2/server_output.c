@@ -1,4 +1,5 @@
 /* What exchanges have to send, into frames. */
+#include "core/check.h"
 #include "core/clock.h"
 #include "core/log.h"
 #include "h2/outgoing.h"
@@ -61,7 +62,7 @@ static void submit_reset(struct h2_stream *st, uint32_t code)
     /* Without the memory for a reset the peer waits in vain: that is the whole connection's fault.
      */
     if (nghttp2_submit_rst_stream(st->session->ng, NGHTTP2_FLAG_NONE, h2_stream_id(st), code))
-        st->session->failed = true;
+        h2_fail(st->session);
 }
 
 /*
@@ -80,6 +81,7 @@ static bool ends_early(const struct exchange *x)
 static void await_end(struct h2_stream *st)
 {
     struct h2_session *s = st->session;
+    check(!st->closed && !list_linked(&st->dirty));
     st->ending_since = clock_monotonic();
     if (list_empty(&s->ending))
         s->base.host->alarm(s->base.host, ending_seconds);
@@ -103,21 +105,30 @@ void h2_end_early(struct h2_session *s)
     }
 }
 
-/* Submits the interim responses that wait. */
+static int submit_interim(struct h2_stream *st, int status, const struct fields *fields)
+{
+    nghttp2_nv *nva;
+    size_t count;
+    int error = make_head(st, status, fields, &nva, &count);
+    if (!error)
+        error = nghttp2_submit_headers(
+            st->session->ng, NGHTTP2_FLAG_NONE, h2_stream_id(st), NULL, nva, count, NULL);
+    st->exchange.response.informs_submitted++;
+    return error < 0 ? error : 0;
+}
+
+/* Submits the interim responses that wait, and 100 (Continue) where it is due. */
 static int submit_informs(struct h2_stream *st)
 {
+    static const struct fields none = {NULL, 0, 0};
     struct response *r = &st->exchange.response;
     int error = 0;
-    for (; r->informs && !error; r->informs = r->informs->next) {
-        nghttp2_nv *nva;
-        size_t count;
-        error = make_head(st, r->informs->status, &r->informs->fields, &nva, &count);
-        if (!error)
-            error = nghttp2_submit_headers(
-                st->session->ng, NGHTTP2_FLAG_NONE, h2_stream_id(st), NULL, nva, count, NULL);
-        r->informs_submitted++;
-    }
-    return error < 0 ? error : 0;
+    for (; r->informs && !error; r->informs = r->informs->next)
+        error = submit_interim(st, r->informs->status, &r->informs->fields);
+    if (error || !exchange_owes_continue(&st->exchange))
+        return error;
+    exchange_note_continue(&st->exchange);
+    return submit_interim(st, 100, &none);
 }
 
 /* Submits the next step of the final response. */
@@ -126,6 +137,8 @@ static int submit_response(struct h2_stream *st)
     enum outgoing_step step = outgoing_next(&st->exchange.response.out);
     if (step == OUTGOING_HEAD || step == OUTGOING_HEAD_END)
         return submit_head(st, step == OUTGOING_HEAD_END);
+    if (step == OUTGOING_FAILED)
+        return NGHTTP2_ERR_NOMEM;
     if (step == OUTGOING_NOTHING || !st->deferred)
         return 0;
     st->deferred = false;
@@ -135,6 +148,7 @@ static int submit_response(struct h2_stream *st)
 void h2_output(struct h2_stream *st)
 {
     struct exchange *x = &st->exchange;
+    check_hot(!list_linked(&st->dirty)); /* it was taken out of its list */
     if (x->reset_wanted)
         submit_reset(st, x->reset_code);
     if (st->closed)
@@ -154,8 +168,9 @@ void h2_note_goaway(struct h2_session *s, const nghttp2_goaway *frame)
     if (frame->error_code == NGHTTP2_NO_ERROR)
         return;
     char name[CODE_NAME_SIZE];
-    s->failed = true;
-    if (s->judged)
+    bool told = s->fault != H2_SOUND;
+    h2_fail(s);
+    if (told)
         return;
     log_peer_event(LOG_WARN, "connection error", log_int("conn", (int64_t)s->base.host->peer->conn),
         log_str("code", code_name(frame->error_code, name)),
@@ -172,6 +187,7 @@ enum {
 void h2_note_data(struct h2_session *s, size_t n, bool more)
 {
     bool dribble = n < DRIBBLE && more;
+    s->data_sent += n;
     if (dribble && s->dribbled)
         h2_count(s, GUARD_DRIBBLES);
     else if (!dribble && s->window_credit < CREDIT_MAX)

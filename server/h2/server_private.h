@@ -5,6 +5,7 @@
 #include "h2/server.h"
 #include "h2/session_private.h"
 #include "http/exchange.h"
+#include "http/pace.h"
 
 /*
  * A stream is freed when nghttp2 has closed it and no handler is attached, whichever comes last.
@@ -18,6 +19,9 @@ struct h2_stream {
     double starved_seconds;  /* waited for the client's body, with nothing received */
     double stuck_seconds;    /* waited for the client's windows, with nothing sent */
     double ending_since;     /* when its response ended before its request, in the ending list */
+    struct pace body;        /* of the client's body, as all that follows the first sweep */
+    struct pace taking;      /* of the response's */
+    bool swept;              /* by one sweep at least */
     bool received;           /* something since the last sweep */
     bool sent;               /* something since the last sweep */
     bool deferred;           /* nghttp2 waits for us to have body or an end */
@@ -67,7 +71,8 @@ void h2_output(struct h2_stream *st);
  */
 void h2_end_early(struct h2_session *s);
 
-/* server_sweep.c: see h2_role.sweep. */
+/* server_sweep.c: see h2_role.sweep and watch. */
 void h2_server_sweep(struct list *link, double seconds);
+void h2_server_watch(struct h2_session *s, double seconds);
 
 #endif

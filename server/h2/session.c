@@ -1,5 +1,6 @@
 #include "h2/session_private.h"
 
+#include "core/check.h"
 #include "core/log.h"
 #include "core/mem.h"
 #include "h2/memory.h"
@@ -9,6 +10,26 @@
 static struct h2_session *h2_of(const struct session *s)
 {
     return container_of(s, struct h2_session, base);
+}
+
+/* States. */
+
+void h2_part(struct h2_session *s, enum h2_parting parting)
+{
+    if (s->parting < parting)
+        s->parting = parting;
+}
+
+static void set_fault(struct h2_session *s, enum h2_fault fault)
+{
+    check(fault > s->fault);
+    s->fault = fault;
+}
+
+void h2_fail(struct h2_session *s)
+{
+    if (s->fault < H2_FAILED)
+        set_fault(s, H2_FAILED);
 }
 
 /* Verdicts. */
@@ -27,14 +48,14 @@ void h2_judge(struct h2_session *s, uint32_t code, const char *event, struct log
 {
     const struct peer *peer = s->base.host->peer;
     char name[CODE_NAME_SIZE];
-    if (s->judged)
+    if (s->fault != H2_SOUND)
         return;
-    s->judged = true;
+    set_fault(s, H2_JUDGED);
     log_peer_event(LOG_WARN, event, detail, log_int("conn", (int64_t)peer->conn),
         log_str("remote", peer->remote), log_str("code", code_name(code, name)));
     /* Inside nghttp2's own calls this only queues the frame. */
     if (nghttp2_session_terminate_session(s->ng, code))
-        s->failed = true;
+        h2_fail(s);
     s->base.host->dirty(s->base.host);
 }
 
@@ -74,17 +95,17 @@ static uint32_t code_of(ssize_t error)
 static enum rc receive(struct session *base, const uint8_t *data, size_t n)
 {
     struct h2_session *s = h2_of(base);
-    if (s->judged || s->failed)
+    if (s->fault != H2_SOUND)
         return RC_PROTOCOL;
     ssize_t error = h2_input(s, data, n);
     base->host->dirty(base->host);
-    if (error && !s->judged)
+    if (error)
         h2_judge(
             s, code_of(error), "session failed", log_str("reason", nghttp2_strerror((int)error)));
     if (!error && nghttp2_session_get_outbound_queue_size(s->ng) > s->limits->queued_frames)
         h2_judge(
             s, ERROR_ENHANCE_YOUR_CALM, "limit reached", log_str("limit", "max-queued-frames"));
-    return s->judged ? RC_PROTOCOL : RC_OK;
+    return s->fault != H2_SOUND ? RC_PROTOCOL : RC_OK;
 }
 
 /* nghttp2 takes all there is: the windows bound it. */
@@ -94,7 +115,7 @@ static bool wants_input(const struct session *base)
     return true;
 }
 
-/* RFC 9113 has no half-closed connection: who can't be heard has lost its streams. */
+/* HTTP/2 has no half-closed connection: once the peer stops sending, its streams are lost. */
 static bool end_input(struct session *base)
 {
     (void)base;
@@ -112,12 +133,12 @@ static void output_dirty(struct h2_session *s)
  */
 static void take_leave(struct h2_session *s)
 {
-    if (!s->leaving)
+    if (s->parting != H2_LEAVING)
         return;
-    s->leaving = false;
+    h2_part(s, H2_LEFT);
     if (nghttp2_submit_goaway(s->ng, NGHTTP2_FLAG_NONE,
             nghttp2_session_get_last_proc_stream_id(s->ng), ERROR_NO_ERROR, NULL, 0))
-        s->failed = true;
+        h2_fail(s);
 }
 
 static size_t fill(struct session *base, uint8_t *out, size_t room)
@@ -126,11 +147,12 @@ static size_t fill(struct session *base, uint8_t *out, size_t room)
     size_t filled = str_move(&s->rest, out, room);
     output_dirty(s);
     take_leave(s);
-    while (filled < room && !s->broken) {
+    while (filled < room && s->fault != H2_MUTE) {
+        check_hot(s->rest.n == 0);
         const uint8_t *frame;
         ssize_t n = nghttp2_session_mem_send(s->ng, &frame);
         if (n < 0)
-            s->broken = true;
+            set_fault(s, H2_MUTE);
         if (n <= 0)
             break;
         s->rest = (struct str){(const char *)frame, (size_t)n};
@@ -142,11 +164,11 @@ static size_t fill(struct session *base, uint8_t *out, size_t room)
 static bool is_over(const struct session *base)
 {
     const struct h2_session *s = h2_of(base);
-    if (s->broken)
+    if (s->fault == H2_MUTE)
         return true;
     if (s->rest.n || nghttp2_session_want_write(s->ng))
         return false;
-    return s->failed || (list_empty(&s->streams) && !nghttp2_session_want_read(s->ng));
+    return s->fault == H2_FAILED || (list_empty(&s->streams) && !nghttp2_session_want_read(s->ng));
 }
 
 static bool is_idle(const struct session *base)
@@ -158,7 +180,7 @@ static void shut_down(struct session *base, enum session_end how)
 {
     struct h2_session *s = h2_of(base);
     s->role->shut_down(s, how);
-    s->going = true;
+    h2_part(s, H2_NOTICED);
     base->host->dirty(base->host);
 }
 
@@ -180,8 +202,24 @@ static void free_session(struct session *base, struct cut cut)
     struct h2_session *s = h2_of(base);
     while (!list_empty(&s->streams))
         s->role->free_lost(s->streams.next, cut);
+    check(list_empty(&s->dirty) && list_empty(&s->dead) && list_empty(&s->ending));
     nghttp2_session_del(s->ng);
     mem_put(s, sizeof *s);
+}
+
+/* What nghttp2 holds is put at what its tables say, and for each stream, and each frame that waits
+ * to go out, at a little more than its struct. */
+enum { NG_SESSION = 4096, NG_STREAM = 512, NG_FRAME = 256 };
+
+static size_t memory(const struct session *base)
+{
+    const struct h2_session *s = container_of(base, struct h2_session, base);
+    size_t n = sizeof *s + NG_SESSION + nghttp2_session_get_hd_inflate_dynamic_table_size(s->ng) +
+               nghttp2_session_get_hd_deflate_dynamic_table_size(s->ng) +
+               NG_FRAME * nghttp2_session_get_outbound_queue_size(s->ng);
+    for (const struct list *node = s->streams.next; node != &s->streams; node = node->next)
+        n += NG_STREAM + s->role->memory(node);
+    return n;
 }
 
 /* Timeouts are counted in sweeps rather than by timers of their own. */
@@ -193,6 +231,8 @@ static void sweep(struct session *base, double seconds)
         if (s->role->sweep)
             s->role->sweep(node, seconds);
     }
+    if (s->role->watch)
+        s->role->watch(s, seconds);
     if (!s->greeted && waited_past(&s->preface_seconds, seconds, s->limits->preface_timeout))
         h2_judge(
             s, ERROR_SETTINGS_TIMEOUT, "session timed out", log_str("limit", "preface-timeout"));
@@ -211,6 +251,7 @@ static const struct session_ops session_ops = {
     .is_idle = is_idle,
     .shut_down = shut_down,
     .on_alarm = on_alarm,
+    .memory = memory,
     .sweep = sweep,
     .reap = reap,
     .free = free_session,
@@ -260,6 +301,7 @@ struct h2_session *h2_session_make(struct session_host *host, const struct http_
     list_init(&s->dead);
     list_init(&s->ending);
     s->preface_seconds = NOT_WAITED;
+    pace_start(&s->taking, 0);
     return s;
 }
 

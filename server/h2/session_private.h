@@ -1,4 +1,19 @@
-/* An HTTP/2 session, as its two roles share it; for the files of this folder alone. */
+/*
+ * An HTTP/2 session, as its two roles share it; for the files of this folder alone.
+ *
+ * Two states tell how it ends, and each goes forward only. One is of a graceful end:
+ *
+ *     H2_STAYS ──shut_down, many resets──▶ H2_NOTICED ──▶ H2_LEAVING ──GOAWAY made──▶ H2_LEFT
+ *
+ * H2_LEAVING follows at once where a client role has no stream. The other is of what went wrong:
+ *
+ *     H2_SOUND ──h2_judge──▶ H2_JUDGED ──GOAWAY with an error sent──▶ H2_FAILED
+ *     H2_SOUND ──nghttp2's own verdict, memory runs out──▶ H2_FAILED
+ *     any ──a frame is lost for lack of memory──▶ H2_MUTE
+ *
+ * A verdict after the session has failed changes nothing, and is not logged. Every pair of the two
+ * states may hold but this: in H2_MUTE nothing is made any more, so H2_LEAVING stays.
+ */
 #ifndef H2_SESSION_PRIVATE_H
 #define H2_SESSION_PRIVATE_H
 
@@ -11,6 +26,7 @@
 #include "h2/header_size.h"
 #include "h2/limits.h"
 #include "http/limits.h"
+#include "http/pace.h"
 #include "http/session.h"
 #include "http/waited.h"
 
@@ -29,8 +45,26 @@ struct h2_role {
     void (*free_lost)(struct list *link, struct cut cut);
     /* Counts the seconds since the last sweep against a stream's timeouts; may be NULL. */
     void (*sweep)(struct list *link, double seconds);
+    /* Bytes of a stream; NULL in the client role. */
+    size_t (*memory)(const struct list *link);
+    /* Looks at the session itself, once a sweep; may be NULL. */
+    void (*watch)(struct h2_session *s, double seconds);
     /* One step of a graceful end. */
     void (*shut_down)(struct h2_session *s, enum session_end how);
+};
+
+enum h2_parting {
+    H2_STAYS,
+    H2_NOTICED, /* new streams are still taken; in the client role no calls are */
+    H2_LEAVING, /* the last GOAWAY is due */
+    H2_LEFT,    /* it was made */
+};
+
+enum h2_fault {
+    H2_SOUND,
+    H2_JUDGED, /* the peer has broken a rule that ends the connection: what it sends is not taken */
+    H2_FAILED, /* only what tells the peer of the end goes out */
+    H2_MUTE,   /* nothing goes out: the peer could not follow */
 };
 
 struct h2_session {
@@ -51,17 +85,18 @@ struct h2_session {
     struct ended ended;
     uint32_t window_credit; /* WINDOW_UPDATEs that the DATA we sent accounts for */
     bool dribbled;          /* the last DATA was tiny for want of window */
+    uint64_t data_sent;     /* bytes of DATA, with their padding */
+    struct pace taking;     /* of the peer, of what waits for the connection's window */
     uint32_t continuations; /* of the header block under way */
     uint32_t legs;          /* streams, in the client role */
     uint32_t resets;        /* of streams by us, in the client role */
+    uint32_t heard;         /* frames by which the server has shown that it lives, likewise */
+    uint32_t doubted;       /* sweeps since a sign of life was asked for, from 1; 0 for never */
     double preface_seconds; /* waited for the peer's SETTINGS */
     double header_seconds;  /* waited for the end of the header block under way */
     bool greeted;           /* the peer's SETTINGS have come */
-    bool judged;            /* the peer has broken a rule that ends the connection */
-    bool going;             /* shut_down was called, or in the client role resets are many */
-    bool leaving;           /* the last GOAWAY is due */
-    bool failed;            /* only what tells the peer of the end goes out */
-    bool broken;            /* a frame was lost for lack of memory: nothing goes out */
+    enum h2_parting parting;
+    enum h2_fault fault;
 };
 
 /* session.c: what the roles share in making a session. It is made in steps: h2_session_make, then
@@ -76,6 +111,10 @@ enum rc h2_session_greet(
 /* Bytes of a body that may have to be held: a peer that has not seen our SETTINGS yet sends by the
  * window that RFC 9113 6.9.2 gives it. */
 size_t h2_body_max(const struct http_limits *limits);
+/* Goes on to a later step of a graceful end; no effect where it has come that far. */
+void h2_part(struct h2_session *s, enum h2_parting parting);
+/* Only what tells the peer of the end goes out from here on; no effect where less does. */
+void h2_fail(struct h2_session *s);
 /* Ends the connection with a code; the log gives the event and its detail. */
 void h2_judge(struct h2_session *s, uint32_t code, const char *event, struct log_field detail);
 /* Counts an event of the peer's; ends the connection where it is one too many. */

@@ -1,5 +1,6 @@
 #include "http/call.h"
 
+#include "core/check.h"
 #include "core/clock.h"
 #include "core/live.h"
 #include "http/code.h"
@@ -8,6 +9,14 @@
 const struct call_options call_options_default = {
     .connect_timeout = 10, .response_timeout = 60, .idle_timeout = 60};
 
+static void set_state(struct call *c, enum call_state state)
+{
+    check_hot(state != CALL_HELD || c->state != CALL_DONE);
+    check_hot(state != CALL_IDLE || c->state == CALL_DONE);
+    check_hot(state != CALL_DONE || c->state == CALL_HELD);
+    c->state = state;
+}
+
 void call_init(struct call *c, const struct call_ops *ops)
 {
     *c = (struct call){.state = CALL_IDLE, .ops = ops};
@@ -15,13 +24,16 @@ void call_init(struct call *c, const struct call_ops *ops)
     outgoing_init(&c->request, &c->arena);
     c->request.trailers_accepted = true;
     bytes_init(&c->body, 0);
+    bytes_init(&c->kept, CALL_KEPT_MAX);
     live.calls++;
 }
 
 void call_fini(struct call *c)
 {
+    check(c->state != CALL_HELD);
     outgoing_fini(&c->request);
     bytes_fini(&c->body);
+    bytes_fini(&c->kept);
     arena_fini(&c->arena);
     live.calls--;
 }
@@ -44,7 +56,7 @@ enum rc call_aim(
     struct call *c, struct str method, struct str scheme, struct str authority, struct str target)
 {
     if (field_name_problem(method) || str_eq(method, STR("CONNECT")) || !is_target(target) ||
-        authority.n == 0 || !uri_is_host(authority))
+        !uri_is_host(authority))
         return RC_INVALID;
     enum rc rc = copy(c, method, &c->method);
     if (!rc)
@@ -105,7 +117,7 @@ void call_consume(struct call *c, size_t n)
 
 static void finish(struct call *c, enum call_end end, const char *why)
 {
-    c->state = CALL_DONE;
+    set_state(c, CALL_DONE);
     c->host = NULL;
     c->agent = NULL;
     c->ops->on_done(c, end, why);
@@ -116,7 +128,7 @@ void call_cancel(struct call *c, uint32_t code)
     if (c->state != CALL_HELD)
         return;
     const struct call_host *host = c->host;
-    c->state = CALL_DONE;
+    set_state(c, CALL_DONE);
     c->host = NULL;
     if (host)
         host->cancelled(c, code);
@@ -125,12 +137,21 @@ void call_cancel(struct call *c, uint32_t code)
     c->agent = NULL;
 }
 
+void call_expire(struct call *c)
+{
+    c->expired = true;
+    call_cancel(c, ERROR_CANCEL);
+}
+
 enum rc call_rewind(struct call *c)
 {
-    if (c->host || c->began || outgoing_rewind(&c->request))
+    if (c->host || c->began)
         return RC_STATE;
+    enum rc rc = outgoing_rewind(&c->request);
+    if (rc)
+        return rc;
     if (c->state == CALL_DONE)
-        c->state = CALL_IDLE;
+        set_state(c, CALL_IDLE);
     return RC_OK;
 }
 
@@ -147,7 +168,8 @@ bool call_is_idempotent(const struct call *c)
 
 void call_engage(struct call *c, const struct call_agent *agent, void *ticket)
 {
-    c->state = CALL_HELD;
+    check(!c->agent && !c->host);
+    set_state(c, CALL_HELD);
     c->agent = agent;
     c->ticket = ticket;
 }
@@ -156,6 +178,7 @@ void call_fail(struct call *c, enum call_end end, const char *why)
 {
     const struct call_host *host = c->host;
     c->host = NULL;
+    c->expired = end == CALL_TIMED_OUT;
     if (host)
         host->cancelled(c, ERROR_CANCEL);
     finish(c, end, why);
@@ -173,12 +196,18 @@ bool call_waits(const struct call *c)
 
 void call_hold(struct call *c, const struct call_host *host, void *held, size_t body_max)
 {
-    c->state = CALL_HELD;
+    check_hot(!c->host && c->body.len == 0);
+    set_state(c, CALL_HELD);
     c->host = host;
     c->held = held;
     c->body.max = body_max;
     c->wants_room = true;
     c->progressed = clock_recent();
+}
+
+void call_keep(struct call *c)
+{
+    c->request.kept = &c->kept;
 }
 
 /* RFC 9110 8.6: a method that means something by content says so where there is none. */
@@ -205,17 +234,21 @@ static enum rc receive_interim(struct call *c, int status)
 
 enum rc call_receive_head(struct call *c, const char *protocol, int status)
 {
+    check_hot(c->host && c->status == 0);
     if (status < 200)
         return receive_interim(c, status);
     c->progressed = clock_recent();
     c->protocol = protocol;
     c->status = status;
+    c->request.kept = NULL;
+    bytes_fini(&c->kept);
     c->ops->on_head(c);
     return RC_OK;
 }
 
 enum rc call_receive(struct call *c, const void *data, size_t n)
 {
+    check_hot(c->host && !c->ended);
     c->progressed = clock_recent();
     enum rc rc = bytes_append(&c->body, data, n);
     if (!rc)
@@ -225,6 +258,7 @@ enum rc call_receive(struct call *c, const void *data, size_t n)
 
 void call_receive_end(struct call *c)
 {
+    check_hot(c->host && !c->ended);
     c->ended = true;
     c->ops->on_readable(c);
 }
@@ -246,6 +280,7 @@ bool call_is_complete(const struct call *c)
 
 void call_end(struct call *c, enum call_end end, const char *why)
 {
+    check_hot(c->host);
     c->host = NULL;
     if (c->ended) {
         end = CALL_WHOLE;

@@ -4,9 +4,9 @@
  * a session in its client role moves both through a connection. Neither knows the other, and
  * whoever finds the session, the agent (proxy/pool.h), stands between them.
  *
- *     IDLE ──an agent takes it──▶ HELD ──on_done, or call_cancel──▶ DONE
- *      ▲                                                             │
- *      └──────────────────────────call_rewind────────────────────────┘
+ *     CALL_IDLE ──an agent takes it──▶ CALL_HELD ──on_done, or call_cancel──▶ CALL_DONE
+ *         ▲                                                                       │
+ *         └──────────────────────────────call_rewind──────────────────────────────┘
  *
  * While it is HELD others refer to it: it stays where it is in memory. In IDLE and DONE it is the
  * owner's alone, who may free it; it must not be freed while it is HELD.
@@ -49,6 +49,7 @@ enum call_end {
     CALL_TOO_LARGE,   /* the response has passed a bound of ours, c->limit */
     CALL_TIMED_OUT,   /* a limit of call_options passed; why is its name */
     CALL_CONNECT_TIMED_OUT, /* the same before there was a connection */
+    CALL_CROWDED, /* no connection came free in time, of those that this server allows itself */
 };
 
 enum call_version { CALL_ANY_HTTP, CALL_HTTP_1, CALL_HTTP_2 };
@@ -62,6 +63,8 @@ struct call_options {
     double response_timeout;   /* then without progress until the response's head; what the owner
                                   keeps waiting does not count, here and in the next */
     double idle_timeout;       /* then without progress in either direction */
+    uint64_t client;           /* whose share of the connections it takes; 0 for nobody's */
+    bool elsewhere; /* another server can be asked: this one is not asked again for long */
 };
 /* No version forced, verified, 10 s, 60 s, 60 s. */
 extern const struct call_options call_options_default;
@@ -70,7 +73,7 @@ extern const struct call_options call_options_default;
 struct call_host {
     void (*dirty)(struct call *c);                    /* there may be something to send */
     void (*consumed)(struct call *c, size_t n);       /* the owner read n bytes of the response */
-    void (*cancelled)(struct call *c, uint32_t code); /* let go of it, now */
+    void (*cancelled)(struct call *c, uint32_t code); /* let go of it, now; see c->expired, too */
 };
 
 /* What the owner is told. Each records and queues, and calls none of the functions below. */
@@ -102,6 +105,7 @@ struct call_agent {
 enum {
     CALL_ARENA_MAX = 1 << 20, /* bytes of fields, of both messages, at the most */
     CALL_ARENA_FIRST = 1536,  /* of which these lie in the call */
+    CALL_KEPT_MAX = 16384,    /* bytes of a request's body kept, for it to be made again */
     CALL_INTERIMS_MAX = 256,  /* interim responses to one request */
 };
 
@@ -112,6 +116,7 @@ struct call {
     /* The request. It is set up by call_aim and the functions of outgoing.h on c->request. */
     struct str method, scheme, authority, target; /* target: path and query, or "*" */
     struct outgoing request; /* fields named host in it are dropped: authority says it */
+    struct bytes kept;       /* what sessions took of its body, while it may be made again */
     bool wants_room;         /* on_writable is to come */
 
     /* The response. */
@@ -123,6 +128,8 @@ struct call {
     struct bytes body;   /* received, and not consumed */
     bool began;          /* something of the response has come */
     bool ended;          /* all of the body, and the trailers, have arrived */
+    bool expired;        /* its time is over, and so it ended: its connection may be dead */
+    bool ended_by_head;  /* HTTP/2: the head itself was the end (END_STREAM on HEADERS) */
     uint32_t reset_code; /* with CALL_RESET */
     const char *limit;   /* with CALL_TOO_LARGE: the name of the option; static */
 
@@ -168,10 +175,13 @@ void call_consume(struct call *c, size_t n);
  * HTTP/2 its stream is reset with the code, on HTTP/1.x the connection is closed, unless both
  * messages have been moved whole. No effect on a call that is not held. */
 void call_cancel(struct call *c, uint32_t code);
+/* The same where the time that the owner gives it is over: a connection over which nothing came in
+ * that time is not trusted with other calls. */
+void call_expire(struct call *c);
 
 /* A call that no session has, back to what it was before one took it, with all that its owner said
  * of the request: one that is DONE is IDLE then, and may be made again, perhaps of another origin.
- * RC_STATE where bytes of its body are gone, or the response had begun.
+ * RC_STATE where bytes of its body are gone, or the response had begun; RC_NOMEM.
  */
 enum rc call_rewind(struct call *c) MUST_CHECK;
 /* Whether a request may be sent twice by those who can't know whether it was processed (RFC 9110
@@ -191,6 +201,9 @@ bool call_waits(const struct call *c);
 
 /* Takes a call from its agent, or an idle one. body_max bounds what is queued of the response. */
 void call_hold(struct call *c, const struct call_host *host, void *held, size_t body_max);
+/* What the session takes of its body is kept until the response begins, up to CALL_KEPT_MAX: it may
+ * be made again. */
+void call_keep(struct call *c);
 /* Completes and takes the request's head: as outgoing_take_head. */
 enum rc call_take_head(struct call *c) MUST_CHECK;
 /* A head is complete, and c->fields are its fields, which the session has checked, counted and

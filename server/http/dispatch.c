@@ -57,12 +57,14 @@ void dispatch_add_prefix(struct dispatch *d, struct dispatch_prefix *p)
         at = &(*at)->next;
     p->next = *at;
     *at = p;
+    d->base.tunnels |= p->handler->tunnels;
 }
 
 void dispatch_add(struct dispatch *d, struct handler *h)
 {
     check(d->count < DISPATCH_OTHERS);
     d->others[d->count++] = h;
+    d->base.tunnels |= h->tunnels;
 }
 
 void dispatch_add_filters(struct dispatch *d, struct filter_source *s)

@@ -1,5 +1,6 @@
 #include "http/exchange.h"
 
+#include "core/check.h"
 #include "core/clock.h"
 #include "core/live.h"
 #include "http/code.h"
@@ -14,6 +15,7 @@ void exchange_init(struct exchange *x, const struct exchange_host *host, const s
     x->handler = handler;
     x->instance = NULL;
     x->stream = 0;
+    x->kind = EXCHANGE_MESSAGES;
     x->want = WANT_NOTHING;
     x->wants_body = false;
     x->reset_wanted = false;
@@ -49,6 +51,7 @@ static void tell_observers(const struct exchange *x)
 
 void exchange_fini(struct exchange *x)
 {
+    check_hot(!x->instance);
     if (x->began)
         tell_observers(x);
     bytes_fini(&x->request.body);
@@ -69,6 +72,11 @@ void exchange_note_body(struct exchange *x, bool none, bool expects_continue)
     x->request.expects_continue = expects_continue;
 }
 
+bool exchange_owes_continue(const struct exchange *x)
+{
+    return x->request.expects_continue && x->wants_body && x->response.out.state == OUTGOING_OPEN;
+}
+
 void exchange_note_continue(struct exchange *x)
 {
     x->request.expects_continue = false;
@@ -76,6 +84,7 @@ void exchange_note_continue(struct exchange *x)
 
 void exchange_start(struct exchange *x)
 {
+    check_hot(!x->instance);
     note_request(x);
     if (!x->handler->ops->start(x->handler, x))
         exchange_respond(x, 404, STR("Not Found\n"), NULL);
@@ -90,6 +99,7 @@ static void tell_readable(struct exchange *x)
 
 enum rc exchange_receive(struct exchange *x, const void *data, size_t n)
 {
+    check_hot(!x->request.ended);
     enum rc rc = bytes_append(&x->request.body, data, n);
     if (!rc)
         tell_readable(x);
@@ -98,8 +108,25 @@ enum rc exchange_receive(struct exchange *x, const void *data, size_t n)
 
 void exchange_receive_end(struct exchange *x)
 {
+    check_hot(!x->request.ended);
     x->request.ended = true;
     tell_readable(x);
+}
+
+size_t exchange_memory(const struct exchange *x)
+{
+    return sizeof *x + x->arena.used + x->request.body.len + x->response.out.body.len;
+}
+
+uint64_t exchange_received(const struct exchange *x)
+{
+    return x->request.taken + x->request.body.len;
+}
+
+bool exchange_owed_body(const struct exchange *x)
+{
+    return x->wants_body && x->kind == EXCHANGE_MESSAGES && !x->response.out.head_taken &&
+           !grpc_is_stream(&x->request);
 }
 
 bool exchange_want_met(const struct exchange *x)
@@ -126,8 +153,8 @@ void exchange_progress(struct exchange *x)
         return;
     x->want = WANT_NOTHING;
     x->handler->ops->on_writable(x);
-    x->host->dirty(
-        x); /* the handler was woken while things are sent: there is to be another turn */
+    /* The handler was woken while things are sent: there is to be another turn. */
+    x->host->dirty(x);
 }
 
 static void detach_with(struct exchange *x, struct cut cut)
@@ -191,7 +218,10 @@ enum rc exchange_flush(struct exchange *x)
 
 enum rc exchange_inform(struct exchange *x, int status, const struct fields *fields)
 {
-    return tell_dirty(x, response_inform(&x->response, status, fields));
+    enum rc rc = response_inform(&x->response, status, fields);
+    if (!rc && status == 100)
+        exchange_note_continue(x);
+    return tell_dirty(x, rc);
 }
 
 enum rc exchange_write(struct exchange *x, const char *data, size_t n, size_t *taken)
@@ -202,6 +232,34 @@ enum rc exchange_write(struct exchange *x, const char *data, size_t n, size_t *t
 enum rc exchange_finish(struct exchange *x)
 {
     return tell_dirty(x, outgoing_finish(&x->response.out));
+}
+
+/* An extended CONNECT is a stream already; an upgrade's request has ended, and its bytes begin. */
+static void open_stream(struct exchange *x, bool upgrades)
+{
+    x->kind = EXCHANGE_TUNNEL;
+    if (upgrades)
+        x->request.ended = false;
+    if (x->host->tunnel)
+        x->host->tunnel(x);
+    x->host->dirty(x);
+}
+
+enum rc exchange_tunnel(struct exchange *x, struct str protocol)
+{
+    struct request *r = &x->request;
+    bool upgrades = !str_eq(r->method, STR("CONNECT"));
+    if (!r->tunnel.p || !field_list_has(r->tunnel, protocol))
+        return RC_INVALID;
+    const char *copy = arena_copy(&x->arena, protocol.p, protocol.n);
+    if (!copy)
+        return RC_NOMEM;
+    enum rc rc = response_start_tunnel(&x->response, upgrades ? 101 : 200);
+    if (rc)
+        return rc;
+    r->tunnel = (struct str){copy, protocol.n};
+    open_stream(x, upgrades);
+    return RC_OK;
 }
 
 static enum rc respond(struct exchange *x, int status, struct str text, const struct fields *more)

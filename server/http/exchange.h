@@ -36,11 +36,18 @@ struct exchange_observer {
     void (*ended)(struct exchange_observer *o, const struct exchange *x);
 };
 
+/* What its two bodies are. */
+enum exchange_kind {
+    EXCHANGE_MESSAGES, /* those of a request and a response */
+    EXCHANGE_TUNNEL,   /* a raw stream in each direction, which has a timeout of its own */
+};
+
 /* What an exchange asks of the session that owns it. All record, none sends. */
 struct exchange_host {
     void (*dirty)(struct exchange *x);              /* there may be something to send */
     void (*consumed)(struct exchange *x, size_t n); /* the handler read n bytes of the body */
     void (*detached)(struct exchange *x);           /* the handler is done with it */
+    void (*tunnel)(struct exchange *x); /* what is received is raw from here on; may be NULL */
 };
 
 /* What a handler that waits waits for. */
@@ -65,6 +72,7 @@ struct exchange {
     uint32_t stream; /* the stream's number, for logs and ids */
     struct request request;
     struct response response;
+    enum exchange_kind kind;
     enum exchange_want want;
     bool wants_body;   /* the handler waits for the request's body */
     bool reset_wanted; /* a reset with reset_code is to go out */
@@ -86,6 +94,9 @@ void exchange_fini(struct exchange *x);
 /* What the request's head says of its body, before exchange_start: that none comes, and that the
  * client waits for 100 (Continue) to send it. */
 void exchange_note_body(struct exchange *x, bool none, bool expects_continue);
+/* Whether 100 (Continue) is due: the client waits for it, the handler for the body, and no final
+ * response has begun. */
+bool exchange_owes_continue(const struct exchange *x);
 /* The client was told to send its body, or sends it unasked. */
 void exchange_note_continue(struct exchange *x);
 /* The request's head is complete: the handler starts. One that declines leaves a 404. */
@@ -94,6 +105,13 @@ void exchange_start(struct exchange *x);
 enum rc exchange_receive(struct exchange *x, const void *data, size_t n) MUST_CHECK;
 /* The request has ended. */
 void exchange_receive_end(struct exchange *x);
+/* Bytes of its own: fields, and what is queued of both bodies. */
+size_t exchange_memory(const struct exchange *x);
+/* Bytes of the body that have arrived so far. */
+uint64_t exchange_received(const struct exchange *x);
+/* Whether a body is owed at some rate: a handler waits for it, nothing of the response has gone
+ * out, and it is no stream whose messages come as things happen. */
+bool exchange_owed_body(const struct exchange *x);
 /* Something was handed to the connection: wakes a handler that waits for it. */
 void exchange_progress(struct exchange *x);
 /* The session gives up on the exchange: the handler is told why, and detached; the client
@@ -115,6 +133,12 @@ enum rc exchange_flush(struct exchange *x) MUST_CHECK;
 enum rc exchange_inform(struct exchange *x, int status, const struct fields *fields) MUST_CHECK;
 enum rc exchange_write(struct exchange *x, const char *data, size_t n, size_t *taken) MUST_CHECK;
 enum rc exchange_finish(struct exchange *x) MUST_CHECK;
+/* Grants a request for a tunnel (RFC 9110 7.8, RFC 8441): 101, or 200 to an extended CONNECT. From
+ * then on the request's body and the response's are a raw stream in each direction, of which each
+ * ends by itself. The protocol is one of those in request.tunnel, which names that alone
+ * afterwards. RC_INVALID where the request asks for none, or not for this; RC_STATE once the
+ * response has started; RC_NOMEM. */
+enum rc exchange_tunnel(struct exchange *x, struct str protocol) MUST_CHECK;
 /* A short text as the whole response. Where the head is out already, or memory runs out, the stream
  * is reset with INTERNAL_ERROR in its place. Header fields set before are gone, and those of more,
  * which may be NULL, are there. A gRPC call gets it in its own terms (grpc.h). */

@@ -210,6 +210,28 @@ bool field_list_has(struct str list, struct str wanted)
     return false;
 }
 
+bool field_parse_length(struct str value, uint64_t *out)
+{
+    uint64_t length = 0;
+    if (value.n == 0 || value.n > 18)
+        return false;
+    for (size_t i = 0; i < value.n; i++) {
+        if (value.p[i] < '0' || value.p[i] > '9')
+            return false;
+        length = length * 10 + (uint64_t)(value.p[i] - '0');
+    }
+    *out = length;
+    return true;
+}
+
+bool fields_length(const struct fields *f, uint64_t *out)
+{
+    const struct field *length = fields_find(f, STR("content-length"));
+    if (length && !field_parse_length(length->value, out))
+        *out = UINT64_MAX;
+    return length != NULL;
+}
+
 static enum rc make_room(struct fields *f, struct arena *a)
 {
     size_t room = f->room ? f->room * 2 : 8;

@@ -9,6 +9,8 @@
 #include "core/rc.h"
 #include "core/str.h"
 
+#include <stdint.h>
+
 struct field {
     struct str name; /* lower case */
     struct str value;
@@ -49,6 +51,12 @@ static inline bool field_same_name(struct str a, struct str b)
 bool field_list_next(struct str *list, struct str *member);
 /* Whether a list has a member, in any case. */
 bool field_list_has(struct str list, struct str wanted);
+
+/* A number of bytes, in 1 to 18 digits; false for anything else. */
+bool field_parse_length(struct str value, uint64_t *out);
+/* What content-length says, which a session has checked; false where there is none. One that is too
+ * long to be counted is UINT64_MAX. */
+bool fields_length(const struct fields *f, uint64_t *out);
 
 /* Appends a field whose bytes live as long as the arena. RC_NOMEM. */
 enum rc fields_add(struct fields *f, struct arena *a, struct str name, struct str value) MUST_CHECK;

@@ -6,15 +6,26 @@
 
 enum { MESSAGE_MAX = 1024 }; /* bytes of a message, before it is encoded */
 
-bool grpc_is_call(const struct request *r)
+/* Whether it is a POST whose content-type begins with the name; *rest is what follows that. */
+static bool posts(const struct request *r, struct str name, struct str *rest)
 {
-    const struct str name = STR("application/grpc");
     const struct field *type = fields_find(&r->fields, STR("content-type"));
     if (!type || !str_eq(r->method, STR("POST")) || type->value.n < name.n)
         return false;
-    if (!field_same_name((struct str){type->value.p, name.n}, name))
-        return false;
-    return type->value.n == name.n || strchr("+;", type->value.p[name.n]);
+    *rest = (struct str){type->value.p + name.n, type->value.n - name.n};
+    return field_same_name((struct str){type->value.p, name.n}, name);
+}
+
+bool grpc_is_call(const struct request *r)
+{
+    struct str rest;
+    return posts(r, STR("application/grpc"), &rest) && (rest.n == 0 || strchr("+;", rest.p[0]));
+}
+
+bool grpc_is_stream(const struct request *r)
+{
+    struct str rest;
+    return grpc_is_call(r) || posts(r, STR("application/connect+"), &rest);
 }
 
 /* As gRPC's http-grpc-status-mapping, with the statuses that it leaves out and we have. */

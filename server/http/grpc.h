@@ -14,6 +14,10 @@ struct response;
  * "+" or ";". */
 bool grpc_is_call(const struct request *r);
 
+/* Whether a request's body is a stream of messages that come when they do: a gRPC call's, or that
+ * of a stream of the Connect protocol, whose content-type is application/connect+codec. */
+bool grpc_is_stream(const struct request *r);
+
 /* Makes an open response the answer to a call, with what an HTTP status means there and the text as
  * its message, or for 404 the name that is not served: Trailers-Only, so that one HEADERS frame is
  * all of it. RC_STATE, RC_NOMEM. */

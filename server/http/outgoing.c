@@ -31,8 +31,17 @@ void outgoing_init(struct outgoing *o, struct arena *arena)
     bytes_init(&o->body, OUTGOING_QUEUE_HIGH);
 }
 
+static void free_filters(struct outgoing *o)
+{
+    struct filter_chain *filters = o->filters;
+    o->filters = NULL;
+    if (filters)
+        filters_free(filters);
+}
+
 void outgoing_fini(struct outgoing *o)
 {
+    free_filters(o);
     bytes_fini(&o->body);
 }
 
@@ -41,12 +50,18 @@ static bool has_ended(const struct outgoing *o)
     return o->state >= OUTGOING_FINISHED;
 }
 
+/* Whether content-length says the length of what goes out. */
+static bool has_length(const struct outgoing *o)
+{
+    return o->length_set && !(o->filters && o->filters->drops_length);
+}
+
 bool outgoing_supports_trailers(const struct outgoing *o)
 {
     if (o->framing == FRAMING_OWN)
-        return true;
-    bool chunked = !o->length_set || o->trailers.count; /* the length gives way to trailers */
-    return o->framing == FRAMING_CHUNKS && o->trailers_accepted && chunked;
+        return !o->raw;
+    bool chunked = !has_length(o) || o->trailers.count; /* the length gives way to trailers */
+    return o->framing == FRAMING_CHUNKS && o->trailers_accepted && chunked && !o->raw;
 }
 
 static bool has_trailers(const struct outgoing *o)
@@ -54,25 +69,18 @@ static bool has_trailers(const struct outgoing *o)
     return o->trailers.count > 0 && !o->no_content && outgoing_supports_trailers(o);
 }
 
-static bool parse_length(struct str value, uint64_t *out)
+/* Whether the head may change; for filters until they pass it on. */
+static bool is_head_open(const struct outgoing *o)
 {
-    uint64_t length = 0;
-    if (value.n == 0 || value.n > 18)
-        return false;
-    for (size_t i = 0; i < value.n; i++) {
-        if (value.p[i] < '0' || value.p[i] > '9')
-            return false;
-        length = length * 10 + (uint64_t)(value.p[i] - '0');
-    }
-    *out = length;
-    return true;
+    const struct filter_chain *c = o->filters;
+    return o->state == OUTGOING_OPEN || (c && c->running && !c->head_passed);
 }
 
 static enum rc check_header(const struct outgoing *o, struct str name, struct str value)
 {
     if (field_header_problem(name) || field_value_problem(value))
         return RC_INVALID;
-    return o->state == OUTGOING_OPEN ? RC_OK : RC_STATE;
+    return is_head_open(o) ? RC_OK : RC_STATE;
 }
 
 enum rc outgoing_set_header(struct outgoing *o, struct str name, struct str value)
@@ -80,7 +88,7 @@ enum rc outgoing_set_header(struct outgoing *o, struct str name, struct str valu
     uint64_t length = 0;
     bool is_length = field_same_name(name, STR("content-length"));
     enum rc rc = check_header(o, name, value);
-    if (!rc && is_length && !parse_length(field_trim(value), &length))
+    if (!rc && is_length && !field_parse_length(field_trim(value), &length))
         rc = RC_INVALID;
     if (!rc)
         rc = outgoing_remove_header(o, name);
@@ -103,7 +111,7 @@ enum rc outgoing_add_header(struct outgoing *o, struct str name, struct str valu
 
 enum rc outgoing_remove_header(struct outgoing *o, struct str name)
 {
-    if (o->state != OUTGOING_OPEN)
+    if (!is_head_open(o))
         return RC_STATE;
     if (field_same_name(name, STR("content-length")))
         o->length_set = false;
@@ -144,12 +152,55 @@ enum rc outgoing_append_trailer(struct outgoing *o, struct str name, struct str 
     return fields_copy(&o->trailers, o->arena, name, value);
 }
 
+enum rc outgoing_add_filter(struct outgoing *o, struct filter *f)
+{
+    if (o->state != OUTGOING_OPEN)
+        return RC_STATE;
+    if (!o->filters) {
+        o->filters = arena_alloc(o->arena, sizeof *o->filters);
+        if (!o->filters)
+            return RC_NOMEM;
+        *o->filters = (struct filter_chain){.first = NULL};
+        o->body.max = OUTGOING_QUEUE_HIGH + FILTER_SLACK;
+    }
+    f->next = o->filters->first;
+    o->filters->first = f;
+    return RC_OK;
+}
+
+static enum rc flush_filters(struct outgoing *o)
+{
+    enum rc rc = filters_begin(o);
+    return rc ? rc : filters_flush(o);
+}
+
 enum rc outgoing_start(struct outgoing *o)
 {
     if (has_ended(o))
         return RC_STATE;
     set_state(o, OUTGOING_STARTED);
-    return RC_OK;
+    return o->filters ? flush_filters(o) : RC_OK;
+}
+
+enum rc outgoing_start_raw(struct outgoing *o)
+{
+    enum rc rc = outgoing_remove_header(o, STR("content-length"));
+    if (rc)
+        return rc;
+    o->raw = true;
+    o->no_content = false;
+    return outgoing_start(o);
+}
+
+static enum rc write_through_filters(struct outgoing *o, const char *data, size_t n, size_t *taken)
+{
+    enum rc rc = filters_begin(o);
+    if (!rc && o->no_content)
+        *taken = n;
+    else if (!rc)
+        rc = filters_write(o, data, n, taken);
+    o->written += *taken;
+    return rc;
 }
 
 enum rc outgoing_write(struct outgoing *o, const char *data, size_t n, size_t *taken)
@@ -160,6 +211,8 @@ enum rc outgoing_write(struct outgoing *o, const char *data, size_t n, size_t *t
     if (o->length_set && n > o->length - o->written)
         return RC_LIMIT;
     set_state(o, OUTGOING_STARTED);
+    if (o->filters)
+        return write_through_filters(o, data, n, taken);
     if (!o->no_content) {
         if (n > bytes_room(&o->body))
             n = bytes_room(&o->body);
@@ -172,19 +225,28 @@ enum rc outgoing_write(struct outgoing *o, const char *data, size_t n, size_t *t
     return RC_OK;
 }
 
+static enum rc end_filters(struct outgoing *o)
+{
+    enum rc rc = filters_begin(o);
+    return rc ? rc : filters_end(o);
+}
+
 enum rc outgoing_finish(struct outgoing *o)
 {
     if (has_ended(o))
         return RC_STATE;
     if (o->length_set && o->written < o->length && !o->no_content)
         return RC_LIMIT;
-    set_state(o, OUTGOING_FINISHED);
-    return RC_OK;
+    enum rc rc = o->filters ? end_filters(o) : RC_OK;
+    if (!rc)
+        set_state(o, OUTGOING_FINISHED);
+    return rc;
 }
 
 void outgoing_abort(struct outgoing *o)
 {
     o->written = outgoing_sent(o);
+    free_filters(o);
     bytes_fini(&o->body);
     if (o->state != OUTGOING_SENT)
         o->trailers.count = 0;
@@ -196,17 +258,48 @@ enum rc outgoing_restart(struct outgoing *o)
     struct outgoing was = *o;
     if (was.head_taken || was.state >= OUTGOING_SENT)
         return RC_STATE;
-    outgoing_fini(o);
+    bytes_fini(&o->body);
     outgoing_init(o, was.arena);
     o->framing = was.framing;
     o->trailers_accepted = was.trailers_accepted;
+    o->filters = was.filters;
+    o->body.max = was.body.max;
+    if (o->filters)
+        filters_restart(o->filters);
+    return RC_OK;
+}
+
+/* What sessions took stands in front of the rest again. For the time it takes to go out anew the
+ * queue holds more than it does otherwise. */
+static enum rc take_back(struct outgoing *o)
+{
+    size_t n;
+    const char *piece;
+    if (outgoing_sent(o) == 0)
+        return RC_OK;
+    if (!o->kept || o->kept->len != outgoing_sent(o))
+        return RC_STATE;
+    struct bytes all;
+    bytes_init(&all, OUTGOING_QUEUE_HIGH + o->kept->max);
+    struct bytes *parts[] = {o->kept, &o->body};
+    for (size_t i = 0; i < 2; i++)
+        for (; (piece = bytes_front(parts[i], &n)) && n; bytes_drop(parts[i], n))
+            if (bytes_append(&all, piece, n)) {
+                bytes_fini(&all);
+                o->kept = NULL; /* nothing is whole any more */
+                return RC_NOMEM;
+            }
+    o->body = all;
     return RC_OK;
 }
 
 enum rc outgoing_rewind(struct outgoing *o)
 {
-    if (o->state == OUTGOING_ABORTED || outgoing_sent(o))
+    if (o->state == OUTGOING_ABORTED)
         return RC_STATE;
+    enum rc rc = take_back(o);
+    if (rc)
+        return rc;
     if (!o->length_set)
         fields_remove(&o->head, STR("content-length"));
     if (o->state == OUTGOING_SENT)
@@ -224,10 +317,12 @@ static enum outgoing_step next_after_body(const struct outgoing *o)
     return has_trailers(o) ? OUTGOING_TRAILERS : OUTGOING_END;
 }
 
-enum outgoing_step outgoing_next(const struct outgoing *o)
+enum outgoing_step outgoing_next(struct outgoing *o)
 {
     if (o->state == OUTGOING_OPEN || o->state >= OUTGOING_SENT)
         return OUTGOING_NOTHING;
+    if (o->filters && !filters_drain(o))
+        return OUTGOING_FAILED;
     enum outgoing_step rest = o->body.len ? OUTGOING_BODY : next_after_body(o);
     if (o->head_taken)
         return rest;
@@ -237,7 +332,7 @@ enum outgoing_step outgoing_next(const struct outgoing *o)
 static enum rc add_length(struct outgoing *o)
 {
     char digits[20], *first = digits + sizeof digits;
-    uint64_t rest = o->written;
+    uint64_t rest = o->filters && !o->no_content ? o->filters->passed : o->written;
     do
         *--first = (char)('0' + rest % 10);
     while (rest /= 10);
@@ -248,19 +343,28 @@ static enum rc add_length(struct outgoing *o)
     return fields_add(&o->head, o->arena, STR("content-length"), (struct str){copy, n});
 }
 
+/* Whether what would go out was counted: filters that change the length see no body where there is
+ * no content. */
+static bool is_length_known(const struct outgoing *o)
+{
+    return !(o->filters && o->filters->drops_length && o->no_content);
+}
+
 /* What has a length, or no body, needs no other mark of its end. */
 static void settle_framing(struct outgoing *o)
 {
-    bool delimited = o->no_content || o->length_set || o->state == OUTGOING_FINISHED;
-    if (o->framing != FRAMING_OWN && delimited && !has_trailers(o))
+    if (o->raw)
+        o->framing = FRAMING_RAW;
+    bool delimited = o->no_content || has_length(o) || o->state == OUTGOING_FINISHED;
+    if (!o->raw && o->framing != FRAMING_OWN && delimited && !has_trailers(o))
         o->framing = FRAMING_LENGTH;
 }
 
 enum rc outgoing_take_head(struct outgoing *o, bool length)
 {
-    bool whole = o->state == OUTGOING_FINISHED && !o->length_set &&
+    bool whole = o->state == OUTGOING_FINISHED && !o->raw && !has_length(o) &&
                  !(o->trailers.count && outgoing_supports_trailers(o));
-    if (length && whole && add_length(o))
+    if (length && whole && is_length_known(o) && add_length(o))
         return RC_NOMEM;
     if (!outgoing_supports_trailers(o))
         fields_remove(&o->head, STR("trailer"));
@@ -281,6 +385,23 @@ void outgoing_note_end(struct outgoing *o)
     set_state(o, OUTGOING_SENT);
 }
 
+/* What does not fit is not kept at all: half a body is of no use. */
+static void keep(struct outgoing *o, const void *data, size_t n)
+{
+    if (!bytes_append(o->kept, data, n))
+        return;
+    bytes_fini(o->kept);
+    o->kept = NULL;
+}
+
+size_t outgoing_take_body(struct outgoing *o, void *out, size_t room)
+{
+    size_t n = bytes_take(&o->body, out, room);
+    if (o->kept)
+        keep(o, out, n);
+    return n;
+}
+
 bool outgoing_over(const struct outgoing *o)
 {
     return o->state >= OUTGOING_SENT;
@@ -288,5 +409,7 @@ bool outgoing_over(const struct outgoing *o)
 
 uint64_t outgoing_sent(const struct outgoing *o)
 {
-    return !o->no_content ? o->written - o->body.len : 0;
+    if (o->no_content)
+        return 0;
+    return (o->filters ? o->filters->passed : o->written) - o->body.len;
 }

@@ -14,7 +14,7 @@
  * Two arrows lead back: SENT ──rewind──▶ FINISHED, for a request that is made again; and OPEN,
  * STARTED, FINISHED ──restart──▶ OPEN, for an error page. Only outgoing.c sets the state.
  *
- * It owns the queue of body bytes; its strings live in the arena that it borrows.
+ * It owns the queue of body bytes, and its filters; its strings live in the arena that it borrows.
  */
 #ifndef HTTP_OUTGOING_H
 #define HTTP_OUTGOING_H
@@ -22,6 +22,7 @@
 #include "core/arena.h"
 #include "core/bytes.h"
 #include "http/field.h"
+#include "http/filter.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -41,6 +42,7 @@ enum framing {
     FRAMING_CHUNKS, /* HTTP/1.1 (RFC 9112 7.1) */
     FRAMING_CLOSE,  /* the connection ends with it: HTTP/1.0 */
     FRAMING_LENGTH, /* HTTP/1.x, by content-length, or there is no body */
+    FRAMING_RAW,    /* a tunnel's bytes as they are, up to the end of the stream or connection */
 };
 
 /* What a session is to send next. */
@@ -51,6 +53,7 @@ enum outgoing_step {
     OUTGOING_BODY,     /* queued bytes of the body */
     OUTGOING_TRAILERS, /* the trailers, which end the message */
     OUTGOING_END,      /* only the mark that the message ends */
+    OUTGOING_FAILED,   /* a filter has failed: the message can't be ended */
 };
 
 enum {
@@ -62,16 +65,20 @@ struct outgoing {
     enum outgoing_state state;
     enum framing framing;
     bool trailers_accepted; /* with FRAMING_CHUNKS: the peer takes trailers */
+    bool raw;               /* what follows the head is a tunnel's: neither length nor trailers */
     bool no_content;        /* neither content nor trailers go out, whatever is written */
     bool head_taken;        /* a session has taken the head: it can't be changed back */
     bool head_handed;       /* the head was handed to the connection */
     bool length_set;        /* content-length was set */
     uint64_t length;        /* to this */
-    uint64_t written;       /* bytes of body so far */
+    uint64_t written;       /* bytes of body so far, as they were written */
     struct fields head;
     struct fields trailers;
     struct bytes body;
-    struct arena *arena; /* borrowed */
+    struct bytes *kept; /* what sessions took of the body, as long as all of it fits; NULL where
+                           none of it is kept. Borrowed */
+    struct filter_chain *filters; /* NULL for none */
+    struct arena *arena;          /* borrowed */
 };
 
 void outgoing_init(struct outgoing *o, struct arena *arena);
@@ -96,8 +103,16 @@ bool outgoing_supports_trailers(const struct outgoing *o);
  * RC_INVALID, RC_NOMEM. */
 enum rc outgoing_append_trailer(struct outgoing *o, struct str name, struct str value) MUST_CHECK;
 
-/* Fixes the head. RC_STATE once the message has ended. */
+/* Puts a filter in front of those that there are: what is written comes to it first. It is the
+ * message's from then on. RC_STATE once the message has started, RC_NOMEM; then f is the caller's.
+ */
+enum rc outgoing_add_filter(struct outgoing *o, struct filter *f) MUST_CHECK;
+
+/* Fixes the head; filters pass on what they hold. RC_STATE once the message has ended, RC_NOMEM. */
 enum rc outgoing_start(struct outgoing *o) MUST_CHECK;
+/* Fixes the head of a message whose body is a tunnel's: a content-length that was set is gone.
+ * RC_STATE once the message has started; else as outgoing_start. */
+enum rc outgoing_start_raw(struct outgoing *o) MUST_CHECK;
 /* Starts the message and queues as many of n bytes as there is room for; *taken says how many.
  * RC_STATE after the end, RC_LIMIT for more than content-length, RC_NOMEM. */
 enum rc outgoing_write(struct outgoing *o, const char *data, size_t n, size_t *taken) MUST_CHECK;
@@ -107,15 +122,16 @@ enum rc outgoing_finish(struct outgoing *o) MUST_CHECK;
 /* Drops what has not gone out. */
 void outgoing_abort(struct outgoing *o);
 
-/* Back to an empty OPEN message that is framed alike. RC_STATE once a session took the head. */
+/* Back to an empty OPEN message that is framed alike, with its filters. RC_STATE once a session
+ * took the head. */
 enum rc outgoing_restart(struct outgoing *o) MUST_CHECK;
 /* Back to what it was before a session took it, for another one. RC_STATE where bytes of the body
- * are gone. */
+ * are gone, RC_NOMEM. */
 enum rc outgoing_rewind(struct outgoing *o) MUST_CHECK;
 
 /* For sessions. */
 
-enum outgoing_step outgoing_next(const struct outgoing *o);
+enum outgoing_step outgoing_next(struct outgoing *o);
 /* Completes the head, decides on the framing, and marks the head taken. Where add_length is true, a
  * message that is whole carries its length; one with trailers does not, so that it is framed alike
  * by every version of HTTP. RC_NOMEM. */
@@ -123,9 +139,11 @@ enum rc outgoing_take_head(struct outgoing *o, bool add_length) MUST_CHECK;
 /* The head was handed to the connection, and the message's end, of one that is FINISHED. */
 void outgoing_note_head(struct outgoing *o);
 void outgoing_note_end(struct outgoing *o);
+/* Takes up to room bytes of the body; returns how many. */
+size_t outgoing_take_body(struct outgoing *o, void *out, size_t room);
 /* Whether the whole message has been handed over, or never will be. */
 bool outgoing_over(const struct outgoing *o);
-/* Bytes of the body that a session has taken. */
+/* Bytes of the body that a session has taken, as they came out of the filters. */
 uint64_t outgoing_sent(const struct outgoing *o);
 
 #endif

@@ -2,7 +2,9 @@
 
 #include "http/urlencoded.h"
 
-char prefix_decoded(struct str path, size_t *n)
+/* The character at the front of a path, and how many bytes it takes there. An escaped slash is no
+ * slash. */
+static char decoded(struct str path, size_t *n)
 {
     int byte = urlencoded_byte(path);
     *n = byte < 0 || byte == '/' ? 1 : 3;
@@ -13,8 +15,7 @@ size_t prefix_match(struct str prefix, struct str path)
 {
     size_t at = 0, n;
     for (size_t i = 0; i < prefix.n; i++, at += n) {
-        if (at >= path.n ||
-            prefix_decoded((struct str){path.p + at, path.n - at}, &n) != prefix.p[i])
+        if (at >= path.n || decoded((struct str){path.p + at, path.n - at}, &n) != prefix.p[i])
             return 0;
     }
     bool ends = prefix.p[prefix.n - 1] == '/' || at == path.n || path.p[at] == '/';

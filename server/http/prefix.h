@@ -8,9 +8,6 @@
 
 #include "core/str.h"
 
-/* The character at the front of a path, and how many bytes it takes there. An escaped slash is no
- * slash. */
-char prefix_decoded(struct str path, size_t *n);
 /* How many bytes of the path the prefix, which is not empty, stands for; 0 where it stands for
  * none. */
 size_t prefix_match(struct str prefix, struct str path);

@@ -44,6 +44,16 @@ enum rc response_set_status(struct response *r, int status)
     return RC_OK;
 }
 
+enum rc response_start_tunnel(struct response *r, int status)
+{
+    if (r->out.state != OUTGOING_OPEN)
+        return RC_STATE;
+    if (r->answers_head)
+        return RC_INVALID;
+    r->status = status;
+    return outgoing_start_raw(&r->out);
+}
+
 static enum rc check_inform(const struct response *r, int status, const struct fields *fields)
 {
     if (status < 100 || status > 199 || status == 101)

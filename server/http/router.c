@@ -1,6 +1,7 @@
 #include "http/router.h"
 
 #include "core/mem.h"
+#include "http/uri.h"
 #include "http/urlencoded.h"
 
 struct route {
@@ -323,20 +324,14 @@ static enum router_result decode_path(struct str *path, struct arena *arena)
     return decode(copy, &path->n) ? ROUTER_FOUND : ROUTER_BAD_PATH;
 }
 
-/* Judges a decoded path by itself. All of it is looked at: bad goes before not found. */
-static enum router_result check_path(struct str path)
+/* An empty segment matches nothing. */
+static bool has_empty_segment(struct str path)
 {
-    enum router_result result = ROUTER_FOUND;
-    if (memchr(path.p, '\0', path.n))
-        return ROUTER_BAD_PATH;
     struct str left = without_root(path), segment;
-    while (shift(&left, &segment)) {
-        if (is_dots(segment))
-            return ROUTER_BAD_PATH;
+    while (shift(&left, &segment))
         if (segment.n == 0)
-            result = ROUTER_NOT_FOUND;
-    }
-    return result;
+            return true;
+    return false;
 }
 
 static bool settle(const struct route *route, struct match *m)
@@ -376,10 +371,10 @@ enum router_result router_match(
         return ROUTER_NOT_FOUND;
     if (path.n == 0 || path.p[0] != '/')
         return ROUTER_BAD_PATH;
+    if (uri_has_dots(path))
+        return ROUTER_BAD_PATH;
     enum router_result result = decode_path(&path, arena);
-    if (!result)
-        result = check_path(path);
-    if (!result && !find(r->root, without_root(path), 0, out))
+    if (!result && (has_empty_segment(path) || !find(r->root, without_root(path), 0, out)))
         result = ROUTER_NOT_FOUND;
     return result;
 }

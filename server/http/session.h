@@ -28,8 +28,8 @@ struct session_host {
     const struct peer *peer;
 };
 
-/* The two steps of a graceful end. Between them a while passes, so that what the peer sent before it
- * knew is still taken (RFC 9113 6.8). */
+/* The two steps of a graceful end. Between them a while passes, so that what the peer sent before
+ * it knew is still taken (RFC 9113 6.8). */
 enum session_end {
     END_NOTICE, /* the peer is told that the end comes */
     END_NOW,    /* exchanges under way finish, and none is taken any more */
@@ -52,6 +52,8 @@ struct session_ops {
     /* One step of a graceful end. In the client role each means that no other call is taken. */
     void (*shut_down)(struct session *s, enum session_end how);
     void (*on_alarm)(struct session *s);
+    /* Bytes that it holds, and its exchanges with it. NULL in the client role. */
+    size_t (*memory)(const struct session *s);
     /* Counts the seconds since the last sweep against timeouts. */
     void (*sweep)(struct session *s, double seconds);
     /* Frees exchanges that are done. */
@@ -69,6 +71,10 @@ struct session_client_ops {
     uint32_t (*room)(const struct session *s);
     /* Whether it will take none any more. */
     bool (*is_going)(const struct session *s);
+    /* How many it carries at a time; false where its peer has not said yet, and there is room for
+     * what is safe in any case. */
+    bool (*carries)(const struct session *s, uint32_t *calls);
+    bool shares; /* many calls go over it at a time */
 };
 
 struct session {

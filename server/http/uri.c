@@ -1,18 +1,109 @@
 #include "http/uri.h"
 
+#include "http/field.h"
+#include "http/urlencoded.h"
+
+#include <stdint.h>
+
 /* What may stand in a URI, and what clients are known to leave as it is (RFC 3986 asks that it be
  * encoded): all that is visible in ASCII. A fragment is never sent (RFC 9110 7.1). */
 bool uri_is_target(struct str target)
 {
+    static const bool allowed[256] = {['!' ... '"'] = true, ['$' ... '~'] = true};
     for (size_t i = 0; i < target.n; i++)
-        if (target.p[i] <= ' ' || target.p[i] > '~' || target.p[i] == '#')
+        if (!allowed[(unsigned char)target.p[i]])
             return false;
     return target.n > 0;
 }
 
-static bool is_digit(char c)
+/* What may stand in a name, and between brackets. A comma is allowed in a name by RFC 3986, and
+ * means two values to who joins fields. */
+enum { IN_NAME = 1, IN_BRACKETS = 2, DIGIT = 4 };
+
+#define BOTH (IN_NAME | IN_BRACKETS)
+
+static const unsigned char host_chars[256] = {
+    ['!'] = IN_NAME,
+    ['$' ... '+'] = IN_NAME,
+    ['-'] = IN_NAME,
+    ['.'] = BOTH,
+    ['0' ... '9'] = BOTH | DIGIT,
+    [':'] = IN_BRACKETS,
+    [';'] = IN_NAME,
+    ['='] = IN_NAME,
+    ['A' ... 'Z'] = BOTH,
+    ['_'] = IN_NAME,
+    ['a' ... 'z'] = BOTH,
+    ['~'] = IN_NAME,
+};
+
+static size_t span(struct str text, size_t from, int kind)
 {
-    return c >= '0' && c <= '9';
+    while (from < text.n && host_chars[(unsigned char)text.p[from]] & kind)
+        from++;
+    return from;
+}
+
+/* How many bytes at the front belong to an address in brackets, or to a name. */
+static size_t host_length(struct str text)
+{
+    if (text.n == 0 || text.p[0] != '[')
+        return span(text, 0, IN_NAME);
+    size_t n = span(text, 1, IN_BRACKETS);
+    return n > 1 && n < text.n && text.p[n] == ']' ? n + 1 : 0;
+}
+
+/* A port may be empty (RFC 3986 3.2.3). */
+static bool is_port(struct str text)
+{
+    uint32_t port = 0;
+    if (text.n > 5 || span(text, 0, DIGIT) < text.n)
+        return false;
+    for (size_t i = 0; i < text.n; i++)
+        port = port * 10 + (uint32_t)(text.p[i] - '0');
+    return port <= 65535;
+}
+
+static bool reads_as_host(struct str text)
+{
+    size_t n = host_length(text);
+    if (n == 0 || n == text.n)
+        return n > 0;
+    return text.p[n] == ':' && is_port((struct str){text.p + n + 1, text.n - n - 1});
+}
+
+/* The same few hosts come again and again: the last good one is known by its bytes. */
+bool uri_is_host(struct str text)
+{
+    static struct {
+        char text[64];
+        size_t n;
+    } last;
+    if (text.n && text.n == last.n && memcmp(text.p, last.text, text.n) == 0)
+        return true;
+    if (!reads_as_host(text))
+        return false;
+    if (text.n <= sizeof last.text) {
+        memcpy(last.text, text.p, text.n);
+        last.n = text.n;
+    }
+    return true;
+}
+
+/* Without a port that says nothing. */
+static struct str without_port(struct str host, struct str scheme)
+{
+    struct str port = str_eq(scheme, STR("https")) ? STR(":443") : STR(":80");
+    if (host.n > port.n && memcmp(host.p + host.n - port.n, port.p, port.n) == 0)
+        host.n -= port.n;
+    else if (host.n && host.p[host.n - 1] == ':')
+        host.n--;
+    return host;
+}
+
+bool uri_same_host(struct str a, struct str b, struct str scheme)
+{
+    return str_eq(a, b) || field_same_name(without_port(a, scheme), without_port(b, scheme));
 }
 
 static bool is_one_of(char c, const char *set)
@@ -20,35 +111,62 @@ static bool is_one_of(char c, const char *set)
     return c && strchr(set, c);
 }
 
-static bool is_alphanumeric(char c)
+/* How a reader divides a path: the characters that end a segment, and those that end its name but
+ * not the segment; and whether escaped ones do. */
+struct reading {
+    const char *slashes, *ends;
+    bool escaped;
+};
+
+/* Takes the character at the front of a path off it, decoded; *escaped says whether it was not. */
+static char shift(struct str *path, bool *escaped)
 {
-    return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+    int byte = urlencoded_byte(*path);
+    *escaped = byte >= 0;
+    char c = *escaped ? (char)byte : path->p[0];
+    size_t n = *escaped ? 3 : 1;
+    *path = (struct str){path->p + n, path->n - n};
+    return c;
 }
 
-/* How many bytes at the front belong to an address in brackets, or to a name; a comma is allowed in
- * a name by RFC 3986, and means two values to who joins fields. */
-static size_t host_length(struct str text)
+static bool finds_dots(const struct reading *reading, struct str path)
 {
-    size_t n = 0;
-    if (text.n && text.p[0] == '[') {
-        for (n = 1; n < text.n && (is_alphanumeric(text.p[n]) || is_one_of(text.p[n], ":.")); n++)
-            ;
-        return n > 1 && n < text.n && text.p[n] == ']' ? n + 1 : 0;
+    size_t dots = 0;
+    bool escaped, named = false; /* the name of the segment has ended, or is not of dots alone */
+    while (path.n) {
+        char c = shift(&path, &escaped);
+        bool divides = !escaped || reading->escaped;
+        bool slash = divides && is_one_of(c, reading->slashes);
+        bool ends = slash || (divides && is_one_of(c, reading->ends));
+        if (c == '\0' || (ends && !named && (dots == 1 || dots == 2)))
+            return true;
+        dots = slash ? 0 : dots + (c == '.');
+        named = !slash && (named || c != '.');
     }
-    while (n < text.n && (is_alphanumeric(text.p[n]) || is_one_of(text.p[n], "-._~%!$&'()*+;=")))
-        n++;
-    return n;
+    return !named && (dots == 1 || dots == 2);
 }
 
-bool uri_is_host(struct str text)
+/* Most paths have nothing that could matter: no dot at the front of a segment, and no escape. */
+static bool is_plain(struct str path)
 {
-    size_t host = host_length(text);
-    if (host == text.n)
-        return true;
-    if (host == 0 || text.p[host] != ':' || text.n - host > 6)
-        return false;
-    for (size_t i = host + 1; i < text.n; i++)
-        if (!is_digit(text.p[i]))
+    char before = '/';
+    for (size_t i = 0; i < path.n; i++) {
+        char c = path.p[i];
+        if (c == '%' || c == '\0' || (c == '.' && (before == '/' || before == '\\')))
             return false;
+        before = c;
+    }
     return true;
+}
+
+bool uri_has_dots(struct str path)
+{
+    static const struct reading ours = {"/", "", false};
+    return !is_plain(path) && finds_dots(&ours, path);
+}
+
+bool uri_may_have_dots(struct str path)
+{
+    static const struct reading widest = {"/\\", ";", true};
+    return !is_plain(path) && finds_dots(&widest, path);
 }

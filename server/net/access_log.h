@@ -20,8 +20,9 @@ struct exchange_observer;
 enum access_log_format { ACCESS_LOG_COMBINED, ACCESS_LOG_JSON };
 enum { ACCESS_LOG_WHY = 512 };
 
-/* path is borrowed; "-" is stdout, as in log_file.h. A file that is made belongs to owner, who is to open it anew;
- * one that is there keeps its own. RC_SYSTEM, RC_NOMEM; why then holds one line. */
+/* path is borrowed; "-" is stdout, as in log_file.h. A file that is made belongs to owner, who is
+ * to open it anew; one that is there keeps its own. RC_SYSTEM, RC_NOMEM; why then holds one line.
+ */
 enum rc access_log_open(const char *path, enum access_log_format format, uid_t owner,
     struct access_log **out, char why[ACCESS_LOG_WHY]) MUST_CHECK;
 /* Writes what is left, and frees the log. */

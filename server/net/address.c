@@ -13,10 +13,34 @@
 
 static enum rc refuse(const char *url, const char *problem, char why[ADDRESS_WHY])
 {
-    snprintf(why, ADDRESS_WHY,
-        "listen address \"%.200s\" %s: it reads https://HOST:PORT or http://HOST:PORT", url,
-        problem);
+    char forms[LISTENER_FORMS];
+    listener_kind_forms(forms);
+    snprintf(why, ADDRESS_WHY, "listen address \"%.160s\" %s: it reads %s", url, problem, forms);
     return RC_INVALID;
+}
+
+static enum rc refuse_scheme(const char *url, char why[ADDRESS_WHY])
+{
+    if (!strstr(url, "://"))
+        return refuse(url, "has no scheme", why);
+    return refuse(url, "has another scheme, and the scheme is http or https", why);
+}
+
+/* What a URL may have and a listen address has not; NULL where it has none of that. */
+static const char *surplus(const char *host)
+{
+    size_t len = strcspn(host, "/?#");
+    if (memchr(host, '@', len))
+        return "names a user, and a listen address has no user";
+    if (host[len] == '/' && host[len + 1] == '?')
+        len++;
+    if (host[len] == '?')
+        return "has a query, and a listen address has no query";
+    if (host[len] == '#')
+        return "has a fragment, and a listen address has no fragment";
+    if (host[len] == '/' && host[len + 1])
+        return "has a path, and a listen address has no path";
+    return NULL;
 }
 
 /* Copies n bytes and a NUL to out; false where they don't fit or there are none. */
@@ -59,22 +83,21 @@ static const char *split(const char *host, struct address *out)
 
 enum rc address_parse(const char *url, struct address *out, char why[ADDRESS_WHY])
 {
-    struct str s = str_of(url);
-    if (str_starts(s, STR("https://")))
-        out->tls = true;
-    else if (str_starts(s, STR("http://")))
-        out->tls = false;
-    else
-        return refuse(url, "has no scheme", why);
-    const char *problem = split(strstr(url, "//") + 2, out);
+    out->both_families = false;
+    out->kind = listener_kind_of(str_of(url));
+    if (!out->kind)
+        return refuse_scheme(url, why);
+    const char *host = strstr(url, "//") + 2, *problem = surplus(host);
+    if (!problem)
+        problem = split(host, out);
     return problem ? refuse(url, problem, why) : RC_OK;
 }
 
 void address_url(const struct address *a, char out[ADDRESS_URL])
 {
     bool is_v6 = strchr(a->host, ':');
-    snprintf(out, ADDRESS_URL, is_v6 ? "%s://[%s]:%s" : "%s://%s:%s", a->tls ? "https" : "http",
-        a->host, a->port);
+    snprintf(out, ADDRESS_URL, is_v6 ? "%.*s://[%s]:%s" : "%.*s://%s:%s", (int)a->kind->scheme.n,
+        a->kind->scheme.p, a->host, a->port);
 }
 
 enum rc address_split(const char *text, struct address *out)
@@ -90,14 +113,14 @@ static void close_keeping_errno(int fd)
 }
 
 /* A bound socket. Others may share its address where reuse says so. */
-static int bind_socket(const struct addrinfo *ai, bool reuse)
+static int bind_socket(const struct addrinfo *ai, bool v6_only, bool reuse)
 {
     int fd = socket(ai->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -1;
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int));
     if (ai->ai_family == AF_INET6)
-        setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &(int){1}, sizeof(int));
+        setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &(int){v6_only}, sizeof(int));
     setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &(int){reuse}, sizeof(int));
     if (bind(fd, ai->ai_addr, ai->ai_addrlen)) {
         close_keeping_errno(fd);
@@ -108,9 +131,9 @@ static int bind_socket(const struct addrinfo *ai, bool reuse)
 
 /* To bind without SO_REUSEPORT fails where another listens, though it were this very program; set
  * afterwards, it lets our own next ones in. */
-static int listen_first(const struct addrinfo *ai)
+static int listen_first(const struct addrinfo *ai, bool v6_only)
 {
-    int fd = bind_socket(ai, false);
+    int fd = bind_socket(ai, v6_only, false);
     if (fd < 0)
         return -1;
     if (setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &(int){1}, sizeof(int)) || listen(fd, SOMAXCONN)) {
@@ -149,7 +172,7 @@ enum rc address_listen(const struct address *a, int *fd, char why[ADDRESS_WHY])
             why, ADDRESS_WHY, "cannot listen on %s:%s: %s", a->host, a->port, gai_strerror(error));
         return RC_SYSTEM;
     }
-    *fd = listen_first(list);
+    *fd = listen_first(list, !a->both_families);
     error = errno;
     freeaddrinfo(list);
     if (*fd >= 0)
@@ -166,7 +189,10 @@ enum rc address_bind_again(int listening, int *fd, char why[ADDRESS_WHY])
     struct addrinfo at = {.ai_addr = (struct sockaddr *)&ss, .ai_addrlen = sizeof ss};
     getsockname(listening, at.ai_addr, &at.ai_addrlen);
     at.ai_family = ss.ss_family;
-    *fd = bind_socket(&at, true);
+    int v6_only = 1;
+    socklen_t len = sizeof v6_only;
+    (void)getsockopt(listening, IPPROTO_IPV6, IPV6_V6ONLY, &v6_only, &len);
+    *fd = bind_socket(&at, v6_only, true);
     if (*fd >= 0)
         return RC_OK;
     int error = errno;
@@ -185,8 +211,21 @@ enum rc address_resolve(const struct address *a, char out[ADDRESS_TEXT])
     return RC_OK;
 }
 
+/* What IPv4 peers of a socket for both families look like (RFC 4291 2.5.5.2). */
+static bool format_mapped(const struct sockaddr *sa, char out[ADDRESS_TEXT])
+{
+    const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)sa;
+    if (sa->sa_family != AF_INET6 || !IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr))
+        return false;
+    const uint8_t *b = in6->sin6_addr.s6_addr + 12;
+    snprintf(out, ADDRESS_TEXT, "%d.%d.%d.%d:%d", b[0], b[1], b[2], b[3], ntohs(in6->sin6_port));
+    return true;
+}
+
 void address_format(const struct sockaddr *sa, socklen_t len, char out[ADDRESS_TEXT])
 {
+    if (format_mapped(sa, out))
+        return;
     char host[48], port[8];
     if (sa->sa_family == AF_UNIX)
         snprintf(out, ADDRESS_TEXT, "unix:%.50s", ((const struct sockaddr_un *)sa)->sun_path);

@@ -3,6 +3,7 @@
 #define NET_ADDRESS_H
 
 #include "core/rc.h"
+#include "net/listener_kind.h"
 
 #include <stdbool.h>
 #include <sys/socket.h>
@@ -15,17 +16,17 @@ enum {
 };
 
 struct address {
-    bool tls;                /* https, otherwise http */
-    char host[ADDRESS_HOST]; /* a name or an address, without brackets */
+    const struct listener_kind *kind; /* what its scheme says */
+    char host[ADDRESS_HOST];          /* a name or an address, without brackets */
     char port[8];
+    bool both_families; /* at [::] IPv4 is taken as well */
 };
 
-/* Reads "https://HOST:PORT" or "http://HOST:PORT". RC_INVALID; why then says what is wrong with it.
- */
+/* Reads "SCHEME://HOST:PORT". RC_INVALID; why then says what is wrong with it. */
 enum rc address_parse(const char *url, struct address *out, char why[ADDRESS_WHY]) MUST_CHECK;
 /* The same, written. */
 void address_url(const struct address *a, char out[ADDRESS_URL]);
-/* Reads "HOST:PORT". RC_INVALID. */
+/* Reads "HOST:PORT", and leaves the kind as it is. RC_INVALID. */
 enum rc address_split(const char *text, struct address *out) MUST_CHECK;
 /* A listening, non-blocking socket, at an address where no other listens; the process may bind more
  * to it afterwards. RC_SYSTEM; why then names the address, the error, the cure. */
@@ -35,7 +36,8 @@ enum rc address_listen(const struct address *a, int *fd, char why[ADDRESS_WHY]) 
 enum rc address_bind_again(int listening, int *fd, char why[ADDRESS_WHY]) MUST_CHECK;
 /* An address in numbers, as address_of_socket gives it. RC_SYSTEM: its name is unknown. */
 enum rc address_resolve(const struct address *a, char out[ADDRESS_TEXT]) MUST_CHECK;
-/* "host:port" or "[host]:port" in numbers; "unix:PATH", of a long path the beginning. */
+/* "host:port" or "[host]:port" in numbers, an IPv4 address that an IPv6 socket has as IPv4;
+ * "unix:PATH", of a long path the beginning. */
 void address_format(const struct sockaddr *sa, socklen_t len, char out[ADDRESS_TEXT]);
 /* The address a socket is bound to, in the same form. */
 void address_of_socket(int fd, char out[ADDRESS_TEXT]);

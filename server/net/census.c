@@ -1,5 +1,6 @@
 #include "net/census.h"
 
+#include "core/check.h"
 #include "core/mem.h"
 
 #include <netinet/in.h>
@@ -16,9 +17,12 @@ struct census_entry {
 
 static void make_key(const struct sockaddr *sa, uint8_t key[KEY])
 {
+    const struct in6_addr *in6 = &((const struct sockaddr_in6 *)sa)->sin6_addr;
     memset(key, 0, KEY);
-    if (sa->sa_family == AF_INET6)
-        memcpy(key, &((const struct sockaddr_in6 *)sa)->sin6_addr, KEY);
+    if (sa->sa_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(in6))
+        memcpy(key, in6->s6_addr + 12, 4);
+    else if (sa->sa_family == AF_INET6)
+        memcpy(key, in6, KEY);
     else if (sa->sa_family == AF_INET)
         memcpy(key, &((const struct sockaddr_in *)sa)->sin_addr, 4);
 }
@@ -72,6 +76,7 @@ enum rc census_enter(struct census *c, const struct sockaddr *sa, uint32_t max_t
 
 void census_leave(struct census *c, struct census_entry *entry)
 {
+    check(c->total > 0 && entry->conns > 0);
     c->total--;
     if (--entry->conns)
         return;

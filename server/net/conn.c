@@ -1,5 +1,6 @@
 #include "net/conn_private.h"
 
+#include "core/check.h"
 #include "core/clock.h"
 #include "core/live.h"
 #include "core/log.h"
@@ -8,6 +9,7 @@
 #include "net/address.h"
 #include "net/dial.h"
 #include "net/protocol.h"
+#include "net/room.h"
 #include "net/tls.h"
 
 #include <errno.h>
@@ -29,10 +31,17 @@ struct conn *conn_of_dirty(struct list *dirty)
     return container_of(dirty, struct conn, dirty);
 }
 
-void conn_set_state(struct conn *c, enum conn_state state)
+static void enter(struct conn *c, enum conn_state state)
 {
     c->state = state;
     c->entered = c->active = clock_monotonic();
+}
+
+void conn_set_state(struct conn *c, enum conn_state state)
+{
+    bool greets = state == CONN_GREETING && c->state == CONN_GREETING;
+    check(greets || state > c->state);
+    enter(c, state);
 }
 
 void conn_mark_dirty(struct conn *c)
@@ -54,6 +63,7 @@ static void on_session_alarm(struct session_host *host, double seconds)
 static void on_alarm(struct timer *t)
 {
     struct conn *c = container_of(t, struct conn, alarm);
+    check(c->session);
     c->session->ops->on_alarm(c->session);
 }
 
@@ -82,16 +92,27 @@ static void leave_dial(struct conn *c, const char *why)
         dial_lost(d, why);
 }
 
+/* Whoever waits for room may have it at once. */
+static void leave_census(struct conn *c)
+{
+    if (c->census)
+        census_leave(&c->loop->census, c->census);
+    c->census = NULL;
+}
+
 void conn_abandon(struct conn *c, const char *why)
 {
     leave_dial(c, why);
     conn_set_state(c, CONN_DEAD);
+    check(!c->session && !c->dial);
     c->transport.ops->fini(&c->transport);
     ev_io_stop(c->loop->ev, &c->readable);
     ev_io_stop(c->loop->ev, &c->writable);
     close(c->fd);
     log_event(LOG_DEBUG, "connection closed", log_int("conn", (int64_t)c->peer.conn),
         log_str("reason", why));
+    list_remove(&c->idle);
+    leave_census(c);
     list_remove(&c->dirty);
     list_append(&c->loop->dead, &c->dirty);
 }
@@ -114,11 +135,12 @@ void conn_disown(struct conn *c, struct cut cut)
 
 void conn_free(struct conn *c)
 {
+    check(c->state == CONN_DEAD);
     list_remove(&c->link);
     list_remove(&c->dirty);
+    list_remove(&c->idle);
     bytes_fini(&c->backlog);
-    if (c->census)
-        census_leave(&c->loop->census, c->census);
+    leave_census(c);
     mem_put(c, sizeof *c);
     live.conns--;
 }
@@ -143,12 +165,18 @@ void conn_turn(struct conn *c)
     if (c->session)
         c->session->ops->reap(c->session);
     conn_watch_input(c);
+    check_hot(c->loop->wire->out_len == 0);
 }
 
 static void on_writable(struct ev_loop *ev, ev_io *w, int events)
 {
     (void)ev, (void)events;
     conn_mark_dirty(container_of(w, struct conn, writable));
+}
+
+size_t conn_memory(const struct conn *c)
+{
+    return sizeof *c + c->backlog.len + (c->session ? c->session->ops->memory(c->session) : 0);
 }
 
 /* Life. */
@@ -178,7 +206,9 @@ static struct conn *new_conn(struct loop *l, int fd, const struct sockaddr *sa, 
         .peer = &c->peer};
     timer_init(&c->alarm, l->ev, on_alarm);
     bytes_init(&c->backlog, BACKLOG_MAX);
+    list_init(&c->link);
     list_init(&c->dirty);
+    list_init(&c->idle);
     ev_io_init(&c->readable, conn_on_readable, fd, EV_READ);
     ev_io_init(&c->writable, on_writable, fd, EV_WRITE);
     return c;
@@ -187,19 +217,29 @@ static struct conn *new_conn(struct loop *l, int fd, const struct sockaddr *sa, 
 static void start(struct conn *c, struct list *list, enum conn_state state)
 {
     list_append(list, &c->link);
-    conn_set_state(c, state);
+    enter(c, state);
     ev_io_start(c->loop->ev, &c->readable);
     live.conns++;
     log_event(LOG_DEBUG, "connection opened", log_int("conn", (int64_t)c->peer.conn),
         log_str("remote", c->peer.remote));
 }
 
+/* Where all are taken, one that idles makes room; not where its own address has as many as may be.
+ */
+static enum rc enter_census(struct loop *l, const struct sockaddr *sa, struct census_entry **out)
+{
+    uint32_t all = l->limits->max_conns, each = l->limits->max_conns_each;
+    enum rc rc = census_enter(&l->census, sa, all, each, out);
+    bool full = rc == RC_LIMIT && all && l->census.total >= all;
+    return full && room_make(l, "max-connections") ? census_enter(&l->census, sa, all, each, out)
+                                                   : rc;
+}
+
 enum rc conn_open(struct loop *l, int fd, struct tls *tls, const struct sockaddr *sa, socklen_t len)
 {
     struct census_entry *census = NULL;
     struct conn *c = NULL;
-    enum rc rc =
-        census_enter(&l->census, sa, l->limits->max_conns, l->limits->max_conns_each, &census);
+    enum rc rc = enter_census(l, sa, &census);
     if (rc)
         goto fail;
     c = new_conn(l, fd, sa, len);
@@ -231,6 +271,17 @@ static enum rc init_client_transport(struct conn *c, const struct dial_to *to)
     return RC_OK;
 }
 
+/* One that is kept without a call learns of a peer that has gone without a word from nothing else.
+ * No effect on sockets that have no TCP. */
+static void probe_when_idle(int fd)
+{
+    enum { IDLE_SECONDS = 15, INTERVAL_SECONDS = 5, PROBES = 3 };
+    setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &(int){1}, sizeof(int));
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &(int){IDLE_SECONDS}, sizeof(int));
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &(int){INTERVAL_SECONDS}, sizeof(int));
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &(int){PROBES}, sizeof(int));
+}
+
 enum rc conn_open_out(
     struct loop *l, int fd, struct dial *d, const struct sockaddr *sa, socklen_t len)
 {
@@ -241,6 +292,7 @@ enum rc conn_open_out(
         mem_put(c, sizeof *c);
         return rc;
     }
+    probe_when_idle(fd);
     c->dial = d;
     d->conn = c;
     start(c, &l->outgoing, CONN_HANDSHAKE);
@@ -251,6 +303,7 @@ enum rc conn_open_out(
     conn_shake_hands(c); /* the client begins */
     if (l->wire->out_len)
         conn_flush(c);
+    check(l->wire->out_len == 0);
     return RC_OK;
 }
 

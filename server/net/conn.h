@@ -1,13 +1,14 @@
 /*
  * A connection: a socket, its transport, and the session that speaks over it.
  *
- *     HANDSHAKE ──with TLS──┐
- *     GREETING ──plaintext──┴─protocol known──▶ OPEN ──session over, all sent──▶ LINGERING
- *                                                       LINGERING ──peer closes──▶ DEAD
+ *     CONN_HANDSHAKE ──with TLS──┐
+ *     CONN_GREETING ──plaintext──┴─protocol known──▶ CONN_OPEN
+ *     CONN_OPEN ──session over, all sent──▶ CONN_LINGERING ──peer closes──▶ CONN_DEAD
  *
- * One that this server opened, to call another, is in HANDSHAKE or OPEN, and DEAD when its session
- * is over. Any state goes to DEAD when the socket fails or a timeout passes. Lingering lets the
- * peer read the last bytes: closing a socket with unread input would make the kernel discard them.
+ * One that this server opened, to call another, is CONN_HANDSHAKE or CONN_OPEN, and CONN_DEAD when
+ * its session is over. Any state goes to CONN_DEAD when the socket fails or a timeout passes.
+ * Lingering lets the peer read the last bytes: closing a socket with unread input would make the
+ * kernel discard them.
  */
 #ifndef NET_CONN_H
 #define NET_CONN_H
@@ -51,6 +52,12 @@ void conn_free(struct conn *c);
 void conn_shut_down(struct conn *c, enum session_end how);
 /* Closes a connection whose handshake is not over. */
 void conn_cut_handshake(struct conn *c);
+/* Seconds for which nothing was asked of it, and nothing came; 0 where it is at work. */
+double conn_idle_seconds(const struct conn *c, double now);
+/* Bytes that it holds: what its session says, and what its socket did not take. */
+size_t conn_memory(const struct conn *c);
+/* Sends what ends an idle connection in order, as far as the socket takes it. */
+void conn_say_goodbye(struct conn *c);
 /* Looks for timeouts that have passed: now, of clock_monotonic, and the seconds since the last
  * sweep. */
 void conn_sweep(struct conn *c, double now, double seconds);

@@ -3,7 +3,9 @@
 #define NET_CONN_PRIVATE_H
 
 #include "core/bytes.h"
+#include "h2/guard.h"
 #include "http/exchange.h"
+#include "http/pace.h"
 #include "http/session.h"
 #include "net/conn.h"
 #include "net/protocol.h"
@@ -14,20 +16,25 @@
 enum conn_state { CONN_HANDSHAKE, CONN_GREETING, CONN_OPEN, CONN_LINGERING, CONN_DEAD };
 
 struct conn {
-    struct list link, dirty;
+    struct list link, dirty, idle;
+    size_t memory; /* that it held when all were weighed; see room.c */
     struct loop *loop;
     enum conn_state state;
     int fd;
     bool has_tls;
+    bool met;         /* the first bytes of a handshake have been looked at */
     bool ending;      /* no more input is taken; what is to be sent goes out, and then it lingers */
     bool input_ended; /* the peer sends nothing more, and what it asked for is still answered */
     bool send_failed; /* nothing goes out any more; what the peer had sent before is still taken */
     size_t greeted;   /* bytes of HTTP/2's preface that have come, in CONN_GREETING */
+    struct guard control; /* KeyUpdates, in either role and protocol */
     struct transport transport;
     struct session *session; /* in CONN_OPEN */
     struct session_host host;
     struct peer peer;
     struct bytes backlog;        /* sealed bytes that the socket did not take */
+    uint64_t sent;               /* bytes that the socket has taken */
+    struct pace taking;          /* of the peer, of what waits for it */
     double entered;              /* when the state was */
     double active;               /* when bytes were last received, or taken by the socket */
     double taken;                /* when bytes were last taken by the socket, or it had taken all */
@@ -38,6 +45,7 @@ struct conn {
     ev_io readable, writable;
 };
 
+/* States go forward only; but CONN_GREETING is entered anew when the first byte comes. */
 void conn_set_state(struct conn *c, enum conn_state state);
 void conn_mark_dirty(struct conn *c);
 void conn_free_session(struct conn *c, struct cut cut);

@@ -1,10 +1,13 @@
 /* What a connection receives: socket → transport → session. */
 #include "net/conn_private.h"
 
+#include "core/check.h"
 #include "core/clock.h"
 #include "core/log.h"
+#include "h2/limits.h"
 #include "net/dial.h"
 #include "net/loop.h"
+#include "net/misplaced.h"
 #include "net/protocol.h"
 #include "net/tls.h"
 
@@ -37,6 +40,7 @@ static void open_client_session(struct conn *c, enum protocol protocol)
 void conn_open_session(struct conn *c, enum protocol protocol)
 {
     conn_set_state(c, CONN_OPEN);
+    check(!c->session);
     if (c->dial)
         open_client_session(c, protocol);
     else if (protocol_open(protocol, c->greeted, &c->host, c->loop->limits, &c->session))
@@ -62,6 +66,19 @@ static void end_handshake(struct conn *c)
         conn_open_session(c, protocol);
 }
 
+static void note_refusal(const struct conn *c, const char *event, const char *why)
+{
+    log_peer_event(LOG_INFO, event, log_int("conn", (int64_t)c->peer.conn),
+        log_str("remote", c->peer.remote), log_str("reason", why));
+}
+
+static void refuse(struct conn *c, const char *event, const char *why)
+{
+    note_refusal(c, event, why);
+    c->ending = true;
+    conn_mark_dirty(c);
+}
+
 void conn_shake_hands(struct conn *c)
 {
     const char *why = "";
@@ -73,19 +90,39 @@ void conn_shake_hands(struct conn *c)
         return;
     }
     if (rc) {
-        log_peer_event(LOG_INFO, "tls handshake failed", log_int("conn", (int64_t)c->peer.conn),
-            log_str("remote", c->peer.remote), log_str("reason", why));
-        c->ending = true;
-        conn_mark_dirty(c);
+        refuse(c, "tls handshake failed", why);
         return;
     }
     end_handshake(c);
+}
+
+/* The first bytes for a server of TLS. What is plaintext goes on as such, to be told where it is.
+ */
+static void meet(struct conn *c)
+{
+    const struct wire *w = c->loop->wire;
+    const char *why = misplaced_reason(true, w->in_next, w->in_left);
+    c->met = true;
+    if (why) {
+        refuse(c, "tls handshake failed", why);
+    } else if (misplaced_is_plaintext(w->in_next, w->in_left)) {
+        log_peer_event(LOG_INFO, "tls handshake failed", log_int("conn", (int64_t)c->peer.conn),
+            log_str("remote", c->peer.remote), log_str("reason", "plaintext on an https port"));
+        c->transport.ops->fini(&c->transport);
+        transport_plain(&c->transport, c->loop->wire);
+        c->has_tls = false;
+        c->host.handler = &misplaced_handler;
+        conn_set_state(c, CONN_GREETING);
+    }
 }
 
 /* The first bytes of a plaintext connection: they tell what it speaks. */
 static void greet(struct conn *c, const uint8_t *data, size_t n)
 {
     bool first = c->greeted == 0;
+    const char *why = first ? misplaced_reason(false, data, n) : NULL;
+    if (why) /* HTTP/1.1 answers it as the malformed request that it is */
+        note_refusal(c, "request refused", why);
     enum protocol protocol = protocol_of_bytes(&c->greeted, data, n);
     if (protocol != PROTOCOL_UNKNOWN)
         conn_open_session(c, protocol);
@@ -112,13 +149,31 @@ static void end_input(struct conn *c)
     c->ended = clock_monotonic();
 }
 
+/* A KeyUpdate costs some 30 us, and means nothing to a session: it counts as a control frame. */
+static void count_key_updates(struct conn *c)
+{
+    uint32_t limit = c->loop->limits->h2->a_second[GUARD_CONTROL];
+    bool within = true;
+    for (uint32_t left = tls_take_key_updates(&c->transport); within && left; left--)
+        within = guard_count(&c->control, GUARD_CONTROL, limit);
+    if (within)
+        return;
+    log_peer_event(LOG_WARN, "limit reached", log_str("limit", guard_name(GUARD_CONTROL)),
+        log_str("frame", "KeyUpdate"), log_int("conn", (int64_t)c->peer.conn),
+        log_str("remote", c->peer.remote));
+    c->ending = true;
+    conn_mark_dirty(c);
+}
+
 /* Feeds the session all that the wire has received. */
 static void feed(struct conn *c)
 {
     const uint8_t *data;
     size_t n;
     enum rc rc = RC_OK;
-    if (c->state == CONN_HANDSHAKE)
+    if (c->state == CONN_HANDSHAKE && !c->met && !c->dial)
+        meet(c);
+    if (c->state == CONN_HANDSHAKE && !c->ending)
         conn_shake_hands(c);
     while (!rc && (c->state == CONN_GREETING || c->state == CONN_OPEN) && !c->ending) {
         rc = c->transport.ops->open(&c->transport, &data, &n);
@@ -132,6 +187,8 @@ static void feed(struct conn *c)
     if (c->ending)
         conn_mark_dirty(c);
     c->loop->wire->in_left = 0;
+    if (c->has_tls && c->state == CONN_OPEN)
+        count_key_updates(c);
 }
 
 /* The peer has closed its side of the socket, without a word of TLS's; or, where a send has failed,
@@ -168,6 +225,7 @@ static void take_input(struct conn *c)
     feed(c);
     if (w->out_len)
         conn_flush(c);
+    check_hot(w->out_len == 0 && w->in_left == 0);
 }
 
 void conn_on_readable(struct ev_loop *ev, ev_io *w, int events)

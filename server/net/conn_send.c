@@ -1,6 +1,7 @@
 /* What a connection sends: session → transport → socket. */
 #include "net/conn_private.h"
 
+#include "core/check.h"
 #include "core/clock.h"
 
 #include <errno.h>
@@ -16,6 +17,7 @@ static ssize_t send_some(struct conn *c, const void *data, size_t n)
     if (sent < 0)
         return errno == EAGAIN || errno == EINTR ? 0 : -1;
     c->active = c->taken = now;
+    c->sent += (uint64_t)sent;
     return sent;
 }
 
@@ -92,8 +94,10 @@ bool conn_flush(struct conn *c)
 static bool gather(struct conn *c)
 {
     struct wire *w = c->loop->wire;
+    check_hot(w->out_len == 0);
     while (w->out_len < WIRE_MARK) {
         size_t n = c->session->ops->fill(c->session, w->plain, sizeof w->plain);
+        check_hot(n <= sizeof w->plain);
         if (n == 0)
             return false;
         if (c->transport.ops->seal(&c->transport, w->plain, n)) {
@@ -114,6 +118,7 @@ static void linger(struct conn *c)
         c->transport.ops->end(&c->transport);
     if (!conn_flush(c))
         return;
+    check(c->backlog.len == 0);
     shutdown(c->fd, SHUT_WR);
     conn_set_state(c, CONN_LINGERING);
 }

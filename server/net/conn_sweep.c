@@ -4,8 +4,11 @@
 #include "core/log.h"
 #include "h2/limits.h"
 #include "http/limits.h"
+#include "net/room.h"
 
+#include <linux/sockios.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 
 enum {
     LINGER_SECONDS = 2,
@@ -17,8 +20,28 @@ static bool passes(double waited, double limit)
     return limit > 0 && waited > limit;
 }
 
+/* Bytes that have come to the peer's end, which its kernel has confirmed. What our own kernel took
+ * says little: it may hold megabytes, and takes no more until a third of them is gone. */
+static uint64_t arrived(const struct conn *c)
+{
+    int queued = 0;
+    if (ioctl(c->fd, SIOCOUTQ, &queued) || queued < 0)
+        return c->sent;
+    return (uint64_t)queued < c->sent ? c->sent - (uint64_t)queued : 0;
+}
+
+/* Whether a client takes what waits for it too slowly. */
+static bool lags(struct conn *c, double seconds)
+{
+    const struct http_limits *limits = c->loop->limits->http;
+    if (c->backlog.len == 0)
+        pace_start(&c->taking, c->sent);
+    return c->backlog.len && !c->dial &&
+           pace_lags(&c->taking, arrived(c), seconds, limits->min_send_rate, limits->write_timeout);
+}
+
 /* The option whose limit has passed, or NULL. */
-static const char *timeout_passed(const struct conn *c, double now)
+static const char *timeout_passed(struct conn *c, double now, double seconds)
 {
     const struct net_limits *limits = c->loop->limits;
     double in_state = now - c->entered;
@@ -32,6 +55,8 @@ static const char *timeout_passed(const struct conn *c, double now)
         return "preface-timeout";
     if (c->backlog.len && passes(now - c->taken, limits->http->write_timeout))
         return "write-timeout";
+    if (lags(c, seconds))
+        return "min-send-rate";
     return NULL;
 }
 
@@ -39,6 +64,23 @@ static bool has_idled(const struct conn *c, double now)
 {
     return c->session && !c->dial && !c->ending && c->session->ops->is_idle(c->session) &&
            passes(now - c->active, c->loop->limits->idle_timeout);
+}
+
+/* One without a session has sent nothing yet, or lingers. */
+double conn_idle_seconds(const struct conn *c, double now)
+{
+    bool busy = c->state == CONN_DEAD || (c->state == CONN_GREETING && c->greeted);
+    if (c->session)
+        busy = c->ending || !c->session->ops->is_idle(c->session);
+    return busy ? 0 : now - c->active;
+}
+
+void conn_say_goodbye(struct conn *c)
+{
+    conn_shut_down(c, END_NOTICE);
+    conn_shut_down(c, END_NOW);
+    if (c->session)
+        conn_pump(c);
 }
 
 /* Both steps of a graceful end at once (RFC 9113 9.1): what crosses them was not processed, and the
@@ -73,7 +115,7 @@ static void log_timeout(const struct conn *c, const char *limit)
 
 void conn_sweep(struct conn *c, double now, double seconds)
 {
-    const char *passed = timeout_passed(c, now);
+    const char *passed = timeout_passed(c, now, seconds);
     if (c->session)
         c->session->ops->sweep(c->session, seconds);
     if (c->state == CONN_OPEN && is_gone(c, now)) {
@@ -85,4 +127,5 @@ void conn_sweep(struct conn *c, double now, double seconds)
         log_timeout(c, "idle-timeout");
         end_idle(c, now);
     }
+    room_note_idle(c, c->dial ? 0 : conn_idle_seconds(c, now));
 }

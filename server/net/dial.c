@@ -1,5 +1,6 @@
 #include "net/dial.h"
 
+#include "core/check.h"
 #include "core/list.h"
 #include "core/mem.h"
 #include "net/conn.h"
@@ -29,6 +30,13 @@ struct dialling {
     const char *why;   /* of the last failure */
 };
 
+static void set_state(struct dial *d, enum dial_state state)
+{
+    check(state == DIAL_IDLE || state == d->state + 1);
+    check((state == DIAL_OPEN) == (d->session != NULL));
+    d->state = state;
+}
+
 static void free_dialling(struct dial *d)
 {
     struct dialling *g = d->dialling;
@@ -49,6 +57,7 @@ static void give_up(struct dial *d, const char *why)
 {
     free_dialling(d);
     timer_stop(&d->patience);
+    set_state(d, DIAL_IDLE);
     d->ops->closed(d, why);
 }
 
@@ -152,9 +161,11 @@ void dial_init(struct dial *d, struct loop *loop, const struct dial_ops *ops)
 
 enum rc dial_start(struct dial *d)
 {
+    check(d->to.count > 0 && d->to.count <= DIAL_ADDRESSES);
     struct dialling *g = mem_get_zeroed(sizeof *g);
     if (!g)
         return RC_NOMEM;
+    set_state(d, DIAL_DIALLING);
     g->dial = d;
     d->dialling = g;
     timer_init(&g->next, d->loop->ev, on_next);
@@ -169,6 +180,7 @@ void dial_cancel(struct dial *d, struct cut cut)
     free_dialling(d);
     timer_stop(&d->patience);
     d->session = NULL;
+    set_state(d, DIAL_IDLE);
     struct conn *c = d->conn;
     d->conn = NULL;
     if (c)
@@ -187,12 +199,13 @@ void dial_opened(struct dial *d, struct session *session)
 {
     timer_stop(&d->patience);
     d->session = session;
+    set_state(d, DIAL_OPEN);
     d->ops->opened(d);
 }
 
 void dial_changed(struct dial *d)
 {
-    if (d->session)
+    if (d->state == DIAL_OPEN)
         d->ops->changed(d);
 }
 

@@ -3,8 +3,8 @@
  * client role. Addresses are tried in turn: the next one when one fails, or has not answered after
  * a while, and then the first to answer wins (RFC 8305, in short).
  *
- *     IDLE ──dial_start──▶ DIALLING ──opened──▶ OPEN ──closed──▶ IDLE
- *                              └──────────closed────────────────▶ IDLE
+ *     DIAL_IDLE ──dial_start──▶ DIAL_DIALLING ──opened──▶ DIAL_OPEN
+ *     DIAL_DIALLING, DIAL_OPEN ──closed, or dial_cancel──▶ DIAL_IDLE
  *
  * The owner embeds one. None of its operations is called from within dial_start; each records and
  * queues.
@@ -46,20 +46,28 @@ struct dial_to {
     double timeout;         /* seconds until it is open; 0 is no limit */
 };
 
+enum dial_state {
+    DIAL_IDLE,
+    DIAL_DIALLING, /* an address is tried, or the connection shakes hands */
+    DIAL_OPEN,     /* there is a session */
+};
+
 struct dialling;
 
 struct dial {
+    enum dial_state state;
     const struct dial_ops *ops;
     struct loop *loop;
     struct dial_to to;
     struct dialling *dialling; /* while no address has answered */
     struct conn *conn;         /* from then on */
-    struct session *session;   /* while it is OPEN */
+    struct session *session;   /* in DIAL_OPEN */
     struct timer patience;
 };
 
 void dial_init(struct dial *d, struct loop *loop, const struct dial_ops *ops);
-/* Begins to dial d->to, which the owner has filled in, with one address at least. RC_NOMEM. */
+/* Begins to dial d->to, which the owner has filled in, with one address at least; from DIAL_IDLE.
+ * RC_NOMEM. */
 enum rc dial_start(struct dial *d) MUST_CHECK;
 /* Ends it at once, from any state; closed is not called, but calls under way are lost. */
 void dial_cancel(struct dial *d, struct cut cut);

@@ -3,7 +3,9 @@
 #include "core/list.h"
 #include "core/log.h"
 #include "net/address.h"
-#include "net/conn.h"
+#include "net/listener_kind.h"
+#include "net/loop.h"
+#include "net/room.h"
 
 #include <errno.h>
 #include <sys/socket.h>
@@ -34,6 +36,12 @@ static bool is_passing(int error)
            error == ENETUNREACH || error == EHOSTUNREACH;
 }
 
+/* Of descriptors: one that is closed helps. */
+static bool is_shortage(int error)
+{
+    return error == EMFILE || error == ENFILE;
+}
+
 static void log_refusal(const struct loop *l, const struct sockaddr *sa, socklen_t len)
 {
     char remote[ADDRESS_TEXT];
@@ -51,11 +59,14 @@ static bool accept_one(struct listener *ls)
     socklen_t len = sizeof ss;
     int fd = accept4(ls->readable.fd, (struct sockaddr *)&ss, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd < 0) {
-        if (errno != EAGAIN && !is_passing(errno))
-            pause_accepting(ls, errno);
-        return is_passing(errno);
+        int error = errno;
+        bool passes =
+            is_passing(error) || (is_shortage(error) && room_make(ls->loop, "descriptors"));
+        if (error != EAGAIN && !passes)
+            pause_accepting(ls, error);
+        return passes;
     }
-    enum rc rc = conn_open(ls->loop, fd, ls->tls, (struct sockaddr *)&ss, len);
+    enum rc rc = ls->kind->accepted(ls, fd, (struct sockaddr *)&ss, len);
     if (rc == RC_LIMIT)
         log_refusal(ls->loop, (struct sockaddr *)&ss, len);
     else if (rc)
@@ -71,8 +82,10 @@ static void on_connection(struct ev_loop *ev, ev_io *w, int events)
         ;
 }
 
-void listener_start(struct listener *ls, struct loop *loop, int fd, struct tls *tls)
+void listener_start(struct listener *ls, const struct listener_kind *kind, struct loop *loop,
+    int fd, struct tls *tls)
 {
+    ls->kind = kind;
     ls->loop = loop;
     ls->tls = tls;
     timer_init(&ls->pause, loop->ev, on_pause_over);

@@ -5,17 +5,20 @@
 
 #include "net/timer.h"
 
+struct listener_kind;
 struct loop;
 struct tls;
 
 struct listener {
     struct loop *loop;
-    struct tls *tls; /* NULL for plaintext */
+    const struct listener_kind *kind;
+    struct tls *tls; /* NULL where no kind of the server's has TLS */
     ev_io readable;
     struct timer pause; /* runs while the process is out of descriptors or memory */
 };
 
-void listener_start(struct listener *ls, struct loop *loop, int fd, struct tls *tls);
+void listener_start(struct listener *ls, const struct listener_kind *kind, struct loop *loop,
+    int fd, struct tls *tls);
 /* Takes the connections that wait in the socket's queue: closing it would reset them. */
 void listener_take_queue(struct listener *ls);
 /* Closes the socket, so that who connects from now on is refused and need not wait in vain. */

@@ -1,6 +1,7 @@
 #include "net/loop.h"
 
 #include "core/activity.h"
+#include "core/check.h"
 #include "core/clock.h"
 #include "core/live.h"
 #include "core/log.h"
@@ -10,6 +11,7 @@
 #include "http/limits.h"
 #include "net/access_log.h"
 #include "net/conn.h"
+#include "net/room.h"
 
 /* Seconds between the two GOAWAYs: longer than a round trip, so that requests sent before the first
  * one arrived are still taken. */
@@ -24,6 +26,7 @@ const struct net_limits net_limits_default = {
     .idle_timeout = 180,
     .max_conns = 20000,
     .max_conns_each = 10000,
+    .max_conn_memory = 1024,
 };
 
 static void send_dirty(struct loop *l)
@@ -70,12 +73,17 @@ void loop_again(struct loop *l)
 
 void loop_turn(struct loop *l)
 {
+    check_hot(!l->turning);
+    l->turning = true;
     l->again = false;
     bool more = parts_run(&l->parts);
     run_steps(l);
     send_dirty(l);
+    if (mem_stats()->bytes > l->memory_mark)
+        room_bound_memory(l);
     more |= !list_empty(&l->dead); /* their handlers were told, and may have something to do */
     reap(l);
+    l->turning = false;
     atomic_store_explicit(&activity->requests, live.exchanges, memory_order_relaxed);
     if (more || l->again || !list_empty(&l->dirty))
         ev_idle_start(l->ev, &l->more);
@@ -108,6 +116,12 @@ static void sweep_conns(struct list *conns, double now, double seconds)
     }
 }
 
+/* No heap that is smaller holds more than connections may. */
+static size_t memory_limit(const struct loop *l)
+{
+    return l->limits->max_conn_memory ? (size_t)l->limits->max_conn_memory << 20 : SIZE_MAX;
+}
+
 static void on_sweep(struct timer *t)
 {
     struct loop *l = container_of(t, struct loop, sweep);
@@ -116,6 +130,7 @@ static void on_sweep(struct timer *t)
     l->swept = now;
     sweep_conns(&l->conns, now, seconds);
     sweep_conns(&l->outgoing, now, seconds);
+    l->memory_mark = memory_limit(l); /* what else takes of the heap may have changed */
     log_settle(false);
     timer_start(t, sweep_seconds);
 }
@@ -149,6 +164,7 @@ void loop_notice(struct loop *l)
 
 void loop_shut_down(struct loop *l)
 {
+    check(!l->going);
     l->going = true;
     shut_down_conns(l, END_NOTICE);
     loop_notice(l);
@@ -164,6 +180,8 @@ enum rc loop_init(
         return RC_NOMEM;
     list_init(&l->conns);
     list_init(&l->outgoing);
+    list_init(&l->idle);
+    l->memory_mark = memory_limit(l);
     list_init(&l->steps);
     list_init(&l->dirty);
     list_init(&l->dead);
@@ -191,6 +209,7 @@ void loop_fini(struct loop *l)
 {
     close_conns(&l->conns);
     close_conns(&l->outgoing);
+    check(list_empty(&l->dirty) && list_empty(&l->dead));
     ev_prepare_stop(l->ev, &l->round);
     ev_idle_stop(l->ev, &l->more);
     timer_stop(&l->sweep);

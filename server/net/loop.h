@@ -40,6 +40,7 @@ struct net_limits {
     double idle_timeout;      /* seconds without a stream */
     uint32_t max_conns;       /* in all; 0 is no limit, as for the next */
     uint32_t max_conns_each;  /* from one address */
+    uint32_t max_conn_memory; /* MiB that those accepted hold */
 };
 
 /* The defaults. */
@@ -60,6 +61,9 @@ struct loop {
     struct access_log *access_log; /* flushed each round; NULL for none */
     struct wire *wire;
     struct list conns;    /* all that were accepted, by conn.link */
+    struct list idle;     /* those without a request for a while, by conn.idle; see room.c */
+    double looked;        /* when all were last looked at for such */
+    size_t memory_mark;   /* bytes of the heap past which connections are weighed */
     struct list outgoing; /* all that this server opened, by conn.link; they keep no loop going */
     struct list steps;    /* by loop_step.link */
     bool again;           /* there is to be another turn before the loop blocks */
@@ -68,6 +72,7 @@ struct loop {
     struct list dead; /* those to be freed, by conn.dirty */
     uint64_t opened;  /* connections so far */
     bool going;       /* loop_shut_down was called */
+    bool turning;     /* in loop_turn, which does not nest */
     ev_prepare round;
     ev_idle more;
     struct timer sweep;  /* looks for timeouts, once a second */

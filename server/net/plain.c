@@ -1,6 +1,8 @@
 /* The transport that adds nothing. */
 #include "net/transport.h"
 
+#include "core/check.h"
+
 #include <string.h>
 
 static enum rc handshake(struct transport *t, const char **why)
@@ -23,6 +25,7 @@ static enum rc open_bytes(struct transport *t, const uint8_t **data, size_t *n)
 static enum rc seal(struct transport *t, const uint8_t *data, size_t n)
 {
     struct wire *w = t->wire;
+    check_hot(n <= WIRE_RECORD);
     if (n > sizeof w->out - w->out_len)
         return RC_NOMEM;
     memcpy(w->out + w->out_len, data, n);

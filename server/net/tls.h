@@ -3,7 +3,8 @@
  * transport that seals one connection's bytes.
  *
  * Policy: TLS 1.2 and later, forward-secret AEAD suites alone (RFC 9113 9.2.2), no renegotiation,
- * no compression, session tickets, ALPN "h2", "http/1.1" and "http/1.0".
+ * no compression, X25519, P-256 and P-384, session tickets that are good for one name, ALPN "h2",
+ * "http/1.1" and "http/1.0".
  */
 #ifndef NET_TLS_H
 #define NET_TLS_H
@@ -25,14 +26,18 @@ struct tls_files {
 enum { TLS_WHY = 512 };
 
 /*
- * Contexts for the given pairs; the first serves names that no certificate has, and clients that
- * send none. With no pairs, a certificate for localhost is made in memory, signed by itself, good
- * for 90 days. On failure why holds one line that names the file and the cure. RC_INVALID,
- * RC_NOMEM.
+ * Contexts for the given pairs. Of those that have a name as it is, and then of those that have it
+ * by a wildcard, a client is shown one that it can verify, ECDSA before RSA; the first that it can
+ * verify serves names that no certificate has, and clients that send none. With no pairs, a
+ * certificate for localhost is made in memory, signed by itself, good for 90 days. On failure why
+ * holds one line that names the file and the cure. RC_INVALID, RC_NOMEM.
  */
 enum rc tls_new(
     const struct tls_files *files, size_t count, struct tls **out, char why[TLS_WHY]) MUST_CHECK;
 void tls_free(struct tls *tls);
+/* Logs each pair that no client is ever shown, since pairs of the same kind before it have all of
+ * its names; the files are those that tls was made from. */
+void tls_warn(const struct tls *tls, const struct tls_files *files);
 
 /* A server's transport for one connection; tls is borrowed for its life. RC_NOMEM. */
 enum rc tls_transport(struct transport *t, struct tls *tls, struct wire *wire) MUST_CHECK;
@@ -49,6 +54,9 @@ void tls_client_free(struct tls_client *client);
  * http/1.1, or the latter alone. RC_NOMEM. */
 enum rc tls_client_transport(struct transport *t, struct tls_client *client, struct wire *wire,
     const char *host, bool offer_h2) MUST_CHECK;
+
+/* How many KeyUpdates (RFC 8446 4.6.3) the peer has sent since the last call. */
+uint32_t tls_take_key_updates(const struct transport *t);
 
 /* After the handshake. Strings are borrowed from the transport, or static. */
 struct tls_info {

@@ -15,7 +15,8 @@ static bool set_policy(SSL_CTX *ctx, bool verify)
     SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS);
     SSL_CTX_set_verify(ctx, verify ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, NULL);
     return SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) &&
-           SSL_CTX_set_cipher_list(ctx, "ECDHE+AESGCM:ECDHE+CHACHA20");
+           SSL_CTX_set_cipher_list(ctx, "ECDHE+AESGCM:ECDHE+CHACHA20") &&
+           SSL_CTX_set1_groups_list(ctx, "X25519:P-256:P-384");
 }
 
 static bool load_store(SSL_CTX *ctx, const char *cas)

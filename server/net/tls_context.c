@@ -57,37 +57,13 @@ static int on_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_len,
     return SSL_TLSEXT_ERR_ALERT_FATAL;
 }
 
-static bool has_name(SSL_CTX *ctx, const char *name)
-{
-    return X509_check_host(SSL_CTX_get0_certificate(ctx), name, strlen(name),
-               X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS, NULL) == 1;
-}
-
-static SSL_CTX *context_for(const struct tls *tls, const char *name)
-{
-    for (size_t i = 0; tls->count > 1 && i < tls->count; i++) {
-        if (has_name(tls->contexts[i], name))
-            return tls->contexts[i];
-    }
-    return tls->contexts[0];
-}
-
+/* All names are acknowledged, also those of no certificate: what a TLS 1.2 session keeps is its
+ * acknowledged name, which tls_info tells after a resumption. */
 static int on_server_name(SSL *ssl, int *alert, void *arg)
 {
-    const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
-    if (!name)
-        return SSL_TLSEXT_ERR_NOACK;
-    /* What a certificate with a broken extension leaves in the queue is no fault of the peer. */
-    ERR_set_mark();
-    SSL_CTX *ctx = context_for(arg, name);
-    ERR_pop_to_mark();
-    if (!SSL_set_SSL_CTX(ssl, ctx)) {
-        *alert = SSL_AD_INTERNAL_ERROR;
-        return SSL_TLSEXT_ERR_ALERT_FATAL;
-    }
-    /* Unknown names too: of a name that is not acknowledged a TLS 1.2 session keeps nothing, and
-     * tls_info could not tell it after a resumption. */
-    return SSL_TLSEXT_ERR_OK;
+    (void)alert, (void)arg;
+    return SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name) ? SSL_TLSEXT_ERR_OK
+                                                              : SSL_TLSEXT_ERR_NOACK;
 }
 
 /* Instead of a prompt on the terminal: notes in *asked that a passphrase is needed. */
@@ -99,15 +75,6 @@ static int on_passphrase(char *buf, int size, int writing, void *asked)
     return -1;
 }
 
-/* All contexts share the id: tickets are sealed with the keys of the first, and a session may be
- * resumed under any. */
-static bool set_sessions(SSL_CTX *ctx)
-{
-    static const unsigned char id[] = "moontrail";
-    SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
-    return SSL_CTX_set_session_id_context(ctx, id, sizeof id - 1);
-}
-
 static bool set_policy(SSL_CTX *ctx, struct tls *tls)
 {
     SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
@@ -115,10 +82,12 @@ static bool set_policy(SSL_CTX *ctx, struct tls *tls)
     SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS);
     SSL_CTX_set_alpn_select_cb(ctx, on_alpn, NULL);
     SSL_CTX_set_tlsext_servername_callback(ctx, on_server_name);
-    SSL_CTX_set_tlsext_servername_arg(ctx, tls);
+    SSL_CTX_set_client_hello_cb(ctx, tls_on_hello, tls);
+    SSL_CTX_set_cert_cb(ctx, tls_choose, tls);
+    SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_default_passwd_cb(ctx, on_passphrase);
     return SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) &&
-           SSL_CTX_set_cipher_list(ctx, "ECDHE+AESGCM:ECDHE+CHACHA20") && set_sessions(ctx);
+           SSL_CTX_set_cipher_list(ctx, "ECDHE+AESGCM:ECDHE+CHACHA20") && tls_set_groups(ctx);
 }
 
 static const char *reason_of(unsigned long error)
@@ -173,8 +142,29 @@ static enum rc refuse_key(const struct tls_files *files, bool encrypted, char wh
     return refuse(why, "key \"%s\" cannot be used: %s", name, reason_of(error));
 }
 
-static enum rc refuse_pair(const struct tls_files *files, char why[TLS_WHY])
+/* Whether the key belongs to a certificate of the file that is not the first (RFC 8446 4.4.2). */
+static bool is_of_chain(SSL_CTX *ctx, const struct tls_files *files)
 {
+    bool found = false;
+    FILE *f = fopen(files->key, "re");
+    EVP_PKEY *key = f ? PEM_read_PrivateKey(f, NULL, on_passphrase, NULL) : NULL;
+    STACK_OF(X509) *chain = NULL;
+    SSL_CTX_get0_chain_certs(ctx, &chain);
+    for (int i = 0; key && !found && i < sk_X509_num(chain); i++)
+        found = X509_check_private_key(sk_X509_value(chain, i), key);
+    EVP_PKEY_free(key);
+    if (f)
+        fclose(f);
+    return found;
+}
+
+static enum rc refuse_pair(SSL_CTX *ctx, const struct tls_files *files, char why[TLS_WHY])
+{
+    if (is_of_chain(ctx, files))
+        return refuse(why,
+            "key \"%s\" does not match the first certificate of \"%s\" but a later one: the chain "
+            "is in the wrong order, the server's own certificate goes first",
+            files->key, files->cert);
     return refuse(why, "key \"%s\" does not match certificate \"%s\"", files->key, files->cert);
 }
 
@@ -191,7 +181,7 @@ static enum rc use_files(SSL_CTX *ctx, const struct tls_files *files, char why[T
     if (!used && ERR_GET_LIB(ERR_peek_error()) != ERR_LIB_X509)
         return refuse_key(files, asked, why);
     if (!used || !SSL_CTX_check_private_key(ctx))
-        return refuse_pair(files, why);
+        return refuse_pair(ctx, files, why);
     return RC_OK;
 }
 
@@ -219,6 +209,17 @@ static SSL_CTX *new_context(struct tls *tls)
     return NULL;
 }
 
+/* In one piece with what came before: the order of the pairs counts too. */
+static bool add_digest(struct tls *tls, const SSL_CTX *ctx)
+{
+    unsigned char pieces[2 * SHA256_DIGEST_LENGTH];
+    unsigned n = 0;
+    memcpy(pieces, tls->digest, sizeof tls->digest);
+    return X509_digest(
+               SSL_CTX_get0_certificate(ctx), EVP_sha256(), pieces + sizeof tls->digest, &n) &&
+           SHA256(pieces, sizeof pieces, tls->digest);
+}
+
 static enum rc set_context(
     struct tls *tls, size_t i, const struct tls_files *files, char why[TLS_WHY])
 {
@@ -226,7 +227,13 @@ static enum rc set_context(
     tls->contexts[i] = new_context(tls);
     if (!tls->contexts[i])
         return refuse(why, "TLS cannot be set up: %s", reason_of(ERR_peek_error()));
-    return files ? use_files(tls->contexts[i], files, why) : use_selfsigned(tls->contexts[i], why);
+    /* One made in memory is made anew each time, and its sessions go on. */
+    if (!files)
+        return use_selfsigned(tls->contexts[i], why);
+    enum rc rc = use_files(tls->contexts[i], files, why);
+    if (!rc && !add_digest(tls, tls->contexts[i]))
+        rc = lack_memory(why);
+    return rc;
 }
 
 static size_t size_for(size_t count)

@@ -1,6 +1,7 @@
 /* One connection's TLS. OpenSSL reads from and writes to the wire through a BIO of our own. */
 #include "net/tls_private.h"
 
+#include "core/check.h"
 #include "core/mem.h"
 
 #include <openssl/bio.h>
@@ -11,8 +12,9 @@
 
 struct tls_state {
     SSL *ssl;
-    bool broken;      /* after a fatal error SSL_shutdown is not to be called */
+    bool no_shutdown; /* after a fatal error SSL_shutdown is not to be called */
     bool renegotiate; /* the client has asked for a renegotiation */
+    uint32_t updates; /* KeyUpdates of the peer since tls_take_key_updates */
 };
 
 static int wire_read(BIO *bio, char *buf, int size)
@@ -84,6 +86,23 @@ static void on_info(const SSL *ssl, int where, int value)
         s->renegotiate = true;
 }
 
+static void on_message(
+    int sent, int version, int type, const void *data, size_t n, SSL *ssl, void *arg)
+{
+    struct tls_state *s = arg;
+    (void)version, (void)ssl;
+    if (!sent && type == SSL3_RT_HANDSHAKE && n && *(const uint8_t *)data == SSL3_MT_KEY_UPDATE)
+        s->updates++;
+}
+
+uint32_t tls_take_key_updates(const struct transport *t)
+{
+    struct tls_state *s = t->state;
+    uint32_t updates = s->updates;
+    s->updates = 0;
+    return updates;
+}
+
 static const char *reason(void)
 {
     const char *text = ERR_reason_error_string(ERR_peek_error());
@@ -99,7 +118,7 @@ static enum rc handshake(struct transport *t, const char **why)
         return RC_OK;
     if (SSL_get_error(s->ssl, done) == SSL_ERROR_WANT_READ)
         return RC_AGAIN;
-    s->broken = true;
+    s->no_shutdown = true;
     long verified = SSL_get_verify_result(s->ssl);
     *why = verified == X509_V_OK ? reason() : X509_verify_cert_error_string(verified);
     return RC_PROTOCOL;
@@ -123,7 +142,7 @@ static enum rc open_bytes(struct transport *t, const uint8_t **data, size_t *n)
     case SSL_ERROR_ZERO_RETURN:
         return RC_CLOSED;
     default:
-        s->broken = true;
+        s->no_shutdown = true;
         return RC_PROTOCOL;
     }
 }
@@ -133,18 +152,19 @@ static enum rc seal(struct transport *t, const uint8_t *data, size_t n)
     struct tls_state *s = t->state;
     if (n == 0)
         return RC_OK;
+    check_hot(n <= WIRE_RECORD);
     ERR_clear_error();
     int sealed = SSL_write(s->ssl, data, (int)n);
     if (sealed > 0)
         return RC_OK;
-    s->broken = true;
+    s->no_shutdown = true;
     return SSL_get_error(s->ssl, sealed) == SSL_ERROR_WANT_WRITE ? RC_NOMEM : RC_SYSTEM;
 }
 
 static void end(struct transport *t)
 {
     struct tls_state *s = t->state;
-    if (s->broken || !SSL_is_init_finished(s->ssl))
+    if (s->no_shutdown || !SSL_is_init_finished(s->ssl))
         return;
     /* A second call would read, in wait of the peer's own end. */
     if (SSL_get_shutdown(s->ssl) & SSL_SENT_SHUTDOWN)
@@ -176,6 +196,8 @@ static bool attach(SSL *ssl, struct tls_state *s, struct wire *wire)
         return false;
     SSL_set_bio(ssl, bio, bio);
     SSL_set_info_callback(ssl, on_info);
+    SSL_set_msg_callback(ssl, on_message);
+    SSL_set_msg_callback_arg(ssl, s);
     return SSL_set_app_data(ssl, s);
 }
 

@@ -1,3 +1,4 @@
+#include "core/check.h"
 #include "core/clock.h"
 #include "core/log.h"
 #include "core/mem.h"
@@ -13,8 +14,9 @@
 
 enum { INFORMS_MAX = 32 }; /* interim responses passed on */
 
-/* For the other server to say 100; then the body goes up all the same (RFC 9110 10.1.1). */
-static const double expect_seconds = 1;
+/* For the other server to say 100; then the body goes up all the same (RFC 9110 10.1.1). And for
+ * the client to begin its body, where its request takes a whole connection. */
+static const double patience_seconds = 1;
 
 struct forward *forward_of_queue(struct list *queue)
 {
@@ -28,6 +30,24 @@ static void enqueue(struct forward *f)
     f->shared->handler->part->ready = true;
 }
 
+void forward_set_state(struct forward *f, enum forward_state state)
+{
+    check_hot(state == f->state + 1); /* every arrow leads to the next one */
+    f->state = state;
+}
+
+void forward_set_body(struct forward *f, enum forward_body body)
+{
+    check_hot(body > f->body);
+    f->body = body;
+}
+
+static void want_body(struct forward *f)
+{
+    if (f->body == FORWARD_BODY_HELD)
+        forward_set_body(f, FORWARD_BODY_STREAMED);
+}
+
 /* What the call tells. */
 
 static struct forward *of_call(struct call *c)
@@ -39,7 +59,7 @@ static void on_interim(struct call *c, int status, const struct fields *fields)
 {
     struct forward *f = of_call(c);
     struct fields list = {0};
-    f->expects = false;
+    want_body(f);
     enqueue(f);
     /* 100 is for this hop: where the client waits for one, its session says it. */
     if (status == 100 || f->informs++ >= INFORMS_MAX)
@@ -57,7 +77,6 @@ static void on_event(struct call *c)
 static void on_done(struct call *c, enum call_end end, const char *why)
 {
     struct forward *f = of_call(c);
-    f->over = true;
     f->end = end;
     snprintf(f->why, sizeof f->why, "%s", why);
     enqueue(f);
@@ -74,7 +93,8 @@ const struct call_ops forward_call_ops = {
 static void on_patience(struct timer *t)
 {
     struct forward *f = container_of(t, struct forward, patience);
-    f->expects = false;
+    f->hurried = true;
+    want_body(f);
     enqueue(f);
 }
 
@@ -82,11 +102,10 @@ static void on_patience(struct timer *t)
 
 static void end_call(struct forward *f, uint32_t code)
 {
-    if (!f->begun)
+    if (f->state == FORWARD_NEW)
         return;
     call_cancel(&f->call, code);
     call_fini(&f->call);
-    f->begun = false;
 }
 
 /* The exchange is its lender's again, if it was lent. */
@@ -104,10 +123,10 @@ static void give_back(struct forward *f)
 
 static void free_forward(struct forward *f, uint32_t code)
 {
+    check_hot(!f->lender || f->x->instance != f);
     end_call(f, code);
     timer_stop(&f->patience);
     list_remove(&f->queue);
-    bytes_fini(&f->kept);
     if (f->only)
         mem_put(f->only, sizeof *f->only);
     mem_put(f, sizeof *f);
@@ -159,9 +178,9 @@ void forward_on_event(struct exchange *x)
 
 /* Failures. */
 
-static void log_failure(const struct forward *f, const char *reason, int status)
+static void log_failure(const struct forward *f, const char *event, const char *reason, int status)
 {
-    log_peer_event(LOG_WARN, "upstream failed",
+    log_peer_event(LOG_WARN, event,
         log_str("upstream", f->upstream ? f->upstream->origin.authority : ""),
         log_str("reason", reason), log_int("status", status),
         log_int("conn", (int64_t)f->x->peer->conn), log_int("stream", f->x->stream));
@@ -196,8 +215,15 @@ static void fail(struct forward *f, int status, uint32_t code)
 static void fail_logged(struct forward *f, const char *reason, int status, uint32_t code)
 {
     bool is_late = f->x->response.out.head_taken;
-    log_failure(f, reason, is_late ? 0 : status);
+    log_failure(f, "upstream failed", reason, is_late ? 0 : status);
     fail(f, status, code);
+}
+
+/* The limits of this server are in the way, and the other one has nothing to do with it. */
+static void fail_crowded(struct forward *f, const char *reason)
+{
+    log_failure(f, "upstream busy", reason, 503);
+    fail(f, 503, ERROR_INTERNAL_ERROR);
 }
 
 /* How the server did, for those that come after. */
@@ -223,42 +249,55 @@ static void fail_to_begin(struct forward *f, enum rc rc)
 {
     if (rc == RC_INVALID)
         fail(f, 400, ERROR_PROTOCOL_ERROR);
+    else if (rc == RC_LIMIT)
+        fail_crowded(f, "too many requests wait for a connection to it");
     else
         fail_logged(f, rc_text(rc), 503, ERROR_INTERNAL_ERROR);
 }
 
+/* The request goes no further (RFC 9110 7.6.2). TRACE is not answered with what came: that would
+ * show a script what its browser keeps from it. */
+static void answer_here(struct forward *f)
+{
+    char text[STATUS_TEXT_SIZE];
+    if (str_eq(f->x->request.method, STR("OPTIONS")))
+        exchange_respond(f->x, 204, STR(""), NULL);
+    else
+        exchange_respond(f->x, 501, status_text(501, text), NULL);
+    leave(f);
+}
+
 static void start_call(struct forward *f)
 {
+    if (rules_is_last_hop(&f->x->request)) {
+        answer_here(f);
+        return;
+    }
     enum rc rc = forward_begin(f);
     if (rc)
         fail_to_begin(f, rc);
 }
 
-/* The request provably was not processed, and all of it is at hand; where no connection came about,
- * another upstream is to be asked. */
+/* Another upstream is asked where this one has not processed the request, or not even got it. */
 static bool may_retry(const struct forward *f)
 {
-    if (f->retried || f->answering)
-        return false;
-    if (f->end == CALL_UNREACHABLE)
-        return f->upstreams && f->upstreams->count > 1;
-    return f->end == CALL_REFUSED && f->keeps;
+    bool untouched = f->end == CALL_UNREACHABLE || f->end == CALL_CROWDED || f->end == CALL_REFUSED;
+    return untouched && f->state == FORWARD_CALLING && !f->retried && f->upstreams &&
+           f->upstreams->count > 1;
 }
 
-static void retry(struct forward *f)
+static bool retry(struct forward *f)
 {
-    log_event(LOG_DEBUG, "upstream retried", log_str("upstream", f->upstream->origin.authority),
-        log_str("reason", f->why), log_int("conn", (int64_t)f->x->peer->conn),
-        log_int("stream", f->x->stream));
+    const char *first = f->upstream->origin.authority;
     f->retried = true;
-    if (!f->keeps) {
-        enum rc rc = forward_begin_again(f);
-        if (rc)
-            fail_to_begin(f, rc);
-        return;
-    }
-    end_call(f, ERROR_CANCEL);
-    start_call(f);
+    enum rc rc = forward_begin_again(f);
+    if (rc == RC_STATE)
+        return false;
+    log_event(LOG_DEBUG, "upstream retried", log_str("upstream", first), log_str("reason", f->why),
+        log_int("conn", (int64_t)f->x->peer->conn), log_int("stream", f->x->stream));
+    if (rc)
+        fail_to_begin(f, rc);
+    return true;
 }
 
 static bool is_late(enum call_end end)
@@ -269,10 +308,12 @@ static bool is_late(enum call_end end)
 /* The call is over, and the response is not whole. */
 static void conclude(struct forward *f)
 {
-    if (!f->answering && f->end != CALL_RESET)
+    if (f->state == FORWARD_CALLING && f->end != CALL_RESET && f->end != CALL_CROWDED)
         note(f, true);
-    if (may_retry(f))
-        retry(f);
+    if (may_retry(f) && retry(f))
+        return;
+    if (f->end == CALL_CROWDED)
+        fail_crowded(f, f->why);
     else if (f->end == CALL_RESET)
         fail_logged(f, f->why, 502, code_passed_on(f->call.reset_code));
     else
@@ -290,9 +331,7 @@ static bool pass_head(struct forward *f)
         return false;
     }
     note(f, false);
-    f->answering = true;
-    f->keeps = false;
-    bytes_fini(&f->kept);
+    forward_set_state(f, FORWARD_ANSWERING);
     return true;
 }
 
@@ -353,26 +392,41 @@ static bool is_handed(struct forward *f)
     return true;
 }
 
-void forward_run(struct forward *f)
+/* Whether the call is over, and the response will not be whole. */
+static bool is_lost(const struct forward *f)
 {
-    enum rc rc = RC_OK;
-    if (!f->begun) {
-        start_call(f);
+    return f->call.state == CALL_DONE && !f->call.ended;
+}
+
+/* One turn of a forward whose call has been made. */
+static void go_on(struct forward *f)
+{
+    if (f->state == FORWARD_CALLING && f->call.status && !pass_head(f))
         return;
-    }
-    if (!f->answering && f->call.status && !pass_head(f))
+    if (f->state == FORWARD_ANSWERING && is_lost(f))
+        forward_set_state(f, FORWARD_OVER);
+    if (f->state >= FORWARD_ANSWERING && !answer(f))
         return;
-    if (f->answering && !answer(f))
-        return;
-    if (f->over && !f->call.ended) {
-        if (!f->answering || is_handed(f))
+    if (is_lost(f)) {
+        if (f->state == FORWARD_CALLING || is_handed(f))
             conclude(f);
         return;
     }
-    if (!f->over && !f->sent)
-        rc = forward_send_up(f);
+    if (f->call.state == CALL_DONE || f->body == FORWARD_BODY_SENT)
+        return;
+    enum rc rc = forward_send_up(f);
     if (rc)
         fail_logged(f, rc_text(rc), 502, ERROR_INTERNAL_ERROR);
+}
+
+void forward_run(struct forward *f)
+{
+    if (f->state != FORWARD_NEW)
+        go_on(f);
+    else if (!forward_awaits_body(f))
+        start_call(f);
+    else if (!ev_is_active(&f->patience.ev))
+        timer_start(&f->patience, patience_seconds);
 }
 
 /* The beginning. */
@@ -393,10 +447,11 @@ static void take_over(struct forward *f, struct exchange *x, const struct forwar
 /* A client that waits for 100 waits for the other server's. */
 static void expect(struct forward *f)
 {
-    f->expects = f->x->request.expects_continue;
+    bool expects = f->x->request.expects_continue;
+    f->body = expects ? FORWARD_BODY_HELD : FORWARD_BODY_STREAMED;
     timer_init(&f->patience, f->shared->ev, on_patience);
-    if (f->expects)
-        timer_start(&f->patience, expect_seconds);
+    if (expects)
+        timer_start(&f->patience, patience_seconds);
 }
 
 enum rc forward_new(
@@ -405,17 +460,13 @@ enum rc forward_new(
     struct forward *f = mem_get(sizeof *f);
     if (!f)
         return RC_NOMEM;
-    memset(f, 0, offsetof(struct forward, call));
-    memset(
-        (char *)f + offsetof(struct forward, kept), 0, sizeof *f - offsetof(struct forward, kept));
+    memset(f, 0, offsetof(struct forward, call)); /* call_init sets up the KiBs of that */
     list_init(&f->queue);
     f->shared = shared;
     f->upstreams = aim->upstreams;
     f->prefix = aim->prefix;
     f->target = aim->target;
     f->timeout = aim->timeout;
-    f->keeps = true;
-    bytes_init(&f->kept, FORWARD_KEPT);
     enum rc rc = rules_request(x, aim->replace, &f->head);
     if (!rc && !f->upstreams) {
         f->upstream = f->only = mem_get(sizeof *f->only);
@@ -427,6 +478,7 @@ enum rc forward_new(
     }
     if (f->only)
         *f->only = *aim->only;
+    forward_pick(f);
     take_over(f, x, aim);
     expect(f);
     enqueue(f);

@@ -3,10 +3,9 @@
  * Both bodies stream at once, each as fast as the slower of its two ends: what one end does not
  * take stays in a bounded queue, and what fills it waits.
  *
- *     CALLING ──its head comes──▶ ANSWERING ──its end comes──▶ over
- *        │▲                          └──lost────▶ over: the client's stream is reset
- *        ││ not processed: once more, elsewhere
- *        └┴──failed──▶ over: 502 or 504
+ * Its states are drawn in forward_private.h. A call that fails before its response begins is
+ * answered by 502, 503 or 504, or is made once more of another upstream; after that the client's
+ * stream is reset.
  *
  * It owns the call, and borrows the exchange, which it has to itself until it is over. What it is
  * told it notes and queues; the work is done by forward_run.

@@ -7,12 +7,30 @@
 #include "proxy/forward.h"
 #include "proxy/upstreams.h"
 
-enum {
-    FORWARD_KEPT = 16384
-}; /* bytes of a request's body kept, to be sent again where it is refused */
+/*
+ * What has become of the response.
+ *
+ *     FORWARD_NEW ──the call is made──▶ FORWARD_CALLING ──its head goes on──▶ FORWARD_ANSWERING
+ *     FORWARD_ANSWERING ──the call is lost──▶ FORWARD_OVER: what has come of it still goes out
+ *
+ * A forward that has passed all on, or has failed otherwise, is freed from whichever it is in.
+ */
+enum forward_state { FORWARD_NEW, FORWARD_CALLING, FORWARD_ANSWERING, FORWARD_OVER };
+
+/*
+ * Where the request's body is.
+ *
+ *     FORWARD_BODY_HELD ──it is wanted, or comes anyway──▶ FORWARD_BODY_STREAMED
+ *     FORWARD_BODY_STREAMED ──its end is with the call──▶ FORWARD_BODY_SENT
+ *
+ * What of it is kept for another try lies in the call.
+ */
+enum forward_body { FORWARD_BODY_HELD, FORWARD_BODY_STREAMED, FORWARD_BODY_SENT };
 
 struct forward {
     struct list queue;
+    enum forward_state state;
+    enum forward_body body;
     struct forward_shared *shared;
     struct exchange *x;
     struct lender *lender;
@@ -22,31 +40,33 @@ struct forward {
     struct str prefix, target;
     struct fields head; /* of the request as it goes up, in the exchange's arena */
     double timeout;
-    struct call call;
-    struct bytes kept; /* what went up of the body */
-    bool keeps;        /* all of it is in kept */
-    bool begun;        /* the call has been made */
-    bool sent;         /* all of the request is with the call */
-    bool expects;      /* the body is held back until the other server wants it */
-    bool retried;      /* the call was made a second time */
-    bool answering;    /* the response's head has been passed on */
-    bool over;         /* the call is, with end and why */
-    unsigned informs;  /* interim responses so far */
+    bool retried;     /* another upstream was asked before */
+    bool hurried;     /* its body has been waited for long enough */
+    unsigned informs; /* interim responses so far */
     enum call_end end;
     char why[64];
-    struct timer patience; /* runs while expects */
+    struct timer patience; /* runs while the body is held, or waited for */
+    struct call call;      /* set up in any state but FORWARD_NEW */
 };
 
+/* forward.c */
+void forward_set_state(struct forward *f, enum forward_state state);
+void forward_set_body(struct forward *f, enum forward_body body);
 /* forward.c: what a call tells. */
 extern const struct call_ops forward_call_ops;
 
 /* forward_request.c */
 
-/* Makes the call, of the upstream whose turn it is. RC_INVALID for a request that can't be sent,
- * RC_LIMIT where too many wait, RC_NOMEM. */
+/* Chooses an upstream: another one than before, where there is one. */
+void forward_pick(struct forward *f);
+/* Whether the call is to wait for the body: one that takes a whole connection to the upstream takes
+ * it once the client has begun to send, or has had the time to. */
+bool forward_awaits_body(const struct forward *f);
+/* Makes the call. RC_INVALID for a request that can't be sent, RC_LIMIT where too many wait,
+ * RC_NOMEM. */
 enum rc forward_begin(struct forward *f) MUST_CHECK;
-/* Makes it once more, of another upstream, where nothing of it has gone anywhere: what went up of
- * the body is still with the call. As forward_begin; RC_STATE where that is not so. */
+/* Makes it once more, of another upstream, where all of it is at hand. As forward_begin; RC_STATE
+ * where that is not so. */
 enum rc forward_begin_again(struct forward *f) MUST_CHECK;
 /* Takes what the client has sent to the call, up to what that has room for; nothing while the body
  * is held back. */

@@ -1,9 +1,11 @@
 /* The half of a forward that goes up: the exchange's request becomes the call's. */
 #include "core/clock.h"
 #include "http/exchange.h"
+#include "http/grpc.h"
 #include "proxy/forward_private.h"
 #include "proxy/pool.h"
 #include "proxy/routes.h"
+#include "proxy/share.h"
 
 /* The head. */
 
@@ -47,29 +49,14 @@ static enum rc aim(struct forward *f)
 
 /* The body. */
 
-/* What went up before goes up again. */
-static enum rc send_kept(struct forward *f)
-{
-    size_t n, taken = 0;
-    enum rc rc = RC_OK;
-    struct bytes again;
-    bytes_init(&again, FORWARD_KEPT);
-    for (const char *p; !rc && (p = bytes_front(&f->kept, &n)) && n; bytes_drop(&f->kept, n)) {
-        rc = call_write(&f->call, p, n, &taken);
-        if (!rc)
-            rc = taken < n ? RC_LIMIT : bytes_append(&again, p, n);
-    }
-    bytes_fini(&f->kept);
-    f->kept = again;
-    return rc;
-}
-
 /* Whether the body is still held back. A client that sends it all the same ends that. */
 static bool holds_back(struct forward *f)
 {
-    if (f->expects && (f->x->request.body.len || f->x->request.ended || f->answering))
-        f->expects = false;
-    return f->expects;
+    if (f->body != FORWARD_BODY_HELD)
+        return false;
+    if (f->x->request.body.len || f->x->request.ended || f->state >= FORWARD_ANSWERING)
+        forward_set_body(f, FORWARD_BODY_STREAMED);
+    return f->body == FORWARD_BODY_HELD;
 }
 
 static enum rc end_request(struct forward *f)
@@ -79,7 +66,7 @@ static enum rc end_request(struct forward *f)
         if (outgoing_append_trailer(
                 &f->call.request, trailers->list[i].name, trailers->list[i].value))
             break; /* the other server takes none */
-    f->sent = true;
+    forward_set_body(f, FORWARD_BODY_SENT);
     return call_finish(&f->call);
 }
 
@@ -94,10 +81,6 @@ enum rc forward_send_up(struct forward *f)
         enum rc rc = call_write(&f->call, p, n, &taken);
         if (rc)
             return rc;
-        if (f->keeps && bytes_append(&f->kept, p, taken)) {
-            f->keeps = false;
-            bytes_fini(&f->kept);
-        }
         exchange_consume(x, taken);
         if (taken < n)
             return RC_OK;
@@ -111,18 +94,34 @@ enum rc forward_send_up(struct forward *f)
 
 /* The call. */
 
+/* Whether another upstream can be asked, if this one does not take the call. */
+static bool has_others(const struct forward *f)
+{
+    return f->upstreams && f->upstreams->count > 1 && !f->retried;
+}
+
 static struct call_options options_of(const struct forward *f)
 {
     struct call_options options = *f->shared->options;
     if (f->timeout > 0)
         options.response_timeout = options.idle_timeout = f->timeout;
+    options.client = share_client(f->x->peer->remote);
+    options.elsewhere = has_others(f);
     return options;
 }
 
-static void pick(struct forward *f)
+void forward_pick(struct forward *f)
 {
     if (f->upstreams)
         f->upstream = upstreams_pick(f->upstreams, f->upstream, clock_monotonic());
+}
+
+bool forward_awaits_body(const struct forward *f)
+{
+    const struct request *r = &f->x->request;
+    if (r->ended || r->body.len || f->hurried || f->body == FORWARD_BODY_HELD || grpc_is_call(r))
+        return false;
+    return !pool_shares(f->shared->pool, &f->upstream->origin, f->shared->options);
 }
 
 static enum rc make(struct forward *f)
@@ -133,15 +132,11 @@ static enum rc make(struct forward *f)
 
 enum rc forward_begin(struct forward *f)
 {
-    pick(f);
     call_init(&f->call, &forward_call_ops);
-    f->begun = true;
-    f->over = f->sent = false;
+    forward_set_state(f, FORWARD_CALLING);
     enum rc rc = aim(f);
     if (!rc)
         rc = set_head(f);
-    if (!rc)
-        rc = send_kept(f);
     if (!rc)
         rc = forward_send_up(f);
     if (!rc && f->call.request.state == OUTGOING_OPEN)
@@ -154,8 +149,7 @@ enum rc forward_begin_again(struct forward *f)
     enum rc rc = call_rewind(&f->call);
     if (rc)
         return rc;
-    pick(f);
-    f->over = false;
+    forward_pick(f);
     rc = aim(f);
     return rc ? rc : make(f);
 }

@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 static const struct kind {
     struct str prefix;
@@ -23,9 +24,10 @@ static enum rc refuse(struct str url, const char *problem, char why[ORIGIN_WHY])
     return RC_INVALID;
 }
 
+/* RFC 3986 3.1: a scheme is the same in any case. */
 static bool starts_with(struct str text, struct str prefix)
 {
-    return text.n >= prefix.n && memcmp(text.p, prefix.p, prefix.n) == 0;
+    return text.n >= prefix.n && strncasecmp(text.p, prefix.p, prefix.n) == 0;
 }
 
 static const struct kind *kind_of(struct str url)
@@ -113,6 +115,8 @@ enum rc origin_parse(struct str url, struct origin *out, struct str *target, cha
         return refuse(url, "has no port between 1 and 65535 behind its colon", why);
     if (slash)
         *target = (struct str){slash, rest.n - authority.n};
+    if (host.n > 1 && host.p[host.n - 1] == '.') /* which ends a full name, and is no part of it */
+        host.n--;
     snprintf(out->host, sizeof out->host, "%.*s", (int)host.n, host.p);
     snprintf(out->port, sizeof out->port, "%.*s", port.p ? (int)port.n : 3,
         port.p ? port.p : kind->port);

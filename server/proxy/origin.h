@@ -21,7 +21,8 @@ enum {
 
 struct origin {
     enum origin_scheme scheme;
-    char host[ORIGIN_HOST]; /* a name or an address, without brackets; a path for ORIGIN_UNIX */
+    char host[ORIGIN_HOST]; /* a name or an address, without brackets and without a final dot; a
+                               path for ORIGIN_UNIX */
     char port[8];           /* in digits; "" for ORIGIN_UNIX */
     char authority[ORIGIN_HOST + 8]; /* as Host and :authority say it */
 };

@@ -1,52 +1,159 @@
 #include "proxy/pool.h"
 
+#include "core/check.h"
 #include "core/clock.h"
 #include "core/mem.h"
 #include "net/tls.h"
 #include "proxy/site.h"
 
-#include <assert.h>
-#include <stdio.h>
 #include <string.h>
 
 static const double sweep_seconds = 1;
 
-const struct pool_limits pool_limits_default = {
-    .max_conns = 512, .max_idle = 64, .max_waiting = 1024, .max_streams = 100, .idle_timeout = 50};
+const struct pool_limits pool_limits_default = {.max_conns = 512,
+    .max_each = 256,
+    .max_idle = 64,
+    .max_waiting = 1024,
+    .max_streams = 100,
+    .idle_timeout = 50};
 
 /* Tickets. */
+
+/* Whether there is an arrow. */
+static bool may_become(const struct ticket *t, enum ticket_state state)
+{
+    switch (state) {
+    case TICKET_HELD:
+        return false;
+    case TICKET_WAITING:
+        return true;
+    case TICKET_PAUSED:
+        return t->state == TICKET_GIVEN;
+    case TICKET_GIVEN:
+        return t->state == TICKET_WAITING;
+    }
+    return false;
+}
+
+static void set_state(struct ticket *t, enum ticket_state state)
+{
+    check_hot(may_become(t, state));
+    t->state = state;
+}
 
 static void leave_conn(struct ticket *t)
 {
     struct pool_conn *pc = t->conn;
     t->conn = NULL;
-    if (pc && --pc->calls == 0)
+    if (!pc)
+        return;
+    check_hot(pc->calls > 0);
+    if (--pc->calls == 0)
         pc->idle_since = clock_recent();
+    if (pc->refused)
+        site_left(pc);
 }
 
-static void wait(struct ticket *t, bool first)
-{
-    struct site *s = t->site;
-    list_append(first ? s->waiting.next : &s->waiting, &t->link);
-    s->waits++;
-    t->queued = clock_recent();
-    if (t->connect_timeout > 0)
-        timer_start(&t->timer, t->connect_timeout);
-    site_dirty(s);
-}
-
+/* Takes it out of the list that it waits in. */
 static void stop_waiting(struct ticket *t)
 {
     if (!list_linked(&t->link))
         return;
     list_remove(&t->link);
-    t->site->waits--;
+    check_hot(t->state != TICKET_WAITING || t->site->waits > 0);
+    t->site->waits -= t->state == TICKET_WAITING;
+    t->site->held -= t->state == TICKET_HELD;
+    if (t->state == TICKET_HELD)
+        t->share->waits--;
+}
+
+void ticket_wait(struct ticket *t, bool first)
+{
+    struct site *s = t->site;
+    stop_waiting(t);
+    set_state(t, TICKET_WAITING);
+    if (first)
+        list_prepend(&s->waiting, &t->link);
+    else
+        list_append(&s->waiting, &t->link);
+    s->waits++;
+    site_dirty(s);
+}
+
+/* Its share is used up: it waits for a call of the same client to end. */
+static void hold(struct ticket *t)
+{
+    list_append(&t->share->waiting, &t->link);
+    t->share->waits++;
+    t->site->held++;
+}
+
+/* A ticket that a session let go of is made again after a while. */
+static void rest(struct ticket *t)
+{
+    static const double first_seconds = 0.05, last_seconds = 1;
+    double seconds = first_seconds;
+    for (unsigned i = 1; i < t->refusals && seconds < last_seconds; i++)
+        seconds *= 2;
+    t->rested = clock_recent() + (seconds < last_seconds ? seconds : last_seconds);
+    set_state(t, TICKET_PAUSED);
+    list_append(&t->site->paused, &t->link);
+}
+
+/* Starts the time in which a session is to take it. */
+static void start_waiting(struct ticket *t)
+{
+    t->queued = clock_recent();
+    if (t->connect_timeout > 0)
+        timer_start(&t->timer, t->connect_timeout);
+}
+
+/* Shares. */
+
+static uint64_t share_max(const struct pool *p)
+{
+    return (uint64_t)p->limits->max_each * SHARE_UNIT;
+}
+
+/* What a call takes of its client's share, by what is known of the connections. */
+static uint64_t part_of(const struct ticket *t)
+{
+    return SHARE_UNIT / site_carries(t->site);
+}
+
+static bool take_share(struct ticket *t)
+{
+    t->part = part_of(t);
+    return !t->share || share_take(t->share, t->part, share_max(t->site->pool));
+}
+
+/* The client's calls that wait for one of its own to end go on. */
+static void share_on(struct share *s)
+{
+    while (!list_empty(&s->waiting)) {
+        struct ticket *t = container_of(s->waiting.next, struct ticket, link);
+        if (!take_share(t))
+            break;
+        ticket_wait(t, false);
+    }
+    share_release(s);
+}
+
+static void leave_share(struct ticket *t, bool had)
+{
+    if (!t->share)
+        return;
+    if (had)
+        share_give_back(t->share, t->part);
+    share_on(t->share);
 }
 
 static void free_ticket(struct ticket *t)
 {
+    bool had_share = t->state != TICKET_HELD;
     leave_conn(t);
     stop_waiting(t);
+    leave_share(t, had_share);
     timer_stop(&t->timer);
     mem_put(t, sizeof *t);
 }
@@ -59,19 +166,50 @@ void ticket_fail(struct ticket *t, enum call_end end, const char *why)
     call_fail(c, end, why);
 }
 
+/* A connection has taken the call, and it is known now what that is worth. */
+static void reprice(struct ticket *t)
+{
+    uint64_t part = part_of(t);
+    if (!t->share || part == t->part)
+        return;
+    share_give_back(t->share, t->part);
+    t->share->taken += part;
+    t->part = part;
+    share_on(t->share);
+}
+
+/* Time. */
+
+/* What a call waits for now. */
+enum ticket_phase {
+    PHASE_CROWDED,    /* a connection to come free, or its client's share */
+    PHASE_CONNECTING, /* a name, a connection, a handshake */
+    PHASE_REFUSED,    /* the other server to take it */
+    PHASE_RESPONSE,
+    PHASE_BODY,
+};
+
+static enum ticket_phase phase_of(const struct ticket *t)
+{
+    if (t->conn)
+        return t->call->status ? PHASE_BODY : PHASE_RESPONSE;
+    if (t->refusals)
+        return PHASE_REFUSED;
+    return t->state == TICKET_HELD || site_is_open(t->site) ? PHASE_CROWDED : PHASE_CONNECTING;
+}
+
 /* The limit that counts now, and since when; 0 for none. */
 static double limit_of(const struct ticket *t, double *since)
 {
     *since = t->conn ? t->call->progressed : t->queued;
-    return !t->conn ? t->connect_timeout : t->call->status ? t->idle_timeout : t->response_timeout;
-}
-
-static void time_out(struct ticket *t)
-{
-    if (!t->conn)
-        ticket_fail(t, CALL_CONNECT_TIMED_OUT, "connect-timeout");
-    else
-        ticket_fail(t, CALL_TIMED_OUT, t->call->status ? "idle-timeout" : "response-timeout");
+    switch (phase_of(t)) {
+    case PHASE_BODY:
+        return t->idle_timeout;
+    case PHASE_RESPONSE:
+        return t->response_timeout;
+    default:
+        return t->connect_timeout;
+    }
 }
 
 /* A limit that comes into force meanwhile may be shorter than what is left. */
@@ -99,6 +237,37 @@ static bool is_theirs(struct ticket *t)
     return false;
 }
 
+/* The other server has said nothing, on a connection that was kept: others that were kept as long
+ * may have been lost with it. */
+static void distrust_kept(const struct ticket *t)
+{
+    if (t->reused && !t->call->began)
+        site_distrust(t->site, t->began);
+}
+
+/* Its time is over, and told as what it was. */
+static void run_out(struct ticket *t)
+{
+    switch (phase_of(t)) {
+    case PHASE_CROWDED:
+        ticket_fail(t, CALL_CROWDED, "all connections to it that may be had were in use");
+        break;
+    case PHASE_CONNECTING:
+        ticket_fail(t, CALL_CONNECT_TIMED_OUT, "connect-timeout");
+        break;
+    case PHASE_REFUSED:
+        ticket_fail(t, CALL_REFUSED, "REFUSED_STREAM");
+        break;
+    case PHASE_RESPONSE:
+        distrust_kept(t);
+        ticket_fail(t, CALL_TIMED_OUT, "response-timeout");
+        break;
+    case PHASE_BODY:
+        ticket_fail(t, CALL_TIMED_OUT, "idle-timeout");
+        break;
+    }
+}
+
 static void on_timer(struct timer *timer)
 {
     struct ticket *t = container_of(timer, struct ticket, timer);
@@ -106,7 +275,7 @@ static void on_timer(struct timer *timer)
     double since, limit = limit_of(t, &since);
     double left = limit > 0 ? since + limit - clock_recent() : 0;
     if (theirs && limit > 0 && left <= 0)
-        time_out(t);
+        run_out(t);
     else
         set_timer(t, left);
 }
@@ -122,8 +291,12 @@ static bool fires_late(const struct ticket *t)
 void ticket_taken(struct ticket *t, struct pool_conn *pc)
 {
     stop_waiting(t);
+    check_hot(!t->conn);
+    set_state(t, TICKET_GIVEN);
+    reprice(t);
     t->conn = pc;
     t->reused = pc->used;
+    t->began = clock_recent();
     pc->site->pool->stats.reused += pc->used;
     pc->used = true;
     pc->calls++;
@@ -131,28 +304,53 @@ void ticket_taken(struct ticket *t, struct pool_conn *pc)
         set_timer(t, t->response_timeout);
 }
 
+/* Calls. */
+
+/* Whether there is time for another try of a call that was refused. The first one is free. */
+static bool has_time(const struct ticket *t)
+{
+    return t->refusals == 0 || t->connect_timeout <= 0 ||
+           clock_recent() - t->queued < t->connect_timeout;
+}
+
 /* Whether a call that was lost may be made again: see pool.h. */
 static bool may_repeat(const struct ticket *t, enum call_end end)
 {
-    if (t->again)
-        return false;
+    if (end == CALL_REFUSED)
+        return has_time(t) && !(t->elsewhere && t->refusals);
     bool is_lost = end == CALL_LOST || end == CALL_PROTOCOL;
-    return end == CALL_REFUSED || (is_lost && t->reused && call_is_idempotent(t->call));
+    return is_lost && !t->again && t->reused && call_is_idempotent(t->call);
+}
+
+/* What refuses once may have changed its mind, or there is another connection; what goes on to
+ * refuse is left alone for a while. */
+static void wait_again(struct ticket *t, enum call_end end)
+{
+    if (end != CALL_REFUSED || t->refusals == 0)
+        start_waiting(t);
+    if (end == CALL_REFUSED && t->refusals++) {
+        rest(t);
+        return;
+    }
+    t->again |= end != CALL_REFUSED;
+    ticket_wait(t, true);
 }
 
 static bool on_done(struct call *c, enum call_end end, const char *why)
 {
     (void)why;
     struct ticket *t = c->ticket;
-    struct pool *p = t->site->pool;
+    struct site *s = t->site;
+    struct pool_conn *pc = t->conn;
     if (!may_repeat(t, end) || call_rewind(c)) {
         free_ticket(t);
         return false;
     }
     leave_conn(t);
-    t->again = true;
-    p->stats.retried++;
-    wait(t, true);
+    if (end == CALL_REFUSED)
+        site_refused(s, pc);
+    s->pool->stats.retried++;
+    wait_again(t, end);
     return true;
 }
 
@@ -166,25 +364,61 @@ static const struct call_agent agent = {
     .on_cancel = on_cancel,
 };
 
-enum rc pool_call(
-    struct pool *p, const struct origin *origin, const struct call_options *options, struct call *c)
+static struct ticket *new_ticket(
+    struct pool *p, struct site *s, const struct call_options *options, struct call *c)
 {
-    assert(c->state == CALL_IDLE && c->method.n);
-    struct site *s = site_of(p, origin, options);
-    if (s && p->limits->max_waiting && s->waits >= p->limits->max_waiting)
-        return RC_LIMIT;
-    struct ticket *t = s ? mem_get_zeroed(sizeof *t) : NULL;
-    if (!t)
-        return RC_NOMEM;
+    struct ticket *t = mem_get_zeroed(sizeof *t);
+    struct share *share = t && options->client ? share_of(&p->shares, options->client) : NULL;
+    if (!t || (options->client && !share)) {
+        mem_put(t, sizeof *t);
+        return NULL;
+    }
     t->call = c;
     t->site = s;
+    t->share = share;
     t->connect_timeout = options->connect_timeout;
     t->response_timeout = options->response_timeout;
     t->idle_timeout = options->idle_timeout;
+    t->elsewhere = options->elsewhere;
+    list_init(&t->link);
     timer_init(&t->timer, p->loop->ev, on_timer);
+    return t;
+}
+
+/* Whether one more of its client may wait for its share: these are in nobody else's way. */
+static bool may_hold(const struct ticket *t, uint32_t max_waiting)
+{
+    return max_waiting == 0 || t->share->waits < max_waiting;
+}
+
+enum rc pool_call(
+    struct pool *p, const struct origin *origin, const struct call_options *options, struct call *c)
+{
+    check(c->state == CALL_IDLE && c->method.n);
+    struct site *s = site_of(p, origin, options);
+    uint32_t most = p->limits->max_waiting;
+    if (s && most && s->waits >= most)
+        return RC_LIMIT;
+    struct ticket *t = s ? new_ticket(p, s, options, c) : NULL;
+    if (!t)
+        return RC_NOMEM;
+    if (take_share(t)) {
+        ticket_wait(t, false);
+    } else if (may_hold(t, most)) {
+        hold(t);
+    } else {
+        mem_put(t, sizeof *t);
+        return RC_LIMIT;
+    }
+    start_waiting(t);
     call_engage(c, &agent, t);
-    wait(t, false);
     return RC_OK;
+}
+
+bool pool_shares(struct pool *p, const struct origin *origin, const struct call_options *options)
+{
+    const struct site *s = site_of(p, origin, options);
+    return s && site_shares(s);
 }
 
 /* TLS. */
@@ -217,6 +451,7 @@ struct tls_client *pool_tls(struct pool *p, bool insecure, const char *cas, char
         mem_put(e, size);
         return NULL;
     }
+    list_init(&e->link);
     e->insecure = insecure;
     strcpy(e->cas, name);
     list_append(&p->contexts, &e->link);
@@ -259,18 +494,36 @@ enum rc pool_new(struct loop *loop, const struct pool_limits *limits, struct poo
         return RC_NOMEM;
     p->loop = loop;
     p->limits = limits;
+    list_init(&p->step.link);
     p->step.run = run;
     list_init(&p->sites);
     list_init(&p->dirty);
     list_init(&p->contexts);
+    shares_init(&p->shares);
     timer_init(&p->sweep, loop->ev, on_sweep);
     loop_add_step(loop, &p->step);
     *out = p;
     return RC_OK;
 }
 
+/* Tickets that are held go first: no other is to take their place. */
+static void fail_held(struct pool *p)
+{
+    for (int i = 0; i < SHARE_BUCKETS; i++) {
+        struct list *bucket = &p->shares.buckets[i];
+        for (struct list *node = bucket->next, *next; node != bucket; node = next) {
+            struct share *s = container_of(node, struct share, link);
+            next = node->next;
+            while (s->waits)
+                ticket_fail(container_of(s->waiting.next, struct ticket, link), CALL_UNREACHABLE,
+                    "shutdown");
+        }
+    }
+}
+
 void pool_free(struct pool *p)
 {
+    fail_held(p);
     while (!list_empty(&p->sites))
         site_free(container_of(p->sites.next, struct site, link));
     while (!list_empty(&p->contexts))

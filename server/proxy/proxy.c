@@ -1,5 +1,6 @@
 #include "proxy/proxy.h"
 
+#include "core/check.h"
 #include "core/mem.h"
 #include "http/code.h"
 #include "http/dispatch.h"
@@ -80,6 +81,8 @@ static enum rc order_target(
     struct request as = x->request;
     if (order->target.p)
         request_set_target(&as, order->target);
+    if (uri_may_have_dots(as.path))
+        return RC_INVALID;
     return routes_target(&as, STR("/"), base, &x->arena, out);
 }
 
@@ -139,6 +142,7 @@ enum rc proxy_new(struct ev_loop *ev, const struct proxy_options *options, struc
 
 void proxy_free(struct proxy *p)
 {
+    check(list_empty(&p->shared.ready));
     routes_fini(&p->routes);
     mem_put(p, sizeof *p);
 }

@@ -1,5 +1,6 @@
 #include "proxy/resolver.h"
 
+#include "core/check.h"
 #include "core/list.h"
 #include "core/mem.h"
 #include "net/timer.h"
@@ -8,9 +9,13 @@
 #include <netdb.h>
 #include <stdbool.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/time.h>
 
 enum { SOCKETS_MAX = 64, TIMEOUT_MS = 2000, TRIES = 3 };
+
+/* That addresses of one family wait for those of the other. */
+static const double delay_seconds = 0.05;
 
 /* A socket of c-ares's. */
 struct watched {
@@ -28,11 +33,25 @@ struct resolver {
     struct list finished; /* queries that are to be told of, by query.link */
 };
 
-/* c-ares can't take back what it was asked: a query outlives a lookup that was cancelled. */
+/* What is asked of one family of addresses. */
+struct part {
+    struct query *query;
+    struct sockaddr_storage list[LOOKUP_MAX];
+    size_t count;
+};
+
+enum { PART_4, PART_6, PARTS };
+
+/* c-ares can't take back what it was asked: a query outlives a lookup that was cancelled, or that
+ * was told of the one family without the other. */
 struct query {
     struct list link;
     struct resolver *resolver;
-    struct lookup *lookup; /* NULL once it is cancelled */
+    struct lookup *lookup; /* NULL once it is cancelled, or told */
+    struct part parts[PARTS];
+    int left;           /* parts that are still asked */
+    bool is_none;       /* there is no such name */
+    struct timer delay; /* runs while one family waits for the other */
     const char *why;
 };
 
@@ -95,83 +114,161 @@ static void on_state(void *data, ares_socket_t fd, int readable, int writable)
 
 /* Queries. */
 
+/* The addresses found, in place of those that were known. That nobody could say is no reason to
+ * forget them; that there is no such name is. */
+static void replace_addresses(struct lookup *l, const struct query *q)
+{
+    size_t known = l->count;
+    l->count = 0;
+    for (int i = 0; i < PARTS; i++)
+        for (size_t k = 0; k < q->parts[i].count && l->count < LOOKUP_MAX; k++)
+            l->list[l->count++] = q->parts[i].list[k];
+    if (l->count == 0 && !q->is_none)
+        l->count = known;
+}
+
 static void tell(struct query *q)
 {
     struct lookup *l = q->lookup;
-    const char *why = q->why;
-    list_remove(&q->link);
-    mem_put(q, sizeof *q);
+    q->lookup = NULL;
+    timer_stop(&q->delay);
     if (!l)
         return;
+    replace_addresses(l, q);
     l->query = NULL;
-    l->done(l, why);
+    l->done(l, q->why);
+}
+
+static void on_delay(struct timer *t)
+{
+    tell(container_of(t, struct query, delay));
+}
+
+static void end_query(struct query *q)
+{
+    list_remove(&q->link);
+    tell(q);
+    mem_put(q, sizeof *q);
 }
 
 static void on_turn(struct timer *t)
 {
     struct resolver *r = container_of(t, struct resolver, turn);
     while (!list_empty(&r->finished))
-        tell(container_of(r->finished.next, struct query, link));
+        end_query(container_of(r->finished.next, struct query, link));
 }
 
-static void take_addresses(struct lookup *l, const struct ares_addrinfo *found)
+static void take_addresses(struct part *p, const struct ares_addrinfo *found)
 {
-    for (const struct ares_addrinfo_node *n = found->nodes; n && l->count < LOOKUP_MAX;
+    for (const struct ares_addrinfo_node *n = found->nodes; n && p->count < LOOKUP_MAX;
          n = n->ai_next)
-        if ((size_t)n->ai_addrlen <= sizeof l->list[0])
-            memcpy(&l->list[l->count++], n->ai_addr, (size_t)n->ai_addrlen);
+        if ((size_t)n->ai_addrlen <= sizeof p->list[0])
+            memcpy(&p->list[p->count++], n->ai_addr, (size_t)n->ai_addrlen);
 }
 
 /* Told of in the next turn. */
-static void finish(struct query *q, const char *why)
+static void finish(struct query *q)
 {
-    q->why = why;
     list_append(&q->resolver->finished, &q->link);
     timer_start(&q->resolver->turn, 0);
 }
 
 /* An address in digits is no name: c-ares would ask the name servers for it. */
-static bool take_literal(struct lookup *l, const char *host, const char *port)
+static bool take_literal(struct part *p, const char *host, const char *port)
 {
     const struct addrinfo hints = {
         .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV};
     struct addrinfo *found;
     if (getaddrinfo(host, port, &hints, &found))
         return false;
-    memcpy(&l->list[l->count++], found->ai_addr, found->ai_addrlen);
+    memcpy(&p->list[p->count++], found->ai_addr, found->ai_addrlen);
     freeaddrinfo(found);
     return true;
 }
 
+static void note_failure(struct query *q, int status)
+{
+    q->is_none |= status == ARES_ENOTFOUND;
+    if (status != ARES_ENODATA)
+        q->why = ares_strerror(status);
+}
+
+/* One family is there. The other one gets a little more time (RFC 8305 3), and then it is done
+ * without: there are name servers that drop what they are asked of one. */
 static void on_found(void *data, int status, int timeouts, struct ares_addrinfo *found)
 {
     (void)timeouts;
-    struct query *q = data;
-    if (q->lookup && status == ARES_SUCCESS)
-        take_addresses(q->lookup, found);
+    struct part *p = data;
+    struct query *q = p->query;
+    q->left--;
+    if (status == ARES_SUCCESS)
+        take_addresses(p, found);
+    else
+        note_failure(q, status);
     if (found)
         ares_freeaddrinfo(found);
-    finish(q, status == ARES_SUCCESS ? "the name has no address" : ares_strerror(status));
+    if (q->left == 0)
+        finish(q);
+    else if (q->lookup && p->count)
+        timer_start(&q->delay, delay_seconds);
+}
+
+static void ask(struct query *q, int part, int family, const char *host, const char *port)
+{
+    const struct ares_addrinfo_hints hints = {.ai_family = family,
+        .ai_socktype = SOCK_STREAM,
+        .ai_flags = ARES_AI_NUMERICSERV | ARES_AI_NOSORT};
+    ares_getaddrinfo(q->resolver->channel, host, port, &hints, on_found, &q->parts[part]);
+}
+
+/* One that no name server is asked for (RFC 6761 6.3): both families come together. */
+static bool is_local(const char *host)
+{
+    static const char name[] = ".localhost";
+    size_t n = strlen(host), dotted = sizeof name - 1;
+    return strcasecmp(host, name + 1) == 0 ||
+           (n > dotted && strcasecmp(host + n - dotted, name) == 0);
+}
+
+static void ask_all(struct query *q, const char *host, const char *port)
+{
+    if (is_local(host)) {
+        q->left = 1;
+        ask(q, PART_4, AF_UNSPEC, host, port);
+        return;
+    }
+    q->left = PARTS;
+    ask(q, PART_4, AF_INET, host, port);
+    ask(q, PART_6, AF_INET6, host, port);
+}
+
+static struct query *new_query(struct resolver *r, struct lookup *l)
+{
+    struct query *q = mem_get_zeroed(sizeof *q);
+    if (!q)
+        return NULL;
+    list_init(&q->link);
+    timer_init(&q->delay, r->ev, on_delay);
+    q->resolver = r;
+    q->lookup = l;
+    q->why = "the name has no address";
+    for (int i = 0; i < PARTS; i++)
+        q->parts[i].query = q;
+    return q;
 }
 
 enum rc lookup_start(struct lookup *l, struct resolver *r, const char *host, const char *port)
 {
-    const struct ares_addrinfo_hints hints = {.ai_family = AF_UNSPEC,
-        .ai_socktype = SOCK_STREAM,
-        .ai_flags = ARES_AI_NUMERICSERV | ARES_AI_NOSORT};
-    struct query *q = mem_get_zeroed(sizeof *q);
+    check(!l->query);
+    struct query *q = new_query(r, l);
     if (!q)
         return RC_NOMEM;
-    list_init(&q->link);
-    q->resolver = r;
-    q->lookup = l;
     l->query = q;
-    l->count = 0;
-    if (take_literal(l, host, port)) {
-        finish(q, "");
+    if (take_literal(&q->parts[PART_4], host, port)) {
+        finish(q);
         return RC_OK;
     }
-    ares_getaddrinfo(r->channel, host, port, &hints, on_found, q);
+    ask_all(q, host, port);
     set_timeout(r);
     return RC_OK;
 }
@@ -209,11 +306,20 @@ enum rc resolver_new(struct ev_loop *ev, const char *servers, struct resolver **
     return RC_OK;
 }
 
+static bool all_cancelled(const struct resolver *r)
+{
+    for (struct list *node = r->finished.next; node != &r->finished; node = node->next)
+        if (container_of(node, struct query, link)->lookup)
+            return false;
+    return true;
+}
+
 void resolver_free(struct resolver *r)
 {
     ares_destroy(r->channel); /* tells on_found of what is still asked */
     timer_stop(&r->timeout);
     timer_stop(&r->turn);
+    check(all_cancelled(r));
     on_turn(&r->turn);
     mem_put(r, sizeof *r);
 }

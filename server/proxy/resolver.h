@@ -16,10 +16,12 @@ struct query;
 
 enum { LOOKUP_MAX = 8 }; /* addresses of a name, at the most */
 
-/* A name being looked up. The owner embeds one. */
+/* A name, and its addresses as they are known, which stay good while it is looked up anew. The
+ * owner embeds one. */
 struct lookup {
-    /* Called once, never from within lookup_start: addresses were found; or count is 0, and why
-     * says in static storage what went wrong. */
+    /* Called once for each lookup_start, never from within it. The list has what was found; where
+     * the name servers could not say, what it had before; and where that was nothing, or there is
+     * no such name, nothing: then why says in static storage what went wrong. */
     void (*done)(struct lookup *l, const char *why);
     struct sockaddr_storage list[LOOKUP_MAX];
     size_t count;

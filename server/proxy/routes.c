@@ -3,6 +3,7 @@
 #include "core/mem.h"
 #include "http/prefix.h"
 #include "http/request.h"
+#include "http/uri.h"
 
 #include <stdio.h>
 
@@ -61,26 +62,6 @@ void routes_fini(struct routes *r)
     }
 }
 
-/* Whether a segment is "." or "..", escaped or not: whoever resolves it leaves the prefix. */
-static bool has_dots(struct str path)
-{
-    size_t dots = 0, others = 0, n;
-    for (size_t at = 0; at <= path.n; at += n) {
-        n = 1;
-        char c = at < path.n ? prefix_decoded((struct str){path.p + at, path.n - at}, &n) : '/';
-        if (c == '/' || c == '\\') {
-            if (others == 0 && (dots == 1 || dots == 2))
-                return true;
-            dots = others = 0;
-        } else if (c == '.') {
-            dots++;
-        } else {
-            others++;
-        }
-    }
-    return false;
-}
-
 static void append(char **end, struct str text)
 {
     memcpy(*end, text.p, text.n);
@@ -117,7 +98,7 @@ enum rc routes_target(
         *out = (struct str){r->path.p, r->path.n + (r->query.p ? 1 + r->query.n : 0)};
         return RC_OK;
     }
-    if (has_dots(r->path) || str_eq(r->path, STR("*")))
+    if (uri_may_have_dots(r->path) || str_eq(r->path, STR("*")))
         return RC_INVALID;
     if (base.n == 0)
         cut = 0;

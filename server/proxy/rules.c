@@ -3,6 +3,9 @@
 #include "http/exchange.h"
 #include "proxy/trace.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+
 /* What may be sent at all. */
 
 static bool is_sound(const struct field *f)
@@ -76,6 +79,51 @@ static enum rc add_cookie(struct exchange *x, struct fields *out)
     return fields_add(out, &x->arena, STR("cookie"), (struct str){value, n - 2});
 }
 
+/* Max-Forwards means something for these methods alone (RFC 9110 7.6.2). */
+static bool counts_hops(const struct request *r)
+{
+    return str_eq(r->method, STR("OPTIONS")) || str_eq(r->method, STR("TRACE"));
+}
+
+static bool is_hops(struct str name)
+{
+    return str_eq(name, STR("max-forwards"));
+}
+
+/* The hops that are left; false where that is told by no one number. A request that says it twice
+ * would have two. */
+static bool read_hops(const struct request *r, uint64_t *hops)
+{
+    size_t count = 0;
+    bool read = false;
+    for (size_t i = 0; i < r->fields.count; i++)
+        if (is_hops(r->fields.list[i].name)) {
+            read = field_parse_length(r->fields.list[i].value, hops);
+            count++;
+        }
+    return read && count == 1;
+}
+
+bool rules_is_last_hop(const struct request *r)
+{
+    uint64_t hops;
+    return counts_hops(r) && read_hops(r, &hops) && hops == 0;
+}
+
+/* One hop less goes on; what is no number is dropped. */
+static enum rc add_hops(struct exchange *x, struct fields *out)
+{
+    enum { DIGITS = 20 };
+    uint64_t hops;
+    if (!counts_hops(&x->request) || !read_hops(&x->request, &hops) || hops == 0)
+        return RC_OK;
+    char *text = arena_bytes(&x->arena, DIGITS);
+    if (!text)
+        return RC_NOMEM;
+    int n = snprintf(text, DIGITS, "%" PRIu64, hops - 1);
+    return fields_add(out, &x->arena, STR("max-forwards"), (struct str){text, (size_t)n});
+}
+
 static enum rc add_own(struct exchange *x, struct fields *out)
 {
     const struct request *r = &x->request;
@@ -83,7 +131,7 @@ static enum rc add_own(struct exchange *x, struct fields *out)
     for (size_t i = 0; !rc && i < r->fields.count; i++) {
         const struct field *f = &r->fields.list[i];
         if (is_set_elsewhere(f->name) || is_dropped(f->name, r->connection) ||
-            is_outdated(r, f->name))
+            is_outdated(r, f->name) || (is_hops(f->name) && counts_hops(r)))
             continue;
         rc = is_sound(f) ? fields_add(out, &x->arena, f->name, f->value) : RC_INVALID;
     }
@@ -108,6 +156,8 @@ enum rc rules_request(struct exchange *x, const struct fields *set, struct field
     enum rc rc = add_own(x, out);
     if (!rc)
         rc = add_cookie(x, out);
+    if (!rc)
+        rc = add_hops(x, out);
     if (!rc)
         rc = trace_add(x, out);
     /* To say so is to promise that they are not thrown away (RFC 9110 10.1.4). */

@@ -15,7 +15,11 @@
 #include <stdbool.h>
 
 struct exchange;
+struct request;
 
+/* Whether the request is for this server to answer, as it may be passed on no more (RFC
+ * 9110 7.6.2): OPTIONS or TRACE with max-forwards of 0. */
+bool rules_is_last_hop(const struct request *r);
 /*
  * The fields with which the request of x goes on, in its arena: without those of the connection, in
  * lower case, cookies joined, with Forwarded, X-Forwarded-* and Via. set holds fields that replace

@@ -1,5 +1,6 @@
 #include "proxy/site.h"
 
+#include "core/check.h"
 #include "core/clock.h"
 #include "core/mem.h"
 #include "http/session.h"
@@ -9,8 +10,10 @@
 #include <string.h>
 #include <sys/un.h>
 
-/* Seconds that addresses are used before a name is looked up again. */
+/* Seconds that addresses are used before a name is looked up again, beside what goes on. */
 static const double lookup_seconds = 10;
+/* Seconds that a connection which refused a call gets none, unless one of its calls ends. */
+static const double pause_seconds = 0.1;
 
 void site_dirty(struct site *s)
 {
@@ -30,6 +33,13 @@ static void fail_all(struct site *s, const char *why)
         ticket_fail(first_waiting(s), CALL_UNREACHABLE, why);
 }
 
+/* Those that only a pause keeps from being made again, too. */
+static void fail_paused(struct site *s, const char *why)
+{
+    while (!list_empty(&s->paused))
+        ticket_fail(container_of(s->paused.next, struct ticket, link), CALL_UNREACHABLE, why);
+}
+
 /* Connections. */
 
 static struct pool_conn *conn_of(struct dial *d)
@@ -41,13 +51,17 @@ static struct pool_conn *conn_of(struct dial *d)
 static void move(struct pool_conn *pc, struct list *list)
 {
     list_remove(&pc->link);
-    list_append(list->next, &pc->link);
+    list_prepend(list, &pc->link);
 }
 
 static void free_conn(struct pool_conn *pc)
 {
+    struct site *s = pc->site;
+    check(s->conns > 0);
     list_remove(&pc->link);
-    pc->site->conns--;
+    s->conns--;
+    s->opening -= pc->awaited;
+    s->going -= pc->going;
     mem_put(pc, sizeof *pc);
 }
 
@@ -55,24 +69,51 @@ static bool has_room(const struct pool_conn *pc)
 {
     const struct session *session = pc->dial.session;
     uint32_t most = pc->site->pool->limits->max_streams;
-    return (most == 0 || pc->calls < most) && session->client->room(session);
+    return !pc->refused && (most == 0 || pc->calls < most) && session->client->room(session);
+}
+
+/* What a connection has said of how much it carries, for those that are to be opened. */
+static void learn(struct pool_conn *pc)
+{
+    struct site *s = pc->site;
+    const struct session *session = pc->dial.session;
+    uint32_t most = s->pool->limits->max_streams, carries;
+    bool going = session->client->is_going(session);
+    if (!session->client->carries(session, &carries) && !going)
+        return;
+    s->opening -= pc->awaited;
+    pc->awaited = false;
+    if (going) {
+        s->going += !pc->going;
+        pc->going = true;
+        return;
+    }
+    s->carries = most && carries > most ? most : carries;
+    s->known = true;
 }
 
 static void settle(struct pool_conn *pc)
 {
     struct site *s = pc->site;
+    learn(pc);
     move(pc, has_room(pc) ? &s->free : &s->busy);
     if (s->waits)
         site_dirty(s);
 }
 
+void site_left(struct pool_conn *pc)
+{
+    pc->refused = 0;
+    if (pc->dial.session)
+        settle(pc);
+}
+
 static void on_opened(struct dial *d)
 {
     struct pool_conn *pc = conn_of(d);
-    struct site *s = pc->site;
+    check(!pc->open);
     pc->open = true;
-    s->opening--;
-    s->shares = d->session->client->room(d->session) > 1;
+    pc->site->shares = d->session->client->shares;
     pc->idle_since = clock_recent();
     settle(pc);
 }
@@ -97,7 +138,6 @@ static void on_closed(struct dial *d, const char *why)
     struct pool_conn *pc = conn_of(d);
     struct site *s = pc->site;
     bool was_open = pc->open;
-    s->opening -= !was_open;
     free_conn(pc);
     if (!was_open)
         fail_opening(s, why);
@@ -133,6 +173,7 @@ static bool open_conn(struct site *s, char why[SITE_WHY])
     snprintf(why, SITE_WHY, "%s", rc_text(RC_NOMEM));
     if (!pc)
         return false;
+    list_init(&pc->link);
     dial_init(&pc->dial, s->pool->loop, &dial_ops);
     struct dial_to *to = &pc->dial.to;
     memcpy(to->addresses, s->lookup.list, s->lookup.count * sizeof *s->lookup.list);
@@ -145,6 +186,7 @@ static bool open_conn(struct site *s, char why[SITE_WHY])
     }
     pc->site = s;
     list_append(&s->busy, &pc->link);
+    pc->awaited = true;
     s->conns++;
     s->opening++;
     s->pool->stats.opened++;
@@ -171,7 +213,17 @@ static void set_path(struct site *s)
     s->lookup.count = 1;
 }
 
-/* Whether there are addresses to dial; where they are asked for, on_found tells. */
+/* Looks the name up; on_found tells. */
+static void look_up(struct site *s)
+{
+    struct pool *p = s->pool;
+    if ((!p->resolver && resolver_new(p->loop->ev, NULL, &p->resolver)) ||
+        lookup_start(&s->lookup, p->resolver, s->origin.host, s->origin.port))
+        s->looked_up = clock_recent();
+}
+
+/* Whether there are addresses to dial. What is known is dialled while it is asked for anew, and
+ * however that ends, unless the name is no more (RFC 8767); where nothing is, on_found tells. */
 static bool has_addresses(struct site *s)
 {
     double age = clock_recent() - s->looked_up;
@@ -179,13 +231,11 @@ static bool has_addresses(struct site *s)
         set_path(s);
         return true;
     }
-    if (s->lookup.query || (s->looked_up && s->lookup.count && age < lookup_seconds))
-        return !s->lookup.query;
-    struct pool *p = s->pool;
-    if ((!p->resolver && resolver_new(p->loop->ev, NULL, &p->resolver)) ||
-        lookup_start(&s->lookup, p->resolver, s->origin.host, s->origin.port))
+    if (!s->lookup.query && (s->lookup.count == 0 || age >= lookup_seconds))
+        look_up(s);
+    if (s->lookup.count == 0 && !s->lookup.query)
         fail_all(s, "names cannot be resolved");
-    return false;
+    return s->lookup.count > 0;
 }
 
 /* Calls. */
@@ -210,15 +260,41 @@ static void give_all(struct site *s)
     }
 }
 
-/* Whether another connection would help: where each carries many calls, or it is not known whether
- * it does, the one that is being opened is awaited. */
+bool site_shares(const struct site *s)
+{
+    return protocol_of(s) == PROTOCOL_HTTP_2 || s->shares;
+}
+
+uint32_t site_carries(const struct site *s)
+{
+    uint32_t most = s->pool->limits->max_streams;
+    if (s->known)
+        return s->carries ? s->carries : 1;
+    return site_shares(s) && most ? most : 1;
+}
+
+bool site_is_open(const struct site *s)
+{
+    return s->conns > s->opening + s->going;
+}
+
+/* How many calls those that are being opened will take: where that is not known, all of them. */
+static uint64_t expected(const struct site *s)
+{
+    if (s->opening == 0)
+        return 0;
+    if (!s->known && protocol_of(s) != PROTOCOL_HTTP_1)
+        return UINT64_MAX;
+    return (uint64_t)s->opening * site_carries(s);
+}
+
+/* Whether another connection would help. It does not where the other server takes no calls for now:
+ * one that says so on a connection that is good would say it on the next. */
 static bool wants_conn(const struct site *s)
 {
     uint32_t most = s->pool->limits->max_conns;
-    if (s->waits <= s->opening || (most && s->conns >= most))
-        return false;
-    bool one_by_one = !s->shares && (s->conns > s->opening || protocol_of(s) == PROTOCOL_HTTP_1);
-    return one_by_one || s->opening == 0;
+    bool is_closed = s->known && s->carries == 0 && s->conns > s->going;
+    return s->waits > expected(s) && !(most && s->conns >= most) && !is_closed;
 }
 
 void site_run(struct site *s)
@@ -232,21 +308,57 @@ void site_run(struct site *s)
         }
 }
 
-/* Life. */
+/* Refusals. */
 
-static char *copy_text(const char *text)
+static void end_pauses(struct list *conns, double now)
 {
-    char *copy = mem_get(strlen(text) + 1);
-    if (copy)
-        strcpy(copy, text);
-    return copy;
+    for (struct list *node = conns->next, *next; node != conns; node = next) {
+        struct pool_conn *pc = container_of(node, struct pool_conn, link);
+        next = node->next;
+        if (pc->refused && now - pc->refused >= pause_seconds)
+            site_left(pc);
+    }
 }
+
+static bool has_refused(const struct site *s)
+{
+    for (const struct list *node = s->busy.next; node != &s->busy; node = node->next)
+        if (container_of((struct list *)node, struct pool_conn, link)->refused)
+            return true;
+    return false;
+}
+
+static void on_pause(struct timer *timer)
+{
+    struct site *s = container_of(timer, struct site, pause);
+    double now = clock_recent();
+    end_pauses(&s->busy, now);
+    for (struct list *node = s->paused.next, *next; node != &s->paused; node = next) {
+        struct ticket *t = container_of(node, struct ticket, link);
+        next = node->next;
+        if (t->rested <= now)
+            ticket_wait(t, false);
+    }
+    if (!list_empty(&s->paused) || has_refused(s))
+        timer_start(&s->pause, pause_seconds);
+}
+
+void site_refused(struct site *s, struct pool_conn *pc)
+{
+    if (pc && pc->dial.session) {
+        pc->refused = clock_recent();
+        settle(pc);
+    }
+    timer_start(&s->pause, pause_seconds);
+}
+
+/* Life. */
 
 static struct site *new_site(
     struct pool *p, const struct origin *origin, const struct call_options *options)
 {
     struct site *s = mem_get_zeroed(sizeof *s);
-    char *cas = s && options->cas ? copy_text(options->cas) : NULL;
+    char *cas = s && options->cas ? mem_strdup(options->cas) : NULL;
     if (!s || (options->cas && !cas)) {
         mem_put(s, sizeof *s);
         return NULL;
@@ -257,10 +369,13 @@ static struct site *new_site(
     s->insecure = options->insecure;
     s->cas = cas;
     s->lookup.done = on_found;
+    list_init(&s->link);
     list_init(&s->dirty);
     list_init(&s->free);
     list_init(&s->busy);
     list_init(&s->waiting);
+    list_init(&s->paused);
+    timer_init(&s->pause, p->loop->ev, on_pause);
     list_append(&p->sites, &s->link);
     return s;
 }
@@ -284,7 +399,8 @@ struct site *site_of(
 
 bool site_is_empty(const struct site *s)
 {
-    return s->conns == 0 && s->waits == 0 && !s->lookup.query;
+    return s->conns == 0 && s->waits == 0 && s->held == 0 && list_empty(&s->paused) &&
+           !s->lookup.query;
 }
 
 static void cancel_conns(struct list *conns)
@@ -301,12 +417,24 @@ void site_free(struct site *s)
     cancel_conns(&s->free);
     cancel_conns(&s->busy);
     fail_all(s, "shutdown");
+    check(s->conns == 0 && s->waits == 0);
+    fail_paused(s, "shutdown");
+    timer_stop(&s->pause);
     lookup_cancel(&s->lookup);
     list_remove(&s->link);
     list_remove(&s->dirty);
-    if (s->cas)
-        mem_put(s->cas, strlen(s->cas) + 1);
+    mem_free(s->cas);
     mem_put(s, sizeof *s);
+}
+
+void site_distrust(struct site *s, double since)
+{
+    for (struct list *node = s->free.next, *next; node != &s->free; node = next) {
+        struct pool_conn *pc = container_of(node, struct pool_conn, link);
+        next = node->next;
+        if (pc->calls == 0 && pc->idle_since <= since)
+            dial_shut_down(&pc->dial);
+    }
 }
 
 void site_sweep(struct site *s, double now)

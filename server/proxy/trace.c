@@ -1,8 +1,7 @@
 #include "proxy/trace.h"
 
 #include "http/exchange.h"
-
-#include <stdio.h>
+#include "proxy/members.h"
 
 static const struct str forwarded = {"forwarded", 9}, via = {"via", 3},
                         forwarded_for = {"x-forwarded-for", 15},
@@ -34,18 +33,32 @@ static void append(char **end, struct str text)
     *end += text.n;
 }
 
-/* Adds a field with all values that the request has for its name, and one more. */
-static enum rc add_member(struct exchange *x, struct fields *list, struct str name, struct str last)
+/* What came in a field of the name: its bytes with a separator behind each value; 0 where one of
+ * its lines is not to be trusted to end where it seems to. */
+static size_t size_of(const struct fields *came, struct str name, bool (*is_sound)(struct str line))
+{
+    size_t size = 0;
+    for (size_t i = 0; i < came->count; i++) {
+        if (!str_eq(came->list[i].name, name))
+            continue;
+        if (!is_sound(came->list[i].value))
+            return 0;
+        size += came->list[i].value.n + 2;
+    }
+    return size;
+}
+
+/* Adds a field with all values that the request has for its name, if all are sound, and one more.
+ */
+static enum rc add_member(struct exchange *x, struct fields *list, struct str name,
+    bool (*is_sound)(struct str line), struct str last)
 {
     const struct fields *came = &x->request.fields;
-    size_t size = last.n;
-    for (size_t i = 0; i < came->count; i++)
-        if (str_eq(came->list[i].name, name))
-            size += came->list[i].value.n + 2;
-    char *value = arena_bytes(&x->arena, size), *end = value;
+    size_t size = size_of(came, name, is_sound);
+    char *value = arena_bytes(&x->arena, size + last.n), *end = value;
     if (!value)
         return RC_NOMEM;
-    for (size_t i = 0; i < came->count; i++) {
+    for (size_t i = 0; size && i < came->count; i++) {
         if (!str_eq(came->list[i].name, name) || came->list[i].value.n == 0)
             continue;
         append(&end, came->list[i].value);
@@ -62,20 +75,40 @@ static struct str scheme_of(const struct exchange *x)
     return x->peer->tls_version ? STR("https") : STR("http");
 }
 
+/* As the inside of a quoted string (RFC 9110 5.6.4). */
+static void append_quoted(char **end, struct str text)
+{
+    append(end, STR("\""));
+    for (size_t i = 0; i < text.n; i++) {
+        if (text.p[i] == '"' || text.p[i] == '\\')
+            *(*end)++ = '\\';
+        *(*end)++ = text.p[i];
+    }
+    append(end, STR("\""));
+}
+
 /* An address of IPv6 stands in quotes (RFC 7239 section 6), and so does a host with a port. */
 static enum rc add_forwarded(struct exchange *x, struct fields *list)
 {
     struct str from = address_of(x->peer->remote), host = x->request.authority;
-    struct str scheme = scheme_of(x);
-    const char *quote = from.p[0] == '[' ? "\"" : "";
-    size_t room = from.n + host.n + sizeof "for=\"\";host=\"\";proto=https";
-    char *text = arena_bytes(&x->arena, room);
+    char *text =
+             arena_bytes(&x->arena, from.n + 2 * host.n + sizeof "for=\"\";host=\"\";proto=https"),
+         *end = text;
     if (!text)
         return RC_NOMEM;
-    int n = snprintf(text, room, "for=%s%.*s%s%s%.*s%s;proto=%.*s", quote, (int)from.n, from.p,
-        quote, host.n ? ";host=\"" : "", (int)host.n, host.n ? host.p : "", host.n ? "\"" : "",
-        (int)scheme.n, scheme.p);
-    return add_member(x, list, forwarded, (struct str){text, (size_t)n});
+    append(&end, STR("for="));
+    if (from.p[0] == '[')
+        append_quoted(&end, from);
+    else
+        append(&end, from);
+    if (host.n) {
+        append(&end, STR(";host="));
+        append_quoted(&end, host);
+    }
+    append(&end, STR(";proto="));
+    append(&end, scheme_of(x));
+    return add_member(
+        x, list, forwarded, members_are_forwarded, (struct str){text, (size_t)(end - text)});
 }
 
 static struct str via_member(const struct request *r)
@@ -93,10 +126,11 @@ enum rc trace_add(struct exchange *x, struct fields *list)
     struct request *r = &x->request;
     enum rc rc = add_forwarded(x, list);
     if (!rc)
-        rc = add_member(x, list, forwarded_for, without_brackets(address_of(x->peer->remote)));
+        rc = add_member(x, list, forwarded_for, members_are_addresses,
+            without_brackets(address_of(x->peer->remote)));
     if (!rc && r->authority.n)
         rc = fields_add(list, &x->arena, forwarded_host, r->authority);
     if (!rc)
         rc = fields_add(list, &x->arena, forwarded_proto, scheme_of(x));
-    return rc ? rc : add_member(x, list, via, via_member(r));
+    return rc ? rc : add_member(x, list, via, members_are_via, via_member(r));
 }

@@ -2,8 +2,9 @@
  * What a request carries with it of the way that it came: Forwarded (RFC 7239), X-Forwarded-For,
  * -Proto and -Host, and Via (RFC 9110 7.6.3).
  *
- * Lists grow at their end: what was there stays in front, and only the last member is this server's
- * word. X-Forwarded-Proto and -Host are this server's word alone.
+ * Lists grow at their end: what was there stays in front, where it is a list in each of its lines
+ * (members.h), and is dropped whole where not; only the last member is this server's word.
+ * X-Forwarded-Proto and -Host are this server's word alone.
  */
 #ifndef PROXY_TRACE_H
 #define PROXY_TRACE_H

@@ -1,5 +1,7 @@
 #include "proxy/upstreams.h"
 
+#include "core/check.h"
+
 #include <stdio.h>
 
 static enum rc refuse_more(struct str url, char why[ORIGIN_WHY])
@@ -27,17 +29,18 @@ static bool is_better(const struct upstream *a, const struct upstream *b, double
     return b->out_until > now && a->out_until < b->out_until;
 }
 
-struct upstream *upstreams_pick(struct upstreams *u, const struct upstream * not, double now)
+struct upstream *upstreams_pick(struct upstreams *u, const struct upstream *except, double now)
 {
+    check(u->count > 0);
     struct upstream *best = NULL;
     for (size_t i = 0; i < u->count; i++) {
         struct upstream *one = &u->list[(u->next + i) % u->count];
-        if (one == not &&u->count > 1)
+        if (one == except && u->count > 1)
             continue;
         if (!best || is_better(one, best, now))
             best = one;
     }
-    if (!not )
+    if (!except)
         u->next = (size_t)(best - u->list + 1) % u->count;
     return best;
 }

@@ -35,9 +35,9 @@ struct upstreams_rules {
 /* Adds the server of a URL, which is borrowed. RC_INVALID, why then says what is wrong with it;
  * RC_LIMIT, and why, for one too many. */
 enum rc upstreams_add(struct upstreams *u, struct str url, char why[ORIGIN_WHY]) MUST_CHECK;
-/* Whose turn it is at the time given; another than not, which may be NULL, where there is one, and
- * then it takes no turn. */
-struct upstream *upstreams_pick(struct upstreams *u, const struct upstream * not, double now);
+/* The upstream whose turn it is at the time given, of one at least. Skips `except`, which may be
+ * NULL, if there is another; skipping does not move the turn. */
+struct upstream *upstreams_pick(struct upstreams *u, const struct upstream *except, double now);
 /* How the one asked has done. Whether it is left out from now on, and was not before. */
 bool upstream_note(
     struct upstream *u, const struct upstreams_rules *rules, bool failed, double now);

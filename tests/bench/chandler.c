@@ -173,6 +173,7 @@ static bool on_start(struct handler *h, struct exchange *x)
         return true;
     }
     *job = (struct job){.x = x, .serve = serve};
+    list_init(&job->link);
     x->instance = job;
     list_append(&server.ready, &job->link);
     return true;

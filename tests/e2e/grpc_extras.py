@@ -15,7 +15,10 @@ HEALTH = Protos(health="""
       enum ServingStatus { UNKNOWN = 0; SERVING = 1; NOT_SERVING = 2; SERVICE_UNKNOWN = 3; }
       ServingStatus status = 1;
     }
+    message HealthListRequest {}
+    message HealthListResponse { map<string, HealthCheckResponse> statuses = 1; }
     service Health {
+      rpc List(HealthListRequest) returns (HealthListResponse);
       rpc Check(HealthCheckRequest) returns (HealthCheckResponse);
       rpc Watch(HealthCheckRequest) returns (stream HealthCheckResponse);
     }""")
@@ -57,17 +60,34 @@ class Reflection:
         self._request = protos.message(f"{package}.Request")
         self._info = protos.stub(channel, f"{package}.ServerReflection").ServerReflectionInfo
 
-    def ask(self, **asked):
+    def _make(self, asked):
         request = self._request(host="here")
         for name, value in asked.items():
             if isinstance(value, tuple):
                 request.extension.type, request.extension.number = value
             else:
                 setattr(request, name, value)
-        response, = self._info(iter([request]))
-        assert response.original == request and response.host == "here"
+        return request
+
+    def ask_all(self, *asked):
+        """Asks on one stream, one by one."""
+        requests = [self._make(each) for each in asked]
+        responses = list(self._info(iter(requests)))
+        assert [response.original for response in responses] == requests
+        assert {response.host for response in responses} == {"here"}
+        return responses
+
+    def ask(self, **asked):
+        response, = self.ask_all(asked)
         return response
 
+    def files(self, **asked):
+        return described(self.ask(**asked))
+
     def file(self, **asked):
-        described, = self.ask(**asked).files.file
-        return descriptor_pb2.FileDescriptorProto.FromString(described)
+        """The file that was asked for, without those that it imports."""
+        return self.files(**asked)[0]
+
+
+def described(response):
+    return [descriptor_pb2.FileDescriptorProto.FromString(file) for file in response.files.file]

@@ -42,7 +42,6 @@ def chunked(body):
 LINES = {
     "HTTP/0.9, by its form": (b"GET /\r\n", 400),
     "HTTP/0.9, by its number": (line(b"GET / HTTP/0.9\r\n"), 505),
-    "HTTP/1.2": (line(b"GET / HTTP/1.2\r\n"), 505),
     "HTTP/2.0": (line(b"GET / HTTP/2.0\r\n"), 505),
     "HTTP/3.0": (line(b"GET / HTTP/3.0\r\n"), 505),
     "HTTP/1.10": (line(b"GET / HTTP/1.10\r\n"), 400),

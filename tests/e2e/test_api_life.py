@@ -23,7 +23,7 @@ TRY_ALL = f"""
         for name, f in pairs(names) do
             if type(f) == "function" then
                 local ok, problem = pcall(f, ctx, table.unpack(calls[name]))
-                problem = ok and "works" or problem
+                problem = ok and "works" or tostring(problem)
                 if problem ~= wanted then
                     others[#others + 1] = name
                 end

@@ -66,7 +66,7 @@ def test_usage(args, parts):
 
 
 @pytest.mark.parametrize("url, problem", [
-    ("ftp://127.0.0.1:1", "has no scheme"), ("127.0.0.1:1", "has no scheme"),
+    ("ftp://127.0.0.1:1", "the scheme is http or https"), ("127.0.0.1:1", "has no scheme"),
     ("https://127.0.0.1", "has no port"), ("https://127.0.0.1:", "port that is no number"),
     ("https://127.0.0.1:99999", "port that is no number"), ("https://:1", "has no host"),
     ("http://127.0.0.1:one", "port that is no number"), ("http://::1:80", "without brackets")])

@@ -1,4 +1,6 @@
 """The configuration file, and that the documents name the options as the program does."""
+import os
+import pwd
 import re
 import subprocess
 
@@ -49,7 +51,9 @@ def check_refusal(done, file, *parts):
 # What a file may say.
 
 def fields(name, value, certificate):
-    """An option in a table; a certificate never goes without its key."""
+    """An option in a table; a certificate never goes without its key, and the user is one who can read."""
+    if name == "user":
+        return f'user = "{pwd.getpwuid(os.geteuid()).pw_name}"'
     if name in ("cert", "key"):
         return f'cert = "{certificate.cert}", key = "{certificate.key}"'
     return f'["{name}"] = {value}'

@@ -177,15 +177,19 @@ OK = [("grpc-status", "0")]
     (answer_with([(":status", "404")]), "UNIMPLEMENTED: the server answered with HTTP status 404"),
     (answer_with([(":status", "200"), ("content-type", "text/html")]),
      'UNKNOWN: the server answered with "text/html"'),
+    (answer_with([(":status", "200"), ("content-type", "application/grpc+json")]),
+     'INTERNAL: the server answered with "application/grpc+json"'),
+    (answer_with([(":status", "200"), ("content-type", "application/grpc-web+proto")]),
+     'UNKNOWN: the server answered with "application/grpc-web+proto"'),
     (answer_with(GRPC + [("grpc-encoding", "br")]),
      "INTERNAL: the server answered in the encoding br"),
     (answer_with(GRPC), "UNKNOWN: the server has given no status"),
     (answer_with(GRPC + [("grpc-status", "x")]), "UNKNOWN: the server has given no status"),
     (answer_with(GRPC + [("grpc-status", "7"), ("grpc-message", "no%21 50%25 %zz")]),
      "PERMISSION_DENIED: no! 50% %zz"),
-    (answer_with(GRPC + OK), "INTERNAL: the response has no message"),
+    (answer_with(GRPC + OK), "UNIMPLEMENTED: the response has no message"),
     (answer_with(GRPC, b"\0\0\0\0\0" * 2, OK),
-     "INTERNAL: the response has more than one message"),
+     "UNIMPLEMENTED: the response has more than one message"),
     (answer_with(GRPC, b"\0\0\0", OK), "INTERNAL: the stream ends within the head of a message"),
     (answer_with(GRPC, b"\0\0\0\0\5ab", OK), "INTERNAL: the stream ends within a message"),
     (answer_with(GRPC, b"\0\0\0\0\2\xff\xff", OK), "INTERNAL: a message cannot be read: "),
@@ -218,3 +222,116 @@ def test_a_head_alone_is_no_metadata(client, speak):
     assert run_caller(client, other.h2c, """
         local call = c:Count {}
         return next(call.metadata), call.trailers["x-a"], call:status()""") == "nil|b|9||nil"
+
+
+# A status in a head that is not all of the response.
+
+MESSAGE = b"\0\0\0\0\2\x10\7"  # count: 7
+NO_STATUS = "UNKNOWN: the server has given no status"
+
+
+@pytest.mark.parametrize("code, text", [("8", "full"), ("0", "")])
+@pytest.mark.parametrize("body, trailers, status", [
+    (MESSAGE, [("grpc-status", "9"), ("grpc-message", "late")], "FAILED_PRECONDITION: late"),
+    (b"", [("grpc-status", "9"), ("grpc-message", "late")], "FAILED_PRECONDITION: late"),
+    (MESSAGE, None, NO_STATUS),
+    (MESSAGE, [("x-a", "b")], NO_STATUS),
+], ids=["a message", "trailers alone", "no trailers", "trailers without a status"])
+def test_a_status_in_a_head_that_is_not_all_means_nothing(
+        client, speak, code, text, body, trailers, status):
+    head = GRPC + [("grpc-status", code), ("grpc-message", text)]
+    other = speak("StreamEnded", answer_with(head, body, trailers))
+    assert run_caller(client, other.h2c, ECHO) == "false|" + status
+
+
+@pytest.mark.parametrize("more", [[], [("x-a", "b")]])
+def test_empty_data_behind_a_head_is_no_trailers_only(client, speak, more):
+    def answer(connection, speaker, event):
+        speaker.send_headers(event.stream_id, GRPC + [("grpc-status", "8")] + more)
+        connection.write(speaker.data_to_send())
+        time.sleep(0.05)
+        speaker.end_stream(event.stream_id)
+
+    assert run_caller(client, speak("StreamEnded", answer).h2c, ECHO) == "false|" + NO_STATUS
+
+
+def test_a_stream_keeps_its_messages_behind_a_status_in_the_head(client, speak):
+    other = speak("StreamEnded", answer_with(
+        GRPC + [("grpc-status", "8"), ("x-a", "b")], MESSAGE * 3, OK))
+    assert run_caller(client, other.h2c, """
+        local call, counts = c:Count {}, {}
+        for reply in call:messages() do counts[#counts + 1] = reply.count end
+        return table.concat(counts, " "), call.metadata["x-a"], call:status()
+        """) == "7 7 7|b|0||nil"
+
+
+def test_trailers_only_with_another_http_status_and_a_body_is_the_http_status(client, speak):
+    other = speak("StreamEnded", answer_with(
+        [(":status", "503"), ("grpc-status", "8"), ("content-type", "text/html")], b"<p>"))
+    assert run_caller(client, other.h2c, ECHO) == \
+        "false|UNAVAILABLE: the server answered with HTTP status 503"
+
+
+# What a failed call keeps.
+
+FIRST = GRPC + [("x-first", "one"), ("x-first", "two"), ("x-any-bin", "AP8")]
+LATE = [("grpc-status", "9"), ("x-late", "three")]
+KEPT = """
+    local ok, e = pcall(function() {} end)
+    local bytes = e.headers and e.headers["x-any-bin"]
+    local first, late = (e.headers or {{}})["x-first"], (e.metadata or {{}})["x-late"]
+    return ok, e.code, first and table.concat(first, " "), bytes == "\\0\\255", late"""
+UNARY = "c:Echo {}"
+CLIENT_STREAM = "local call = c:Sum() call:close_send() call:recv()"
+SERVER_STREAM = "for _ in c:Count({}):messages() do end"
+
+
+@pytest.mark.parametrize("code", [UNARY, CLIENT_STREAM, SERVER_STREAM, "c:Count({}):recv()"])
+@pytest.mark.parametrize("body", [b"", b"\0\0\0\0\0"])
+def test_a_call_that_fails_keeps_its_headers(client, speak, code, body):
+    if body and code.endswith("recv()"):
+        code = "local call = c:Count {} call:recv() call:recv()"
+    other = speak("StreamEnded", answer_with(FIRST, body, LATE))
+    assert run_caller(client, other.h2c, KEPT.format(code)) == "false|9|one two|true|three"
+
+
+@pytest.mark.parametrize("code", [UNARY, CLIENT_STREAM])
+@pytest.mark.parametrize("body, status", [
+    (b"\0\0\0\0\0" * 2, 12), (b"", 12), (b"\0\0\0\0\2\xff\xff", 13), (b"\0\0", 13)])
+def test_headers_are_kept_whoever_finds_the_fault(client, speak, code, body, status):
+    other = speak("StreamEnded", answer_with(FIRST, body, OK))
+    assert run_caller(client, other.h2c, KEPT.format(code)) == f"false|{status}|one two|true|nil"
+
+
+@pytest.mark.parametrize("code", [
+    "c:Echo({{}}, {{ timeout = 0.5 }})",
+    "local call = c:Sum {{ timeout = 0.5 }} call:close_send() call:recv()",
+    "for _ in c:Count({{}}, {{ timeout = 0.5 }}):messages() do end",
+    "local call = c:Chat {{ timeout = 0.5 }} mt.sleep(1) call:recv()"])
+def test_headers_are_kept_when_the_time_is_over_behind_them(client, speak, code):
+    other = speak("RequestReceived",
+                  lambda _, speaker, event: speaker.send_headers(event.stream_id, FIRST))
+    assert run_caller(client, other.h2c, KEPT.format(code.format())) == \
+        "false|4|one two|true|nil"
+
+
+def test_headers_of_a_stream_that_is_reset_behind_them(client, speak):
+    def answer(_connection, speaker, event):
+        speaker.send_headers(event.stream_id, FIRST)
+        speaker.reset_stream(event.stream_id, 8)
+
+    other = speak("RequestReceived", answer)
+    assert run_caller(client, other.h2c, KEPT.format(UNARY)) == "false|1|one two|true|nil"
+
+
+def test_a_call_that_fails_before_any_head_has_no_headers(client, speak):
+    other = speak("RequestReceived",
+                  lambda _, speaker, event: speaker.reset_stream(event.stream_id, 8))
+    assert run_caller(client, other.h2c, KEPT.format(UNARY)) == "false|1|nil|false|nil"
+
+
+def test_the_metadata_of_trailers_only_is_that_of_the_trailers(client, speak):
+    other = speak("StreamEnded", answer_with(GRPC + LATE))
+    assert run_caller(client, other.h2c, """
+        local _, e = pcall(c.Echo, c, {})
+        return next(e.headers), e.metadata["x-late"]""") == "nil|three"

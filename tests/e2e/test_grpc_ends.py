@@ -97,3 +97,55 @@ def test_a_deadline_passes_while_the_reader_does_not_read(server):
         assert next(replies).count == 1
         server.wait_for(r"sent\\t\d+")
         assert code_of(lambda: list(replies)) == grpc.StatusCode.DEADLINE_EXCEEDED
+
+
+# Tasks beside a handler, when the client is lost.
+
+BESIDE = """
+    local mt = require "moontrail"
+    local S = require("moontrail.grpc").service("calls.proto", "test.Calls")
+    local function read(call) for _ in call:messages() do end end
+    local function write(call) while true do call:send { text = "x" } mt.sleep(0.01) end end
+    local function ask(call) while not call:cancelled() do mt.sleep(0.001) end call:recv() end
+    local function callback(call)
+        while not call:cancelled() do mt.sleep(0.001) end
+        mt.sleep(0.02)
+        call.ctx:on_abort(function(reason) print("told", reason) end)
+        call:recv()
+    end
+    local function late(call) mt.sleep(0.2) call:recv() end
+    local function nested(call) mt.sleep(0.1) mt.spawn(late, call) end
+    local beside = { read = { read }, write = { write }, both = { read, write }, ask = { ask },
+                     callback = { callback }, late = { late }, nested = { nested } }
+    function S.Chat(call)
+        call.ctx:on_abort(function(reason) print("aborted", reason) end)
+        for _, f in ipairs(beside[call.metadata["x-beside"]]) do mt.spawn(f, call) end
+        while not call:cancelled() do
+            if not call.metadata["x-beside"]:find("^[wb]") then call:send { text = "tick" } end
+            mt.sleep(0.001)
+        end
+    end
+    return S"""
+
+
+@pytest.mark.parametrize("how", ["lost", "reset"])
+@pytest.mark.parametrize("beside", ["read", "write", "both", "ask", "callback", "late", "nested"])
+def test_tasks_beside_a_handler_end_without_a_word(start, connect, beside, how):
+    server = start({**SCRIPTS, "calls.lua": BESIDE})
+    client = connect(server.http)
+    headers = [("content-type", "application/grpc"), ("te", "trailers"), ("x-beside", beside)]
+    streams = [client.request("/test.Calls/Chat", "POST", headers, b"", False) for _ in range(40)]
+    for stream in streams:
+        client.wait_for_frame(stream, "DATA")
+    if how == "lost":
+        client.close()
+    else:
+        for stream in streams:
+            client.reset(stream)
+        client.ping()
+    server.wait_until(lambda: len(server.lines("aborted")) >= 40)
+    stopped = {"both": 80, "callback": 40}.get(beside, 40)
+    server.wait_until(lambda: len(server.lines("task stopped")) >= stopped)
+    if beside == "callback":
+        assert len(server.lines("told")) == 40
+    assert not server.find(" error ")

@@ -47,6 +47,30 @@ def test_what_is_served_is_healthy(health, service):
     assert name_of(health.Check(Check(service=service))) == "SERVING"
 
 
+def test_list_tells_of_each_service(health, connect, server):
+    def listed():
+        request = HEALTH.message("grpc.health.v1.HealthListRequest")()
+        return {name: name_of(response)
+                for name, response in health.List(request).statuses.items()}
+
+    before = listed()
+    assert before.items() >= {"": "SERVING", "test.Calls": "SERVING"}.items()
+    assert "hidden.Calls" not in before
+    assert connect(server.https).fetch("/set?service=a.New&status=NOT_SERVING").status == 200
+    assert listed() == {**before, "a.New": "NOT_SERVING"}
+
+
+def test_too_many_services_to_list(start, connect):
+    server = start({**scripts(), "many.lua": """
+        local grpc = require "moontrail.grpc"
+        for i = 1, 999 do grpc.health.set("many." .. i, "SERVING") end
+        return function(ctx) ctx:text("set") end"""})
+    with open_channel(server.http) as channel, pytest.raises(grpc.RpcError) as raised:
+        HEALTH.stub(channel, "grpc.health.v1.Health").List(
+            HEALTH.message("grpc.health.v1.HealthListRequest")())
+    assert raised.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
+
+
 @pytest.mark.parametrize("service", ["test.None", "hidden.Calls", "calls"])
 def test_an_unknown_service_is_not_found(health, service):
     with pytest.raises(grpc.RpcError) as raised:

@@ -5,7 +5,7 @@ import pytest
 
 grpc = pytest.importorskip("grpc")
 
-from grpc_service import PROTO, Data, calls, open_channel, scripts
+from grpc_service import PROTO, Data, Protos, calls, open_channel, scripts
 from server import run, write_scripts
 
 SMALL = """
@@ -92,9 +92,11 @@ def test_check_lists_services_methods_and_types(tmp_path):
 
 
 @pytest.mark.parametrize("script, problem", [
-    (PLAIN.replace("Calls.Echo", "Calls.Ehco"), r"service.lua:4: test.Calls has no method Ehco"),
+    (PLAIN.replace("Calls.Echo", "Calls.Ehco"), r"service.lua:4: test.Calls has no method Ehco: is it Echo\?"),
     (PLAIN.replace("return Calls", "rawset(Calls, 'Other', print) return Calls"),
-     r"service.lua: test.Calls has no method Other"),
+     r"service.lua: test.Calls has no method Other; it has Echo, Fail, .*, FailLate"),
+    (SMALL % '"empty.proto", "test.Calls"',
+     r"service.lua:3: there is no service test.Calls; the file has no services"),
     (SMALL % '"calls.proto", "test.Clals"',
      r"service.lua:3: there is no service test.Clals; there is test.Calls"),
     (SMALL % '"none.proto", "test.Calls"', r"service.lua.*none.proto"),
@@ -118,13 +120,14 @@ def test_check_lists_services_methods_and_types(tmp_path):
      r"service.lua:5: the method Sum of test.Calls is a number, not a function"),
     (PLAIN.replace("Calls.Echo", "Calls:Echo"),
      r"service.lua:4: the method Echo of test.Calls is given no self: define it with a dot"),
-], ids=["a misspelt method", "a hidden one", "no such service", "no such file", "a bad file",
+], ids=["a misspelt method", "a hidden one", "no services", "no such service", "no such file", "a bad file",
         "a bad import", "no name", "no file", "no such option", "a bad limit",
         "a bad compression", "a negative limit", "bad options", "a bad path", "no function",
         "a colon"])
 def test_a_service_that_cannot_load_says_why(tmp_path, script, problem):
     files = {"calls.proto": PROTO, "service.lua": script,
              "bad.proto": '\nsyntax = "proto3";\npackage test;\nmessage { }\n',
+             "empty.proto": 'syntax = "proto3"; package test;',
              "importing.proto": '\nsyntax = "proto3";\nimport "none.proto";\n'}
     result = run("--check", write_scripts(tmp_path, files))
     assert result.returncode == 1
@@ -133,8 +136,15 @@ def test_a_service_that_cannot_load_says_why(tmp_path, script, problem):
 
 
 @pytest.mark.parametrize("statement, problem", [
-    ('grpc.error("NOT_FUOND", "x")', "no status of an error: NOT_FUOND"),
-    ('grpc.error("OK", "x")', "no status of an error: OK"),
+    ('grpc.error("NOT_FUOND", "x")', "no status of an error: NOT_FUOND: is it NOT_FOUND?"),
+    ('grpc.error("NOTFOUND", "x")', "no status of an error: NOTFOUND: is it NOT_FOUND?"),
+    ('grpc.error("Canceled", "x")', "no status of an error: Canceled: is it CANCELLED?"),
+    ('grpc.error("TEAPOT", "x")', "no status of an error: TEAPOT: .* one of CANCELLED, UNKNOWN, INV"),
+    ('grpc.error(("X"):rep(100000), "x")', "no status of an error: XXX"),
+    ('grpc.error("OK", "x")', "no status of an error: OK: a method that returns has it"),
+    ('grpc.error(0, "x")', "no status of an error: 0: a method that returns has it"),
+    ('grpc.error(-1, "x")', "no status of an error: -1: it is a number above 0"),
+    ('grpc.error(nil, "x")', "no status of an error: nil: it is a number above 0"),
     ('grpc.error(5, "x", 5)', "details are a list of tables"),
     ('grpc.error(5, "x", { type = "test.Data", value = {} })', "details are a list of tables"),
     ('grpc.error(5, "x", { 5 })', "a detail is a table with a type"),
@@ -212,3 +222,93 @@ def test_a_handler_without_memory_fails_its_own_call(start):
         assert raised.value.code() == grpc.StatusCode.UNKNOWN
         server.wait_for("grpc call failed.*not enough memory")
         assert stub.Echo(Data(text="goes on")).text == "goes on"
+
+
+def test_methods_without_a_function_are_told_of_in_one_line(start, tmp_path):
+    files = {"calls.proto": PROTO, "service.lua": PLAIN}
+    missing = 'methods="Fail, Raise, Wrong, Sleep, Missing, Count, Sum, First, Chat, FailLate"'
+    line = "warn grpc methods without a function " + missing + " service=test.Calls"
+    checked = run("--check", write_scripts(tmp_path, files))
+    assert checked.returncode == 0 and len(re.findall(line, checked.stderr)) == 1
+    assert start(files).wait_for(line)
+
+
+def test_a_service_that_is_whole_loads_without_a_word(start):
+    whole = PLAIN.replace("return Calls", """
+        for _, name in ipairs { "Fail", "Raise", "Wrong", "Sleep", "Missing", "Count", "Sum",
+                                "First", "Chat", "FailLate" } do
+            Calls[name] = function() end
+        end
+        return Calls""")
+    assert not start({"calls.proto": PROTO, "service.lua": whole}).find("without a function")
+
+
+def test_a_misspelt_method_of_a_client_is_told(start, connect):
+    server = start({"calls.proto": PROTO, "index.lua": """
+        local c = require("moontrail.grpc").client("h2c://127.0.0.1:1", "calls.proto", "test.Calls")
+        return function(ctx) ctx:text(tostring(select(2, pcall(function() c:Ecko {} end)))) end"""})
+    assert "test.Calls has no method Ecko: is it Echo?" in connect(server.https).fetch("/").text
+
+
+EMPTY = """
+    syntax = "proto3";
+    package test;
+    import "google/protobuf/empty.proto";
+    service Calls {
+      rpc Nothing(google.protobuf.Empty) returns (google.protobuf.Empty);
+      rpc Many(google.protobuf.Empty) returns (stream google.protobuf.Empty);
+    }"""
+
+
+def test_nothing_is_an_empty_message(start, connect):
+    server = start({"empty.proto": EMPTY, "calls.lua": """
+        local S = require("moontrail.grpc").service("empty.proto", "test.Calls")
+        function S.Nothing() end
+        function S.Many(_, call) call:send() call:send {} end
+        return S"""})
+    caller = start({"empty.proto": EMPTY, "index.lua": """
+        local c = require("moontrail.grpc").client("%s", "empty.proto", "test.Calls")
+        return function(ctx)
+            local count = 0
+            for _ in c:Many():messages() do count = count + 1 end
+            ctx:text(type(c:Nothing()) .. count)
+        end""" % server.http.replace("http:", "h2c:")})
+    assert connect(caller.https).fetch("/").text == "table2"
+
+
+def test_false_is_no_empty_message(start):
+    server = start({"empty.proto": EMPTY, "calls.lua": """
+        local S = require("moontrail.grpc").service("empty.proto", "test.Calls")
+        function S.Nothing() return false end
+        return S"""})
+    protos = Protos(empty=EMPTY)
+    empty = protos.message("google.protobuf.Empty")
+    with open_channel(server.http) as channel, pytest.raises(grpc.RpcError):
+        protos.stub(channel, "test.Calls").Nothing(empty())
+    server.wait_for("/test.Calls/Nothing has a boolean as its reply, not a table")
+
+
+OWN = {
+    "health.proto": """
+        syntax = "proto3";
+        package grpc.health.v1;
+        message M {}
+        service Health { rpc Check(M) returns (M); rpc Watch(M) returns (stream M); }""",
+    "own.lua": """
+        local S = require("moontrail.grpc").service("health.proto", "grpc.health.v1.Health")
+        function S.Check(request) return request end
+        function S.Watch() end
+        return S""",
+}
+
+
+@pytest.mark.parametrize("name", ["a.lua", "z.lua"])
+def test_a_health_service_of_ones_own_beside_another(tmp_path, name):
+    files = {**OWN, "calls.proto": PROTO, name: PLAIN}
+    result = run("--check", write_scripts(tmp_path / "both", files))
+    assert result.returncode == 1
+    assert re.search(r"set health = false (there|for test.Calls)", result.stderr), result.stderr
+    files[name] = PLAIN.replace('"test.Calls"', '"test.Calls", { health = false }')
+    result = run("--check", write_scripts(tmp_path / "one", files))
+    assert result.returncode == 0, result.stderr
+    assert "/grpc.health.v1.Health/Check" in result.stdout

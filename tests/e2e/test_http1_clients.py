@@ -9,6 +9,7 @@ import pytest
 
 from client import tls_context
 from handlers import ECHO, FAIL_LATE, INFORM, PROTOCOL, STREAM
+from optional import need
 from server import PATIENCE
 
 SCRIPTS = {

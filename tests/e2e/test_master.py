@@ -316,6 +316,9 @@ def test_workers_end_with_their_master(tmp_path, connect):
 
 # What scripts start.
 
+OF_LIBC = 0b11 << 31  # signals 32 and 33, which it keeps to itself: who starts the tests may ignore them
+
+
 def test_programs_that_scripts_start_ignore_no_signal(start, connect):
     """Neither as the scripts load, where that is proved and where they serve, nor later."""
     server = start({"ignored.lua": """
@@ -333,7 +336,7 @@ def test_programs_that_scripts_start_ignore_no_signal(start, connect):
     words += [line.split()[-1].rstrip('"').rpartition("\\t")[2] for line in server.lines("loading")]
     server.wait_for("executed")
     words += [line.split()[-1] for line in server.lines("executed")]
-    assert len(words) >= 5 and {int(word, 16) for word in words} == {0}
+    assert len(words) >= 5 and {int(word, 16) & ~OF_LIBC for word in words} == {0}
 
 
 def zombies(pid):

@@ -439,7 +439,12 @@ def test_prefixes_and_scripts(start, connect, inner):
     assert client.fetch("/api/x?y").text == "/api/x?y"
     assert client.fetch("/v1/x?y=1").text == "/base/x?y=1"
     assert client.fetch("/v1/../own").status == 400
-    assert client.fetch("/api/%2e%2e/own").status == 400
+    for path in ("%2e%2e/own", "..%2fown", "%2e%2e%2Fown", "x%2f..%2f..%2fown", "..;/own", "x%5c.%2e%5cown", "..%00"):
+        assert client.fetch("/api/" + path).status == 400
+        assert client.fetch("/%61pi/" + path).status == 400
+        assert client.fetch("/v1/" + path).status == 400
+    for path in ("/api/a%2Fb", "/api/...", "/api/a;b/c", "/api/..x/y.."):
+        assert client.fetch(path).text == path + "?"
 
 
 def test_prefixes_in_the_file(start, connect, inner, tmp_path):

@@ -47,6 +47,13 @@ def test_name_that_does_not_resolve(edge, connect):
     check_failed(server, 502, "")
 
 
+def test_name_with_a_final_dot(edge, connect, upstream):
+    """Which ends a full name, and goes up as it was written."""
+    made = upstream(always(response(b"here")))
+    with_dot = made.url.replace("127.0.0.1", "localhost.")
+    assert connect(edge(with_dot).https).fetch("/").text == "here"
+
+
 def test_socket_that_is_not_there(edge, connect, tmp_path):
     server = edge(f"unix:{tmp_path}/none")
     assert connect(server.https).fetch("/").status == 502
@@ -246,7 +253,7 @@ MALFORMED = {
     "status below 100": b"HTTP/1.1 099 OK\r\n\r\n",
     "status past 599": b"HTTP/1.1 600 OK\r\ncontent-length: 0\r\n\r\n",
     "upgrade nobody asked for": b"HTTP/1.1 101 Switching Protocols\r\n\r\n",
-    "space before a colon": b"HTTP/1.1 200 OK\r\na : b\r\ncontent-length: 0\r\n\r\n",
+    "space within a name": b"HTTP/1.1 200 OK\r\na b: c\r\ncontent-length: 0\r\n\r\n",
     "folded field": b"HTTP/1.1 200 OK\r\na: b\r\n c\r\ncontent-length: 0\r\n\r\n",
     "bare LF": b"HTTP/1.1 200 OK\ncontent-length: 0\r\n\r\n",
     "bare LF behind a field": b"HTTP/1.1 200 OK\r\na: b\ncontent-length: 0\r\n\r\n",

@@ -172,7 +172,7 @@ def test_a_thousand_one_after_the_other_leave_nothing(edge, client):
 
 def test_waiting_line_is_bounded(start, connect, inner):
     edge = start(None, "--upstream", inner.http, "--upstream-max-connections", "2",
-                 "--upstream-max-waiting", "3")
+                 "--upstream-max-each", "2", "--upstream-max-waiting", "3")
     client = connect(edge.https)
     streams = [client.request("/sleep") for _ in range(2)]
     time.sleep(0.3)

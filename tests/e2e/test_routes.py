@@ -144,6 +144,8 @@ def test_one_file_answers_every_path(start, connect, tmp_path):
         local shout = require "_shout"
         return function(ctx) ctx:text(shout(ctx.path)) end""")
     client = connect(start(file).https)
-    for path in ("/", "/a/b/", "/%zz", "/../x", "/only"):
+    for path in ("/", "/a/b/", "/%zz", "/..x", "/a%2F..", "/only"):
         assert client.fetch(path).text == path.upper()
+    for path in ("/../x", "/a/%2e", "/%2E./", "/%00"):
+        assert client.fetch(path).status == 400
 

@@ -20,6 +20,7 @@ SCRIPTS = {
     "park.lua": PARK,
     "echo.lua": ECHO,
     "big.lua": BIG,
+    "length.lua": "return function(ctx) ctx:text(#ctx:body()) end",
 }
 
 
@@ -102,11 +103,35 @@ def test_connections_too_many_are_closed(siege):
         attackers = [s.attack() for _ in range(7)]
         for attacker in attackers:
             s.expect_unharmed(attacker)
+            attacker.send(request(101, "/park"))  # none idles
+            attacker.settle()
         assert s.attack().wait_closed()
         s.expect_line("connection refused limit=max-connections ")
         attackers[0].close()
         attackers[1].settle()
         s.expect_unharmed(s.attack())
+
+
+def test_longest_idle_connection_makes_room(siege):
+    with siege("idle connections that fill it", "--max-connections", 8) as s:
+        busy = s.attack()
+        busy.send(request(1, "/park"))
+        busy.settle()
+        idle = []
+        for source in ("127.0.0.2", "127.0.0.3") * 3:
+            idle.append(s.attack(source=source))
+            s.expect_unharmed(idle[-1])
+            idle[-1].rest(0.1)
+        idle[0].rest(1.2)
+        for attacker in idle[:3]:
+            s.expect_unharmed(s.attack())
+            assert attacker.wait_closed()
+            assert attacker.goaway() == NO_ERROR
+            s.expect_line(f"connection closed for room limit=max-connections .*"
+                          f"remote={attacker.local} idle=true")
+        busy.settle()
+        assert not busy.is_over()
+        assert not s.lines("connection refused")
 
 
 def test_connections_too_many_of_one_address_are_closed(siege):
@@ -115,7 +140,29 @@ def test_connections_too_many_of_one_address_are_closed(siege):
             s.expect_unharmed(s.attack(source="127.0.0.2"))
         for _ in range(500):
             assert s.attack(source="127.0.0.2").wait_closed()
-        s.expect_line("connection refused limit=max-connections-each .*remote=127.0.0.2")
+        assert s.lines("connection refused limit=max-connections-each .*remote=127.0.0.2")
+        s.expect_unharmed(s.attack())
+
+
+# Memory.
+
+LARGE_FIELD = b"\x40" + string(b"large") + string(b"x" * 4000)  # now 62 in HPACK's table
+AGAIN = b"\xbe" * 15
+
+
+def test_fields_that_pin_memory_are_bounded_over_all_connections(siege):
+    """A few KiB on the wire are 8 MB of fields on each connection, and no rule is broken."""
+    with siege("references that pin memory", "--max-connection-memory", 24) as s:
+        attackers = []
+        for _ in range(12):
+            attackers.append(s.attack())
+            first = block(*fields_of("/park")) + LARGE_FIELD + AGAIN
+            attackers[-1].send(headers(1, first), *[
+                headers(n, block(*fields_of("/park")) + AGAIN) for n in range(3, 2 * STREAMS, 2)])
+            attackers[-1].settle()
+        for attacker in attackers[:8]:
+            assert attacker.wait_closed()
+        assert s.lines("connection closed for room limit=max-connection-memory .* idle=false")
         s.expect_unharmed(s.attack())
 
 
@@ -145,9 +192,8 @@ def test_zero_window_is_no_parking_place(siege):
             attacker.send(*[request(n, "/big?2") for n in numbers])
         for attacker in (by_stream, by_connection):
             assert {attacker.reset_code(n) for n in numbers} == {CANCEL}
-            s.expect_line(f"stream timed out limit=write-timeout .*remote={attacker.local}",
-                          STREAMS)
             s.expect_unharmed(attacker)
+        assert s.lines("stream timed out limit=write-timeout")
 
 
 def test_response_that_is_never_read_ends_the_connection(siege):
@@ -161,6 +207,32 @@ def test_response_that_is_never_read_ends_the_connection(siege):
             assert s.seconds() < 10
             attacker.send(ping())
             attacker.rest(0.1)
+
+
+def test_bodies_of_a_byte_at_a_time_are_refused(siege):
+    """Each byte is a sign of life, and yet they hold a handler each."""
+    with siege("bodies a byte at a time", "--min-body-rate", 1000) as s:
+        attacker = s.attack()
+        numbers = range(1, 20, 2)
+        attacker.send(*[request(n, "/length", "POST", end=False) for n in numbers])
+        pattern = f"stream timed out limit=min-body-rate .*remote={attacker.local}"
+        while not s.lines(pattern):
+            assert s.seconds() < 60
+            attacker.send(*[data(n, b"x") for n in numbers])
+            attacker.rest(0.2)
+        assert {attacker.status(n) for n in numbers} == {408}
+
+
+def test_windows_of_a_byte_at_a_time_are_no_parking_place(siege):
+    with siege("windows a byte at a time", "--min-send-rate", 1000) as s:
+        attacker = s.attack((INITIAL_WINDOW_SIZE, 0))
+        numbers = range(1, 2 * STREAMS, 2)
+        attacker.send(*[request(n, "/big?2") for n in numbers])
+        pattern = f"stream timed out limit=min-send-rate .*remote={attacker.local}"
+        while not s.lines(pattern):
+            assert s.seconds() < 60
+            attacker.send(*[window_update(n, 1) for n in numbers])
+            attacker.rest(0.5)
 
 
 def test_answers_that_are_never_read_end_the_connection(siege):

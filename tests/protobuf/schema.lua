@@ -75,7 +75,7 @@ for symbol, file in pairs { ["everything.Tree"] = "everything.proto",
     assert(name_of(schema:descriptor_of_symbol(symbol)) == file, symbol)
 end
 assert(schema:descriptor_of_symbol("everything.Tree.nothing") == nil)
-local talked = File:decode(schema:descriptor_of_file("everything.proto"))
+local talked = File:decode((schema:descriptor_of_file("everything.proto")))
 assert(#talked.service[1].method == 4 and talked.service[1].method[2].client_streaming)
 
 -- Extensions.

@@ -1,6 +1,7 @@
 /* The connection: prefaces, limits on requests, what breaks the protocol, and the graceful end. */
 #include "support/wire.h"
 
+#include "core/log.h"
 #include "http/handler.h"
 
 #include <stdio.h>
@@ -296,6 +297,7 @@ static void Frames_BreakingTheProtocol_Goaway(void **state)
     static char payload[16385];
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct wire *w = open_waiting();
+        log_settle(true); /* each case has its line, however many came before */
         wire_frame(w, cases[i].type, cases[i].flags, cases[i].stream, payload, cases[i].len);
         expect_fatal(w, cases[i].last, cases[i].code);
         wire_close(w);

@@ -215,7 +215,7 @@ static void Fields_OfARequest_AsSent(void **state)
         "x-a: 1\ncookie: a=b\nx-a: 2\n"
         "cookie: c=d");
     wire_end(w, stream);
-    wire_expect_notes(w, "PATCH /a%20b/ x=1&y=? https test.example 127.0.0.1:51234 nil\n"
+    wire_expect_notes(w, "PATCH /a%20b/ x=1&y=? http test.example 127.0.0.1:51234 nil\n"
                          "1, 2 a=b; c=d nil nil\n"
                          "true nil true\n");
 }

@@ -41,7 +41,7 @@ static void Request_AbsoluteForm_ReplacesHost(void **state)
                 "OPTIONS http://b.example HTTP/1.1\nhost: a\n\n"
                 "OPTIONS * HTTP/1.1\nhost: a\n\n"
                 "GET / HTTP/1.0\n\n");
-    wire_expect_notes(w, "https b.example b.example / nil\n"
+    wire_expect_notes(w, "http b.example b.example / nil\n"
                          "http b.example b.example / c\n"
                          "http b.example b.example * nil\n"
                          "http a a * nil\n"
@@ -327,12 +327,49 @@ static void Body_Slow_TimedOut(void **state)
     struct wire *w = open_1("note(pcall(ctx.body, ctx))");
     wire_say(w, "POST / HTTP/1.1\nhost: a\ncontent-length: 4\n\nbo");
     wire_settle(w);
+    for (int i = 0; i < 7; i++)
+        w->session->ops->sweep(w->session, 1);
+    wire_expect_notes(w, "false request aborted: timeout\n");
+    wire_expect_log(w, "warn request timed out limit=min-body-rate conn=7 stream=1");
+    assert_non_null(strstr(text_of(&w->down), "HTTP/1.1 408 Request Timeout\r\n"));
+    assert_non_null(strstr(text_of(&w->down), "\r\nconnection: close\r\n"));
+}
+
+/* So many bytes of a chunked body in each of so many seconds. */
+static void trickle(struct wire *w, const char *chunk, int seconds)
+{
+    for (int i = 0; i < seconds; i++) {
+        wire_say(w, chunk);
+        wire_settle(w);
+        w->session->ops->sweep(w->session, 1);
+    }
+}
+
+static void Body_SlowButFastEnough_GoesOn(void **state)
+{
+    (void)state;
+    struct wire_limits limits = wire_limits();
+    limits.http.min_body_rate = 5;
+    struct wire *w = wire_open(
+        &(struct wire_options){.handler = "note(#ctx:body())", .http_1 = true, .limits = &limits});
+    wire_say(w, "POST / HTTP/1.1\nhost: a\ntransfer-encoding: chunked\n\n");
+    trickle(w, "5\nbytes\n", 100);
+    wire_say(w, "0\n\n");
+    wire_expect_notes(w, "500\n");
+    wire_expect_text(w, EMPTY);
+}
+
+static void Body_SlowOfAGrpcCall_OnlyBodyTimeout(void **state)
+{
+    (void)state;
+    struct wire *w = open_1("note(pcall(ctx.body, ctx))");
+    wire_say(w, "POST / HTTP/1.1\nhost: a\ncontent-type: application/grpc\n"
+                "transfer-encoding: chunked\n\n");
+    trickle(w, "1\nb\n", 100);
     for (int i = 0; i < 310; i++)
         w->session->ops->sweep(w->session, 1);
     wire_expect_notes(w, "false request aborted: timeout\n");
     wire_expect_log(w, "warn request timed out limit=body-timeout conn=7 stream=1");
-    assert_non_null(strstr(text_of(&w->down), "HTTP/1.1 408 Request Timeout\r\n"));
-    assert_non_null(strstr(text_of(&w->down), "\r\nconnection: close\r\n"));
 }
 
 static void Fault_InTheHead_RefusedAndOver(void **state)
@@ -422,6 +459,8 @@ int main(void)
         wire_test(Head_Slow_TimedOut),
         wire_test(Idle_Swept_Stays),
         wire_test(Body_Slow_TimedOut),
+        wire_test(Body_SlowButFastEnough_GoesOn),
+        wire_test(Body_SlowOfAGrpcCall_OnlyBodyTimeout),
         wire_test(Fault_InTheHead_RefusedAndOver),
         wire_test(Fault_InTheBody_HandlerStopsAndClientIsTold),
         wire_test(Fault_BehindTheHead_CutsTheResponse),

@@ -118,7 +118,7 @@ static void Interims_TooMany_StreamReset(void **state)
     assert_true(call->progressed == 1);
     text_clear(&c->notes);
     caller_headers(c, 1, 0, ":status: 103\n");
-    caller_expect(c, "0 done lost: too many interim responses\n");
+    caller_expect(c, "0 done no HTTP: too many interim responses\n");
     caller_expect_frames(c, "RST_STREAM stream=1 code=ENHANCE_YOUR_CALM\n");
 }
 
@@ -242,6 +242,53 @@ static void Cancel_UnderWay_ResetWithItsCode(void **state)
     caller_headers(c, 1, END_STREAM, ":status: 200\n"); /* it had left before that arrived */
     caller_expect(c, "");
     caller_expect_room(c, 128);
+}
+
+/* Its time is over, and nothing has come since it began. */
+static void Expire_NothingHeard_NoFurtherCalls(void **state)
+{
+    (void)state;
+    struct caller *c = open_with_get(0);
+    caller_get(c, 1, "/a?b");
+    caller_expect_frames(c, GET("3"));
+    call_expire(&c->calls[0].call);
+    caller_expect_frames(c, "RST_STREAM stream=1 code=CANCEL\n");
+    caller_expect_room(c, 0);
+    caller_headers(c, 3, END_STREAM, ":status: 200\n"); /* the other goes on */
+    caller_expect(c, "1 head HTTP/2 200\n1 done whole\n");
+    caller_expect_frames(c, "GOAWAY last=0 code=NO_ERROR\n");
+}
+
+static void Expire_OthersAnswered_StaysInUse(void **state)
+{
+    (void)state;
+    struct caller *c = open_with_get(0);
+    caller_get(c, 1, "/a?b");
+    caller_expect_frames(c, GET("3"));
+    caller_headers(c, 3, END_STREAM, ":status: 200\n");
+    caller_expect(c, "1 head HTTP/2 200\n1 done whole\n");
+    call_expire(&c->calls[0].call);
+    caller_expect_frames(c, "RST_STREAM stream=1 code=CANCEL\n");
+    caller_expect_room(c, 128);
+}
+
+/* The client left after a while in which nothing came: the server is asked whether it lives. */
+static void Cancel_AfterSilence_SignOfLifeAwaited(void **state)
+{
+    (void)state;
+    for (int lives = 0; lives < 2; lives++) {
+        struct caller *c = open_with_get(0);
+        c->calls[0].call.progressed -= 1;
+        call_cancel(&c->calls[0].call, ERROR_CANCEL);
+        caller_expect_frames(c, "SETTINGS\nRST_STREAM stream=1 code=CANCEL\n");
+        if (lives)
+            caller_frame(c, NGHTTP2_SETTINGS, NGHTTP2_FLAG_ACK, 0, NULL, 0);
+        caller_settle(c);
+        for (int i = 0; i < 2; i++)
+            c->session->ops->sweep(c->session, 1);
+        caller_expect_room(c, lives ? 128 : 0);
+        caller_close(c);
+    }
 }
 
 /* Nothing of a call is looked at once it was cancelled: it is freed, with a body and trailers that
@@ -535,6 +582,9 @@ int main(void)
         caller_test(Goaway_CallsAboveLast_Refused),
         caller_test(Goaway_BeforeTheRequestWent_Refused),
         caller_test(Cancel_UnderWay_ResetWithItsCode),
+        caller_test(Expire_NothingHeard_NoFurtherCalls),
+        caller_test(Expire_OthersAnswered_StaysInUse),
+        caller_test(Cancel_AfterSilence_SignOfLifeAwaited),
         caller_test(Cancel_AtEachStage_CallMayBeFreed),
         caller_test(Cancel_HundredTimes_NoFurtherCallsAndGoawayBehindTheLast),
         caller_test(Response_OwnerDoesNotRead_NoCredit),

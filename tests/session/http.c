@@ -261,8 +261,8 @@ static void Call_Fails_ErrorNamesTheUrlAndWhy(void **state)
     (void)state;
     expect_failure(CALL_UNREACHABLE, "connection refused",
         "GET http://h/x: no connection: connection refused\n");
-    expect_failure(
-        CALL_CONNECT_TIMED_OUT, "connect-timeout", "GET http://h/x: no connection: connect-timeout\n");
+    expect_failure(CALL_CONNECT_TIMED_OUT, "connect-timeout",
+        "GET http://h/x: no connection: connect-timeout\n");
     expect_failure(
         CALL_TIMED_OUT, "response-timeout", "GET http://h/x: timed out: response-timeout\n");
     expect_failure(CALL_REFUSED, "GOAWAY", "GET http://h/x: refused: GOAWAY\n");

@@ -201,6 +201,7 @@ static struct wire *open_for_body(const char *handler, double timeout)
 {
     struct wire_limits limits = wire_limits();
     limits.http.body_timeout = timeout;
+    limits.http.min_body_rate = 0;
     return open_limited(handler, &limits);
 }
 
@@ -309,6 +310,7 @@ static struct wire *open_for_writes(const char *handler, double timeout)
 {
     struct wire_limits limits = wire_limits();
     limits.http.write_timeout = timeout;
+    limits.http.min_send_rate = 0;
     return wire_open(&(struct wire_options){.handler = handler, .limits = &limits, .window = 5});
 }
 
@@ -355,6 +357,7 @@ static void Write_NoCreditForConnection_ResetWithCancel(void **state)
     static const nghttp2_settings_entry wide = {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, 1 << 20};
     struct wire_limits limits = wire_limits();
     limits.http.write_timeout = LIMIT;
+    limits.http.min_send_rate = 0;
     struct wire *w = wire_open(&(struct wire_options){
         .handler = "ctx:write(('x'):rep(70000))", .limits = &limits, .window = 1, .bare = true});
     assert_int_equal(nghttp2_submit_settings(w->client, NGHTTP2_FLAG_NONE, &wide, 1), 0);
@@ -393,6 +396,235 @@ static void Write_NothingQueued_NoTimeout(void **state)
         sweep(w, 1000);
     wire_wait(w);
     wire_expect(w, "DATA stream=1 END_STREAM len=1 'x'\n");
+}
+
+/* Rates. */
+
+enum { RATE = 10, GRACE = 5 };
+
+static struct wire *open_for_rates(const char *handler, int32_t window)
+{
+    struct wire_limits limits = wire_limits();
+    limits.http.min_body_rate = limits.http.min_send_rate = RATE;
+    return wire_open(
+        &(struct wire_options){.handler = handler, .limits = &limits, .window = window});
+}
+
+/* So many bytes of a body in each of so many seconds. */
+static void trickle(struct wire *w, int32_t stream, int bytes, int seconds)
+{
+    static const char text[100];
+    for (int i = 0; i < seconds; i++) {
+        wire_send(w, stream, text, (size_t)bytes);
+        wire_settle(w);
+        sweep(w, 1);
+    }
+}
+
+static void BodyRate_TooSlow_408AfterTheGrace(void **state)
+{
+    (void)state;
+    struct wire *w = open_for_rates("note(pcall(ctx.body, ctx))", 65535);
+    int32_t stream = wire_begin(w, "POST", "/", "");
+    wire_settle(w);
+    sweep(w, 1);
+    trickle(w, stream, RATE - 1, GRACE);
+    wire_expect(w, "");
+    trickle(w, stream, RATE - 1, 1);
+    wire_expect(w, ANSWER("1", "408", "Request Timeout") "RST_STREAM stream=1 code=NO_ERROR\n");
+    wire_expect_notes(w, "false request aborted: timeout\n");
+    expect_log_once(w, TIMED_OUT("min-body-rate", "1"));
+}
+
+static void BodyRate_FastEnough_GoesOn(void **state)
+{
+    (void)state;
+    struct wire *w = open_for_rates("note(#ctx:body())", 65535);
+    int32_t stream = wire_begin(w, "POST", "/", "");
+    wire_settle(w);
+    sweep(w, 1);
+    trickle(w, stream, RATE, 100);
+    wire_end(w, stream);
+    wire_expect_notes(w, "1000\n");
+    wire_expect(w, EMPTY_RESPONSE("1"));
+}
+
+/* It is the average that counts. */
+static void BodyRate_FastThenStill_GoesOnForAWhile(void **state)
+{
+    (void)state;
+    struct wire *w = open_for_rates("note(pcall(ctx.body, ctx))", 65535);
+    int32_t stream = wire_begin(w, "POST", "/", "");
+    trickle(w, stream, 10 * RATE, 1);
+    for (int i = 0; i < 10; i++)
+        sweep(w, 1);
+    wire_expect(w, "");
+    sweep(w, 1);
+    wire_expect(w, ANSWER("1", "408", "Request Timeout") "RST_STREAM stream=1 code=NO_ERROR\n");
+    expect_log_once(w, TIMED_OUT("min-body-rate", "1"));
+}
+
+/* What was ahead counts no longer than the wait for a piece may be. */
+static void BodyRate_FarAheadThenCrawling_408(void **state)
+{
+    (void)state;
+    struct wire_limits limits = wire_limits();
+    limits.http.min_body_rate = RATE;
+    limits.http.body_timeout = LIMIT;
+    struct wire *w = open_limited("note(pcall(ctx.body, ctx))", &limits);
+    int32_t stream = wire_begin(w, "POST", "/", "");
+    for (int i = 0; i < 100; i++)
+        wire_send(w, stream, (const char[100]){0}, 100);
+    wire_settle(w);
+    sweep(w, 1);
+    trickle(w, stream, 1, 2 * LIMIT);
+    wire_expect(w, ANSWER("1", "408", "Request Timeout") "RST_STREAM stream=1 code=NO_ERROR\n");
+    expect_log_once(w, TIMED_OUT("min-body-rate", "1"));
+}
+
+/* The response has begun: the two may talk as slowly as they like. */
+static void BodyRate_ResponseBegun_GoesOn(void **state)
+{
+    (void)state;
+    struct wire *w = open_for_rates("ctx:flush() note(#ctx:body())", 65535);
+    int32_t stream = wire_begin(w, "POST", "/", "");
+    wire_expect(w, "HEADERS stream=1 :status=200 date=now\n");
+    sweep(w, 1);
+    trickle(w, stream, 1, 100);
+    wire_end(w, stream);
+    wire_expect_notes(w, "100\n");
+}
+
+/* Messages come when they do. */
+static void BodyRate_StreamsOfMessages_GoOn(void **state)
+{
+    (void)state;
+    static const char *const types[] = {"application/grpc", "application/grpc+proto",
+        "application/connect+json", "Application/Connect+proto"};
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+        char fields[100];
+        struct wire *w = open_for_rates("note(#ctx:body())", 65535);
+        snprintf(fields, sizeof fields, "content-type: %s\n", types[i]);
+        int32_t stream = wire_begin(w, "POST", "/", fields);
+        wire_settle(w);
+        sweep(w, 1);
+        trickle(w, stream, 1, 100);
+        wire_end(w, stream);
+        wire_expect_notes(w, "100\n");
+        wire_close(w);
+    }
+}
+
+/* The handler does not wait for it. */
+static void BodyRate_NobodyReads_GoesOn(void **state)
+{
+    (void)state;
+    struct wire *w = open_for_rates("mt.sleep(0.001) note(ctx:body())", 65535);
+    int32_t stream = wire_begin(w, "POST", "/", "");
+    wire_send(w, stream, "body", 4);
+    wire_settle(w);
+    for (int i = 0; i < 100; i++)
+        sweep(w, 1);
+    wire_wait(w);
+    wire_end(w, stream);
+    wire_expect_notes(w, "body\n");
+    wire_expect(w, EMPTY_RESPONSE("1"));
+}
+
+/* So many bytes of credit in each of so many seconds. */
+static void credit(struct wire *w, int32_t stream, int bytes, int seconds)
+{
+    for (int i = 0; i < seconds; i++) {
+        wire_credit(w, stream, bytes);
+        wire_settle(w);
+        sweep(w, 1);
+    }
+}
+
+#define LONG_RESPONSE "note(pcall(ctx.write, ctx, ('x'):rep(100000)))"
+
+static void SendRate_TinyCredits_ResetAfterTheGrace(void **state)
+{
+    (void)state;
+    struct wire *w = open_for_rates(LONG_RESPONSE, 1);
+    int32_t stream = wire_get(w, "/");
+    wire_settle(w);
+    sweep(w, 1);
+    credit(w, stream, RATE - 2, GRACE);
+    assert_int_equal(live.exchanges, 1);
+    text_clear(&w->frames.lines);
+    credit(w, stream, RATE - 2, 1);
+    wire_expect(w, "DATA stream=1 len=8 'xxxxxxxx'\nRST_STREAM stream=1 code=CANCEL\n");
+    wire_expect_notes(w, "false request aborted: timeout\n");
+    expect_log_once(w, TIMED_OUT("min-send-rate", "1"));
+}
+
+static void SendRate_FastEnough_GoesOn(void **state)
+{
+    (void)state;
+    struct wire *w = open_for_rates(LONG_RESPONSE, 1);
+    int32_t stream = wire_get(w, "/");
+    wire_settle(w);
+    sweep(w, 1);
+    credit(w, stream, RATE, 100);
+    assert_int_equal(live.exchanges, 1);
+    wire_expect_body(w, stream, 'x', 100 * RATE + 1);
+}
+
+/* Nothing waits for the client. */
+static void SendRate_HandlerTakesItsTime_GoesOn(void **state)
+{
+    (void)state;
+    struct wire *w = open_for_rates("ctx:write('x') ctx:flush() mt.sleep(0.001) ctx:write('y')", 5);
+    wire_get(w, "/");
+    wire_settle(w);
+    for (int i = 0; i < 100; i++)
+        sweep(w, 1);
+    wire_wait(w);
+    wire_settle(w);
+    assert_string_equal(text_of(frames_body(&w->frames, 1)), "xy");
+}
+
+/* Responses that wait for the connection's window. */
+static struct wire *open_for_conn_window(int requests)
+{
+    static const nghttp2_settings_entry wide = {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, 1 << 20};
+    static struct wire_limits limits;
+    limits = wire_limits();
+    limits.http.min_send_rate = RATE;
+    struct wire *w = wire_open(&(struct wire_options){
+        .handler = "ctx:write(('x'):rep(70000))", .limits = &limits, .window = 1, .bare = true});
+    assert_int_equal(nghttp2_submit_settings(w->client, NGHTTP2_FLAG_NONE, &wide, 1), 0);
+    for (int i = 0; i < requests; i++)
+        wire_get(w, "/");
+    wire_settle(w);
+    sweep(w, 1);
+    return w;
+}
+
+/* Streams that are served one after the other share what the client takes. */
+static void SendRate_ConnectionWindowFastEnough_GoesOn(void **state)
+{
+    (void)state;
+    struct wire *w = open_for_conn_window(4);
+    credit(w, 0, RATE, 50);
+    assert_int_equal(live.exchanges, 4);
+    wire_credit(w, 0, 4 * 70000);
+    wire_settle(w);
+    assert_int_equal(live.exchanges, 0);
+}
+
+/* What was ahead is used up at last. */
+static void SendRate_ConnectionWindowTiny_Reset(void **state)
+{
+    (void)state;
+    struct wire *w = open_for_conn_window(1);
+    credit(w, 0, RATE / 2, 60);
+    assert_int_equal(live.exchanges, 1);
+    credit(w, 0, RATE / 2, 65);
+    wire_settle(w);
+    assert_int_equal(live.exchanges, 0);
+    wire_expect_log(w, TIMED_OUT("min-send-rate", "1"));
 }
 
 /* The whole request. */
@@ -500,6 +732,7 @@ static void Streams_LimitsOfZero_None(void **state)
     (void)state;
     struct wire_limits limits = wire_limits();
     limits.http.body_timeout = limits.http.write_timeout = limits.http.request_timeout = 0;
+    limits.http.min_body_rate = limits.http.min_send_rate = 0;
     struct wire *w = wire_open(&(struct wire_options){
         .handler = "ctx:write('Hello world') note(ctx:body())", .limits = &limits, .window = 5});
     int32_t stream = wire_begin(w, "POST", "/", "");
@@ -535,6 +768,18 @@ int main(void)
         wire_test(Write_NoCreditForConnection_ResetWithCancel),
         wire_test(Write_CreditInTime_CountsAnew),
         wire_test(Write_NothingQueued_NoTimeout),
+        wire_test(BodyRate_TooSlow_408AfterTheGrace),
+        wire_test(BodyRate_FastEnough_GoesOn),
+        wire_test(BodyRate_FastThenStill_GoesOnForAWhile),
+        wire_test(BodyRate_FarAheadThenCrawling_408),
+        wire_test(BodyRate_ResponseBegun_GoesOn),
+        wire_test(BodyRate_StreamsOfMessages_GoOn),
+        wire_test(BodyRate_NobodyReads_GoesOn),
+        wire_test(SendRate_TinyCredits_ResetAfterTheGrace),
+        wire_test(SendRate_FastEnough_GoesOn),
+        wire_test(SendRate_HandlerTakesItsTime_GoesOn),
+        wire_test(SendRate_ConnectionWindowFastEnough_GoesOn),
+        wire_test(SendRate_ConnectionWindowTiny_Reset),
         wire_test(Request_LateBeforeHead_504),
         wire_test(Request_LateAfterHead_ResetWithCancel),
         wire_test(Request_LateThoughItMoves_ResetWithCancel),

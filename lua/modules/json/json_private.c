@@ -20,6 +20,7 @@ static void *keep(struct json_pool *p, struct block *b)
 {
     if (!b)
         luaL_error(p->L, "not enough memory");
+    list_init(&b->node);
     list_append(&p->blocks, &b->node);
     return b->data;
 }

@@ -1,6 +1,7 @@
 #include "lua/modules/zlib/zlib.h"
 
 #include "lua/modules/zlib/zlib_stream.h"
+#include "lua/runtime/error_value.h"
 
 #include <lauxlib.h>
 #include <lua.h>
@@ -92,11 +93,18 @@ static struct zlib_stream *push_stream(lua_State *L, const char *name, int kib)
     return s;
 }
 
+static void refuse_output(lua_State *L, const struct zlib_stream *s)
+{
+    error_value_push_here(L, KIND_LIMIT, "zlib: more than %I bytes", (LUAI_UACINT)s->limit);
+    error_value_set(L, "limit", "inflated");
+    lua_error(L);
+}
+
 /* Raises for what zlib_stream.h gave. */
 static void check_result(lua_State *L, const struct zlib_stream *s, enum rc rc)
 {
     if (rc == RC_LIMIT)
-        luaL_error(L, "zlib: more than %I bytes", (LUAI_UACINT)s->limit);
+        refuse_output(L, s);
     if (rc == RC_INVALID)
         luaL_error(L, "zlib: %s", s->problem);
     if (rc)

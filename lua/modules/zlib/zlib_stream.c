@@ -1,5 +1,6 @@
 #include "lua/modules/zlib/zlib_stream.h"
 
+#include "core/check.h"
 #include "core/mem.h"
 
 enum {
@@ -55,6 +56,7 @@ static enum rc fail(struct zlib_stream *s, enum rc rc)
 
 static enum rc open_as(struct zlib_stream *s, enum zlib_format format, int code)
 {
+    check(s->state == ZLIB_CLOSED);
     s->format = format;
     s->state = code == Z_OK ? ZLIB_OPEN : ZLIB_FAILED;
     return code == Z_OK ? RC_OK : RC_NOMEM;
@@ -212,6 +214,7 @@ static enum rc inflate_piece(struct zlib_stream *s, int flush)
 enum rc zlib_stream_run(struct zlib_stream *s, const char *data, size_t n, int flush)
 {
     enum rc rc;
+    check(s->state == ZLIB_OPEN);
     do {
         size_t piece = n < PIECE_MAX ? n : PIECE_MAX;
         bool last = piece == n;

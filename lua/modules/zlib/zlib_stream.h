@@ -2,9 +2,9 @@
  * A stream through zlib, one way: what goes in is taken at once, and what comes out is kept until
  * it is fetched. It knows no Lua.
  *
- *     CLOSED ──open──▶ OPEN ──finish──▶ ENDED
- *                       └──any error──▶ FAILED
- *     OPEN, ENDED, FAILED ──close──▶ CLOSED
+ *     ZLIB_CLOSED ──open──▶ ZLIB_OPEN ──finish──▶ ZLIB_ENDED
+ *                               └──any error──▶ ZLIB_FAILED
+ *     ZLIB_OPEN, ZLIB_ENDED, ZLIB_FAILED ──close──▶ ZLIB_CLOSED
  *
  * It owns zlib's state, only while it is OPEN, and its output. All memory is from core/mem.h.
  */

@@ -70,6 +70,7 @@ end
 -- Sends a reply, the table that the handler gave.
 local function send(self, reply)
     local method = self.method
+    reply = reply or message.given(reply, method.output)
     if not reply then
         script.blame("%s has a %s as its reply, not a table", method.path, type(reply))
     end

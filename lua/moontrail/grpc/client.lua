@@ -57,14 +57,15 @@ function client.new(schema, url, name, given)
         schema = schema,
         options = options.check("client", given, defaults),
     }
-    local methods = {}
-    for _, method in ipairs(service.find(schema, name).methods) do
+    local methods, names = {}, {}
+    for i, method in ipairs(service.find(schema, name).methods) do
         methods[method.name] = make(self, method)
+        names[i] = method.name
     end
     return setmetatable(methods, {
         __name = "moontrail.grpc.client",
         __index = function(_, key)
-            blame("%s has no method %s", name, tostring(key))
+            service.blame_method(name, key, names)
         end,
     })
 end

@@ -19,6 +19,7 @@ local Call = { __name = "moontrail.grpc.client_call" }
 -- The parts of a message.
 local function encode(method, request, packing)
     local input = method.input
+    request = message.given(request, input)
     if type(request) ~= "table" then
         blame("%s has a %s as its request, not a table", method.name, type(request))
     end
@@ -44,8 +45,18 @@ end
 
 -- The end.
 
+-- The metadata before the replies, if their head has come; whether or not anybody waited for it.
+local function headers_of(self)
+    if not self.initial and self.http.status then
+        local ok, fields = pcall(function() return self.http.fields end)
+        self.initial = ok and metadata.read(fields)
+    end
+    return self.initial or nil
+end
+
 -- Keeps the status that the call has ended with; there is nothing to read any more.
 local function conclude(self, final)
+    final.headers = headers_of(self)
     self.final = final
     self.http:close()
 end
@@ -153,10 +164,10 @@ end
 function call.receive_only(self)
     local reply = receive(self)
     if not reply then
-        fail(self, "INTERNAL", "the response has no message")
+        fail(self, "UNIMPLEMENTED", "the response has no message")
     end
     if receive(self) then
-        fail(self, "INTERNAL", "the response has more than one message")
+        fail(self, "UNIMPLEMENTED", "the response has more than one message")
     end
     return reply
 end

@@ -78,8 +78,10 @@ function client_head.open(client, method, given)
         verify = client.options.verify,
         ca = client.options.ca or nil,
     })
-    if not ok then
+    if not ok and type(http) == "string" then
         blame("%s", http)
+    elseif not ok then
+        error(http, 0)
     end
     return http, mt.now() + (timeout or FOREVER)
 end

@@ -13,6 +13,8 @@ local failures = {
     unreachable = codes.UNAVAILABLE,
     refused = codes.UNAVAILABLE,
     lost = codes.UNAVAILABLE,
+    protocol = codes.UNAVAILABLE,
+    limit = codes.UNAVAILABLE,
 }
 
 -- Of a stream that was reset (gRPC over HTTP2, Errors).
@@ -66,7 +68,8 @@ local function find_problem(http)
     end
     local kind = http.headers["content-type"] or ""
     if not message.is_grpc(kind) then
-        return status.new(codes.UNKNOWN, ("the server answered with %q"):format(kind))
+        return status.new(message.is_any_grpc(kind) and codes.INTERNAL or codes.UNKNOWN,
+            ("the server answered with %q"):format(kind))
     end
     local encoding = http.headers["grpc-encoding"]
     if not message.is_known(encoding) then
@@ -77,9 +80,10 @@ local function find_problem(http)
 end
 
 -- The status that a response's head tells, or nil; and whether the head is all that there is of it
--- (Trailers-Only), whatever its HTTP status. more is its metadata.
+-- (Trailers-Only), whatever its HTTP status. Where anything follows the head, a status in it means
+-- nothing: that of the trailers counts. more is its metadata.
 function client_status.of_head(http, more, schema)
-    if http.headers["grpc-status"] then
+    if http.ended_by_head and http.headers["grpc-status"] then
         return client_status.of_trailers(http.headers, more, schema), true
     end
     return find_problem(http), false

@@ -63,7 +63,7 @@ local function read_any(bytes, schema)
             value = field[2]
         end
     end
-    local name = url:match("([^/]*)$")
+    local name = url:match("^.*/(.*)") or url
     local message = schema:message(name)
     if message then
         local ok, decoded = pcall(message.decode, message, value)

@@ -15,6 +15,13 @@ message HealthCheckRequest {
   string service = 1;
 }
 
+message HealthListRequest {
+}
+
+message HealthListResponse {
+  map<string, HealthCheckResponse> statuses = 1;
+}
+
 message HealthCheckResponse {
   enum ServingStatus {
     UNKNOWN = 0;
@@ -27,6 +34,7 @@ message HealthCheckResponse {
 
 service Health {
   rpc Check(HealthCheckRequest) returns (HealthCheckResponse);
+  rpc List(HealthListRequest) returns (HealthListResponse);
   rpc Watch(HealthCheckRequest) returns (stream HealthCheckResponse);
 }
 ]]
@@ -35,6 +43,9 @@ local NAME = "grpc.health.v1.Health"
 
 -- Longer than any server runs; a wait that another task ends.
 local FOREVER = 1e8
+
+-- The services that List tells of at the most.
+local LIST_MAX = 1000
 
 -- By the name of a service; "" is the whole server.
 local statuses = { [""] = "SERVING" }
@@ -98,6 +109,18 @@ function Health.Check(request)
         status.raise("NOT_FOUND", "unknown service")
     end
     return { status = value }
+end
+
+-- A client is to be told where there are too many for one reply.
+function Health.List()
+    local list, count = {}, 0
+    for name, value in pairs(statuses) do
+        list[name], count = { status = value }, count + 1
+    end
+    if count > LIST_MAX then
+        status.raise("RESOURCE_EXHAUSTED", ("there are more than %d services"):format(LIST_MAX))
+    end
+    return { statuses = list }
 end
 
 function Health.Watch(request, call)

@@ -15,10 +15,20 @@ local formats = { gzip = "gzip", deflate = "zlib" }
 -- What a client may compress with.
 message.accepted = "identity, deflate, gzip"
 
--- Whether a content-type is gRPC's; application/grpc-web is another protocol's.
+-- A media type without its parameters.
+local function media_type(kind)
+    return ((kind or ""):match("^[^;]*"):match("^.*%S") or ""):lower()
+end
+
+-- Whether a content-type is that of gRPC with messages in protobuf, the one codec that there is.
 function message.is_grpc(kind)
-    kind = (kind or ""):lower()
-    return kind == "application/grpc" or kind:find("^application/grpc[+;]") ~= nil
+    local media = media_type(kind)
+    return media == "application/grpc" or media == "application/grpc+proto"
+end
+
+-- Whether it is gRPC's with whatever codec; application/grpc-web is another protocol's.
+function message.is_any_grpc(kind)
+    return message.is_grpc(kind) or media_type(kind):find("^application/grpc%+") ~= nil
 end
 
 function message.is_known(encoding)
@@ -53,7 +63,7 @@ local function inflate(payload, encoding, limit)
     if ok then
         return result
     end
-    if result:find("more than", 1, true) then
+    if result.kind == "limit" then
         raise_too_large(limit)
     end
     raise("INTERNAL", "a compressed message cannot be read: " .. result)
@@ -114,7 +124,7 @@ end
 function message.read_only(ctx, encoding, limit)
     local piece = read(ctx)
     if not piece then
-        raise("INTERNAL", "the request has no message")
+        raise("UNIMPLEMENTED", "the request has no message")
     end
     if #piece < 5 then
         piece = read_rest(ctx, piece, 5)
@@ -128,13 +138,21 @@ function message.read_only(ctx, encoding, limit)
         piece = read_rest(ctx, piece, 5 + length)
     end
     if #piece > 5 + length or read(ctx) then
-        raise("INTERNAL", "the request has more than one message")
+        raise("UNIMPLEMENTED", "the request has more than one message")
     end
     if flag == 0 then
         return piece, false, 6
     end
     local payload, compressed = open(flag, piece:sub(6), encoding, limit)
     return payload, compressed, 1
+end
+
+-- A message that a script gives, which of google.protobuf.Empty may be nothing.
+function message.given(value, kind)
+    if value == nil and kind.name == "google.protobuf.Empty" then
+        return {}
+    end
+    return value
 end
 
 -- The heads of messages that are not compressed, by length; those of short ones are kept.

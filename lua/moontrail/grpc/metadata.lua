@@ -78,10 +78,17 @@ local function add(result, name, value)
     end
 end
 
+-- A text without the white space around it, in one pass over it: «^%s*(.-)%s*$» takes the square of
+-- its length where white space lies within.
+local function trim(text)
+    local first = text:find("%S")
+    return first and text:match("^.*%S", first) or ""
+end
+
 -- Values of a "-bin" field may be joined by commas.
 local function add_binary(result, name, value)
-    for text in (value .. ","):gmatch("%s*(.-)%s*,") do
-        local bytes = metadata.decode(text)
+    for text in value:gmatch("[^,]*") do
+        local bytes = metadata.decode(trim(text))
         if bytes then
             add(result, name, bytes)
         end

@@ -68,6 +68,9 @@ message ErrorResponse {
 -- The names served, and the schemas that describe them, each once and in order.
 local names, schemas = {}, {}
 
+-- The schema of each service by the service's name.
+local owners = {}
+
 local function add_once(list, value)
     for _, one in ipairs(list) do
         if one == value then
@@ -80,16 +83,29 @@ end
 function reflection.add(schema, name)
     add_once(names, name)
     add_once(schemas, schema)
+    owners[name] = owners[name] or schema
 end
 
--- The first result that a schema has to give.
-local function find(method, ...)
+-- What a schema has to give, behind the schema: the preferred one if that has it, or the first.
+local function find(preferred, method, ...)
+    local found, more = nil, nil
+    if preferred then
+        found, more = preferred[method](preferred, ...)
+    end
+    if found then
+        return preferred, found, more
+    end
     for _, schema in ipairs(schemas) do
-        local found = schema[method](schema, ...)
+        found, more = schema[method](schema, ...)
         if found then
-            return found, schema
+            return schema, found, more
         end
     end
+end
+
+-- The schema that a service of ours came from, by the name of the service or of one of its methods.
+local function owner_of(symbol)
+    return owners[symbol] or owners[symbol:match("^(.*)%.")]
 end
 
 local function not_found(what)
@@ -101,32 +117,73 @@ local function not_found(what)
     }
 end
 
-local function describe_file(descriptor, what)
-    if not descriptor then
+-- The descriptors asked for so far, by schema and file: one string each, however many streams keep
+-- in mind that it was sent.
+local described = {}
+
+local function descriptor_of(schema, file)
+    local files = described[schema] or {}
+    described[schema] = files
+    files[file] = files[file] or schema:descriptor_of_file(file)
+    return files[file]
+end
+
+-- The names of a file and of all that it imports, directly or not, each once.
+local function closure_of(schema, name)
+    local queue, queued = { name }, { [name] = true }
+    for _, file in ipairs(queue) do
+        for _, import in ipairs(schema:dependencies(file)) do
+            if not queued[import] then
+                queued[import], queue[#queue + 1] = true, import
+            end
+        end
+    end
+    return queue
+end
+
+-- The file itself comes first, whenever it is asked for; of what it imports, what was sent on the
+-- stream before is left out.
+local function describe_all(schema, name, sent)
+    local list = {}
+    for i, file in ipairs(closure_of(schema, name)) do
+        local descriptor = descriptor_of(schema, file)
+        if i == 1 or not sent[descriptor] then
+            sent[descriptor], list[#list + 1] = true, descriptor
+        end
+    end
+    return { file_descriptor_response = { file_descriptor_proto = list } }
+end
+
+-- stream is what the stream of requests knows: the descriptors sent on it, and the schema that it
+-- had the last one from, which goes before others that have a file or a symbol of the same name.
+local function describe(stream, preferred, what, method, ...)
+    local schema, _, name = find(preferred or stream.schema, method, ...)
+    if not schema then
         return not_found(what)
     end
-    return { file_descriptor_response = { file_descriptor_proto = { descriptor } } }
+    stream.schema = schema
+    return describe_all(schema, name, stream.sent)
 end
 
 -- What answers each kind of request.
 local answers = {}
 
-function answers.file_by_filename(name)
-    return describe_file(find("descriptor_of_file", name), name)
+function answers.file_by_filename(name, stream)
+    return describe(stream, nil, name, "descriptor_of_file", name)
 end
 
-function answers.file_containing_symbol(name)
-    return describe_file(find("descriptor_of_symbol", name), name)
+function answers.file_containing_symbol(name, stream)
+    return describe(stream, owner_of(name), name, "descriptor_of_symbol", name)
 end
 
-function answers.file_containing_extension(extension)
+function answers.file_containing_extension(extension, stream)
     local type, number = extension.containing_type, extension.extension_number
-    return describe_file(find("descriptor_of_extension", type, number),
-        ("the extension %d of %s"):format(number, type))
+    return describe(stream, nil, ("the extension %d of %s"):format(number, type),
+        "descriptor_of_extension", type, number)
 end
 
 function answers.all_extension_numbers_of_type(type)
-    if not find("message", type) then
+    if not find(nil, "message", type) then
         return not_found(type)
     end
     local numbers = {}
@@ -148,10 +205,10 @@ function answers.list_services()
     return { list_services_response = { service = list } }
 end
 
-local function answer(request)
+local function answer(request, stream)
     for kind, make in pairs(answers) do
         if request[kind] ~= nil then
-            return make(request[kind])
+            return make(request[kind], stream)
         end
     end
     return {
@@ -163,15 +220,16 @@ local function answer(request)
 end
 
 local function answer_all(call)
+    local stream = { sent = {}, schema = nil }
     for request in call:messages() do
-        local response = answer(request)
+        local response = answer(request, stream)
         response.valid_host = request.host
         response.original_request = request
         call:send(response)
     end
 end
 
-reflection.routes, reflection.notes = {}, {}
+reflection.names, reflection.routes, reflection.notes = {}, {}, {}
 
 local function copy(from, to)
     for key, value in pairs(from) do
@@ -189,6 +247,7 @@ for _, version in ipairs { "v1", "v1alpha" } do
     local routes, notes = service.routes(ServerReflection)
     copy(routes, reflection.routes)
     copy(notes, reflection.notes)
+    reflection.names[#reflection.names + 1] = name
     reflection.add(schema, name)
 end
 

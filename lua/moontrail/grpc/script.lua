@@ -50,7 +50,7 @@ end
 function script.folder()
     local info = find_frame()
     local source = info and info.source or ""
-    return source:match("^@(.*)/[^/]*$") or source:match("^@") and "." or nil
+    return source:match("^@(.*)/") or source:match("^@") and "." or nil
 end
 
 return script

@@ -125,7 +125,12 @@ local function on_error(problem)
     if caller and caller.func == receive_only then
         return call.unreadable(problem)
     end
-    return { text = text_of(problem), traceback = debug.traceback(nil, 3) }
+    return { cause = problem, text = text_of(problem), traceback = debug.traceback(nil, 3) }
+end
+
+-- Whether what was raised is an error of the runtime's, of that kind.
+local function is_kind(problem, kind)
+    return type(problem.cause) == "table" and problem.cause.kind == kind
 end
 
 local function log_failure(self, problem)
@@ -218,8 +223,8 @@ local function abandon(self, problem)
     if status.is(problem) then
         return
     end
-    if problem.text:find("request aborted: ", 1, true) then
-        error(problem.text, 0)
+    if is_kind(problem, "abort") then
+        error(problem.cause, 0)
     end
     log_failure(self, problem)
 end
@@ -234,7 +239,7 @@ local function fail(self, problem)
     if not is_late(self.ctx) then
         return finish_failed(self, problem)
     end
-    if not status.is(problem) and not problem.text:find("deadline exceeded", 1, true) then
+    if not status.is(problem) and not is_kind(problem, "timeout") then
         log_failure(self, problem)
     end
     finish_late(self)

@@ -1,5 +1,7 @@
 -- Services: what a script fills with functions, and the routes that come of it.
 local blame = require("moontrail.grpc.script").blame
+local mt = require "moontrail"
+local nearest = require "moontrail.grpc.nearest"
 local options = require "moontrail.grpc.options"
 local serve = require "moontrail.grpc.serve"
 
@@ -19,6 +21,17 @@ local function describe(method)
         method.server_streaming and "stream " or "", method.output_name)
 end
 
+-- Raises that a service has no method of that name, and tells which was meant, or which it has.
+function service.blame_method(name, given, names)
+    given = tostring(given)
+    local meant = nearest(given, names)
+    if meant then
+        blame("%s has no method %s: is it %s?", name, given, meant)
+    end
+    blame("%s has no method %s; it has %s", name, given,
+        #names > 0 and table.concat(names, ", ") or "none")
+end
+
 -- What a method is set to. Nobody would pass the self of one that is defined with a colon.
 local function check_handler(self, name, value)
     if type(value) ~= "function" then
@@ -35,7 +48,7 @@ local function check_field(self, name, value)
     if self.methods[name] and value ~= nil then
         check_handler(self, name, value)
     elseif type(value) == "function" then
-        blame("%s has no method %s", self.name, name)
+        service.blame_method(self.name, name, self.names)
     end
 end
 
@@ -57,11 +70,28 @@ local function make_route(self, method, handler)
     }
 end
 
+-- Methods that a script leaves out are told of in one line, as it loads.
+local function warn_of_missing(self, object)
+    local missing = {}
+    for _, name in ipairs(self.names) do
+        if not rawget(object, name) then
+            missing[#missing + 1] = name
+        end
+    end
+    if #missing > 0 then
+        mt.log.warn("grpc methods without a function", {
+            service = self.name,
+            methods = table.concat(missing, ", "),
+        })
+    end
+end
+
 -- Adds the routes of a service, whose functions the script has set by now, and notes on them.
 local function add_routes(self, object, routes, notes)
     for name, value in next, object do
         check_field(self, name, value)
     end
+    warn_of_missing(self, object)
     for name, method in pairs(self.methods) do
         local path = ("/%s/%s"):format(self.name, name)
         local handler = rawget(object, name)
@@ -74,8 +104,9 @@ end
 function service.find(schema, name)
     local found = schema:service(name)
     if not found then
-        blame("there is no service %s; there is %s",
-            name, table.concat(schema:services(), ", "))
+        local names = schema:services()
+        blame("there is no service %s; %s", name, #names == 0 and "the file has no services"
+            or "there is " .. table.concat(names, ", "))
     end
     return found
 end
@@ -88,9 +119,11 @@ function service.new(schema, name, given, extras)
         name = name,
         options = options.check("service", given, defaults),
         methods = {},
+        names = {}, -- of the methods, in the order of the .proto
     }
-    for _, method in ipairs(service.find(schema, name).methods) do
+    for i, method in ipairs(service.find(schema, name).methods) do
         self.methods[method.name] = method
+        self.names[i] = method.name
     end
     local metatable = { __name = "moontrail.grpc.service" }
     function metatable.__newindex(object, key, value)

@@ -1,4 +1,5 @@
 -- Statuses of gRPC: their names and numbers, the errors that carry them, and how they travel.
+local nearest = require "moontrail.grpc.nearest"
 local script = require "moontrail.grpc.script"
 
 local blame = script.blame
@@ -24,15 +25,50 @@ function Status:__tostring()
     return (names[self.code] or self.code) .. ": " .. self.message
 end
 
+-- As the other errors of the runtime, a status is taken for its text where a string would be.
+
+local function text_of(value)
+    return getmetatable(value) == Status and tostring(value) or value
+end
+
+function Status.__concat(a, b)
+    return text_of(a) .. text_of(b)
+end
+
+function Status:__len()
+    return #tostring(self)
+end
+
+-- A function of strings, as a method: problem:find("NOT_FOUND").
+function Status.__index(_, name)
+    local method = string[name]
+    return method and function(self, ...)
+        return method(text_of(self), ...)
+    end
+end
+
 function status.is(value)
     return getmetatable(value) == Status
+end
+
+-- Names the status that was meant, or all that there are.
+local function blame_code(code)
+    local meant = type(code) == "string" and nearest(code, names)
+    if meant then
+        blame("no status of an error: %s: is it %s?", code, meant)
+    end
+    blame("no status of an error: %s: it is a number above 0, or one of %s",
+        code, table.concat(names, ", "))
 end
 
 -- The number of a status given by name or number.
 local function check_code(code)
     local number = status.codes[code] or math.tointeger(code)
+    if number == 0 then
+        blame("no status of an error: %s: a method that returns has it", code)
+    end
     if not number or number < 1 or number > 0x7fffffff then
-        blame("no status of an error: %s", code)
+        blame_code(code)
     end
     return number
 end
@@ -61,7 +97,8 @@ local function check_details(details)
 end
 
 function status.new(code, message, details)
-    return setmetatable({ code = code, message = message, details = details }, Status)
+    return setmetatable(
+        { kind = "grpc", code = code, message = message, details = details }, Status)
 end
 
 -- The text of a message, which may be an error that was caught.

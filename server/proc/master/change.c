@@ -28,7 +28,7 @@ void change_failed(struct master *m, enum rc rc, const char *why)
 {
     master_each(m, m->next.number, m->now.number ? drain_child : kill_child, NULL);
     setup_free(&m->next, &m->now);
-    m->task = MASTER_IDLE;
+    master_set_task(m, MASTER_IDLE);
     if (m->now.number) {
         log_event(LOG_ERROR, "configuration not loaded", log_str("reason", why));
         systemd_notify("READY=1");
@@ -62,7 +62,7 @@ void master_change(struct master *m)
         return;
     }
     m->next.number = ++m->readings;
-    m->task = MASTER_PROVING_CHANGE;
+    master_set_task(m, MASTER_PROVING_CHANGE);
     master_watch(m, &m->next);
     rc = master_prove(m, &m->next);
     if (rc)
@@ -76,7 +76,7 @@ void change_proved(struct master *m, bool proved, const char *why)
         return;
     }
     enum rc rc = RC_OK;
-    m->task = MASTER_CHANGING;
+    master_set_task(m, MASTER_CHANGING);
     for (int i = 0; !rc && i < m->next.options.workers; i++)
         rc = master_start_worker(m, &m->next, i);
     if (rc)
@@ -181,6 +181,6 @@ void change_joined(struct master *m)
         return;
     }
     adopt_next(m);
-    m->task = MASTER_IDLE;
+    master_set_task(m, MASTER_IDLE);
     master_next_task(m);
 }

@@ -1,6 +1,7 @@
 #include "proc/master/crew.h"
 
 #include "core/activity.h"
+#include "core/check.h"
 #include "core/clock.h"
 #include "core/log.h"
 #include "core/mem.h"
@@ -21,6 +22,12 @@ static const double parting_seconds = 5;
 static struct child *child_of(struct list *link)
 {
     return container_of(link, struct child, link);
+}
+
+void child_set_state(struct child *c, enum child_state state)
+{
+    check(state > c->state);
+    c->state = state;
 }
 
 /* Watching. */
@@ -124,7 +131,7 @@ static void on_message(struct channel *ch, enum message kind, const char *text, 
     if (kind == REPLY_READY)
         c->served = true;
     if (kind == REPLY_READY && c->state == CHILD_STARTING)
-        c->state = CHILD_SERVING;
+        child_set_state(c, CHILD_SERVING);
     c->loading = false;
     c->beaten = clock_monotonic();
     c->crew->on_reply(c, kind, text);
@@ -176,6 +183,7 @@ static struct child *new_child(
     struct child *c = mem_get_zeroed(sizeof *c);
     if (!c)
         return NULL;
+    list_init(&c->link);
     c->crew = crew;
     c->index = index;
     c->setup = setup;
@@ -258,7 +266,8 @@ void crew_reap(struct crew *crew)
 
 void child_kill(struct child *c)
 {
-    c->state = CHILD_LOST;
+    if (c->state != CHILD_LOST)
+        child_set_state(c, CHILD_LOST);
     kill(c->pid, SIGKILL);
 }
 
@@ -275,7 +284,7 @@ void child_drain(struct child *c)
 {
     if (c->state == CHILD_DRAINING || c->state == CHILD_LOST)
         return;
-    c->state = CHILD_DRAINING;
+    child_set_state(c, CHILD_DRAINING);
     c->drained = clock_monotonic();
     child_order(c, ORDER_DRAIN, NULL, 0);
 }
@@ -291,7 +300,8 @@ void child_cut(struct child *c)
 {
     c->grace = 0;
     c->drained = clock_monotonic();
-    c->state = c->state == CHILD_LOST ? CHILD_LOST : CHILD_DRAINING;
+    if (child_is_on_duty(c))
+        child_set_state(c, CHILD_DRAINING);
     child_order(c, ORDER_CUT, NULL, 0);
 }
 

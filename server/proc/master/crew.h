@@ -2,10 +2,11 @@
  * The crew: the workers, as the master sees them. It forks them, has their channels, watches their
  * hearts and sees them end; when to start and end one is for the master to decide.
  *
- *     STARTING ──REPLY_READY──▶ SERVING ──ORDER_DRAIN──▶ DRAINING ──▶ gone
+ *     CHILD_STARTING ──REPLY_READY──▶ CHILD_SERVING ──ORDER_DRAIN──▶ CHILD_DRAINING ──▶ gone
  *
- * A worker may be gone from any state; it is LOST before that where the reason is known and logged:
- * it was stuck and is killed, or could not start.
+ * States go forward only. A worker may be gone from any, and drain before it serves; it is
+ * CHILD_LOST before it is gone where the reason is known and logged: it was stuck and is killed, or
+ * could not start.
  */
 #ifndef PROC_MASTER_CREW_H
 #define PROC_MASTER_CREW_H
@@ -78,6 +79,7 @@ enum rc crew_fork(struct crew *crew, const struct options *o, int index, uint32_
 /* Sees which have ended; to be called on SIGCHLD. */
 void crew_reap(struct crew *crew);
 
+void child_set_state(struct child *c, enum child_state state);
 /* A child that takes no orders is killed. */
 void child_order(struct child *c, enum message kind, const void *text, size_t n);
 void child_drain(struct child *c);

@@ -1,6 +1,7 @@
 #include "proc/master/master.h"
 
 #include "core/activity.h"
+#include "core/check.h"
 #include "core/log.h"
 #include "proc/master/orphans.h"
 #include "proc/master/pidfile.h"
@@ -55,8 +56,22 @@ static void on_proof_done(struct proof *p, bool proved, const char *why, const c
         reload_proved(m, proved, why);
 }
 
+static bool may_begin(enum master_task from, enum master_task to)
+{
+    if (to == MASTER_CHANGING)
+        return from == MASTER_PROVING_CHANGE;
+    return to == MASTER_IDLE || from == MASTER_IDLE;
+}
+
+void master_set_task(struct master *m, enum master_task task)
+{
+    check(may_begin(m->task, task));
+    m->task = task;
+}
+
 void master_next_task(struct master *m)
 {
+    check(m->task == MASTER_IDLE);
     bool change = m->change_wanted, reload = m->reload_wanted;
     if (m->stopping)
         return;
@@ -83,7 +98,7 @@ static void on_ready(struct master *m, struct child *c, const char *lack)
 static void on_no_start(struct master *m, struct child *c, const char *why)
 {
     bool wanted = child_is_on_duty(c);
-    c->state = CHILD_LOST;
+    child_set_state(c, CHILD_LOST);
     if (wanted && c->setup == m->next.number)
         change_failed(m, RC_SYSTEM, why);
     else if (wanted)

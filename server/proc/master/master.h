@@ -23,7 +23,14 @@
 
 enum { EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
-/* What it is at. One thing at a time: what comes meanwhile is done next. */
+/*
+ * What it is at. One thing at a time: what comes meanwhile is done next.
+ *
+ *     MASTER_IDLE ──▶ MASTER_PROVING_CHANGE ──▶ MASTER_CHANGING ──▶ MASTER_IDLE
+ *     MASTER_IDLE ──▶ MASTER_PROVING_RELOAD, MASTER_PROVING_RETRY ──▶ MASTER_IDLE
+ *
+ * What fails leads back to MASTER_IDLE as well.
+ */
 enum master_task {
     MASTER_IDLE,
     MASTER_PROVING_CHANGE, /* do the scripts of the next setup load? */
@@ -100,6 +107,7 @@ void reload_proved(struct master *m, bool proved, const char *why);
 /* A worker that replaces another serves, but has no scripts. */
 void reload_lacking(struct master *m, struct child *c, const char *why);
 void reload_replied(struct master *m, struct child *c, enum message kind, const char *text);
+void master_set_task(struct master *m, enum master_task task);
 /* Starts what was wanted meanwhile. */
 void master_next_task(struct master *m);
 /* stop.c: as master_stop does the first time, but for what systemd is told. */

@@ -1,3 +1,4 @@
+#include "core/check.h"
 #include "core/clock.h"
 #include "core/log.h"
 #include "proc/master/master.h"
@@ -42,6 +43,7 @@ void posts_init(struct master *m)
 /* The first vacancy is filled at once, the next ones ever more slowly. */
 void posts_vacated(struct master *m, const struct child *c)
 {
+    check(c->index >= 0 && c->index < OPTIONS_WORKERS);
     struct post *p = &m->posts[c->index];
     if (clock_monotonic() - c->started > settled_seconds)
         p->failures = 0;

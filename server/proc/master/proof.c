@@ -1,5 +1,6 @@
 #include "proc/master/proof.h"
 
+#include "core/check.h"
 #include "core/clock.h"
 #include "core/list.h"
 
@@ -110,6 +111,7 @@ void proof_init(struct proof *p, struct ev_loop *loop,
 enum rc proof_start(struct proof *p, double seconds, int *fd)
 {
     int ends[2];
+    check(!p->pid);
     if (pipe2(ends, O_CLOEXEC))
         return RC_SYSTEM;
     p->pid = fork();

@@ -92,8 +92,9 @@ static void on_again(struct timer *t)
 void master_watch(struct master *m, struct setup *s)
 {
     const struct options *o = &s->options;
-    enum rc rc =
-        o->watch ? watch_new(m->loop, o->scripts, ".lua", on_scripts_changed, m, &s->watch) : RC_OK;
+    enum rc rc = o->watch ? watch_new(m->loop, o->scripts, m->service->suffix, on_scripts_changed,
+                                m, &s->watch)
+                          : RC_OK;
     if (rc)
         log_event(LOG_WARN, "scripts not watched", log_str("reason", rc_text(rc)));
 }
@@ -119,7 +120,7 @@ void reload_watch(struct setup *s, bool proved, const char *files)
 
 static void prove(struct master *m, enum master_task task)
 {
-    m->task = task;
+    master_set_task(m, task);
     enum rc rc = master_prove(m, &m->now);
     if (rc)
         reload_proved(m, false, rc_text(rc));
@@ -243,7 +244,7 @@ void reload_proved(struct master *m, bool proved, const char *why)
     if (m->told_to_reload)
         systemd_notify("READY=1");
     m->told_to_reload = false;
-    m->task = MASTER_IDLE;
+    master_set_task(m, MASTER_IDLE);
     master_next_task(m);
 }
 

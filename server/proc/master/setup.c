@@ -1,5 +1,6 @@
 #include "proc/master/setup.h"
 
+#include "core/check.h"
 #include "net/access_log.h"
 #include "net/tls.h"
 #include "net/tls_tickets.h"
@@ -12,7 +13,7 @@
 static bool has_tls(const struct sockets *s)
 {
     for (int i = 0; i < s->count; i++) {
-        if (s->addresses[i].address.tls)
+        if (s->addresses[i].address.kind->tls)
             return true;
     }
     return false;
@@ -26,7 +27,7 @@ static enum rc check_certificates(const struct setup *s, char why[SERVICE_WHY])
     for (int i = 0; i < s->sockets.count; i++) {
         const struct sockets_address *a = &s->sockets.addresses[i];
         char url[ADDRESS_URL];
-        if (!a->address.tls || address_is_loopback(a->fds[0]))
+        if (!a->address.kind->tls || address_is_loopback(a->fds[0]))
             continue;
         address_url(&a->address, url);
         snprintf(why, SERVICE_WHY,
@@ -45,6 +46,8 @@ static enum rc make_tls(struct setup *s, const struct tls_tickets *tickets, char
         return rc;
     if (tls_new(s->options.certs, (size_t)s->options.cert_count, &s->tls, why))
         return RC_SYSTEM;
+    if (s->options.cert_count)
+        tls_warn(s->tls, s->options.certs);
     tls_tickets_use(s->tls, tickets);
     return RC_OK;
 }
@@ -97,6 +100,7 @@ static enum rc open_access_log(struct setup *s, uid_t worker, char why[SERVICE_W
 enum rc setup_read(struct setup *s, const struct setup_source *from, const struct setup *before,
     const struct tls_tickets *tickets, char why[SERVICE_WHY])
 {
+    check(s->number == 0); /* none is in force here */
     *s = (struct setup){0};
     enum rc rc = options_parse(from->argc, from->argv, from->read_config, &s->options, why);
     if (rc)

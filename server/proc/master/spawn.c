@@ -142,7 +142,8 @@ enum rc master_prove(struct master *m, struct setup *s)
         watch_begin(s->watch);
     if (m->proof_heart == BOARD_NONE)
         m->proof_heart = board_take(m->crew.board);
-    timer_start(&m->slow, slow_seconds);
+    if (s->options.load_timeout == 0 || s->options.load_timeout > slow_seconds)
+        timer_start(&m->slow, slow_seconds);
     block_signals(&before);
     enum rc rc = proof_start(&m->proof, s->options.load_timeout, &fd);
     if (!rc && fd >= 0)

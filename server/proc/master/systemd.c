@@ -59,7 +59,7 @@ static enum rc adopt(struct sockets *s, int count, const char *names, char why[S
     enum rc rc = copy ? RC_OK : RC_NOMEM;
     const char *name = copy ? strtok_r(copy, ":", &rest) : NULL;
     for (int i = 0; !rc && i < count; i++) {
-        rc = sockets_adopt(s, FIRST_FD + i, !is_plain(name));
+        rc = sockets_adopt(s, FIRST_FD + i, is_plain(name) ? &listener_http : &listener_https);
         if (rc)
             snprintf(why, SYSTEMD_WHY,
                 "socket %d of the %d in LISTEN_FDS cannot be served (%s): give it a ListenStream "

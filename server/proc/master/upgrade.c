@@ -1,5 +1,6 @@
 #include "proc/master/upgrade.h"
 
+#include "core/check.h"
 #include "core/list.h"
 #include "net/tls_tickets.h"
 #include "proc/worker/sockets.h"
@@ -132,6 +133,7 @@ enum rc upgrade_start(struct upgrade *u, const struct sockets *sockets,
     const struct tls_tickets *tickets, double seconds)
 {
     int ends[2] = {-1, -1};
+    check(!u->pid);
     int keys = store_tickets(tickets);
     char *text = sockets_export(sockets);
     pid_t pid = -1;

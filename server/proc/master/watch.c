@@ -104,6 +104,7 @@ static struct folder *new_folder(struct watch *w, const char *path, int wd)
         inotify_rm_watch(w->readable.fd, wd);
         return NULL;
     }
+    list_init(&f->link);
     f->wd = wd;
     list_append(&w->folders, &f->link);
     w->folder_count++;
@@ -116,9 +117,7 @@ static void set_path(struct folder *f, const char *path)
     if (f->path && strcmp(f->path, path) == 0)
         return;
     mem_free(f->path);
-    f->path = mem_malloc(strlen(path) + 1);
-    if (f->path)
-        strcpy(f->path, path);
+    f->path = mem_strdup(path);
 }
 
 /* The folder at a path, watched from now on; NULL where that can't be. Who may walk through a

@@ -275,6 +275,8 @@ static void conclude(struct options *o)
         o->workers = 1;
     if (o->workers == OPTIONS_AUTO)
         o->workers = count_cores();
+    if (!options_is_set(o, "upstream-max-each"))
+        o->pool.max_each = o->pool.max_conns / 2 + o->pool.max_conns % 2;
     o->watch |= o->dev;
 }
 

@@ -1,6 +1,7 @@
 #include "proc/worker/board.h"
 
 #include "core/activity.h"
+#include "core/check.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -44,6 +45,7 @@ int board_take(struct board *b)
 
 void board_give(struct board *b, int heart)
 {
+    check(heart >= 0 && heart < HEARTS && b->taken[heart]);
     b->taken[heart] = false;
 }
 
@@ -54,6 +56,7 @@ struct activity *board_activity(struct board *b, int heart)
 
 uint64_t board_beats(const struct board *b, int heart)
 {
+    check(heart >= 0 && heart < HEARTS);
     return atomic_load_explicit(&b->beats[heart], memory_order_relaxed);
 }
 
@@ -64,5 +67,6 @@ double board_pace(double timeout)
 
 void board_beat(struct board *b, int heart)
 {
+    check(heart >= 0 && heart < HEARTS);
     atomic_fetch_add_explicit(&b->beats[heart], 1, memory_order_relaxed);
 }

@@ -25,6 +25,8 @@ enum service_state {
 };
 
 struct service {
+    /* What the names of files that it reads end with: changes of others are not watched for. */
+    const char *suffix;
     /* Reads a configuration file. */
     setting_reader *read_config;
     /* Loads, for nothing but to see whether it loads, and writes the files that were read, a line

@@ -16,7 +16,7 @@ static int fits(const struct sockets_address *old, const struct address *wanted)
 {
     char text[ADDRESS_TEXT];
     if (same_place(&old->address, wanted))
-        return old->address.tls == wanted->tls ? 3 : 2;
+        return old->address.kind == wanted->kind ? 3 : 2;
     return address_resolve(wanted, text) == RC_OK && strcmp(old->bound, text) == 0;
 }
 
@@ -52,6 +52,18 @@ static enum rc add_sockets(struct sockets_address *a, int workers, char why[SOCK
     return rc;
 }
 
+/* [::] takes IPv4 as well, where nothing else of its port is listed for that. */
+static bool takes_both(const struct address *a, const struct options *o)
+{
+    struct address other;
+    char why[ADDRESS_WHY];
+    bool both = strcmp(a->host, "::") == 0;
+    for (int i = 0; both && i < o->listen.count; i++)
+        both = address_parse(o->listen.items[i], &other, why) || strchr(other.host, ':') ||
+               strcmp(other.port, a->port) != 0;
+    return both;
+}
+
 static enum rc open_all(
     const struct sockets *old, const struct options *o, struct sockets *out, char why[SOCKETS_WHY])
 {
@@ -62,6 +74,7 @@ static enum rc open_all(
         rc = address_parse(o->listen.items[i], &wanted, why);
         if (rc)
             break;
+        wanted.both_families = takes_both(&wanted, o);
         const struct sockets_address *found = find(old, taken, &wanted);
         struct sockets_address *a = &out->addresses[out->count++];
         if (found)
@@ -117,7 +130,7 @@ void sockets_close(struct sockets *s, const struct sockets *kept)
     s->count = 0;
 }
 
-enum rc sockets_adopt(struct sockets *s, int fd, bool tls)
+enum rc sockets_adopt(struct sockets *s, int fd, const struct listener_kind *kind)
 {
     if (s->count == SOCKETS_ADDRESSES)
         return RC_LIMIT;
@@ -127,7 +140,7 @@ enum rc sockets_adopt(struct sockets *s, int fd, bool tls)
         return RC_SYSTEM;
     address_of_socket(fd, a->bound);
     enum rc rc = address_split(a->bound, &a->address);
-    a->address.tls = tls;
+    a->address.kind = kind;
     if (!rc)
         s->count++;
     return rc;
@@ -150,13 +163,13 @@ void sockets_keep_for_worker(struct sockets *s, int worker, int workers)
 }
 
 void sockets_of_worker(const struct sockets *s, int worker, int workers,
-    void (*serve)(void *data, int fd, bool tls), void *data)
+    void (*serve)(void *data, int fd, const struct listener_kind *kind), void *data)
 {
     for (int i = 0; i < s->count; i++) {
         const struct sockets_address *a = &s->addresses[i];
         for (int k = 0; k < a->count; k++) {
             if (serves(a, k, worker, workers))
-                serve(data, a->fds[k], a->address.tls);
+                serve(data, a->fds[k], a->address.kind);
         }
     }
 }
@@ -167,8 +180,8 @@ void sockets_format(const struct sockets *s, char out[SOCKETS_TEXT])
     out[0] = '\0';
     for (int i = 0; i < s->count; i++) {
         const struct sockets_address *a = &s->addresses[i];
-        len += (size_t)snprintf(out + len, SOCKETS_TEXT - len, "%s%s://%s", i ? "," : "",
-            a->address.tls ? "https" : "http", a->bound);
+        len += (size_t)snprintf(out + len, SOCKETS_TEXT - len, "%s%.*s://%s", i ? "," : "",
+            (int)a->address.kind->scheme.n, a->address.kind->scheme.p, a->bound);
     }
 }
 

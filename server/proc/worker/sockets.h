@@ -34,14 +34,14 @@ enum rc sockets_open(const struct sockets *old, const struct options *o, struct 
     char why[SOCKETS_WHY]) MUST_CHECK;
 /* Closes all but those that kept, which may be NULL, has as well; s is empty afterwards. */
 void sockets_close(struct sockets *s, const struct sockets *kept);
-/* Adds a socket that this process was given: https where tls says so. RC_LIMIT, RC_SYSTEM. */
-enum rc sockets_adopt(struct sockets *s, int fd, bool tls) MUST_CHECK;
+/* Adds a socket that this process was given, to be served as the kind does. RC_LIMIT, RC_SYSTEM. */
+enum rc sockets_adopt(struct sockets *s, int fd, const struct listener_kind *kind) MUST_CHECK;
 
 /* Closes those that a worker, of so many, is not to serve. */
 void sockets_keep_for_worker(struct sockets *s, int worker, int workers);
 /* Calls serve for each socket that a worker is to serve, of so many workers. */
 void sockets_of_worker(const struct sockets *s, int worker, int workers,
-    void (*serve)(void *data, int fd, bool tls), void *data);
+    void (*serve)(void *data, int fd, const struct listener_kind *kind), void *data);
 /* The addresses as URLs, with commas between. */
 enum { SOCKETS_TEXT = SOCKETS_ADDRESSES * (ADDRESS_TEXT + 16) };
 void sockets_format(const struct sockets *s, char out[SOCKETS_TEXT]);

@@ -1,6 +1,7 @@
 #include "proc/worker/worker.h"
 
 #include "core/activity.h"
+#include "core/check.h"
 #include "core/clock.h"
 #include "core/list.h"
 #include "core/log.h"
@@ -25,7 +26,10 @@
 /* Seconds of loading that are worth a line: requests wait meanwhile. */
 static const double long_load_seconds = 1;
 
+enum worker_state { WORKER_STARTING, WORKER_SERVING, WORKER_DRAINING };
+
 struct worker {
+    enum worker_state state;
     const struct worker_job *job;
     struct ev_loop *ev;
     struct server *server;
@@ -33,11 +37,16 @@ struct worker {
     struct loop loop;
     struct listener *listeners;
     int listener_count;
-    bool draining;
     struct channel channel;
     struct timer cut;  /* runs through the grace */
     struct timer beat; /* the heart */
 };
+
+static void set_state(struct worker *w, enum worker_state state)
+{
+    check(state == w->state + 1);
+    w->state = state;
+}
 
 /* Ticks, for the parts, by the CPU time that the process takes: one that idles has none. */
 
@@ -104,9 +113,9 @@ static void on_cut(struct timer *t)
 
 static void drain(struct worker *w)
 {
-    if (w->draining)
+    if (w->state == WORKER_DRAINING)
         return;
-    w->draining = true;
+    set_state(w, WORKER_DRAINING);
     for (int i = 0; i < w->listener_count; i++)
         listener_take_queue(&w->listeners[i]);
     stop_listening(w);
@@ -209,18 +218,18 @@ static void leave_signals_to_master(void)
     sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-static void count_socket(void *data, int fd, bool tls)
+static void count_socket(void *data, int fd, const struct listener_kind *kind)
 {
-    (void)fd, (void)tls;
+    (void)fd, (void)kind;
     ++*(int *)data;
 }
 
-static void serve_socket(void *data, int fd, bool tls)
+static void serve_socket(void *data, int fd, const struct listener_kind *kind)
 {
     struct worker *w = data;
     struct listener *ls = &w->listeners[w->listener_count++];
     listen(fd, SOMAXCONN); /* where it is the first to serve it */
-    listener_start(ls, &w->loop, fd, tls ? w->job->tls : NULL);
+    listener_start(ls, kind, &w->loop, fd, w->job->tls);
 }
 
 static enum rc start_listening(struct worker *w)
@@ -268,6 +277,7 @@ fail:
 static void serve(struct worker *w, const char *lack)
 {
     described = &w->loop.parts;
+    set_state(w, WORKER_SERVING);
     start_ticks(&w->loop.parts);
     if (w->job->options->heartbeat_timeout > 0)
         on_beat(&w->beat);

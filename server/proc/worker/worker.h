@@ -2,9 +2,10 @@
  * A worker: a process with a loop, its listeners and a handler. It takes its orders from the
  * master, over a channel, and none by signal. Where the master is gone it drains and ends.
  *
- *     STARTING ──all loaded──▶ SERVING ──ORDER_DRAIN──▶ DRAINING ──no connection left──▶ over
+ *     WORKER_STARTING ──all loaded──▶ WORKER_SERVING ──ORDER_DRAIN──▶ WORKER_DRAINING
+ *     WORKER_DRAINING ──no connection left──▶ over
  *
- * ORDER_STOP, and in DRAINING the end of the grace, lead to the end at once.
+ * ORDER_STOP, and in WORKER_DRAINING the end of the grace, lead to the end at once.
  */
 #ifndef PROC_WORKER_WORKER_H
 #define PROC_WORKER_WORKER_H

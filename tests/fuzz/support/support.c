@@ -23,6 +23,7 @@ static bool on_start(struct handler *h, struct exchange *x)
     struct answer *a = mem_get(sizeof *a);
     if (!a)
         abort();
+    list_init(&a->link);
     a->x = x;
     x->instance = a;
     list_append(&fuzz_of(h)->waiting, &a->link);

@@ -97,7 +97,7 @@ static void on_writable(struct call *c)
 static void on_done(struct call *c, enum call_end end, const char *why)
 {
     static const char *const ends[] = {"whole", "unreachable", "refused", "reset", "lost",
-        "no HTTP", "too large", "timed out", "no connection in time"};
+        "no HTTP", "too large", "timed out", "no connection in time", "crowded"};
     struct caller_call *cc = of(c);
     read_body(cc);
     note_body(cc);

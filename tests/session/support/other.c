@@ -190,6 +190,7 @@ static bool take_step(struct other *o)
         return false;
     switch (outgoing_next(&o->call->request)) {
     case OUTGOING_NOTHING:
+    case OUTGOING_FAILED:
         return false;
     case OUTGOING_HEAD:
         return take_head(o);

@@ -282,6 +282,8 @@ struct wire *wire_open(const struct wire_options *o)
     w->grain = o->grain ? o->grain : SIZE_MAX;
     w->ev = ev_loop_new(EVFLAG_AUTO);
     dispatch_init(&w->dispatch);
+    if (o->filters)
+        dispatch_add_filters(&w->dispatch, o->filters);
     if (o->plugged)
         dispatch_add(&w->dispatch, o->plugged);
     else

@@ -77,10 +77,11 @@ struct wire {
 };
 
 struct wire_options {
-    const char *handler;     /* the body of a Lua function of ctx */
-    const char *script;      /* or a whole script */
-    bool folder;             /* or what the test has put on the stage with stage_write */
-    struct handler *plugged; /* or a handler in C; borrowed */
+    const char *handler;           /* the body of a Lua function of ctx */
+    const char *script;            /* or a whole script */
+    bool folder;                   /* or what the test has put on the stage with stage_write */
+    struct handler *plugged;       /* or a handler in C; borrowed */
+    struct filter_source *filters; /* between the handler and the connection; borrowed */
     bool dev;
     size_t max_memory; /* bytes that a vm may take */
     unsigned max_generations;

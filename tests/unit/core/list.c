@@ -1,6 +1,6 @@
 #include "core/list.h"
 
-#include "tests/unit/check.h"
+#include "tests/unit/death.h"
 
 struct item {
     int number;
@@ -12,6 +12,7 @@ static void append_three(struct list *l, struct item items[3], int from)
     list_init(l);
     for (int i = 0; i < 3; i++) {
         items[i].number = from + i;
+        list_init(&items[i].link);
         list_append(l, &items[i].link);
     }
 }
@@ -49,6 +50,7 @@ static void Prepend_BesideThree_ShiftedFirst(void **state)
     struct list l;
     struct item items[3], first = {.number = 0};
     append_three(&l, items, 1);
+    list_init(&first.link);
     list_prepend(&l, &first.link);
     for (int i = 0; i <= 3; i++)
         assert_int_equal(shift_number(&l), i);
@@ -61,6 +63,7 @@ static void Prepend_Empty_TheOnlyOne(void **state)
     struct list l;
     struct item only = {.number = 7};
     list_init(&l);
+    list_init(&only.link);
     list_prepend(&l, &only.link);
     assert_int_equal(shift_number(&l), 7);
     assert_int_equal(shift_number(&l), -1);
@@ -132,6 +135,29 @@ static void Splice_OneEmpty_TakesTheOther(void **state)
     assert_true(list_empty(&l));
 }
 
+static void append_again(void *node)
+{
+    struct list other;
+    list_init(&other);
+    list_append(&other, node);
+}
+
+static void Append_InAnotherList_Aborts(void **state)
+{
+    (void)state;
+    struct list l;
+    struct item items[3];
+    append_three(&l, items, 1);
+    assert_aborts(append_again, &items[1].link, "!list_linked(node)");
+}
+
+static void Append_NeverInitialized_Aborts(void **state)
+{
+    (void)state;
+    struct item zeroed = {0};
+    assert_aborts(append_again, &zeroed.link, "!list_linked(node)");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -144,6 +170,8 @@ int main(void)
         checked(Shift_Last_UnlinksNode),
         checked(Splice_BothFilled_JoinedInOrder),
         checked(Splice_OneEmpty_TakesTheOther),
+        checked(Append_InAnotherList_Aborts),
+        checked(Append_NeverInitialized_Aborts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

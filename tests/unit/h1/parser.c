@@ -2,7 +2,6 @@
 #include "h1/parser.h"
 
 #include "core/mem.h"
-#include "http/uri.h"
 #include "tests/unit/check.h"
 
 #include <stdio.h>
@@ -188,45 +187,29 @@ static void Request_ConnectionOptions_Kept(void **state)
         "end");
 }
 
-static void Host_Allowed_Read(void **state)
-{
-    (void)state;
-    const char *const hosts[] = {
-        "", "a", "a.example:80", "a:", "[::1]", "[::1]:443", "1.2.3.4", "x_y-z~", "%41"};
-    for (size_t i = 0; i < count_of(hosts); i++)
-        assert_true(uri_is_host(str_of(hosts[i])));
-}
-
-static void Host_Malformed_Refused(void **state)
-{
-    (void)state;
-    const char *const hosts[] = {"a b", "a,b", "a:b", ":80", "a:80:80", "a:123456", "u@a", "a/b",
-        "[::1", "[]", "::1", "[::1]a", "a\tb", "\xc3\xa4", "a?b", "a#b", "a\\b"};
-    for (size_t i = 0; i < count_of(hosts); i++)
-        if (uri_is_host(str_of(hosts[i])))
-            fail_msg("%s", hosts[i]);
-}
-
 static void Target_EachForm_TakenApart(void **state)
 {
     (void)state;
     struct h1_target t;
-    assert_int_equal(h1_target_parse(STR("GET"), STR("//a?b"), &t), H1_NO_FAULT);
+    h1_target_split(STR("//a?b"), &t);
     assert_str(t.path, "//a?b");
     assert_null(t.authority.p);
-    assert_int_equal(h1_target_parse(STR("GET"), STR("hTTps://a:1/b?c"), &t), H1_NO_FAULT);
-    assert_str(t.scheme, "https");
+    h1_target_split(STR("hTTps://a:1/b?c"), &t);
     assert_str(t.authority, "a:1");
     assert_str(t.path, "/b?c");
-    assert_int_equal(h1_target_parse(STR("GET"), STR("http://a?c"), &t), H1_NO_FAULT);
+    h1_target_split(STR("http://a?c"), &t);
+    assert_str(t.authority, "a");
     assert_str(t.path, "?c");
-    assert_int_equal(h1_target_parse(STR("OPTIONS"), STR("*"), &t), H1_NO_FAULT);
-    assert_int_equal(h1_target_parse(STR("CONNECT"), STR("a:1"), &t), H1_CONNECT);
-    const char *const bad[] = {"*", "a", "?a", "http:/a", "http://", "http:///a", "http://u@a/",
-        "ftp://a/", "http://a:b/", "https:", "a:80"};
-    for (size_t i = 0; i < count_of(bad); i++)
-        if (h1_target_parse(STR("GET"), str_of(bad[i]), &t) != H1_BAD_TARGET)
-            fail_msg("%s", bad[i]);
+    h1_target_split(STR("http:///a"), &t);
+    assert_str(t.authority, "");
+    assert_non_null(t.authority.p);
+    static const char *const others[] = {
+        "", "*", "a", "?a", "http:/a", "ftp://a/", "https:", "a:80"};
+    for (size_t i = 0; i < count_of(others); i++) {
+        h1_target_split(str_of(others[i]), &t);
+        assert_str(t.path, others[i]);
+        assert_null(t.authority.p);
+    }
 }
 
 static void StartLine_Malformed_Refused(void **state)
@@ -249,22 +232,11 @@ static void StartLine_Malformed_Refused(void **state)
 static void Version_Unknown_Refused(void **state)
 {
     (void)state;
-    static const char *const versions[] = {"0.9", "1.2", "2.0", "3.0", "0.0", "9.9"};
+    static const char *const versions[] = {"0.9", "2.0", "3.0", "0.0", "9.9"};
     char line[64];
     for (size_t i = 0; i < count_of(versions); i++) {
         snprintf(line, sizeof line, "GET / HTTP/%s\r\n" HOST "\r\n", versions[i]);
-        refused(str_of(line), 505, "a version that is neither HTTP/1.1 nor HTTP/1.0");
-    }
-}
-
-static void Target_Malformed_Refused(void **state)
-{
-    (void)state;
-    static const char *const targets[] = {"/#a", "/\x7f", "/\x80", "/\x01", "/a\tb"};
-    char line[64];
-    for (size_t i = 0; i < count_of(targets); i++) {
-        snprintf(line, sizeof line, "GET %s HTTP/1.1\r\n" HOST "\r\n", targets[i]);
-        refused(str_of(line), 400, "a malformed request target");
+        refused(str_of(line), 505, "a version that is not of HTTP/1");
     }
 }
 
@@ -302,16 +274,6 @@ static void Field_Malformed_Refused(void **state)
     refused(STR(GET "a: b\0c\r\n\r\n"), 400, "a control character in a line");
     refused(STR(GET "a: \x7f\r\n\r\n"), 400, "a control character in a line");
     refused(STR(CHUNKS "0\r\na: \x0b\r\n\r\n"), 400, "a control character in a line");
-}
-
-static void Host_MissingOrRepeated_Refused(void **state)
-{
-    (void)state;
-    refused(STR("GET / HTTP/1.1\r\n\r\n"), 400, "no host");
-    refused(STR("GET http://a/ HTTP/1.1\r\n\r\n"), 400, "no host");
-    refused(STR(GET "Host: a\r\n\r\n"), 400, "host twice");
-    refused(STR("GET / HTTP/1.0\r\nhost: a\r\nhost: a\r\n\r\n"), 400, "host twice");
-    refused(STR("GET / HTTP/1.1\r\nhost: a, b\r\n\r\n"), 400, "a malformed host");
 }
 
 static void ContentLength_Malformed_Refused(void **state)
@@ -479,6 +441,28 @@ static void Response_CutShort_Refused(void **state)
     response(STR(""), "");
 }
 
+/* RFC 9112 5.1, in trailers too; a name of nothing else stays malformed. */
+static void Response_SpaceBeforeColon_Removed(void **state)
+{
+    (void)state;
+    response(STR("HTTP/1.1 200 OK\r\nX-A : b\r\nContent-Length \t:2\r\n\r\nab"),
+        "start 1.1 200 'OK'\nfield X-A='b'\nfield Content-Length='2'\nhead\ncontent ab\nend");
+    response(STR("HTTP/1.1 200 OK\r\ntransfer-encoding : chunked\r\n\r\n0\r\nsum : 1\r\n\r\n"),
+        "start 1.1 200 'OK'\nfield transfer-encoding='chunked'\nhead\ntrailer sum='1'\nend");
+    response(STR("HTTP/1.1 200 OK\r\nx y : b\r\n\r\n"),
+        "start 1.1 200 'OK'\nfault 400 a malformed field");
+    response(
+        STR("HTTP/1.1 200 OK\r\n: b\r\n\r\n"), "start 1.1 200 'OK'\nfault 400 a malformed field");
+    refused(STR(GET "a : b\r\n\r\n"), 400, "a malformed field");
+}
+
+static void Version_HigherMinor_TakenFor11(void **state)
+{
+    (void)state;
+    request(STR("GET / HTTP/1.2\r\n" HOST "\r\n"), "start 1.1 GET /\nfield host='a'\nhead\nend");
+    response(STR("HTTP/1.9 204 \r\n\r\n"), "start 1.1 204 ''\nhead\nend");
+}
+
 static void StatusLine_Malformed_Refused(void **state)
 {
     (void)state;
@@ -489,8 +473,7 @@ static void StatusLine_Malformed_Refused(void **state)
         snprintf(line, sizeof line, "%s\r\n\r\n", lines[i]);
         response(str_of(line), "fault 400 a malformed start line");
     }
-    response(STR("HTTP/2.0 200 OK\r\n\r\n"),
-        "fault 505 a version that is neither HTTP/1.1 nor HTTP/1.0");
+    response(STR("HTTP/2.0 200 OK\r\n\r\n"), "fault 505 a version that is not of HTTP/1");
     response(STR("\r\nHTTP/1.1 200 OK\r\n\r\n"), "fault 400 empty lines before a request");
     response(STR("HTTP/1.1 200 O\x01K\r\n\r\n"), "fault 400 a control character in a line");
 }
@@ -531,15 +514,11 @@ int main(void)
         checked(Request_AfterAnother_Read),
         checked(Request_InChunks_BodyRead),
         checked(Request_ConnectionOptions_Kept),
-        checked(Host_Allowed_Read),
-        checked(Host_Malformed_Refused),
         checked(Target_EachForm_TakenApart),
         checked(StartLine_Malformed_Refused),
         checked(Version_Unknown_Refused),
-        checked(Target_Malformed_Refused),
         checked(LineEnd_NotCrlf_Refused),
         checked(Field_Malformed_Refused),
-        checked(Host_MissingOrRepeated_Refused),
         checked(ContentLength_Malformed_Refused),
         checked(TransferCoding_Unknown_Refused),
         checked(Chunk_Malformed_Refused),
@@ -550,6 +529,8 @@ int main(void)
         checked(Response_UntilClose_Read),
         checked(Response_ToHead_WithoutBody),
         checked(Response_CutShort_Refused),
+        checked(Response_SpaceBeforeColon_Removed),
+        checked(Version_HigherMinor_TakenFor11),
         checked(StatusLine_Malformed_Refused),
         checked(Parse_MemoryShort_Fault),
         checked(Parse_BetweenMessages_NothingKept),

@@ -150,7 +150,7 @@ static void Cancel_Held_SessionAndAgentTold(void **state)
 static void End_ResponseEnded_WholeWhateverEndedIt(void **state)
 {
     (void)state;
-    for (int end = CALL_WHOLE; end <= CALL_CONNECT_TIMED_OUT; end++) {
+    for (int end = CALL_WHOLE; end <= CALL_CROWDED; end++) {
         struct call *c = begin("GET");
         assert_int_equal(call_receive_head(c, "HTTP/2", 200), RC_OK);
         call_receive_end(c);
@@ -229,6 +229,43 @@ static void Rewind_SentWithoutABody_AsItWas(void **state)
     call_fini(c);
 }
 
+/* A session has taken a part of it; the whole goes out again, and is kept again. */
+static void Rewind_BytesKept_AllGoOutAgain(void **state)
+{
+    (void)state;
+    char out[16];
+    struct call *c = begin("POST");
+    call_keep(c);
+    write_all(c, "the body");
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(outgoing_take_body(&c->request, out, 5), 5);
+        call_end(c, CALL_REFUSED, "");
+        assert_int_equal(call_rewind(c), RC_OK);
+        call_hold(c, &host, NULL, 10);
+        call_keep(c);
+    }
+    assert_int_equal(outgoing_take_body(&c->request, out, sizeof out), 8);
+    assert_memory_equal(out, "the body", 8);
+    assert_int_equal(call_receive_head(c, "HTTP/2", 200), RC_OK);
+    assert_int_equal(c->kept.len, 0); /* nobody asks for it any more */
+    call_cancel(c, 0);
+    call_fini(c);
+}
+
+static void Rewind_MoreThanIsKept_Refused(void **state)
+{
+    (void)state;
+    static char body[CALL_KEPT_MAX + 1];
+    size_t taken;
+    struct call *c = begin("POST");
+    call_keep(c);
+    assert_int_equal(call_write(c, body, sizeof body, &taken), RC_OK);
+    assert_int_equal(outgoing_take_body(&c->request, body, sizeof body), sizeof body);
+    call_end(c, CALL_REFUSED, "");
+    assert_int_equal(call_rewind(c), RC_STATE);
+    call_fini(c);
+}
+
 static void Rewind_BytesGoneOrResponseBegun_Refused(void **state)
 {
     (void)state;
@@ -297,6 +334,8 @@ int main(void)
         checked(Body_ReadAfterTheEnd_NobodyTold),
         checked(Rewind_NothingOfTheBodyGone_AsItWas),
         checked(Rewind_SentWithoutABody_AsItWas),
+        checked(Rewind_BytesKept_AllGoOutAgain),
+        checked(Rewind_MoreThanIsKept_Refused),
         checked(Rewind_BytesGoneOrResponseBegun_Refused),
         checked(IsIdempotent_Methods),
         checked(Waits_Stages_TheirsWhereTheyOweUs),

@@ -35,8 +35,8 @@ static void Cut_AllZero_IsNone(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        check(Text_OfEachCause_AsScriptsAndLogsSeeIt),
-        check(Cut_AllZero_IsNone),
+        checked(Text_OfEachCause_AsScriptsAndLogsSeeIt),
+        checked(Cut_AllZero_IsNone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

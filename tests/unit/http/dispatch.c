@@ -48,7 +48,7 @@ static void ignore_consumed(struct exchange *x, size_t n)
 /* Who was asked for a path, and the response's status; 200 where nobody responded. */
 static const char *ask(struct dispatch *d, const char *path)
 {
-    static const struct exchange_host host = {ignore, ignore_consumed, ignore};
+    static const struct exchange_host host = {ignore, ignore_consumed, ignore, NULL};
     static const struct peer peer = {.remote = "127.0.0.1:1"};
     static struct exchange x;
     static char told[32];
@@ -91,6 +91,7 @@ static void Find_LongestPrefix_Taken(void **state)
     struct dispatch d;
     dispatch_init(&d);
     for (size_t i = 0; i < count_of(prefixes); i++) {
+        takers[i] = taker('a', false);
         prefixes[i].handler = &takers[i].base;
         dispatch_add_prefix(&d, &prefixes[i]);
     }
@@ -211,12 +212,12 @@ static void Covers_EachCase_AsTheTable(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        check(Find_LongestPrefix_Taken),
-        check(Find_NoPrefix_Null),
-        check(Start_Declined_NextIsAsked),
-        check(Start_AllDecline_404),
-        check(Start_FilterSources_AskedFirst),
-        check(Covers_EachCase_AsTheTable),
+        checked(Find_LongestPrefix_Taken),
+        checked(Find_NoPrefix_Null),
+        checked(Start_Declined_NextIsAsked),
+        checked(Start_AllDecline_404),
+        checked(Start_FilterSources_AskedFirst),
+        checked(Covers_EachCase_AsTheTable),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,6 @@
 #include "http/exchange.h"
 
-#include "tests/unit/check.h"
+#include "tests/unit/death.h"
 
 #include "http/code.h"
 #include "http/handler.h"
@@ -59,7 +59,7 @@ static void on_abort(struct exchange *x, struct cut cut)
     told.cut = cut;
 }
 
-static const struct exchange_host host = {on_dirty, on_consumed, on_detached};
+static const struct exchange_host host = {on_dirty, on_consumed, on_detached, NULL};
 static const struct handler_ops ops = {.start = on_start,
     .on_readable = on_readable,
     .on_writable = on_writable,
@@ -88,6 +88,8 @@ static struct exchange *begin_started(void)
 
 static void end(struct exchange *x)
 {
+    if (x->instance)
+        exchange_detach(x);
     exchange_fini(x);
 }
 
@@ -488,6 +490,67 @@ static void Target_Forms_SplitAtFirstMark(void **state)
     }
 }
 
+/* What must hold. */
+
+static void fini(void *x)
+{
+    exchange_fini(x);
+}
+
+static void Fini_HandlerAttached_Aborts(void **state)
+{
+    (void)state;
+    struct exchange *x = begin_started();
+    assert_aborts(fini, x, "!x->instance");
+    end(x);
+}
+
+static void start(void *x)
+{
+    exchange_start(x);
+}
+
+static void Start_Twice_Aborts(void **state)
+{
+    (void)state;
+    struct exchange *x = begin_started();
+    assert_aborts(start, x, "!x->instance");
+    end(x);
+}
+
+static void receive(void *x)
+{
+    (void)!exchange_receive(x, "x", 1);
+}
+
+static void receive_end(void *x)
+{
+    exchange_receive_end(x);
+}
+
+static void Receive_AfterEnd_Aborts(void **state)
+{
+    (void)state;
+    struct exchange *x = begin_started();
+    exchange_receive_end(x);
+    assert_aborts(receive, x, "!x->request.ended");
+    assert_aborts(receive_end, x, "!x->request.ended");
+    end(x);
+}
+
+static void consume(void *x)
+{
+    exchange_consume(x, 1);
+}
+
+static void Consume_MoreThanThere_Aborts(void **state)
+{
+    (void)state;
+    struct exchange *x = begin_started();
+    assert_aborts(consume, x, "n <= b->len");
+    end(x);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -517,6 +580,10 @@ int main(void)
         checked(Detach_Attached_HostTold),
         checked(Fini_BodiesQueued_Freed),
         checked(Target_Forms_SplitAtFirstMark),
+        checked(Fini_HandlerAttached_Aborts),
+        checked(Start_Twice_Aborts),
+        checked(Receive_AfterEnd_Aborts),
+        checked(Consume_MoreThanThere_Aborts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

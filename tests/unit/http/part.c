@@ -147,13 +147,13 @@ static void Operations_OfEach_Called(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        check(Run_NothingHandedOn_EachOnce),
-        check(Run_HandedBack_EarlierRunsAgain),
-        check(Run_HandedForward_NobodyRunsAgain),
-        check(Run_HandedOnForEver_TwiceAndMore),
-        check(Run_MadeReadyBefore_OnceOnly),
-        check(Operations_Null_LeftOut),
-        check(Operations_OfEach_Called),
+        checked(Run_NothingHandedOn_EachOnce),
+        checked(Run_HandedBack_EarlierRunsAgain),
+        checked(Run_HandedForward_NobodyRunsAgain),
+        checked(Run_HandedOnForEver_TwiceAndMore),
+        checked(Run_MadeReadyBefore_OnceOnly),
+        checked(Operations_Null_LeftOut),
+        checked(Operations_OfEach_Called),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -38,7 +38,7 @@ static bool on_start(struct handler *h, struct exchange *x)
     return true;
 }
 
-static const struct exchange_host host = {ignore, ignore_consumed, ignore};
+static const struct exchange_host host = {ignore, ignore_consumed, ignore, NULL};
 static const struct handler_ops ops = {.start = on_start};
 static struct handler handler = {.ops = &ops};
 static struct peer peer = {.conn = 7};

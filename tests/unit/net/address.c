@@ -28,6 +28,48 @@ static void Url_EachForm_ReadAndWritten(void **state)
     }
 }
 
+static void Url_Unreadable_CauseNamed(void **state)
+{
+    static const struct {
+        const char *url, *cause;
+    } cases[] = {
+        {"ftp://a:1", "the scheme is http or https: it reads https://HOST:PORT or http://HOST"},
+        {"httpss://a:1", "the scheme is http or https"},
+        {"ws://a:1", "the scheme is http or https"},
+        {"h2c://a:1", "the scheme is http or https"},
+        {"http:/a:1", "has no scheme: it reads https://HOST:PORT or http://HOST:PORT"},
+        {"127.0.0.1:80", "has no scheme"},
+        {"", "has no scheme"},
+        {"http://a:1/api", "a listen address has no path"},
+        {"http://a/api", "a listen address has no path"},
+        {"http://[::1]:1/api?a", "a listen address has no path"},
+        {"http://a:1?b", "a listen address has no query"},
+        {"http://a:1/?b", "a listen address has no query"},
+        {"http://a:1#b", "a listen address has no fragment"},
+        {"http://me@a:1", "a listen address has no user"},
+        {"http://me:secret@a:1/api", "a listen address has no user"},
+        {"http://a", "has no port"},
+        {"http://a:x", "has a port that is no number"},
+    };
+    (void)state;
+    for (size_t i = 0; i < count_of(cases); i++) {
+        struct address a;
+        char why[ADDRESS_WHY];
+        assert_int_equal(address_parse(cases[i].url, &a, why), RC_INVALID);
+        if (!strstr(why, cases[i].cause))
+            fail_msg("%s: %s", cases[i].url, why);
+    }
+}
+
+static void Url_EachScheme_ItsKind(void **state)
+{
+    (void)state;
+    assert_ptr_equal(parse("https://a:1").kind, &listener_https);
+    assert_ptr_equal(parse("http://a:1").kind, &listener_http);
+    assert_ptr_equal(parse("HTTPS://a:1/").kind, &listener_https);
+    assert_ptr_equal(parse("Http://a:1").kind, &listener_http);
+}
+
 static void Text_WithoutScheme_Split(void **state)
 {
     struct address a;
@@ -121,6 +163,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         checked(Url_EachForm_ReadAndWritten),
+        checked(Url_Unreadable_CauseNamed),
+        checked(Url_EachScheme_ItsKind),
         checked(Text_WithoutScheme_Split),
         checked(Name_Known_Resolved),
         checked(Listen_AddressTwice_Refused),

@@ -28,14 +28,8 @@ static struct {
     int seals;        /* that go well before one fails */
 } w;
 
-static bool on_run(struct handler *h)
-{
-    (void)h;
-    return false;
-}
-
-static const struct handler_ops handler_ops = {.run = on_run};
-static struct handler handler = {&handler_ops};
+static const struct handler_ops handler_ops = {0};
+static struct handler handler = {.ops = &handler_ops};
 
 static size_t fill(struct session *base, uint8_t *out, size_t room)
 {
@@ -43,8 +37,7 @@ static size_t fill(struct session *base, uint8_t *out, size_t room)
     if (s->pieces == 0)
         return 0;
     s->pieces--;
-    assert_true(s->piece <= room);
-    memset(out, s->byte, s->piece);
+    memset(out, s->byte, s->piece <= room ? s->piece : room);
     return s->piece;
 }
 
@@ -59,9 +52,9 @@ static void nothing(struct session *s)
     (void)s;
 }
 
-static void no_free(struct session *s, const char *reason)
+static void no_free(struct session *s, struct cut cut)
 {
-    (void)s, (void)reason;
+    (void)s, (void)cut;
 }
 
 static const struct session_ops session_ops = {
@@ -169,11 +162,162 @@ static void Turn_SecondSealFails_NextUnharmed(void **state)
     close_world();
 }
 
+/* What must hold. */
+
+static void greet_again(void *c)
+{
+    conn_set_state(c, CONN_GREETING);
+}
+
+static void State_Backwards_Aborts(void **state)
+{
+    (void)state;
+    open_world();
+    assert_aborts(greet_again, w.conns[0], "greets || state > c->state");
+    close_world();
+}
+
+static void free_alive(void *c)
+{
+    conn_free(c);
+}
+
+static void Free_NotDead_Aborts(void **state)
+{
+    (void)state;
+    open_world();
+    assert_aborts(free_alive, w.conns[0], "c->state == CONN_DEAD");
+    close_world();
+}
+
+static void leave_in_the_wire(void *c)
+{
+    w.loop.wire->out_len = 1;
+    ((struct conn *)c)->state = CONN_LINGERING;
+    conn_turn(c);
+}
+
+static void Turn_WireLeftFull_Aborts(void **state)
+{
+    (void)state;
+    open_world();
+    assert_aborts(leave_in_the_wire, w.conns[0], "c->loop->wire->out_len == 0");
+    close_world();
+}
+
+static void fill_too_much(void *c)
+{
+    (void)c;
+    w.sessions[0].piece = sizeof w.loop.wire->plain + 1;
+    w.sessions[0].pieces = 1;
+    conn_pump(w.conns[0]);
+}
+
+static void Fill_MoreThanRoom_Aborts(void **state)
+{
+    (void)state;
+    open_world();
+    assert_aborts(fill_too_much, NULL, "n <= sizeof w->plain");
+    close_world();
+}
+
+static bool run_a_turn(struct part *p)
+{
+    (void)p;
+    loop_turn(&w.loop);
+    return false;
+}
+
+static void turn_within_turn(void *unused)
+{
+    (void)unused;
+    static const struct part_ops nesting = {.run = run_a_turn};
+    static struct part part = {.ops = &nesting};
+    parts_add(&w.loop.parts, &part);
+    loop_turn(&w.loop);
+}
+
+static void Turn_WithinTurn_Aborts(void **state)
+{
+    (void)state;
+    open_world();
+    assert_aborts(turn_within_turn, NULL, "!l->turning");
+    close_world();
+}
+
+static void shut_down_twice(void *unused)
+{
+    (void)unused;
+    w.loop.going = true;
+    loop_shut_down(&w.loop);
+}
+
+static void ShutDown_Twice_Aborts(void **state)
+{
+    (void)state;
+    open_world();
+    assert_aborts(shut_down_twice, NULL, "!l->going");
+    close_world();
+}
+
+static void fire_alarm(void *c)
+{
+    struct conn *conn = c;
+    conn->session = NULL;
+    conn->alarm.fire(&conn->alarm);
+}
+
+static void Alarm_WithoutSession_Aborts(void **state)
+{
+    (void)state;
+    open_world();
+    assert_aborts(fire_alarm, w.conns[0], "c->session");
+    close_world();
+}
+
+static void open_twice(void *c)
+{
+    ((struct conn *)c)->state = CONN_GREETING;
+    conn_open_session(c, PROTOCOL_HTTP_1);
+}
+
+static void OpenSession_Twice_Aborts(void **state)
+{
+    (void)state;
+    open_world();
+    assert_aborts(open_twice, w.conns[0], "!c->session");
+    close_world();
+}
+
+static void seal_too_much(void *c)
+{
+    struct conn *conn = c;
+    static const uint8_t data[WIRE_RECORD + 1];
+    (void)!conn->transport.ops->seal(&conn->transport, data, sizeof data);
+}
+
+static void Seal_MoreThanARecord_Aborts(void **state)
+{
+    (void)state;
+    open_world();
+    assert_aborts(seal_too_much, w.conns[0], "n <= WIRE_RECORD");
+    close_world();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         checked(Turn_PiecesOfTwo_EachToItsPeer),
         checked(Turn_SecondSealFails_NextUnharmed),
+        checked(State_Backwards_Aborts),
+        checked(Free_NotDead_Aborts),
+        checked(Turn_WireLeftFull_Aborts),
+        checked(Fill_MoreThanRoom_Aborts),
+        checked(Turn_WithinTurn_Aborts),
+        checked(ShutDown_Twice_Aborts),
+        checked(Alarm_WithoutSession_Aborts),
+        checked(OpenSession_Twice_Aborts),
+        checked(Seal_MoreThanARecord_Aborts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,7 +1,7 @@
 /* Dialling: addresses in turn, from the first attempt to a session or to nothing. */
 #include "net/dial.h"
 
-#include "tests/unit/check.h"
+#include "tests/unit/death.h"
 
 #include "core/clock.h"
 #include "core/log.h"
@@ -208,6 +208,48 @@ static void Dial_MemoryRunsOut_NothingIsLeft(void **state)
     }
 }
 
+/* What must hold. */
+
+static void start(void *d)
+{
+    (void)!dial_start(d);
+}
+
+static void Start_WithoutAddress_Aborts(void **state)
+{
+    (void)state;
+    open_world();
+    assert_aborts(start, &w.dial, "d->to.count > 0 && d->to.count <= DIAL_ADDRESSES");
+    close_world();
+}
+
+static void Start_WhileDialling_Aborts(void **state)
+{
+    (void)state;
+    open_world();
+    int fd = add_address(1);
+    assert_int_equal(dial_start(&w.dial), RC_OK);
+    assert_aborts(start, &w.dial, "state == DIAL_IDLE || state == d->state + 1");
+    close_world();
+    close(fd);
+}
+
+static void open_without_session(void *d)
+{
+    dial_opened(d, NULL);
+}
+
+static void Opened_WithoutSession_Aborts(void **state)
+{
+    (void)state;
+    open_world();
+    int fd = add_address(1);
+    assert_int_equal(dial_start(&w.dial), RC_OK);
+    assert_aborts(open_without_session, &w.dial, "(state == DIAL_OPEN) == (d->session != NULL)");
+    close_world();
+    close(fd);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -218,6 +260,9 @@ int main(void)
         checked(Dial_NobodyAnswersInTime_Closed),
         checked(Dial_ServerCloses_ClosedOnce),
         checked(Dial_MemoryRunsOut_NothingIsLeft),
+        checked(Start_WithoutAddress_Aborts),
+        checked(Start_WhileDialling_Aborts),
+        checked(Opened_WithoutSession_Aborts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,6 @@
 /* The server's TLS against a client of OpenSSL: bytes go between the client's memory BIOs and the
  * wire, and no socket is there. */
-#include "net/tls.h"
+#include "net/tls_private.h"
 #include "net/tls_tickets.h"
 
 #include "core/mem.h"
@@ -36,6 +36,10 @@ enum file {
     WILD_KEY,
     RSA_CERT,
     RSA_KEY,
+    BOTH_CERT, /* RSA, of the first's name and another */
+    BOTH_KEY,
+    EXACT_CERT, /* of a name that the wildcard has too, as its third */
+    EXACT_KEY,
     WEAK_CERT,
     WEAK_KEY,
     CHAIN,
@@ -134,6 +138,9 @@ static int make_files(void **state)
     write_pair(SECOND_CERT, SECOND_KEY, EVP_EC_gen("P-256"), "second.test");
     write_pair(WILD_CERT, WILD_KEY, EVP_EC_gen("P-256"), "*.wild.test");
     write_pair(RSA_CERT, RSA_KEY, EVP_RSA_gen(2048), "rsa.test");
+    write_pair(BOTH_CERT, BOTH_KEY, EVP_RSA_gen(2048), "first.test,DNS:both.test");
+    write_pair(EXACT_CERT, EXACT_KEY, EVP_EC_gen("P-256"),
+        "third.test,DNS:fourth.test,DNS:exact.wild.test");
     write_pair(WEAK_CERT, WEAK_KEY, EVP_RSA_gen(1024), "weak.test");
     write_chain();
     write_encrypted();
@@ -553,6 +560,163 @@ static void Sni_Absent_GetsFirst(void **state)
     assert_null(info().sni);
 }
 
+static void Sni_ExactName_BeforeWildcard(void **state)
+{
+    const struct tls_files exact = {paths[EXACT_CERT], paths[EXACT_KEY]},
+                           wild = {paths[WILD_CERT], paths[WILD_KEY]};
+    (void)state;
+    for (int exact_first = 0; exact_first <= 1; exact_first++) {
+        const struct tls_files files[] = {exact_first ? exact : wild, exact_first ? wild : exact};
+        serve_many(files, 2);
+        for (int version = TLS1_2_VERSION; version <= TLS1_3_VERSION; version++) {
+            assert_true(shown(version, "exact.wild.test", "fourth.test"));
+            assert_true(shown(version, "EXACT.Wild.test", "fourth.test"));
+            assert_true(shown(version, "other.wild.test", "some.wild.test"));
+        }
+        stop();
+    }
+}
+
+/* Kinds of one name. */
+
+enum can { CAN_BOTH, CAN_ECDSA, CAN_RSA };
+
+static void join_with(int version, enum can can)
+{
+    static const char *const algorithms[] = {
+        "ECDSA+SHA256:RSA-PSS+SHA256:RSA+SHA256", "ECDSA+SHA256", "RSA-PSS+SHA256:RSA+SHA256"};
+    static const char *const ciphers[] = {
+        "ECDHE+AESGCM", "ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-RSA-AES128-GCM-SHA256"};
+    join(version);
+    SSL_set1_sigalgs_list(pair.client, algorithms[can]);
+    SSL_set_cipher_list(pair.client, ciphers[can]);
+}
+
+/* The kind of the key in the certificate that such a client is shown. */
+static int kind_shown(int version, enum can can, const char *name)
+{
+    join_with(version, can);
+    if (name)
+        SSL_set_tlsext_host_name(pair.client, name);
+    assert_true(meet());
+    X509 *cert = SSL_get1_peer_certificate(pair.client);
+    int kind = EVP_PKEY_get_base_id(X509_get0_pubkey(cert));
+    X509_free(cert);
+    leave();
+    return kind;
+}
+
+static void Kinds_OfOneName_ChosenByClient(void **state)
+{
+    static const char *const names[] = {"first.test", "nobody.test", NULL};
+    const struct tls_files ec = {paths[FIRST_CERT], paths[FIRST_KEY]},
+                           rsa = {paths[BOTH_CERT], paths[BOTH_KEY]},
+                           third = {paths[SECOND_CERT], paths[SECOND_KEY]};
+    const struct tls_files orders[][3] = {{ec, rsa, third}, {rsa, ec, third}, {third, rsa, ec}};
+    (void)state;
+    for (size_t i = 0; i < 9; i++) {
+        serve_many(orders[i / 3], 3);
+        for (int version = TLS1_2_VERSION; version <= TLS1_3_VERSION; version++) {
+            assert_int_equal(kind_shown(version, CAN_ECDSA, names[i % 3]), EVP_PKEY_EC);
+            assert_int_equal(kind_shown(version, CAN_RSA, names[i % 3]), EVP_PKEY_RSA);
+            assert_int_equal(kind_shown(version, CAN_BOTH, "first.test"), EVP_PKEY_EC);
+            assert_int_equal(kind_shown(version, CAN_BOTH, "both.test"), EVP_PKEY_RSA);
+        }
+        stop();
+    }
+}
+
+static void Kinds_NoneThatSuits_Refused(void **state)
+{
+    const struct tls_files files[] = {
+        {paths[FIRST_CERT], paths[FIRST_KEY]}, {paths[BOTH_CERT], paths[BOTH_KEY]}};
+    (void)state;
+    serve_many(files, 2);
+    for (int version = TLS1_2_VERSION; version <= TLS1_3_VERSION; version++) {
+        join_with(version, CAN_ECDSA);
+        SSL_set_tlsext_host_name(pair.client, "both.test");
+        assert_false(meet());
+        assert_int_equal(pair.rc, RC_PROTOCOL);
+        leave();
+    }
+}
+
+static void Kinds_CurveThatClientLacks_Rsa(void **state)
+{
+    const struct tls_files files[] = {
+        {paths[FIRST_CERT], paths[FIRST_KEY]}, {paths[BOTH_CERT], paths[BOTH_KEY]}};
+    (void)state;
+    serve_many(files, 2);
+    join(TLS1_2_VERSION);
+    SSL_set1_groups_list(pair.client, "X25519");
+    SSL_set_tlsext_host_name(pair.client, "first.test");
+    assert_true(meet());
+    assert_string_equal(info().cipher, "ECDHE-RSA-AES256-GCM-SHA384");
+}
+
+static void Pair_ThatIsNeverChosen_Told(void **state)
+{
+    const struct tls_files files[] = {{paths[FIRST_CERT], paths[FIRST_KEY]},
+        {paths[BOTH_CERT], paths[BOTH_KEY]}, {paths[FIRST_CERT], paths[FIRST_KEY]},
+        {paths[WILD_CERT], paths[WILD_KEY]}, {paths[EXACT_CERT], paths[EXACT_KEY]},
+        {paths[BOTH_CERT], paths[BOTH_KEY]}};
+    (void)state;
+    serve_many(files, 6);
+    assert_int_equal(tls_next_idle(pair.tls, 0), 2);
+    assert_int_equal(tls_next_idle(pair.tls, 3), 5);
+    assert_int_equal(tls_next_idle(pair.tls, 6), 6);
+    stop();
+    serve();
+    assert_int_equal(tls_next_idle(pair.tls, 0), 1);
+}
+
+/* Groups. */
+
+/* The group that a client which offers those gets; NULL where it gets none. */
+static const char *group_of(int version, const char *offered)
+{
+    static char name[32];
+    join(version);
+    assert_true(SSL_set1_groups_list(pair.client, offered));
+    bool met = meet();
+    if (met) {
+        EVP_PKEY *key = NULL;
+        SSL_get_peer_tmp_key(pair.client, &key);
+        if (EVP_PKEY_get_group_name(key, name, sizeof name, NULL) != 1)
+            snprintf(name, sizeof name, "%s", OBJ_nid2sn(EVP_PKEY_get_base_id(key)));
+        EVP_PKEY_free(key);
+    }
+    leave();
+    return met ? name : NULL;
+}
+
+static void Groups_OursAlone_AgreedUpon(void **state)
+{
+    (void)state;
+    serve();
+    for (int version = TLS1_2_VERSION; version <= TLS1_3_VERSION; version++) {
+        assert_string_equal(group_of(version, "X25519:P-256"), "X25519");
+        assert_string_equal(group_of(version, "P-521:P-256"), "prime256v1");
+        assert_null(group_of(version, "P-521"));
+        assert_null(group_of(version, "X448"));
+    }
+    assert_string_equal(group_of(TLS1_3_VERSION, "X25519"), "X25519");
+    assert_null(group_of(TLS1_3_VERSION, "ffdhe2048"));
+    assert_null(group_of(TLS1_3_VERSION, "ffdhe8192:ffdhe2048"));
+    assert_string_equal(group_of(TLS1_3_VERSION, "ffdhe8192:X25519"), "X25519");
+}
+
+static void Groups_P384_ForClientThatHasNoOther(void **state)
+{
+    (void)state;
+    serve();
+    assert_string_equal(group_of(TLS1_3_VERSION, "P-384"), "secp384r1");
+    assert_string_equal(group_of(TLS1_3_VERSION, "P-521:P-384"), "secp384r1");
+    assert_string_equal(group_of(TLS1_3_VERSION, "P-384:X25519"), "X25519");
+    assert_string_equal(group_of(TLS1_3_VERSION, "P-384:P-256"), "prime256v1");
+    assert_string_equal(group_of(TLS1_2_VERSION, "P-384:P-256:X25519"), "X25519");
+}
+
 /* Certificates. */
 
 static void refused(enum file cert, enum file key, const char *format, ...)
@@ -609,6 +773,11 @@ static void Key_OfAnotherCertificate_Named(void **state)
         paths[SECOND_KEY], paths[FIRST_CERT]);
     refused(FIRST_CERT, RSA_KEY, "key \"%s\" does not match certificate \"%s\"", paths[RSA_KEY],
         paths[FIRST_CERT]);
+    refused(CHAIN, SECOND_KEY,
+        "key \"%s\" does not match the first certificate of \"%s\" but a later one: the chain is "
+        "in "
+        "the wrong order, the server's own certificate goes first",
+        paths[SECOND_KEY], paths[CHAIN]);
 }
 
 static void Key_Encrypted_Named(void **state)
@@ -739,15 +908,63 @@ static void Resumption_AnyName_Resumes(void **state)
     }
 }
 
-/* Whether the server resumes a session, which the caller keeps. */
-static bool resumes(int version, SSL_SESSION *session)
+/* Whether the server resumes a session, which the caller keeps, under the name. */
+static bool resumes_as(int version, const char *name, SSL_SESSION *session)
 {
+    /* A client of OpenSSL's sends the session's own name unless it has another. */
+    SSL_SESSION *copy = SSL_SESSION_dup(session);
+    if (!name)
+        SSL_SESSION_set1_hostname(copy, NULL);
     join(version);
-    SSL_set_session(pair.client, session);
+    if (name)
+        SSL_set_tlsext_host_name(pair.client, name);
+    SSL_set_session(pair.client, copy);
     assert_true(meet());
     bool resumed = SSL_session_reused(pair.client);
+    if (name)
+        assert_string_equal(info().sni, name);
+    else
+        assert_null(info().sni);
     leave();
+    SSL_SESSION_free(copy);
     return resumed;
+}
+
+static bool resumes(int version, SSL_SESSION *session)
+{
+    return resumes_as(version, NULL, session);
+}
+
+static void Resumption_AnotherName_StartsAnew(void **state)
+{
+    static const char *const names[] = {"first.test", "second.test", "third", NULL};
+    (void)state;
+    serve_names();
+    for (int version = TLS1_2_VERSION; version <= TLS1_3_VERSION; version++) {
+        for (size_t i = 0; i < 16; i++) {
+            SSL_SESSION *session = visit(version, names[i / 4], NULL);
+            assert_int_equal(resumes_as(version, names[i % 4], session), i / 4 == i % 4);
+            SSL_SESSION_free(session);
+        }
+    }
+}
+
+static void Resumption_OtherCertificates_StartsAnew(void **state)
+{
+    struct tls_tickets keys;
+    (void)state;
+    assert_int_equal(tls_tickets_init(&keys), RC_OK);
+    for (int version = TLS1_2_VERSION; version <= TLS1_3_VERSION; version++) {
+        serve();
+        tls_tickets_use(pair.tls, &keys);
+        SSL_SESSION *session = visit(version, NULL, NULL);
+        stop();
+        serve_many(&(struct tls_files){paths[SECOND_CERT], paths[SECOND_KEY]}, 1);
+        tls_tickets_use(pair.tls, &keys);
+        assert_false(resumes(version, session));
+        SSL_SESSION_free(session);
+        stop();
+    }
 }
 
 static void Resumption_AnotherServer_StartsAnew(void **state)
@@ -826,6 +1043,8 @@ static void KeyUpdate_Asked_PassesUnseen(void **state)
     bring();
     assert_int_equal(pair.rc, RC_AGAIN);
     assert_int_equal(pair.received, 2);
+    assert_int_equal(tls_take_key_updates(&pair.server), 1);
+    assert_int_equal(tls_take_key_updates(&pair.server), 0);
     uint8_t back[2];
     assert_int_equal(pair.server.ops->seal(&pair.server, data, 2), RC_OK);
     deliver();
@@ -1064,6 +1283,13 @@ int main(void)
         TEST(Sni_Known_PicksCertificate),
         TEST(Sni_Unknown_GetsFirst),
         TEST(Sni_Absent_GetsFirst),
+        TEST(Sni_ExactName_BeforeWildcard),
+        TEST(Kinds_OfOneName_ChosenByClient),
+        TEST(Kinds_NoneThatSuits_Refused),
+        TEST(Kinds_CurveThatClientLacks_Rsa),
+        TEST(Pair_ThatIsNeverChosen_Told),
+        TEST(Groups_OursAlone_AgreedUpon),
+        TEST(Groups_P384_ForClientThatHasNoOther),
         TEST(Certificate_Unreadable_Named),
         TEST(Certificate_Unusable_Named),
         TEST(Key_Unreadable_Named),
@@ -1075,6 +1301,8 @@ int main(void)
         TEST(Selfsigned_Localhost_Served),
         TEST(Selfsigned_Serial_Random),
         TEST(Resumption_AnyName_Resumes),
+        TEST(Resumption_AnotherName_StartsAnew),
+        TEST(Resumption_OtherCertificates_StartsAnew),
         TEST(Resumption_AnotherServer_StartsAnew),
         TEST(Resumption_SameKeys_Resumes),
         TEST(Resumption_KeysRotate_Resumes),

@@ -160,7 +160,7 @@ static void open_world(const char *scheme)
     parts_add(&w.loop.parts, &w.echo);
     assert_int_equal(pool_new(&w.loop, &w.limits, &w.pool), RC_OK);
     proxy_set_pool(w.proxy, w.pool);
-    listener_start(&w.listener, &w.loop, fd, NULL);
+    listener_start(&w.listener, &listener_http, &w.loop, fd, NULL);
 }
 
 static void close_world(void)
@@ -261,7 +261,7 @@ static void Run_ItselfForever_EndsByItsLimits(void **state)
     assert_int_equal(proxy_add(w.proxy, route, why), RC_OK);
     join_handlers();
     ask("/q", 0);
-    assert_true(is_answered("HTTP/1.1 504 "));
+    assert_true(is_answered("HTTP/1.1 503 "));
     close_world();
 }
 

@@ -10,11 +10,15 @@ static const struct {
     const char *host, *port, *authority, *target;
 } good[] = {
     {"http://a", ORIGIN_HTTP, "a", "80", "a", ""},
+    {"HTTP://a", ORIGIN_HTTP, "a", "80", "a", ""},
+    {"Https://a", ORIGIN_HTTPS, "a", "443", "a", ""},
     {"http://a:8080/x?y", ORIGIN_HTTP, "a", "8080", "a:8080", "/x?y"},
     {"https://example.test/", ORIGIN_HTTPS, "example.test", "443", "example.test", "/"},
     {"h2c://127.0.0.1:50051", ORIGIN_H2C, "127.0.0.1", "50051", "127.0.0.1:50051", ""},
     {"https://[::1]:1", ORIGIN_HTTPS, "::1", "1", "[::1]:1", ""},
     {"http://[2001:db8::2]/p", ORIGIN_HTTP, "2001:db8::2", "80", "[2001:db8::2]", "/p"},
+    {"http://localhost.:9001", ORIGIN_HTTP, "localhost", "9001", "localhost.:9001", ""},
+    {"https://example.test./", ORIGIN_HTTPS, "example.test", "443", "example.test.", "/"},
     {"unix:/run/app.sock", ORIGIN_UNIX, "/run/app.sock", "", "localhost", ""},
 };
 
@@ -56,7 +60,6 @@ static const char *const bad[] = {
     "http://[::1]80",
     "http://[]:80",
     "unix:",
-    "HTTP://a",
 };
 
 static void Parse_Bad_NamesTheUrl(void **state)

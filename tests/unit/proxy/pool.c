@@ -185,7 +185,7 @@ static void on_event(struct call *c)
 static void on_done(struct call *c, enum call_end end, const char *why)
 {
     static const char *const ends[] = {"whole", "unreachable", "refused", "reset", "lost",
-        "no HTTP", "too large", "timed out", "no connection in time"};
+        "no HTTP", "too large", "timed out", "no connection in time", "crowded"};
     char text[256];
     struct caller *r = caller_of(c);
     snprintf(text, sizeof text, *why ? "%s: %s" : "%s%s", ends[end], why);
@@ -232,7 +232,7 @@ static int listen_on(const char *url, struct origin *origin)
     assert_int_equal(address_parse(url, &a, why), RC_OK);
     assert_int_equal(address_listen(&a, &fd, why), RC_OK);
     address_of_socket(fd, text);
-    snprintf(made, sizeof made, "%s://%s", a.tls ? "https" : "http", text);
+    snprintf(made, sizeof made, "%s://%s", a.kind->tls ? "https" : "http", text);
     assert_int_equal(origin_parse(str_of(made), origin, &target, why), RC_OK);
     return fd;
 }
@@ -253,7 +253,8 @@ static void open_world(const char *url)
     assert_int_equal(pool_new(&w.loop, &w.limits, &w.pool), RC_OK);
     if (strncmp(url, "https", 5) == 0)
         assert_int_equal(tls_new(NULL, 0, &w.tls, why), RC_OK);
-    listener_start(&w.listener, &w.loop, listen_on(url, &w.origin), w.tls);
+    listener_start(&w.listener, w.tls ? &listener_https : &listener_http, &w.loop,
+        listen_on(url, &w.origin), w.tls);
     w.listens = true;
 }
 
@@ -750,7 +751,7 @@ static void Timeout_NoConnectionGetsFree_Told(void **state)
     r->options.connect_timeout = 0.1;
     assert_int_equal(call_finish(&r->call), RC_OK);
     go(r);
-    expect(r, "no connection in time: connect-timeout\n");
+    expect(r, "crowded: all connections to it that may be had were in use\n");
     close_world(true);
 }
 

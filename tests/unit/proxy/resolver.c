@@ -19,6 +19,9 @@ static int told;
 enum { HEADER = 12, NAME_ERROR = 3 };
 
 static ev_io name_server;
+static int code;         /* that it answers instead of what it knows; 0 for that */
+static bool drops_type6; /* it does not answer what is asked of IPv6 */
+static bool is_empty;    /* it knows the name, and no address of it */
 
 static void on_question(struct ev_loop *loop, ev_io *io, int events)
 {
@@ -32,9 +35,12 @@ static void on_question(struct ev_loop *loop, ev_io *io, int events)
         recvfrom(io->fd, packet, sizeof packet - sizeof answer, 0, (struct sockaddr *)&from, &len);
     assert_true(n > HEADER);
     bool known = memcmp(packet + HEADER, question, 11) == 0;
-    bool answers = known && packet[HEADER + 13] == 1; /* type A */
-    packet[2] = 0x84;                                 /* an answer, of authority */
-    packet[3] = known ? 0 : NAME_ERROR;
+    bool is_4 = packet[HEADER + 13] == 1; /* type A */
+    bool answers = known && is_4 && !code && !is_empty;
+    if (!is_4 && drops_type6)
+        return;
+    packet[2] = 0x84; /* an answer, of authority */
+    packet[3] = (uint8_t)(code ? code : known ? 0 : NAME_ERROR);
     memset(packet + 6, 0, 6);
     packet[7] = answers;
     /* What follows the question, of EDNS, is left out. */
@@ -61,7 +67,8 @@ static void start_name_server(char servers[32])
 static int start(void **state)
 {
     int failed = check_start(state);
-    told = 0;
+    told = code = 0;
+    drops_type6 = is_empty = false;
     ev = ev_loop_new(EVFLAG_AUTO);
     char servers[32];
     start_name_server(servers);
@@ -137,6 +144,52 @@ static void Known_FoundByTheNameServer(void **state)
     assert_true(has(&l, "192.0.2.9"));
 }
 
+/* Again, over what is known already. */
+static void look_up_again(struct lookup *l)
+{
+    told = 0;
+    assert_int_equal(lookup_start(l, resolver, "known.test", "8080"), RC_OK);
+    assert_int_equal(l->count, 1); /* which stays good meanwhile */
+    ev_run(ev, 0);
+    assert_int_equal(told, 1);
+}
+
+static void Known_ServersCannotSay_Kept(void **state)
+{
+    (void)state;
+    enum { SERVER_FAILURE = 2, REFUSED = 5 };
+    struct lookup l;
+    look_up(&l, "known.test");
+    for (code = SERVER_FAILURE; code <= REFUSED; code += REFUSED - SERVER_FAILURE) {
+        look_up_again(&l);
+        assert_true(has(&l, "192.0.2.9"));
+    }
+    code = 0;
+    is_empty = true;
+    look_up_again(&l);
+    assert_true(has(&l, "192.0.2.9"));
+    code = NAME_ERROR;
+    look_up_again(&l);
+    assert_int_equal(l.count, 0);
+}
+
+static void Known_OneFamilyDropped_FoundBeforeItsTimeout(void **state)
+{
+    (void)state;
+    struct lookup l;
+    drops_type6 = true;
+    double began = ev_time();
+    look_up(&l, "known.test");
+    assert_true(has(&l, "192.0.2.9"));
+    double first = ev_time() - began;
+    drops_type6 = false;
+    code = NAME_ERROR;
+    while (ev_time() - began < first) /* what is still asked is answered, and of no consequence */
+        ev_run(ev, EVRUN_NOWAIT);
+    assert_true(has(&l, "192.0.2.9"));
+    assert_true(first < 2); /* seconds, of the name server's first try */
+}
+
 static void Unknown_SaysWhy(void **state)
 {
     (void)state;
@@ -178,6 +231,8 @@ int main(void)
         resolving(Address_FoundAsItIs),
         resolving(Localhost_Found),
         resolving(Known_FoundByTheNameServer),
+        resolving(Known_ServersCannotSay_Kept),
+        resolving(Known_OneFamilyDropped_FoundBeforeItsTimeout),
         resolving(Unknown_SaysWhy),
         resolving(Servers_NoList_Refused),
         resolving(Cancelled_NotTold),

@@ -17,7 +17,7 @@ static void ignore_bytes(struct exchange *x, size_t n)
     (void)x, (void)n;
 }
 
-static const struct exchange_host host = {ignore, ignore_bytes, ignore};
+static const struct exchange_host host = {ignore, ignore_bytes, ignore, NULL};
 static struct peer peer;
 static struct exchange x;
 
@@ -298,11 +298,61 @@ static void Trailers_Forbidden_Dropped(void **state)
     assert_string_equal(values(trailers, "y"), "1");
 }
 
+/* The method, max-forwards as it came, and as it goes on; NULL: it goes nowhere. */
+static void Request_MaxForwards_CountedForTwoMethods(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *method, *came, *goes;
+    } cases[] = {{"OPTIONS", "0", NULL}, {"TRACE", "00", NULL}, {"OPTIONS", "1", "0"},
+        {"TRACE", "10", "9"}, {"OPTIONS", "-1", ""}, {"TRACE", "a", ""}, {"OPTIONS", "", ""},
+        {"OPTIONS", "1, 2", ""}, {"GET", "0", "0"}, {"GET", "a", "a"}};
+    for (size_t i = 0; i < count_of(cases); i++) {
+        struct fields out = {0};
+        x.request.method = str_of(cases[i].method);
+        x.request.fields.count = 0;
+        came("max-forwards", cases[i].came);
+        assert_int_equal(rules_is_last_hop(&x.request), cases[i].goes == NULL);
+        assert_int_equal(rules_request(&x, NULL, &out), RC_OK);
+        assert_string_equal(values(&out, "max-forwards"), cases[i].goes ? cases[i].goes : "");
+    }
+}
+
+/* What came and could take the member behind it into a string or a comment. */
+static void Request_TraceLeftOpen_DroppedWhole(void **state)
+{
+    (void)state;
+    struct fields out = {0};
+    came("forwarded", "for=a");
+    came("forwarded", "for=10.6.6.6;x=\"");
+    came("x-forwarded-for", "\"203.0.113.7");
+    came("via", "1.0 fred (");
+    x.request.authority = STR("a\"b\\");
+    assert_int_equal(rules_request(&x, NULL, &out), RC_OK);
+    assert_string_equal(values(&out, "forwarded"), "for=192.0.2.1;host=\"a\\\"b\\\\\";proto=https");
+    assert_string_equal(values(&out, "x-forwarded-for"), "192.0.2.1");
+    assert_string_equal(values(&out, "via"), "2.0 moontrail");
+}
+
+static void Request_QuoteOverTwoLines_DroppedWhole(void **state)
+{
+    (void)state;
+    struct fields out = {0};
+    came("forwarded", "for=\"a");
+    came("forwarded", "b\"");
+    assert_int_equal(rules_request(&x, NULL, &out), RC_OK);
+    assert_string_equal(
+        values(&out, "forwarded"), "for=192.0.2.1;host=\"example.test:8443\";proto=https");
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(Request_OwnFields_GoOn),
+        TEST(Request_MaxForwards_CountedForTwoMethods),
+        TEST(Request_TraceLeftOpen_DroppedWhole),
+        TEST(Request_QuoteOverTwoLines_DroppedWhole),
         TEST(Request_FieldsOfTheConnection_Stay),
         TEST(Request_Te_WhereTrailersReachTheClient),
         TEST(Request_Cookies_Joined),

@@ -11,9 +11,9 @@ static void add(struct upstreams *u, const char *url)
 }
 
 /* The host of whose turn it is. */
-static const char *pick(struct upstreams *u, const struct upstream * not, double now)
+static const char *pick(struct upstreams *u, const struct upstream *except, double now)
 {
-    return upstreams_pick(u, not, now)->origin.host;
+    return upstreams_pick(u, except, now)->origin.host;
 }
 
 static struct upstreams three(void)

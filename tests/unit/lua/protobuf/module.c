@@ -4,6 +4,7 @@
 #include "tests/unit/heap.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 /* The module is the one that is built beside this test. */
 #define REQUIRE \
@@ -107,12 +108,109 @@ static void Encode_InAFinalizer_OfAnother(void **state)
     assert_string_equal(told, "true");
 }
 
+/* Times that the codec let Lua run since. */
+static int looks;
+
+static void on_count(lua_State *L, lua_Debug *unused)
+{
+    (void)unused;
+    (void)L;
+    looks++;
+}
+
+/* count(f, ...): how often Lua ran within the call of a C function. */
+static int l_count(lua_State *L)
+{
+    looks = 0;
+    lua_sethook(L, on_count, LUA_MASKCOUNT, 1);
+    lua_call(L, lua_gettop(L) - 1, 0);
+    lua_sethook(L, NULL, 0, 0);
+    lua_pushinteger(L, looks);
+    return 1;
+}
+
+static void on_end(lua_State *L, lua_Debug *unused)
+{
+    (void)unused;
+    lua_sethook(L, NULL, 0, 0);
+    luaL_error(L, "ran too long");
+}
+
+/* limit(f, ...): the call, which is over as soon as Lua runs within it. */
+static int l_limit(lua_State *L)
+{
+    lua_sethook(L, on_end, LUA_MASKCOUNT, 1);
+    lua_call(L, lua_gettop(L) - 1, LUA_MULTRET);
+    lua_sethook(L, NULL, 0, 0);
+    return lua_gettop(L);
+}
+
+static int run_counted(const char *code)
+{
+    struct heap heap = {0};
+    lua_State *L = heap_open(&heap);
+    lua_register(L, "tell", l_tell);
+    lua_register(L, "count", l_count);
+    lua_register(L, "limit", l_limit);
+    told[0] = '\0';
+    heap_run(L, code);
+    lua_close(L);
+    assert_int_equal(heap.bytes, 0);
+    return atoi(told);
+}
+
+/* What bounds Lua's time finds Lua in each 2048 steps of these. */
+static void LongLoops_LetLuaRun(void **state)
+{
+    (void)state;
+    static const char *const calls[] = {
+        "count(A.decode, A, ('\\x38\\x01'):rep(1 << 20))",                    /* a list */
+        "count(A.decode, A, '\\x3a\\x80\\x80\\x40' .. ('\\0'):rep(1 << 20))", /* packed */
+        "count(A.decode, A, ('\\x28\\1'):rep(1 << 20))",                      /* one field */
+        "count(A.decode, A, ('\\x50\\1'):rep(1 << 20))",                      /* an unknown one */
+        "count(A.decode, A, ('\\x32\\0'):rep(1 << 20))",                      /* merges */
+        "count(A.decode, A, ('\\x1a\\0'):rep(1 << 20))",                      /* entries */
+        "count(A.encode, A, {numbers = many})",
+    };
+    for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
+        char code[2000];
+        snprintf(code, sizeof code,
+            REQUIRE PARSE "local many = {}\n"
+                          "for i = 1, 1 << 20 do many[i] = i end\n"
+                          "tell(tostring(%s))\n",
+            calls[i]);
+        int n = run_counted(code);
+        if (n < 400 || n > 4096)
+            fail_msg("%s: Lua ran %d times", calls[i], n);
+    }
+}
+
+static void SmallMessages_DoNotLetLuaRun(void **state)
+{
+    (void)state;
+    assert_int_equal(
+        run_counted(REQUIRE PARSE "tell(tostring(count(A.decode, A, ('\\x38\\x01'):rep(500))))\n"),
+        0);
+}
+
+static void Decode_PastTheLimit_IsOver(void **state)
+{
+    (void)state;
+    run_counted(
+        REQUIRE PARSE "local ok, e = pcall(limit, A.decode, A, ('\\x38\\x01'):rep(1 << 20))\n"
+                      "tell(tostring(ok) .. ' ' .. e)\n");
+    assert_string_equal(told, "false ran too long");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         checked(NoMemory_InLua),
         checked(Close_ATypeInAFinalizer_IsRefused),
         checked(Encode_InAFinalizer_OfAnother),
+        checked(LongLoops_LetLuaRun),
+        checked(SmallMessages_DoNotLetLuaRun),
+        checked(Decode_PastTheLimit_IsOver),
     };
     return cmocka_run_group_tests_name("unit/lua/protobuf", tests, NULL, NULL);
 }

@@ -43,9 +43,9 @@ static bool is_open(int fd)
     return fcntl(fd, F_GETFD) >= 0;
 }
 
-static void note(void *data, int fd, bool tls)
+static void note(void *data, int fd, const struct listener_kind *kind)
 {
-    (void)tls;
+    (void)kind;
     char *list = data;
     snprintf(list + strlen(list), 16, "%d ", fd);
 }
@@ -56,7 +56,7 @@ static void serves(const struct sockets *s, int worker, int workers, const int *
     char list[256] = "", expected[256] = "";
     sockets_of_worker(s, worker, workers, note, list);
     for (; *fds; fds++)
-        note(expected, *fds, false);
+        note(expected, *fds, NULL);
     assert_string_equal(list, expected);
 }
 
@@ -70,7 +70,7 @@ static void Sockets_EachWorker_HasItsOwn(void **state)
     struct sockets *s = open_all(&none, &o);
     const int *tls = s->addresses[0].fds, *plain = s->addresses[1].fds;
     (void)state;
-    assert_true(s->addresses[0].address.tls && !s->addresses[1].address.tls);
+    assert_true(s->addresses[0].address.kind->tls && !s->addresses[1].address.kind->tls);
     serves(s, 0, 2, FDS(tls[0], plain[0]));
     serves(s, 1, 2, FDS(tls[1], plain[1]));
     close_all(s);
@@ -147,7 +147,7 @@ static int adopt_one(struct sockets *s, bool tls)
     char why[ADDRESS_WHY];
     assert_int_equal(address_parse("http://127.0.0.1:0", &a, why), RC_OK);
     assert_int_equal(address_listen(&a, &fd, why), RC_OK);
-    assert_int_equal(sockets_adopt(s, fd, tls), RC_OK);
+    assert_int_equal(sockets_adopt(s, fd, tls ? &listener_https : &listener_http), RC_OK);
     return fd;
 }
 
@@ -159,7 +159,7 @@ static void GivenSockets_SeveralWorkers_Shared(void **state)
     struct sockets *s = open_all(given, &o);
     (void)state;
     assert_int_equal(s->count, 1);
-    assert_true(s->addresses[0].address.tls);
+    assert_true(s->addresses[0].address.kind->tls);
     serves(s, 0, 2, FDS(fd));
     serves(s, 1, 2, FDS(fd));
     free(given);
@@ -176,7 +176,7 @@ static void GivenSockets_ByAddress_Found(void **state)
     const struct options o = wants(2, 1, (const char *const[]){url});
     struct sockets *s = open_all(given, &o);
     assert_int_equal(s->addresses[0].fds[0], fd);
-    assert_true(s->addresses[0].shared && !s->addresses[0].address.tls);
+    assert_true(s->addresses[0].shared && !s->addresses[0].address.kind->tls);
     free(given);
     close_all(s);
 }
