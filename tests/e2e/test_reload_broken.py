@@ -10,7 +10,7 @@ import pytest
 
 from handlers import WHO
 from reloading import save_by_rename, save_in_place, says
-from server import ROOT, write_scripts
+from server import ROOT, run, write_scripts
 
 SCRIPTS = {
     "index.lua": (ROOT / "scripts" / "index.lua").read_text(),
@@ -383,7 +383,7 @@ def test_what_is_no_circle_loads(tmp_path):
 
 def test_a_circle_of_schemas_is_told_in_its_names(tmp_path):
     folder = write_scripts(tmp_path / "scripts", {
-        "index.lua": "require('moontrail.grpc').load('a.proto') return print",
+        "index.lua": "require('moontrail.grpc').service('a.proto', 'a.A', {}) return print",
         "a.proto": "syntax = 'proto3'; import 'b.proto';",
         "b.proto": "syntax = 'proto3'; import 'a.proto';"})
     done = run("--check", "--proto-path", folder, folder)
