@@ -6,6 +6,8 @@
 #include "lua/runtime/vm.h"
 #include "lua/scripts/dev_page.h"
 
+#include <stdio.h>
+
 /* As many fields as an answer has, beside those of every response. */
 enum { FIELDS_MAX = 3 };
 
@@ -63,7 +65,16 @@ void answer_failure(const struct vm *vm, struct exchange *x, struct str text)
 
 void answer_without_scripts(const struct vm *vm, struct exchange *x)
 {
-    answer_status(vm, x, 503, NULL);
+    char text[sizeof "The scripts do not load: \n" + VM_FAULT];
+    struct field list[FIELDS_MAX];
+    struct fields more = {.list = list};
+    if (!has_fault(vm) || dev_page_is_wanted(x)) {
+        answer_status(vm, x, 503, NULL);
+        return;
+    }
+    snprintf(text, sizeof text, "The scripts do not load: %s\n", vm->fault);
+    list[more.count++] = fault_field(vm);
+    answer_plainly(x, 503, str_of(text), &more);
 }
 
 /* The fault begins with the file that it is in. */

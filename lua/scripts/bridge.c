@@ -9,6 +9,7 @@
 #include "lua/ctx/ctx.h"
 #include "lua/runtime/task.h"
 #include "lua/scripts/answer.h"
+#include "lua/scripts/blocked.h"
 #include "lua/scripts/generation.h"
 #include "lua/scripts/handler_error.h"
 #include "lua/scripts/mistakes.h"
@@ -89,6 +90,7 @@ static void finish_request(struct task *t, int status)
     if (c->x)
         exchange_detach(c->x);
     check_hot(!c->x || !c->x->instance);
+    t->ctx = NULL; /* a signal may look */
     ctx_free(c);
 }
 
@@ -174,6 +176,31 @@ static void on_tick(struct part *p)
     struct vm *vm = container_of(p, struct bridge, part)->running;
     if (vm)
         budget_tick(&vm->budget);
+}
+
+static void on_describe(struct part *p)
+{
+    const struct vm *vm = container_of(p, struct bridge, part)->running;
+    if (vm)
+        blocked_describe(vm);
+}
+
+static void log_cut(struct vm *vm)
+{
+    size_t at = 0;
+    for (const struct ctx *c; (c = handles_next(&vm->requests, &at));)
+        if (c->x)
+            log_peer_event(LOG_INFO, "request cut",
+                log_bytes("method", c->x->request.method.p, c->x->request.method.n),
+                log_bytes("path", c->x->request.path.p, c->x->request.path.n));
+}
+
+static void on_cut(struct part *p)
+{
+    struct bridge *b = container_of(p, struct bridge, part);
+    log_cut(b->current->vm);
+    for (struct list *node = b->old.next; node != &b->old; node = node->next)
+        log_cut(container_of(node, struct generation, link)->vm);
 }
 
 /* Generations. */
@@ -378,6 +405,8 @@ static const struct handler_ops missing_ops = {.start = on_missing};
 static const struct part_ops part_ops = {
     .run = on_run,
     .tick = on_tick,
+    .describe = on_describe,
+    .log_cut = on_cut,
     .reload = on_reload,
     .set_fault = on_set_fault,
 };

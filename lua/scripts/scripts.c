@@ -1,5 +1,6 @@
 #include "lua/scripts/scripts.h"
 
+#include "core/activity.h"
 #include "core/list.h"
 #include "core/log.h"
 #include "core/mem.h"
@@ -198,6 +199,7 @@ static enum rc load_script(struct scripts *all, const char *file, struct script 
     struct load load = {.all = all, .script = add_script(all, file)};
     if (!load.script)
         return RC_NOMEM;
+    activity_load(file);
     if (!vm_call(all->vm, l_load, &load, 0)) {
         describe_error(all->vm->L, file, why);
         return RC_INVALID;
@@ -385,12 +387,11 @@ struct script_answer scripts_route(
     const struct scripts *s, const struct request *r, struct arena *arena, struct match *match)
 {
     match->count = 0;
+    match->target = s->router ? NULL : &s->first->file;
     if (!s->router && uri_has_dots(r->path))
         return (struct script_answer){.status = 400};
-    if (!s->router) {
-        match->target = &s->first->file;
+    if (!s->router)
         return answer_method(s->first, r->method);
-    }
     switch (router_match(s->router, r->path, arena, match)) {
     case ROUTER_FOUND:
         return answer_method(of_target(match->target), r->method);
