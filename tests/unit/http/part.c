@@ -44,7 +44,8 @@ static void on_set_fault(struct part *p, const char *why)
     of(p)->faults += why ? 1 : -1;
 }
 
-static const struct part_ops ops = {on_run, on_tick, on_reload, on_set_fault};
+static const struct part_ops ops = {
+    .run = on_run, .tick = on_tick, .reload = on_reload, .set_fault = on_set_fault};
 static const struct part_ops no_ops = {.run = NULL};
 
 static struct worker a, b;
