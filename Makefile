@@ -70,8 +70,12 @@ MODULE_CXX    = -std=c++17 $(MODULE_FLAGS) $(WARNINGS_CXX)
 MODULE_LINK   = -shared -Wl,-z,nodelete
 
 FUZZ          = -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all \
-                -DCHECK_HOT
+                -fsanitize-coverage=trace-pc-guard -DCHECK_HOT
 FUZZ_FLAGS    = -std=gnu11 $(FUZZ)
+# What counts the steps of a run stands in for these: see tests/fuzz/support/cost.h.
+FUZZ_COUNTED  = __sanitizer_cov_trace_pc_guard __sanitizer_cov_trace_pc_guard_init \
+                __asan_memcpy __asan_memmove __asan_memset memchr mem_realloc
+FUZZ_LINK     = $(FUZZ) -fsanitize=fuzzer $(FUZZ_COUNTED:%=-Wl,--wrap=%)
 FUZZ_SECONDS ?= 60
 
 release_objects = $(patsubst %.c,build/release/%.o,$(1))
@@ -170,13 +174,13 @@ build/fuzz/%.o: %.cc | build/deps-fuzz
 	@mkdir -p $(@D)
 	$(call SHOW,CXX)clang++ $(CPPFLAGS) -std=c++17 $(FUZZ) -MMD -MP -c -o $@ $<
 
-build/fuzz/bin/protobuf: $(call fuzz_objects,tests/fuzz/protobuf.cc $(PROTOBUF))
+build/fuzz/bin/protobuf: $(call fuzz_objects,tests/fuzz/protobuf.cc $(PROTOBUF) tests/fuzz/support/cost.c server/core/mem.c server/core/check.c)
 	@mkdir -p $(@D)
-	$(call SHOW,LD)clang++ $(FUZZ) -fsanitize=fuzzer -o $@ $^ -lprotobuf -llua5.4
+	$(call SHOW,LD)clang++ $(FUZZ_LINK) -o $@ $^ -lprotobuf -llua5.4
 
 build/fuzz/bin/%: build/fuzz/tests/fuzz/%.o $(call fuzz_objects,$(SOURCES) $(wildcard tests/fuzz/support/*.c))
 	@mkdir -p $(@D)
-	$(call SHOW,LD)clang $(FUZZ_FLAGS) -fsanitize=fuzzer -o $@ $^ $(LDLIBS)
+	$(call SHOW,LD)clang -std=gnu11 $(FUZZ_LINK) -o $@ $^ $(LDLIBS)
 
 -include $(shell find build -name '*.d' 2>/dev/null)
 

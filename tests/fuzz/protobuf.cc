@@ -3,6 +3,7 @@
  * the rest, or refuse it, just as the library does, and write what it read so that it reads again.
  */
 #include "lua/protobuf/schema.h"
+#include "support/cost.h"
 
 #include <cstdlib>
 #include <google/protobuf/message.h>
@@ -16,6 +17,9 @@ using google::protobuf::Descriptor;
 using google::protobuf::Message;
 
 static const char file[] = "tests/protobuf/everything.proto";
+
+/* Steps (cost.h) of either way, and for each byte that was read. */
+static const uint64_t cost_fixed = 20000, cost_each = 100;
 
 static lua_State *L; /* at index 1 lies our schema */
 static codec::schema *theirs;
@@ -53,7 +57,10 @@ static bool call(int object, const char *method)
     lua_insert(L, -2);
     lua_pushvalue(L, object);
     lua_insert(L, -2);
-    return lua_pcall(L, 2, 1, 0) == LUA_OK;
+    cost_resume();
+    bool done = lua_pcall(L, 2, 1, 0) == LUA_OK;
+    cost_pause();
+    return done;
 }
 
 static void try_type(const Descriptor *d, const uint8_t *data, size_t size)
@@ -61,22 +68,31 @@ static void try_type(const Descriptor *d, const uint8_t *data, size_t size)
     lua_pushstring(L, d->full_name().c_str());
     require(call(1, "message"));
     lua_pushlstring(L, (const char *)data, size);
+    cost_begin();
     bool read = call(2, "decode");
+    cost_check(cost_fixed, cost_each, size);
     require(read == they_read(d, data, size));
     if (read) {
+        cost_begin();
         require(call(2, "encode"));
+        cost_check(cost_fixed, cost_each, size);
         size_t once = lua_rawlen(L, -1);
         require(call(2, "decode") && call(2, "encode") && lua_rawlen(L, -1) == once);
     }
     lua_settop(L, 1);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+static void run(const uint8_t *data, size_t size)
 {
     if (!L)
         start();
     const auto *main = theirs->files.back();
     if (size > 0)
         try_type(main->message_type(data[0] % main->message_type_count()), data + 1, size - 1);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    cost_repeat(run, data, size, 1);
     return 0;
 }
