@@ -75,6 +75,8 @@ FUZZ_FLAGS    = -std=gnu11 $(FUZZ)
 # What counts the steps of a run stands in for these: see tests/fuzz/support/cost.h.
 FUZZ_COUNTED  = __sanitizer_cov_trace_pc_guard __sanitizer_cov_trace_pc_guard_init \
                 __asan_memcpy __asan_memmove __asan_memset memchr mem_realloc
+# And tests/fuzz/support/upstream.c for these.
+FUZZ_UPSTREAM = pool_call pool_shares
 FUZZ_LINK     = $(FUZZ) -fsanitize=fuzzer $(FUZZ_COUNTED:%=-Wl,--wrap=%)
 FUZZ_SECONDS ?= 60
 
@@ -180,7 +182,7 @@ build/fuzz/bin/protobuf: $(call fuzz_objects,tests/fuzz/protobuf.cc $(PROTOBUF) 
 
 build/fuzz/bin/%: build/fuzz/tests/fuzz/%.o $(call fuzz_objects,$(SOURCES) $(wildcard tests/fuzz/support/*.c))
 	@mkdir -p $(@D)
-	$(call SHOW,LD)clang -std=gnu11 $(FUZZ_LINK) -o $@ $^ $(LDLIBS)
+	$(call SHOW,LD)clang -std=gnu11 $(FUZZ_LINK) $(FUZZ_UPSTREAM:%=-Wl,--wrap=%) -o $@ $^ $(LDLIBS)
 
 -include $(shell find build -name '*.d' 2>/dev/null)
 
