@@ -194,7 +194,7 @@ test: ## build and run every test, under ASan and UBSan
 	@for t in unit session fuzzbrief e2e; do $(MAKE) --no-print-directory $$t || exit 1; done
 
 testbuild: all build/test/moontrail build/test/lib/moontrail/protobuf.so build/tests/docs/manual \
-           $(UNIT_TESTS) build/tests/release/pool $(SESSION_TESTS) build/grpcjs/ready
+           build/tests/h1/events $(UNIT_TESTS) build/tests/release/pool $(SESSION_TESTS) build/grpcjs/ready
 
 fuzzbuild: $(FUZZERS)
 
@@ -210,7 +210,7 @@ session: $(SESSION_TESTS) ## test sessions, frame by frame over memory
 	@tests/run.sh session $^
 
 e2e: all build/test/moontrail build/test/lib/moontrail/protobuf.so build/tests/docs/manual \
-     build/deps-test build/deps-others build/grpcjs/ready ## test with real clients over real sockets
+     build/tests/h1/events build/deps-test build/deps-others build/grpcjs/ready ## test with real clients over real sockets
 	/usr/bin/python3 -m pytest -q -p no:cacheprovider tests/e2e
 
 # The second gRPC client of the tests, with the versions that its lock names. Without it its tests are
