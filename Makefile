@@ -75,6 +75,7 @@ FUZZ_FLAGS    = -std=gnu11 $(FUZZ)
 # What counts the steps of a run stands in for these: see tests/fuzz/support/cost.h.
 FUZZ_COUNTED  = __sanitizer_cov_trace_pc_guard __sanitizer_cov_trace_pc_guard_init \
                 __asan_memcpy __asan_memmove __asan_memset memchr mem_realloc
+FUZZ_COUNTER  = tests/fuzz/support/cost.c server/core/mem.c server/core/check.c
 # And tests/fuzz/support/upstream.c for these.
 FUZZ_UPSTREAM = pool_call pool_shares
 FUZZ_LINK     = $(FUZZ) -fsanitize=fuzzer $(FUZZ_COUNTED:%=-Wl,--wrap=%)
@@ -176,7 +177,7 @@ build/fuzz/%.o: %.cc | build/deps-fuzz
 	@mkdir -p $(@D)
 	$(call SHOW,CXX)clang++ $(CPPFLAGS) -std=c++17 $(FUZZ) -MMD -MP -c -o $@ $<
 
-build/fuzz/bin/protobuf: $(call fuzz_objects,tests/fuzz/protobuf.cc $(PROTOBUF) tests/fuzz/support/cost.c server/core/mem.c server/core/check.c)
+build/fuzz/bin/protobuf build/fuzz/bin/protobuf_json: build/fuzz/bin/%: $(call fuzz_objects,tests/fuzz/%.cc $(PROTOBUF) $(FUZZ_COUNTER))
 	@mkdir -p $(@D)
 	$(call SHOW,LD)clang++ $(FUZZ_LINK) -o $@ $^ -lprotobuf -llua5.4
 

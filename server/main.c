@@ -18,6 +18,7 @@
 #include "proxy/pool_connector.h"
 #include "proxy/proxy.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -198,6 +199,24 @@ static int complain(const char *why, int status)
     return status;
 }
 
+/* Whoever starts the program for the first time has no scripts, and names none. */
+static bool is_beginner(const struct options *o)
+{
+    return !options_is_set(o, "scripts") && !o->upstream.count && access(o->scripts, F_OK) &&
+           errno == ENOENT;
+}
+
+static int tell_beginner(const struct options *o, const char *program)
+{
+    fprintf(stderr,
+        "moontrail: there is no folder \"%s\" here. To begin with one:\n\n"
+        "    mkdir %s\n"
+        "    echo 'return function(ctx) ctx:text(\"Hello\") end' > %s/index.lua\n"
+        "    %s --dev %s\n\n",
+        o->scripts, o->scripts, o->scripts, program, o->scripts);
+    return EXIT_FAILED;
+}
+
 static enum rc check_certificates(const struct options *o, char why[SERVICE_WHY])
 {
     struct tls *tls = NULL;
@@ -254,8 +273,12 @@ int main(int argc, char **argv)
         printf("moontrail %s\n", MOONTRAIL_VERSION);
         return 0;
     }
+    if (is_beginner(&options))
+        return tell_beginner(&options, argv[0]);
     log_open();
     log_configure(options.log_level, options.log_format);
+    if (options.dev && isatty(STDERR_FILENO))
+        log_use_terminal();
     int status = options.check ? check_configuration(&options) : 0;
     bool serves = !options.check;
     options_fini(&options);

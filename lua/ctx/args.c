@@ -16,17 +16,31 @@ static int without_self(lua_State *L, int arg)
     return arg - 1;
 }
 
+/* What is neither string nor number: an error that a script has caught may be sent. */
+static struct str convert(lua_State *L, int arg, const char *table_problem)
+{
+    struct str s;
+    error_value_to_text(L, arg);
+    s.p = lua_tolstring(L, arg, &s.n);
+    if (!s.p && table_problem && lua_istable(L, arg))
+        ctx_check_that(L, false, arg, table_problem);
+    if (!s.p)
+        s.p = luaL_checklstring(L, without_self(L, arg), &s.n);
+    return s;
+}
+
 struct str ctx_check_str(lua_State *L, int arg)
 {
     struct str s;
     s.p = lua_tolstring(L, arg, &s.n);
-    if (!s.p) {
-        error_value_to_text(L, arg); /* which a script that has caught it may send */
-        s.p = lua_tolstring(L, arg, &s.n);
-    }
-    if (!s.p)
-        s.p = luaL_checklstring(L, without_self(L, arg), &s.n);
-    return s;
+    return s.p ? s : convert(L, arg, NULL);
+}
+
+struct str ctx_check_body(lua_State *L, int arg)
+{
+    struct str s;
+    s.p = lua_tolstring(L, arg, &s.n);
+    return s.p ? s : convert(L, arg, "string expected, got table: ctx:json writes tables");
 }
 
 lua_Integer ctx_check_integer(lua_State *L, int arg)

@@ -11,6 +11,8 @@
 
 /* All may longjmp. [-0, +0] */
 struct str ctx_check_str(lua_State *L, int arg);
+/* The same of what is to be a body; the error for a table names what writes one. */
+struct str ctx_check_body(lua_State *L, int arg);
 lua_Integer ctx_check_integer(lua_State *L, int arg);
 /* nil and none give the other value. */
 lua_Integer ctx_opt_integer(lua_State *L, int arg, lua_Integer otherwise);

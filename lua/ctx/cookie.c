@@ -240,7 +240,7 @@ static int l_set_cookie(lua_State *L)
     }
     enum rc rc = outgoing_add_header(&c->x->response.out, STR("set-cookie"), ctx_check_str(L, -1));
     if (rc == RC_STATE)
-        return luaL_error(L, "cookie \"%s\" comes too late: the headers are sent", name.p);
+        return luaL_error(L, "ctx:set_cookie: a response was sent already");
     if (rc)
         return luaL_error(L, "cookie \"%s\": %s", name.p, rc_text(rc));
     return 0;

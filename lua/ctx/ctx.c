@@ -3,10 +3,11 @@
 #include "core/check.h"
 #include "core/clock.h"
 #include "core/list.h"
-#include "core/log.h"
 #include "core/mem.h"
 #include "http/exchange.h"
 #include "lua/ctx/ctx_private.h"
+#include "lua/ctx/missed.h"
+#include "lua/ctx/report.h"
 #include "lua/runtime/error_text.h"
 #include "lua/runtime/error_value.h"
 #include "lua/runtime/task.h"
@@ -34,12 +35,13 @@ enum rc ctx_new(struct vm *vm, struct exchange *x, struct ctx **out)
     c->vm = vm;
     c->task = NULL;
     c->x = x;
+    c->kept = NULL;
     c->table = NULL;
     c->attached = false;
     c->reader = c->writer = NULL;
     c->lender = (struct lender){.forward = NULL};
     c->callbacks = LUA_NOREF;
-    c->aborted = c->over_limit = c->expired = false;
+    c->status_set = c->aborted = c->over_limit = c->expired = false;
     c->abort_errors = 0;
     c->ended = false;
     c->followers = 0;
@@ -62,6 +64,7 @@ static void interrupt_others(struct ctx *c)
 
 static void drop(struct ctx *c)
 {
+    report_drop(c);
     handles_drop(&c->vm->requests, c->handle);
     mem_put(c, sizeof *c);
 }
@@ -100,6 +103,7 @@ void ctx_unfollow(const struct task *t)
 void ctx_abort(struct ctx *c, struct cut cut)
 {
     check(c->x && !c->aborted);
+    report_keep(c);
     c->x = NULL;
     c->aborted = true;
     c->aborted_at = clock_monotonic();
@@ -183,10 +187,9 @@ static int l_log_callback(lua_State *L)
 {
     size_t len;
     const struct ctx *c = lua_touserdata(L, 1);
-    error_text_push(L, 2);
+    missed_push_text(L, 2);
     const char *text = lua_tolstring(L, -1, &len);
-    log_event(LOG_ERROR, "on_abort failed", log_int("conn", (int64_t)c->conn),
-        log_int("stream", c->stream), log_bytes("error", text, len));
+    report_event(c, LOG_ERROR, "on_abort failed", log_bytes("error", text, len));
     return 0;
 }
 
@@ -364,16 +367,32 @@ static int push_field(lua_State *L, const struct ctx_field *f)
 
 static int l_index(lua_State *L)
 {
-    int type = lua_rawget(L, lua_upvalueindex(1));
+    int type = lua_gettable(L, lua_upvalueindex(1));
     return type == LUA_TLIGHTUSERDATA ? push_field(L, lua_touserdata(L, -1)) : 1;
+}
+
+static bool is_status(lua_State *L, int index)
+{
+    lua_Integer n = lua_isinteger(L, index) ? lua_tointeger(L, index) : 0;
+    return n >= 200 && n <= 599;
+}
+
+/* Assigning to ctx.status or ctx.text is how others make a response. */
+static int refuse_assignment(lua_State *L, bool is_function)
+{
+    const char *name = lua_tostring(L, 2), *call = "";
+    if (is_function && strcmp(name, "status") == 0 && is_status(L, 3))
+        call = lua_pushfstring(L, ": call ctx:status(%d)", (int)lua_tointeger(L, 3));
+    else if (is_function && (lua_type(L, 3) == LUA_TSTRING || lua_istable(L, 3)))
+        call = lua_pushfstring(L, ": call ctx:%s(...)", name);
+    return luaL_error(L, "ctx.%s cannot be assigned: the name is the server's%s", name, call);
 }
 
 static int l_newindex(lua_State *L)
 {
     lua_pushvalue(L, 2);
     if (lua_rawget(L, lua_upvalueindex(1)) != LUA_TNIL)
-        return luaL_error(
-            L, "ctx.%s cannot be assigned: the name is the server's", lua_tostring(L, 2));
+        return refuse_assignment(L, lua_isfunction(L, -1));
     lua_pop(L, 1);
     lua_rawset(L, 1);
     return 0;
@@ -431,6 +450,7 @@ void ctx_open(lua_State *L)
         {"__index", l_index}, {"__newindex", l_newindex}, {"__pairs", l_pairs}, {NULL, NULL}};
     lua_newtable(L);
     push_names(L);
+    missed_watch(L);
     luaL_setfuncs(L, metamethods, 1);
     lua_pushliteral(L, "moontrail.ctx");
     lua_setfield(L, -2, "__name");

@@ -29,6 +29,8 @@
 #include <stdint.h>
 
 struct exchange;
+struct report_kept;
+struct script_file;
 struct task;
 struct vm;
 
@@ -40,28 +42,37 @@ struct ctx {
     const void *table;  /* the address of its Lua table, which the handler's frame keeps alive */
     bool attached;      /* the table has the handle */
     int handler;        /* the registry's reference to the function to call */
-    struct match match; /* the path's parameters; in the exchange's arena */
+    struct match match; /* the script, a struct script_file, and the path's parameters, which lie in
+                           the exchange's arena */
     /* Who waits for the request's body, and for the response to go out: held until it runs again,
      * lest another task step in between its being woken or interrupted and that. */
     struct task *reader, *writer;
     struct lender lender; /* of x, while another server answers */
     int callbacks;        /* the registry's reference to the table of on_abort functions */
+    bool status_set;      /* by the script */
     bool aborted;
-    double aborted_at;  /* on clock_monotonic */
-    int abort_errors;   /* raised since */
-    bool ended;         /* the handler has returned; only followers are left */
-    size_t followers;   /* tasks that were started for it, and are not over */
-    double deadline;    /* on clock_monotonic; 0 is none */
-    struct timer alarm; /* runs towards the deadline */
-    bool expired;       /* the deadline ended a wait whose task has not run since */
-    bool over_limit;    /* the request's body passed its limit, and was answered */
-    struct cut cut;     /* why it was aborted */
-    uint64_t conn;      /* numbers for the log */
+    double aborted_at;        /* on clock_monotonic */
+    int abort_errors;         /* raised since */
+    bool ended;               /* the handler has returned; only followers are left */
+    size_t followers;         /* tasks that were started for it, and are not over */
+    double deadline;          /* on clock_monotonic; 0 is none */
+    struct timer alarm;       /* runs towards the deadline */
+    bool expired;             /* the deadline ended a wait whose task has not run since */
+    bool over_limit;          /* the request's body passed its limit, and was answered */
+    struct cut cut;           /* why it was aborted */
+    struct report_kept *kept; /* what the log says of it, once aborted; may be NULL */
+    uint64_t conn;            /* numbers for the log */
     uint32_t stream;
     size_t body_limit, body_size; /* of a ctx:body under way */
     int write_next;               /* the argument that a write under way is at */
     size_t write_offset;          /* and the byte in it */
 };
+
+/* The script that answers it. */
+static inline struct script_file *ctx_script(const struct ctx *c)
+{
+    return c->match.target;
+}
 
 /* Makes the metatable. [-0, +0, may longjmp] */
 void ctx_open(lua_State *L);

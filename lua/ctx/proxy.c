@@ -124,7 +124,7 @@ static void check_state(lua_State *L, const struct ctx *c)
     if (!c->vm->options.forwarder)
         luaL_error(L, "no other server can be reached from here");
     if (c->x->response.out.state != OUTGOING_OPEN)
-        luaL_error(L, "proxy comes too late: the headers are sent");
+        luaL_error(L, "ctx:proxy: a response was sent already");
     if (c->reader)
         luaL_error(L, "another task is reading this request");
     if (c->writer)

@@ -20,6 +20,7 @@ static int l_status(lua_State *L)
     ctx_check_that(L, status >= 200 && status <= 599, 2, "not a final status, 200 to 599");
     if (response_set_status(&c->x->response, (int)status))
         return luaL_error(L, "status comes too late: the headers are sent");
+    c->status_set = true;
     return 0;
 }
 
@@ -96,6 +97,13 @@ static int l_add_header(lua_State *L)
     return 0;
 }
 
+/* For functions that make a whole response: they name what the script has called. */
+static void check_open(lua_State *L, const struct ctx *c, const char *function)
+{
+    if (c->x->response.out.state != OUTGOING_OPEN)
+        luaL_error(L, "ctx:%s: a response was sent already", function);
+}
+
 static bool is_redirect(lua_Integer status)
 {
     return (status >= 301 && status <= 303) || status == 307 || status == 308;
@@ -110,6 +118,7 @@ static int l_redirect(lua_State *L)
     lua_Integer status = ctx_opt_integer(L, 3, 302);
     ctx_check_that(L, !memchr(url.p, '\t', url.n), 2, "has a tab");
     ctx_check_that(L, is_redirect(status), 3, "not 301, 302, 303, 307 or 308");
+    check_open(L, c, "redirect");
     check_header(L, outgoing_set_header(&r->out, name, url), name, url);
     check_header(L, response_set_status(r, (int)status), name, url);
     return 0;
@@ -305,33 +314,32 @@ static int l_finish(lua_State *L)
 /* A content-type for a body, unless the handler has set one. */
 static void set_type(lua_State *L, struct ctx *c, struct str type)
 {
-    struct response *r = &c->x->response;
+    struct outgoing *out = &c->x->response.out;
     enum rc rc = RC_OK;
-    if (r->out.state != OUTGOING_OPEN)
-        rc = RC_STATE;
-    else if (!fields_find(&r->out.head, STR("content-type")))
-        rc = fields_add(&r->out.head, r->out.arena, STR("content-type"), type);
+    if (!fields_find(&out->head, STR("content-type")))
+        rc = fields_add(&out->head, out->arena, STR("content-type"), type);
     check_header(L, rc, STR("content-type"), type);
 }
 
 /* One string is written, whatever follows it: gsub, for one, returns a count as well. */
-static int write_typed(lua_State *L, struct str type)
+static int write_typed(lua_State *L, const char *function, struct str type)
 {
     struct ctx *c = ctx_live(L);
-    ctx_check_str(L, 2);
+    ctx_check_body(L, 2);
     lua_settop(L, 2);
+    check_open(L, c, function);
     set_type(L, c, type);
     return write_all(L, c, 2);
 }
 
 static int l_text(lua_State *L)
 {
-    return write_typed(L, STR("text/plain; charset=utf-8"));
+    return write_typed(L, "text", STR("text/plain; charset=utf-8"));
 }
 
 static int l_html(lua_State *L)
 {
-    return write_typed(L, STR("text/html; charset=utf-8"));
+    return write_typed(L, "html", STR("text/html; charset=utf-8"));
 }
 
 static int l_json(lua_State *L)
@@ -339,6 +347,7 @@ static int l_json(lua_State *L)
     struct ctx *c = ctx_live(L);
     ctx_check_that(L, !lua_isnone(L, 2), 2, "value expected");
     lua_settop(L, 2);
+    check_open(L, c, "json");
     json_push_encoded(L, 2);
     set_type(L, c, STR("application/json"));
     return write_all(L, c, 3);

@@ -4,6 +4,8 @@
 #include "core/log.h"
 #include "core/mem.h"
 #include "lua/ctx/ctx.h"
+#include "lua/ctx/missed.h"
+#include "lua/ctx/report.h"
 #include "lua/runtime/error_text.h"
 #include "lua/runtime/error_value.h"
 #include "lua/runtime/task.h"
@@ -128,16 +130,16 @@ static void log_failure(lua_State *L, struct task *t)
 {
     size_t error_len, traceback_len;
     bool is_abort = ctx_is_abort_error(L, -1, t);
-    error_text_push(L, -1);
+    missed_push_text(L, -1);
     const char *error = lua_tolstring(L, -1, &error_len);
     if (is_abort) {
-        log_event(LOG_DEBUG, "task stopped", log_bytes("error", error, error_len));
+        report_task_event(t, LOG_DEBUG, "task stopped", log_bytes("error", error, error_len));
         return;
     }
     luaL_traceback(L, task_innermost(t), NULL, 0);
     const char *traceback = lua_tolstring(L, -1, &traceback_len);
-    log_event(LOG_ERROR, "task failed", log_bytes("error", error, error_len),
-        log_bytes("traceback", traceback, traceback_len));
+    report_failure(
+        t, "task failed", (struct str){error, error_len}, (struct str){traceback, traceback_len});
 }
 
 /* Keeps the error as the task's value, and logs it where nobody waits to hear of it. */
@@ -163,10 +165,12 @@ static int l_fail(lua_State *L)
 static int l_log_close(lua_State *L)
 {
     size_t len;
-    const struct spawn *s = ((const struct task *)lua_touserdata(L, 1))->owner;
+    const struct task *t = lua_touserdata(L, 1);
+    const struct spawn *s = t->owner;
     error_text_push(L, 2);
     const char *text = lua_tolstring(L, -1, &len);
-    log_event(s->cancelled ? LOG_DEBUG : LOG_ERROR, "close failed", log_bytes("error", text, len));
+    report_task_event(
+        t, s->cancelled ? LOG_DEBUG : LOG_ERROR, "close failed", log_bytes("error", text, len));
     return 0;
 }
 
@@ -201,7 +205,8 @@ static void on_done(struct task *t, int status)
     s->failed = status != LUA_OK;
     s->count = s->failed ? 0 : s->count;
     if (s->failed && !vm_call(t->vm, l_fail, &f, 0))
-        log_event(LOG_ERROR, "task failed", log_str("error", "one that cannot be described"));
+        report_task_event(
+            t, LOG_ERROR, "task failed", log_str("error", "one that cannot be described"));
     lua_settop(t->vm->L, 0);
     if (s->failed)
         task_close(t, on_close_error);

@@ -39,7 +39,7 @@ static bool second_fits(unsigned char first, unsigned char second)
  * malformed. */
 static size_t character(const unsigned char *p, size_t n)
 {
-    size_t length = p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : 4;
+    size_t length = (size_t)(2 + (p[0] >= 0xe0) + (p[0] >= 0xf0));
     if (p[0] < 0xc2 || p[0] > 0xf4 || n < length || !second_fits(p[0], p[1]))
         return 0;
     for (size_t i = 1; i < length; i++) {

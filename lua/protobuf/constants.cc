@@ -47,16 +47,16 @@ static void fill_metatable(lua_State *L, const message &m)
     lua_pop(L, 1);
 }
 
-void constants_push(lua_State *L, tables &t)
+void constants_fill(lua_State *L, tables &t)
 {
-    lua_createtable(L, (int)t.constants.size(), 0);
-    for (size_t i = 0; i < t.constants.size(); i++) {
-        push_constant(L, t.constants[i]);
-        lua_rawseti(L, -2, (lua_Integer)i + 1);
+    for (; t.constants_pushed < t.constants.size(); t.constants_pushed++) {
+        push_constant(L, t.constants[t.constants_pushed]);
+        lua_rawseti(L, -2, (lua_Integer)t.constants_pushed + 1);
     }
-    for (enumeration &e : t.enums)
-        fill_names(L, e.by_name);
-    for (message &m : t.messages) {
+    for (; t.enums_pushed < t.enums.size(); t.enums_pushed++)
+        fill_names(L, t.enums[t.enums_pushed].by_name);
+    for (; t.messages_pushed < t.messages.size(); t.messages_pushed++) {
+        message &m = t.messages[t.messages_pushed];
         fill_names(L, m.by_name);
         if (m.metatable)
             fill_metatable(L, m);

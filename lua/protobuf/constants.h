@@ -9,9 +9,9 @@
 namespace codec
 {
 
-/* Pushes the table of constants, and tells the names where their strings lie. To be called once.
- * [-0, +1], may longjmp */
-void constants_push(lua_State *L, tables &t);
+/* Gives the table on the top, always the same, the constants that it lacks, and tells the names
+ * where their strings lie. [-0, +0], may longjmp: the tables are of no use to others then */
+void constants_fill(lua_State *L, tables &t);
 
 } // namespace codec
 

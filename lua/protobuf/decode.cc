@@ -1,7 +1,7 @@
 #include "lua/protobuf/decode.h"
 
+#include "lua/protobuf/fill.h"
 #include "lua/protobuf/int_map.h"
-#include "lua/protobuf/presence.h"
 #include "lua/protobuf/required.h"
 
 #include <algorithm>
@@ -11,12 +11,10 @@
 namespace codec
 {
 
-using google::protobuf::FieldDescriptor;
 using google::protobuf::internal::WireFormatLite;
 
 enum {
     ENTRY_ROOM = 64, /* entries of a map that it gets room for at once: their keys may be equal */
-    EMPTY_TABLE = 3, /* an empty list or map takes the memory of as many fields, about */
     STACK = 12       /* slots that a level takes of the Lua stack */
 };
 
@@ -49,11 +47,6 @@ static bool has(decoder &d, const target &t, const field &f)
 
 static void decode_message(decoder &d, const place &at, const message &m, input in, bool fresh);
 
-static void push_table(decoder &d, const message &m)
-{
-    lua_createtable(d.L, 0, m.room);
-}
-
 /* Reads a message with its length into the table on the top. */
 static void read_message(decoder &d, const place &at, const field &f, input &in, bool fresh)
 {
@@ -67,7 +60,7 @@ static void read_message(decoder &d, const place &at, const field &f, input &in,
 static void push_any(decoder &d, const place &at, const field &f, input &in)
 {
     if (f.type_message) {
-        push_table(d, *f.type_message);
+        fill_push(d, *f.type_message);
         read_message(d, at, f, in, true);
     } else {
         value_push(d, at, f, in);
@@ -219,7 +212,7 @@ static void fill_part(decoder &d, const place &at, const field &f, int index)
     if (!lua_isnil(d.L, index))
         return;
     if (f.type_message) {
-        push_table(d, *f.type_message);
+        fill_push(d, *f.type_message);
         decode_message(d, at, *f.type_message, {nullptr, nullptr}, true);
     } else {
         value_push_constant(d, f.absent);
@@ -245,12 +238,6 @@ static void push_entry(decoder &d, const place &at, const message &entry, input 
     }
     fill_part(d, at, entry.fields[0], key);
     fill_part(d, at, entry.fields[1], key + 1);
-}
-
-static bool has_integer_keys(const field &map)
-{
-    uint8_t key = map.type_message->fields[0].type;
-    return key != FieldDescriptor::TYPE_STRING && key != FieldDescriptor::TYPE_BOOL;
 }
 
 /* Pushes the key and the value of the next entry. */
@@ -292,7 +279,7 @@ static void read_entries(decoder &d, const place &at, const field &f, uint32_t t
 static void read_map(
     decoder &d, const place &at, target &t, const field &f, uint32_t tag, input &in)
 {
-    bool integers = has_integer_keys(f), fresh = !has(d, t, f);
+    bool integers = int_map_is_for(f), fresh = !has(d, t, f);
     size_t room = integers ? (size_t)INT_MAP_SMALL : (size_t)ENTRY_ROOM;
     if (fresh)
         push_new(d, t, f, 0, std::min(count_run(in, tag), room));
@@ -340,25 +327,6 @@ static void read_fields(decoder &d, const place &at, target &t, input in)
     }
 }
 
-/* Gives each field that is always there, and was not on the wire, what it then reads as. */
-static void fill_fields(decoder &d, const place &at, const target &t)
-{
-    size_t made = 1;
-    for (size_t word = 0; word < t.m.filled.size(); word++) {
-        for (uint64_t left = t.m.filled[word] & ~t.has.seen[word]; left; left &= left - 1) {
-            const field &f = t.m.fields[64 * word + (unsigned)__builtin_ctzll(left)];
-            value_push_constant(d, f.key);
-            if (f.shape == SINGLE)
-                value_push_constant(d, f.absent);
-            else
-                lua_newtable(d.L);
-            made += f.shape == SINGLE ? 1 : EMPTY_TABLE;
-            lua_rawset(d.L, t.table);
-        }
-    }
-    pace_make(d.pace, at, made);
-}
-
 static void decode_message(decoder &d, const place &at, const message &m, input in, bool fresh)
 {
     uint64_t few[PRESENCE_FEW] = {0};
@@ -369,11 +337,7 @@ static void decode_message(decoder &d, const place &at, const message &m, input 
     target t = {m, table, presence_push(d, at, m, few, fresh)};
     read_fields(d, at, t, in);
     if (fresh)
-        fill_fields(d, at, t);
-    if (m.metatable && fresh) {
-        value_push_constant(d, m.metatable);
-        lua_setmetatable(d.L, t.table);
-    }
+        fill_finish(d, at, m, t.has, table);
     lua_settop(d.L, table);
     d.depth--;
 }
@@ -384,7 +348,7 @@ void decode_push(lua_State *L, const message &m, int constants, input in)
     decoder d = {L, constants, 0, 0, pace_of(L, wire_left(in))};
     lua_pushnil(L);
     d.notes = lua_gettop(L);
-    push_table(d, m);
+    fill_push(d, m);
     decode_message(d, root, m, in, true);
     required_check(d, root, m);
 }

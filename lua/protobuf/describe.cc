@@ -52,7 +52,7 @@ static void set_boolean(lua_State *L, const char *key, bool value)
 static void set_type(
     lua_State *L, const char *key, const schema_handle *h, const google::protobuf::Descriptor *d)
 {
-    type_push(L, h, h->s->prepared.by_descriptor.find(d)->second);
+    type_push(L, h, h->s->held->prepared.by_descriptor.find(d)->second);
     lua_setfield(L, -2, key);
 }
 

@@ -1,9 +1,14 @@
 #include "lua/protobuf/handle.h"
 
+#include "lua/protobuf/constants.h"
+
 namespace codec
 {
 
 static const char type_mark = 0;
+static const char shared_key = 0; /* in the registry: the tables of constants by folders */
+enum { STORE = 0 /* the key of its store in a table of constants */ };
+
 static const char schema_name[] = "moontrail.protobuf.schema";
 
 static void check_open(lua_State *L, const schema_handle *h)
@@ -19,8 +24,63 @@ static int l_close(lua_State *L)
     return 0;
 }
 
+/* The tables of constants by the folders of their stores, as long as there are schemas that have
+ * them. Each has its store under STORE; whoever has the table keeps a schema, and so the store. */
+static void open_shared(lua_State *L)
+{
+    lua_newtable(L);
+    lua_createtable(L, 0, 1);
+    lua_pushliteral(L, "v");
+    lua_setfield(L, -2, "__mode");
+    lua_setmetatable(L, -2);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &shared_key);
+}
+
+store *handle_push_shared(lua_State *L, const schema *s)
+{
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &shared_key);
+    lua_pushlstring(L, s->folders.data(), s->folders.size());
+    lua_rawget(L, -2);
+    lua_remove(L, -2);
+    if (lua_isnil(L, -1))
+        return nullptr;
+    lua_rawgeti(L, -1, STORE);
+    auto found = (store *)lua_touserdata(L, -1);
+    lua_pop(L, 1);
+    return found;
+}
+
+/* Makes the table on the top the one of those folders. */
+static void share(lua_State *L, const schema *s)
+{
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &shared_key);
+    lua_pushlstring(L, s->folders.data(), s->folders.size());
+    lua_pushvalue(L, -3);
+    lua_rawset(L, -3);
+    lua_pop(L, 1);
+}
+
+void handle_give_constants(lua_State *L, schema *s, bool shared)
+{
+    store *held = s->held.get();
+    bool whole = held->whole;
+    held->whole = false;
+    if (held->prepared.constants_pushed == 0) {
+        lua_pop(L, 1);
+        lua_createtable(L, (int)held->prepared.constants.size(), 1);
+        lua_pushlightuserdata(L, held);
+        lua_rawseti(L, -2, STORE);
+    }
+    constants_fill(L, held->prepared);
+    if (shared && whole)
+        share(L, s);
+    lua_setiuservalue(L, -2, SCHEMA_CONSTANTS);
+    held->whole = whole;
+}
+
 void handle_open(lua_State *L)
 {
+    open_shared(L);
     luaL_newmetatable(L, schema_name);
     lua_insert(L, -2);
     lua_setfield(L, -2, "__index");

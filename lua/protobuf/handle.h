@@ -34,6 +34,14 @@ void handle_open(lua_State *L);
 /* Pushes a schema with nothing in it. [-0, +1] */
 schema_handle *handle_push_schema(lua_State *L);
 
+/* The store that others share whose folders are the schema's, or NULL; pushes the table of
+ * constants that belongs to it, or nil. [-0, +1] */
+store *handle_push_shared(lua_State *L, const schema *s);
+/* Gives the schema below the top its constants, and pops that table, or nil, in favour of it where
+ * the schema has taken the store. The next with the same folders may share it, if shared. [-1, +0]
+ */
+void handle_give_constants(lua_State *L, schema *s, bool shared);
+
 /* The schema at index 1. */
 schema_handle *handle_check_schema(lua_State *L);
 /* The message type at index 1, whose schema is there. */

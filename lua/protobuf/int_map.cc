@@ -106,6 +106,13 @@ static size_t count_keys(decoder &d, int table)
     return n;
 }
 
+bool int_map_is_for(const field &map)
+{
+    using google::protobuf::FieldDescriptor;
+    uint8_t key = map.type_message->fields[0].type;
+    return key != FieldDescriptor::TYPE_STRING && key != FieldDescriptor::TYPE_BOOL;
+}
+
 int_map int_map_begin(decoder &d, bool fresh)
 {
     int_map m = {lua_gettop(d.L), 0, nullptr};

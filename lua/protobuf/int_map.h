@@ -24,6 +24,9 @@ struct int_map {
     struct int_slots *slots; /* NULL while it is small */
 };
 
+/* Whether the keys of the map are integers. */
+bool int_map_is_for(const field &map);
+
 /* Begins, or goes on, with the map on the top; a new one has room for INT_MAP_SMALL. Leaves one
  * value above it. [-0, +1], may longjmp */
 int_map int_map_begin(decoder &d, bool fresh);

@@ -5,7 +5,6 @@
  * call Lua, have no locals with destructors; what owns memory hangs on userdata that were created
  * before it; and what can throw runs below schema_try, calling no Lua.
  */
-#include "lua/protobuf/constants.h"
 #include "lua/protobuf/describe.h"
 #include "lua/protobuf/pace.h"
 #include "lua/protobuf/type.h"
@@ -56,15 +55,6 @@ static void take_options(lua_State *L, schema *s)
         take_bound(L, s);
 }
 
-/* Gives the schema on the top its constants, or raises what loading returned. */
-static int finish(lua_State *L, schema *s, const char *problem)
-{
-    handle_check(L, problem);
-    constants_push(L, s->prepared);
-    lua_setiuservalue(L, -2, SCHEMA_CONSTANTS);
-    return 1;
-}
-
 /* Adds the places where files were looked for to the list at index 4, if there is one. */
 static void give_places(lua_State *L, const schema *s)
 {
@@ -85,9 +75,13 @@ static int l_load(lua_State *L)
     luaL_argexpected(L, lua_isnil(L, 4) || lua_istable(L, 4), 4, "list of places");
     schema *s = handle_push_schema(L)->s;
     take_options(L, s);
-    const char *problem = schema_load(s, file);
+    const char *problem = schema_begin(s, file);
+    if (!problem)
+        problem = schema_load(s, handle_push_shared(L, s));
     give_places(L, s);
-    return finish(L, s, problem);
+    handle_check(L, problem);
+    handle_give_constants(L, s, true);
+    return 1;
 }
 
 /* parse(text, name [, folders [, bounds]]) */
@@ -100,7 +94,10 @@ static int l_parse(lua_State *L)
     lua_rotate(L, 1, -1); /* folders and bounds lie where load has them */
     schema *s = handle_push_schema(L)->s;
     take_options(L, s);
-    return finish(L, s, schema_parse(s, name, text, n));
+    handle_check(L, schema_parse(s, name, text, n));
+    lua_pushnil(L);
+    handle_give_constants(L, s, false);
+    return 1;
 }
 
 extern "C" __attribute__((visibility("default"))) int luaopen_moontrail_protobuf(lua_State *L);

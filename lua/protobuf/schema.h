@@ -1,6 +1,7 @@
 /*
  * A schema: a .proto file and all that it imports, checked and prepared for the codec. It keeps
- * what it loaded and reads no file afterwards, whatever it is asked for.
+ * what it loaded, which it may share with others, and reads no file afterwards, whatever it is
+ * asked for.
  *
  * None of this calls Lua, and no exception leaves it: what can fail returns NULL, or a line that
  * says what went wrong and lasts as long as the schema.
@@ -9,11 +10,12 @@
 #define LUA_PROTOBUF_SCHEMA_H
 
 #include "lua/protobuf/sources.h"
-#include "lua/protobuf/table.h"
+#include "lua/protobuf/store.h"
 
 #include <exception>
-#include <google/protobuf/dynamic_message.h>
+#include <memory>
 #include <string>
+#include <unordered_set>
 #include <vector>
 
 namespace codec
@@ -21,10 +23,11 @@ namespace codec
 
 struct schema {
     sources found;
-    google::protobuf::DescriptorPool pool;
-    google::protobuf::DynamicMessageFactory dynamic{&pool};      /* for JSON alone */
-    std::vector<const google::protobuf::FileDescriptor *> files; /* the main one last */
-    tables prepared;
+    std::shared_ptr<store> held;
+    std::vector<const google::protobuf::FileDescriptor *> files;      /* the main one last */
+    std::unordered_set<const google::protobuf::FileDescriptor *> own; /* the same */
+    std::string name;                                                 /* of the main file */
+    std::string folders;                                              /* all, as a key */
     std::string problem;
     std::string result; /* bytes that were asked for; to be dropped when they are taken */
 };
@@ -34,8 +37,11 @@ schema *schema_new() noexcept;
 void schema_free(schema *s) noexcept;
 
 const char *schema_add_folder(schema *s, const char *folder) noexcept;
-/* Each may be called once, instead of the other: loads a file, or the text of one of that name. */
-const char *schema_load(schema *s, const char *file) noexcept;
+/* Looks for the file that is to be loaded: its name, and the folders, are known then. */
+const char *schema_begin(schema *s, const char *file) noexcept;
+/* Each may be called once, instead of the other: loads the file, into the store of others that have
+ * the same folders, if it fits there, or one of its own; or the text of a file of that name. */
+const char *schema_load(schema *s, store *shared) noexcept;
 const char *schema_parse(schema *s, const char *name, const char *text, size_t n) noexcept;
 
 /* What has that name is *out, or NULL. */

@@ -66,6 +66,16 @@ void sources::forget_texts()
     given.clear();
 }
 
+void sources::start_again()
+{
+    texts.clear();
+    paths.clear();
+    origins.clear();
+    path_by_name.clear();
+    errors.clear();
+    bytes = 0;
+}
+
 /* Whether a file may go by the name: it is neither absolute nor does it lead out of a folder. */
 static bool is_plain(const std::string &name)
 {
@@ -93,39 +103,100 @@ std::string sources::name_of(const std::string &file)
     return path.substr(slash);
 }
 
-ZeroCopyInputStream *sources::Open(const std::string &name)
+/* The file as it is now; its digest is empty. */
+static bool look_at(const std::string &path, origin *out)
 {
-    auto text = given.find(name);
-    if (text != given.end())
-        return new ArrayInputStream(text->second.data(), (int)text->second.size());
-    std::string path = find(name);
-    problem = "there is no such file" + searched();
-    return path.empty() ? nullptr : read(name, path);
+    struct stat s;
+    if (stat(path.c_str(), &s) != 0)
+        return false;
+    *out = {path, s.st_dev, s.st_ino, (size_t)s.st_size, s.st_mtim, {}};
+    return true;
 }
 
-ZeroCopyInputStream *sources::read(const std::string &name, const std::string &path)
+static bool is_same(const origin &a, const origin &b)
 {
-    std::ifstream file(path, std::ios::binary);
-    std::string text;
-    char piece[4096];
+    return a.path == b.path && a.device == b.device && a.inode == b.inode && a.bytes == b.bytes &&
+           a.changed.tv_sec == b.changed.tv_sec && a.changed.tv_nsec == b.changed.tv_nsec;
+}
+
+/* Counts a file against the bounds. */
+bool sources::count(const std::string &name, const std::string &path, size_t size)
+{
     path_by_name[name] = path;
     paths.push_back(path);
     if (paths.size() > max_files)
         problem = "more than " + std::to_string(max_files) + " files";
-    else if (!file)
-        problem = "cannot be read";
+    else if (size > max_bytes - bytes)
+        problem = "more than " + std::to_string(max_bytes) + " bytes in all files";
     else
-        problem.clear();
-    while (problem.empty() && (file.read(piece, sizeof piece) || file.gcount() > 0)) {
+        bytes += size;
+    return problem.empty();
+}
+
+/* The text of a file, or a problem. */
+std::string sources::read(const std::string &path)
+{
+    std::ifstream file(path, std::ios::binary);
+    std::string text;
+    char piece[4096];
+    if (!file)
+        problem = "cannot be read";
+    while (file && (file.read(piece, sizeof piece) || file.gcount() > 0)) {
         text.append(piece, (size_t)file.gcount());
         if (text.size() > max_bytes - bytes)
-            problem = "more than " + std::to_string(max_bytes) + " bytes in all files";
+            break; /* told when it is counted */
     }
-    if (!problem.empty())
+    return text;
+}
+
+/* FNV-1a, twice: two texts of a server that differ shall not pass for one. */
+static std::string digest_of(const std::string &text)
+{
+    uint64_t a = 0xcbf29ce484222325, b = a ^ 0x9e3779b97f4a7c15;
+    for (unsigned char c : text) {
+        a = (a ^ c) * 0x100000001b3;
+        b = (b ^ c) * 0x10000000233;
+    }
+    return std::to_string(text.size()) + "-" + std::to_string(a) + "-" + std::to_string(b);
+}
+
+const std::string *sources::text_of(const std::string &name)
+{
+    auto here = given.find(name);
+    if (here != given.end())
+        return &here->second;
+    here = texts.find(name);
+    if (here != texts.end())
+        return &here->second;
+    std::string path = find(name);
+    origin o = {};
+    problem = path.empty() ? "there is no such file" + searched() : "";
+    if (path.empty())
         return nullptr;
-    bytes += text.size();
-    texts.push_back(std::move(text));
-    return new ArrayInputStream(texts.back().data(), (int)texts.back().size());
+    bool seen = look_at(path, &o);
+    std::string text = read(path);
+    if (!count(name, path, text.size()))
+        return nullptr;
+    o.digest = digest_of(text);
+    if (seen && o.bytes == text.size())
+        origins[name] = o;
+    return &(texts[name] = std::move(text));
+}
+
+bool sources::take(const std::string &name, const origin &known)
+{
+    origin now = {};
+    problem.clear();
+    if (!look_at(find(name), &now) || !is_same(now, known) || !count(name, now.path, now.bytes))
+        return false;
+    origins[name] = known;
+    return true;
+}
+
+ZeroCopyInputStream *sources::Open(const std::string &name)
+{
+    const std::string *text = text_of(name);
+    return text ? new ArrayInputStream(text->data(), (int)text->size()) : nullptr;
 }
 
 std::string sources::GetLastErrorMessage()

@@ -6,7 +6,8 @@
 #define LUA_PROTOBUF_SOURCES_H
 
 #include <cstddef>
-#include <deque>
+#include <cstdint>
+#include <ctime>
 #include <google/protobuf/compiler/importer.h>
 #include <set>
 #include <string>
@@ -15,6 +16,15 @@
 
 namespace codec
 {
+
+/* A file as it was when it was read. */
+struct origin {
+    std::string path;
+    uint64_t device, inode;
+    size_t bytes;
+    struct timespec changed;
+    std::string digest; /* tells its text from others */
+};
 
 class sources : public google::protobuf::compiler::SourceTree,
                 public google::protobuf::compiler::MultiFileErrorCollector
@@ -25,6 +35,7 @@ class sources : public google::protobuf::compiler::SourceTree,
     std::vector<std::string> paths;                /* of the files read, in the order read */
     std::set<std::string> places; /* where files were looked for, those found included */
     std::string errors;           /* lines: "path:line:column: message" */
+    std::unordered_map<std::string, origin> origins; /* of the files read, by name */
 
     /* The name under which imports see the file that is given by such a name or by its path. Adds
      * the path's folder where it is in none of the others. */
@@ -37,6 +48,13 @@ class sources : public google::protobuf::compiler::SourceTree,
     bool has(const std::string &name);
     /* The folders, for a message: " in a, b". */
     std::string searched() const;
+    /* The text of a file, read at the first call; NULL where it cannot be. */
+    const std::string *text_of(const std::string &name);
+    /* Takes a file that was read for another schema, as if it were read. False when there is
+     * another of that name, or it has changed. */
+    bool take(const std::string &name, const origin &known);
+    /* Forgets what was read, but for the places. */
+    void start_again();
     /* Frees the texts read; streams opened must be closed. */
     void forget_texts();
 
@@ -49,16 +67,15 @@ class sources : public google::protobuf::compiler::SourceTree,
         const std::string &name, int line, int column, const std::string &message) override;
 
   private:
-    std::deque<std::string> texts;
+    std::unordered_map<std::string, std::string> texts; /* by name */
+    std::unordered_map<std::string, std::string> given; /* those that need no folder */
     std::unordered_map<std::string, std::string> path_by_name;
     size_t bytes = 0;
     std::string problem; /* why the last one could not be opened */
 
-    std::unordered_map<std::string, std::string> given; /* texts by name */
-
     std::string find(const std::string &name);
-    google::protobuf::io::ZeroCopyInputStream *read(
-        const std::string &name, const std::string &path);
+    bool count(const std::string &name, const std::string &path, size_t size);
+    std::string read(const std::string &path);
 };
 
 } // namespace codec

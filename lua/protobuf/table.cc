@@ -132,6 +132,7 @@ static void build_enum(tables &t, enumeration &e, const EnumDescriptor *d)
         int constant = add_string(t, d->value(i)->name());
         e.by_name.add(constant, (uint32_t)d->value(i)->number());
         e.values.push_back({d->value(i)->number(), constant});
+        e.by_text.emplace(d->value(i)->name(), d->value(i)->number());
     }
     e.by_name.reserve();
     std::stable_sort(e.values.begin(), e.values.end(),
@@ -154,7 +155,9 @@ static void build_enum(tables &t, enumeration &e, const EnumDescriptor *d)
 
 static enum shape shape_of(const FieldDescriptor *d)
 {
-    return d->is_map() ? MAP : d->is_repeated() ? LIST : SINGLE;
+    if (d->is_map())
+        return MAP;
+    return d->is_repeated() ? LIST : SINGLE;
 }
 
 static field build_field(tables &t, const FieldDescriptor *d)
@@ -162,6 +165,7 @@ static field build_field(tables &t, const FieldDescriptor *d)
     field f = {};
     f.descriptor = d;
     f.name = d->name().c_str();
+    f.json_name = d->json_name().c_str();
     f.number = (uint32_t)d->number();
     f.type = (uint8_t)d->type();
     f.wire = WireFormatLite::WireTypeForFieldType((WireFormatLite::FieldType)d->type());
@@ -177,6 +181,7 @@ static field build_field(tables &t, const FieldDescriptor *d)
         f.type_message = t.by_descriptor.at(d->message_type());
     if (d->enum_type())
         f.type_enum = t.by_enum.at(d->enum_type());
+    f.null_value = d->enum_type() && d->enum_type()->full_name() == "google.protobuf.NullValue";
     return f;
 }
 
@@ -227,6 +232,40 @@ static void build_presence(tables &t, message &m)
         m.metatable = add_constant(t, {constant::METATABLE, {}, 0, 0});
 }
 
+/* A field's own name does not take that of another in JSON. */
+static void build_texts(message &m)
+{
+    for (const field &f : m.fields)
+        m.by_text.emplace(f.descriptor->json_name(), f.index);
+    for (const field &f : m.fields)
+        m.by_text.emplace(f.descriptor->name(), f.index);
+}
+
+static enum known known_of(const std::string &name)
+{
+    static const std::unordered_map<std::string, enum known> names = {
+        {"google.protobuf.Any", ANY},
+        {"google.protobuf.Duration", DURATION},
+        {"google.protobuf.Empty", EMPTY},
+        {"google.protobuf.FieldMask", FIELD_MASK},
+        {"google.protobuf.ListValue", LIST_VALUE},
+        {"google.protobuf.Struct", STRUCT},
+        {"google.protobuf.Timestamp", TIMESTAMP},
+        {"google.protobuf.Value", VALUE},
+        {"google.protobuf.DoubleValue", WRAPPER},
+        {"google.protobuf.FloatValue", WRAPPER},
+        {"google.protobuf.Int64Value", WRAPPER},
+        {"google.protobuf.UInt64Value", WRAPPER},
+        {"google.protobuf.Int32Value", WRAPPER},
+        {"google.protobuf.UInt32Value", WRAPPER},
+        {"google.protobuf.BoolValue", WRAPPER},
+        {"google.protobuf.StringValue", WRAPPER},
+        {"google.protobuf.BytesValue", WRAPPER},
+    };
+    auto found = names.find(name);
+    return found == names.end() ? PLAIN : found->second;
+}
+
 static void build_message(tables &t, message &m)
 {
     const Descriptor *d = m.descriptor;
@@ -243,14 +282,18 @@ static void build_message(tables &t, message &m)
     build_look_ups(m);
     number_oneofs(m);
     build_presence(t, m);
+    build_texts(m);
+    m.known = known_of(d->full_name());
 }
 
-/* Tells each message whether one that it may hold has a required field. */
-static void spread_requirements(tables &t)
+/* Tells each message from the first new one whether one that it may hold has a required field: none
+ * before it can hold a new one. */
+static void spread_requirements(tables &t, size_t first)
 {
     for (bool more = true; more;) {
         more = false;
-        for (message &m : t.messages) {
+        for (size_t i = first; i < t.messages.size(); i++) {
+            message &m = t.messages[i];
             for (const field &f : m.fields) {
                 if (!m.requires_some && f.type_message && f.type_message->requires_some)
                     m.requires_some = more = true;
@@ -285,21 +328,24 @@ static void add_message(tables &t, const Descriptor *d)
         add_message(t, d->nested_type(i));
 }
 
-void tables::build(const std::vector<const FileDescriptor *> &files)
+void tables::build(const std::vector<const FileDescriptor *> &list)
 {
-    for (const FileDescriptor *file : files) {
+    size_t first_message = messages.size(), first_enum = enums.size();
+    for (const FileDescriptor *file : list) {
+        if (!files.insert(file).second)
+            continue;
         for (int i = 0; i < file->enum_type_count(); i++)
             add_enum(*this, file->enum_type(i));
         for (int i = 0; i < file->message_type_count(); i++)
             add_message(*this, file->message_type(i));
     }
-    for (auto &entry : by_enum)
-        build_enum(*this, *entry.second, entry.first);
-    for (message &m : messages)
-        build_message(*this, m);
-    spread_requirements(*this);
-    for (message &m : messages)
-        list_checked(m);
+    for (size_t i = first_enum; i < enums.size(); i++)
+        build_enum(*this, enums[i], enums[i].descriptor);
+    for (size_t i = first_message; i < messages.size(); i++)
+        build_message(*this, messages[i]);
+    spread_requirements(*this, first_message);
+    for (size_t i = first_message; i < messages.size(); i++)
+        list_checked(messages[i]);
 }
 
 } // namespace codec

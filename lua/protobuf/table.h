@@ -12,7 +12,9 @@
 #include <deque>
 #include <google/protobuf/descriptor.h>
 #include <string>
+#include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 namespace codec
@@ -47,6 +49,7 @@ struct enumeration {
     std::vector<value> values; /* by number, each number once */
     std::vector<int> dense;    /* constants of the numbers 0, 1, ...; 0 for none */
     names by_name;             /* the value is the number */
+    std::unordered_map<std::string_view, int32_t> by_text;
 };
 
 enum shape : uint8_t { SINGLE, LIST, MAP };
@@ -54,6 +57,7 @@ enum shape : uint8_t { SINGLE, LIST, MAP };
 struct field {
     const google::protobuf::FieldDescriptor *descriptor;
     const char *name;
+    const char *json_name;
     const message *type_message; /* of a map, the message of its entries */
     const enumeration *type_enum;
     uint32_t index;  /* among the message's fields */
@@ -68,6 +72,21 @@ struct field {
     bool packed;   /* written in one piece */
     bool implicit; /* not written at its default, which is read when it is not there */
     bool required;
+    bool null_value; /* of the enum whose value JSON writes as null */
+};
+
+/* Messages that JSON writes in a way of their own. */
+enum known : uint8_t {
+    PLAIN,
+    ANY,
+    DURATION,
+    EMPTY,
+    FIELD_MASK,
+    LIST_VALUE,
+    STRUCT,
+    TIMESTAMP,
+    VALUE,
+    WRAPPER
 };
 
 struct message {
@@ -80,10 +99,12 @@ struct message {
     uint32_t presence_words = 0;   /* that presence takes: a bit a field, half a word a oneof */
     names by_name;                 /* the value is the field's index */
     std::vector<int> defaults;     /* constants of name, value, name, ...: what proto2 declares */
-    int metatable = 0;             /* constant: whose __index gives these; 0 for none */
-    int room = 0;                  /* entries that a decoded message will have, about */
-    bool requires_own = false;     /* has a required field */
-    bool requires_some = false;    /* it, or a message that it may hold, has one */
+    std::unordered_map<std::string_view, uint32_t> by_text; /* both names in JSON, to the index */
+    enum known known = PLAIN;
+    int metatable = 0;          /* constant: whose __index gives these; 0 for none */
+    int room = 0;               /* entries that a decoded message will have, about */
+    bool requires_own = false;  /* has a required field */
+    bool requires_some = false; /* it, or a message that it may hold, has one */
 };
 
 struct constant {
@@ -100,9 +121,13 @@ struct tables {
     std::unordered_map<const google::protobuf::Descriptor *, message *> by_descriptor;
     std::unordered_map<const google::protobuf::EnumDescriptor *, enumeration *> by_enum;
     std::unordered_map<std::string, int> strings;
+    std::unordered_set<const google::protobuf::FileDescriptor *> files; /* prepared */
+    /* Of each, those that Lua has been given. */
+    size_t constants_pushed = 0, enums_pushed = 0, messages_pushed = 0;
 
-    /* Prepares all messages and enums of the files; throws std::bad_alloc. */
-    void build(const std::vector<const google::protobuf::FileDescriptor *> &files);
+    /* Prepares all messages and enums of the files, whose imports are among them, but for those
+     * that are prepared; throws std::bad_alloc. */
+    void build(const std::vector<const google::protobuf::FileDescriptor *> &list);
 };
 
 inline uint32_t table_hash(const char *text)

@@ -2,7 +2,8 @@
 
 #include "lua/protobuf/decode.h"
 #include "lua/protobuf/encode.h"
-#include "lua/protobuf/json.h"
+#include "lua/protobuf/json_parse.h"
+#include "lua/protobuf/json_print.h"
 
 namespace codec
 {
@@ -36,6 +37,13 @@ static input to_part(lua_State *L, const uint8_t *bytes, size_t n)
     return last < first ? input{bytes, bytes} : input{bytes + first - 1, bytes + last};
 }
 
+/* Pushes the constants; gives where they lie. */
+static int push_constants(lua_State *L)
+{
+    lua_getiuservalue(L, 1, TYPE_CONSTANTS);
+    return lua_gettop(L);
+}
+
 /* decode(bytes [, first [, last]]) */
 static int l_decode(lua_State *L)
 {
@@ -46,36 +54,40 @@ static int l_decode(lua_State *L)
     input in = {bytes, bytes + n};
     if (lua_gettop(L) > 2)
         in = to_part(L, bytes, n);
-    lua_getiuservalue(L, 1, TYPE_CONSTANTS);
-    decode_push(L, *t->m, lua_gettop(L), in);
+    decode_push(L, *t->m, push_constants(L), in);
     return 1;
 }
 
-/* to_json(table or bytes) */
+/* to_json(table or bytes [, options]) */
 static int l_to_json(lua_State *L)
 {
     const type_handle *t = handle_check_type(L);
-    size_t n;
-    if (lua_type(L, 2) != LUA_TSTRING) {
-        l_encode(L);
-        lua_replace(L, 2);
+    json_options options = json_options_take(L, 3);
+    lua_settop(L, 2);
+    int constants = push_constants(L);
+    if (lua_type(L, 2) == LUA_TSTRING) {
+        size_t n;
+        auto bytes = (const uint8_t *)lua_tolstring(L, 2, &n);
+        decode_push(L, *t->m, constants, {bytes, bytes + n});
+    } else {
+        lua_pushvalue(L, 2);
     }
-    const char *bytes = lua_tolstring(L, 2, &n);
-    handle_check(L, json_from_wire(t->owner->s, *t->m, bytes, n));
-    handle_push_result(L, t->owner->s);
+    json_print_push(L, t->owner->s, *t->m, constants, lua_gettop(L), options);
     return 1;
 }
 
-/* from_json(text) */
+/* from_json(text [, options]) */
 static int l_from_json(lua_State *L)
 {
     const type_handle *t = handle_check_type(L);
     size_t n;
-    const char *text = luaL_checklstring(L, 2, &n);
-    handle_check(L, json_to_wire(t->owner->s, *t->m, text, n));
-    lua_settop(L, 1);
-    handle_push_result(L, t->owner->s);
-    return l_decode(L);
+    luaL_checktype(L, 2, LUA_TSTRING);
+    const char *text = lua_tolstring(L, 2, &n);
+    json_options options = json_options_take(L, 3);
+    lua_settop(L, 2);
+    int constants = push_constants(L);
+    json_parse_push(L, t->owner->s, *t->m, constants, text, n, options);
+    return 1;
 }
 
 static int l_describe_type(lua_State *L)

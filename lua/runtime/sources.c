@@ -1,5 +1,6 @@
 #include "lua/runtime/sources.h"
 
+#include "lua/runtime/nesting.h"
 #include "lua/runtime/vm.h"
 
 #include <lauxlib.h>
@@ -58,6 +59,19 @@ static void search_path(lua_State *L)
     lua_call(L, 2, 2);
 }
 
+/* Stands for the chunk of a module, which is its upvalue, as what require calls. */
+static int l_module(lua_State *L)
+{
+    const char *name = luaL_checkstring(L, 1), *file = luaL_checkstring(L, 2);
+    lua_settop(L, 2);
+    nesting_enter(L, name, file, 0);
+    lua_pushvalue(L, lua_upvalueindex(1));
+    lua_pushvalue(L, 1);
+    lua_pushvalue(L, 2);
+    lua_call(L, 2, 1);
+    return 1;
+}
+
 /* The searcher of modules written in Lua; its upvalue is the table package. */
 static int l_search(lua_State *L)
 {
@@ -71,31 +85,54 @@ static int l_search(lua_State *L)
     if (luaL_loadfilex(L, file, "t"))
         return luaL_error(
             L, "error loading module '%s' from file '%s':\n\t%s", name, file, lua_tostring(L, -1));
+    lua_pushcclosure(L, l_module, 1);
     lua_pushvalue(L, 2);
     return 2;
 }
 
-static int k_original(lua_State *L, int status, lua_KContext unused)
+/* before is how many values lie below the results. */
+static int k_original(lua_State *L, int status, lua_KContext before)
 {
-    (void)status, (void)unused;
-    return lua_gettop(L);
+    (void)status;
+    return lua_gettop(L) - (int)before;
 }
 
-/* Stands for loadfile or dofile, which is its upvalue. */
-static int l_noting(lua_State *L)
+static int call_original(lua_State *L, int args, int before)
+{
+    lua_pushvalue(L, lua_upvalueindex(1));
+    lua_insert(L, before + 1);
+    lua_callk(L, args, LUA_MULTRET, before, k_original);
+    return k_original(L, LUA_OK, before);
+}
+
+/* Stands for loadfile, which is its upvalue. */
+static int l_loadfile(lua_State *L)
 {
     if (lua_type(L, 1) == LUA_TSTRING)
         sources_note(L, lua_tostring(L, 1));
-    lua_pushvalue(L, lua_upvalueindex(1));
-    lua_insert(L, 1);
-    lua_callk(L, lua_gettop(L) - 1, LUA_MULTRET, 0, k_original);
-    return k_original(L, LUA_OK, 0);
+    return call_original(L, lua_gettop(L), 0);
 }
 
-static void make_noting(lua_State *L, const char *name)
+/* Stands for dofile, which is its upvalue. A file may well run itself a few times; and while
+ * requests are served, those that wait in one are nothing to each other. */
+static int l_dofile(lua_State *L)
+{
+    enum { OFTEN = 16 };
+    if (lua_type(L, 1) != LUA_TSTRING)
+        return call_original(L, lua_gettop(L), 0);
+    sources_note(L, lua_tostring(L, 1));
+    lua_settop(L, 1);
+    if (vm_of(L)->running)
+        return call_original(L, 1, 0);
+    nesting_enter(L, lua_tostring(L, 1), lua_tostring(L, 1), OFTEN);
+    lua_pushvalue(L, 1);
+    return call_original(L, 1, 2);
+}
+
+static void replace_global(lua_State *L, const char *name, lua_CFunction f)
 {
     lua_getglobal(L, name);
-    lua_pushcclosure(L, l_noting, 1);
+    lua_pushcclosure(L, f, 1);
     lua_setglobal(L, name);
 }
 
@@ -110,6 +147,7 @@ void sources_open(lua_State *L)
     lua_pushcclosure(L, l_search, 1);
     lua_rawseti(L, -2, LUA_SEARCHER);
     lua_pop(L, 2);
-    make_noting(L, "loadfile");
-    make_noting(L, "dofile");
+    nesting_open(L);
+    replace_global(L, "loadfile", l_loadfile);
+    replace_global(L, "dofile", l_dofile);
 }

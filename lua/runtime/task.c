@@ -1,5 +1,6 @@
 #include "lua/runtime/task.h"
 
+#include "core/activity.h"
 #include "core/check.h"
 #include "core/live.h"
 #include "core/mem.h"
@@ -256,8 +257,11 @@ void task_run(struct task *t)
     vm_set_mark(t->co, VM_WAITING, false);
     budget_begin(&vm->budget);
     vm->budget.innermost = t->co;
+    activity_begin();
     int status = lua_resume(t->co, vm->L, args, &results);
     vm->budget.innermost = vm->L;
+    if (activity_end())
+        vm->blocked(t);
     if (status != LUA_YIELD || t->state != TASK_WAITING) {
         if (t->state == TASK_RUNNING)
             set_state(t, TASK_CLOSING);

@@ -22,7 +22,10 @@ struct dispatch;
 struct forwarder;
 struct task;
 
-enum { VM_FAULT = 500 }; /* bytes of vm.fault at the most */
+enum {
+    VM_FAULT = 500, /* bytes of vm.fault at the most */
+    VM_MISSED = 32, /* and of vm.missed */
+};
 
 struct vm_options {
     bool dev;                 /* error pages show tracebacks */
@@ -55,11 +58,13 @@ struct vm {
     struct handles requests; /* struct ctx by handle */
     int ctx_metatable;       /* the registry's reference to it */
     int ctx_begun;           /* and its place for the ctx table of the task that began last */
-    const char *fault;       /* why the scripts on disk do not load; "" where they do; borrowed */
-    size_t memory_floor;     /* bytes that it took when the scripts had just loaded */
-    size_t memory_mark;      /* bytes past which a collection is due before the next task */
-    bool bloated;            /* the last collection left nearly all above the floor taken */
-    bool relieved;           /* requests were ended for that, and their memory is to be collected */
+    char missed[VM_MISSED];  /* the name that ctx was asked for last in vain; see missed.h */
+    void (*blocked)(struct task *t); /* it ran for so long that the master has asked about it */
+    const char *fault;   /* why the scripts on disk do not load; "" where they do; borrowed */
+    size_t memory_floor; /* bytes that it took when the scripts had just loaded */
+    size_t memory_mark;  /* bytes past which a collection is due before the next task */
+    bool bloated;        /* the last collection left nearly all above the floor taken */
+    bool relieved;       /* requests were ended for that, and their memory is to be collected */
 };
 
 /* A state in which open, called with the folder as light userdata, has made the libraries; the

@@ -2,12 +2,14 @@
 
 #include "http/code.h"
 #include "http/exchange.h"
+#include "lua/runtime/script_file.h"
 #include "lua/runtime/vm.h"
+#include "lua/scripts/dev_page.h"
 
 #include <stdio.h>
 
 /* As many fields as an answer has, beside those of every response. */
-enum { FIELDS_MAX = 2 };
+enum { FIELDS_MAX = 3 };
 
 static bool has_fault(const struct vm *vm)
 {
@@ -19,6 +21,25 @@ static struct field fault_field(const struct vm *vm)
     return (struct field){STR("moontrail-fault"), str_of(vm->fault)};
 }
 
+/* What is said of it where there is no more to say than the status, and nobody develops. */
+static void answer_plainly(struct exchange *x, int status, struct str text, struct fields *more)
+{
+    exchange_respond(x, status, status == 204 ? STR("") : text, more);
+}
+
+/* The page says text, and why the scripts do not load. */
+static void answer_in_dev(
+    const struct vm *vm, struct exchange *x, int status, struct str text, struct fields *more)
+{
+    if (has_fault(vm))
+        more->list[more->count++] = fault_field(vm);
+    struct dev_page page = dev_page_make(x, status, text, vm->fault);
+    if (page.html)
+        more->list[more->count++] =
+            (struct field){STR("content-type"), STR("text/html; charset=utf-8")};
+    answer_plainly(x, status, page.text, more);
+}
+
 void answer_status(const struct vm *vm, struct exchange *x, int status, const char *allow)
 {
     char text[STATUS_TEXT_SIZE];
@@ -27,32 +48,64 @@ void answer_status(const struct vm *vm, struct exchange *x, int status, const ch
     if (allow)
         list[more.count++] = (struct field){STR("allow"), str_of(allow)};
     if (has_fault(vm))
-        list[more.count++] = fault_field(vm);
-    exchange_respond(x, status, status == 204 ? STR("") : status_text(status, text), &more);
+        answer_in_dev(vm, x, status, STR(""), &more);
+    else
+        answer_plainly(x, status, status_text(status, text), &more);
 }
 
-void answer_failure(const struct vm *vm, struct exchange *x, struct str page)
+void answer_failure(const struct vm *vm, struct exchange *x, struct str text)
 {
-    struct field fault = fault_field(vm);
-    exchange_respond(
-        x, 500, page, &(struct fields){.list = &fault, .count = has_fault(vm) ? 1 : 0});
+    struct field list[FIELDS_MAX];
+    struct fields more = {.list = list};
+    if (vm->options.dev && (vm->fault[0] || dev_page_is_wanted(x)))
+        answer_in_dev(vm, x, 500, text, &more);
+    else
+        answer_plainly(x, 500, text, &more);
 }
 
 void answer_without_scripts(const struct vm *vm, struct exchange *x)
 {
     char text[sizeof "The scripts do not load: \n" + VM_FAULT];
-    if (!has_fault(vm)) {
+    struct field list[FIELDS_MAX];
+    struct fields more = {.list = list};
+    if (!has_fault(vm) || dev_page_is_wanted(x)) {
         answer_status(vm, x, 503, NULL);
         return;
     }
     snprintf(text, sizeof text, "The scripts do not load: %s\n", vm->fault);
-    struct field fault = fault_field(vm);
-    exchange_respond(x, 503, str_of(text), &(struct fields){.list = &fault, .count = 1});
+    list[more.count++] = fault_field(vm);
+    answer_plainly(x, 503, str_of(text), &more);
 }
 
-void answer_mark(const struct vm *vm, struct exchange *x)
+/* The fault begins with the file that it is in. */
+static bool is_broken(const struct vm *vm, const struct script_file *file)
+{
+    size_t n = strlen(file->path);
+    return strncmp(vm->fault, file->path, n) == 0 && vm->fault[n] == ':';
+}
+
+/* Without memory for it the answer goes without. */
+static void note_script(struct exchange *x, const struct script_file *file)
+{
+    x->answered_by = arena_copy(&x->arena, file->path, strlen(file->path) + 1);
+}
+
+static bool mark(const struct vm *vm, struct exchange *x, const struct script_file *file)
 {
     struct field fault = fault_field(vm);
-    if (has_fault(vm) && outgoing_set_header(&x->response.out, fault.name, fault.value))
-        return; /* no memory for it: the answer goes without */
+    note_script(x, file);
+    if (!has_fault(vm))
+        return false;
+    if (is_broken(vm, file) && str_eq(x->request.method, STR("GET")) && dev_page_is_wanted(x)) {
+        answer_status(vm, x, 500, NULL);
+        return true;
+    }
+    if (outgoing_set_header(&x->response.out, fault.name, fault.value))
+        return false; /* as above */
+    return false;
+}
+
+bool answer_mark(const struct vm *vm, struct exchange *x, const struct script_file *file)
+{
+    return vm->options.dev && mark(vm, x, file);
 }

@@ -9,8 +9,10 @@
 #include "lua/ctx/ctx.h"
 #include "lua/runtime/task.h"
 #include "lua/scripts/answer.h"
+#include "lua/scripts/blocked.h"
 #include "lua/scripts/generation.h"
 #include "lua/scripts/handler_error.h"
+#include "lua/scripts/mistakes.h"
 
 #include <lauxlib.h>
 
@@ -46,6 +48,28 @@ static int l_enter(lua_State *L)
     return k_returned(L, LUA_OK, 0);
 }
 
+/* The same for who develops: what the handler returns is looked at. */
+
+enum { ENTERED_TASK = 1, ENTERED_CTX }; /* what is left of l_enter's stack */
+
+static int k_returned_in_dev(lua_State *L, int status, lua_KContext unused)
+{
+    (void)status, (void)unused;
+    const struct task *t = lua_touserdata(L, ENTERED_TASK);
+    mistakes_look_at_return(L, t->ctx, ENTERED_CTX);
+    return 0;
+}
+
+static int l_enter_in_dev(lua_State *L)
+{
+    const struct task *t = lua_touserdata(L, 1);
+    ctx_push(L, t->ctx);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, t->ctx->handler);
+    lua_pushvalue(L, -2);
+    lua_callk(L, 1, LUA_MULTRET, 0, k_returned_in_dev);
+    return k_returned_in_dev(L, LUA_OK, 0);
+}
+
 /* The handler has returned; the response ends with it. */
 static enum rc complete(struct ctx *c)
 {
@@ -66,6 +90,7 @@ static void finish_request(struct task *t, int status)
     if (c->x)
         exchange_detach(c->x);
     check_hot(!c->x || !c->x->instance);
+    t->ctx = NULL; /* a signal may look */
     ctx_free(c);
 }
 
@@ -73,8 +98,9 @@ static void finish_request(struct task *t, int status)
 
 static enum rc begin(struct ctx *c)
 {
-    static const struct task_kind kind = {l_enter, ctx_check_task, finish_request};
-    enum rc rc = task_new(c->vm, &kind, c, &c->task);
+    static const struct task_kind kinds[] = {{l_enter, ctx_check_task, finish_request},
+        {l_enter_in_dev, ctx_check_task, finish_request}};
+    enum rc rc = task_new(c->vm, &kinds[c->vm->options.dev], c, &c->task);
     if (rc)
         return rc;
     c->task->ctx = c;
@@ -98,6 +124,10 @@ static bool on_start(struct handler *h, struct exchange *x)
     }
     answer = scripts_route(g->scripts, &x->request, &x->arena, &c->match);
     c->handler = answer.handler;
+    if (!answer.status && answer_mark(g->vm, x, ctx_script(c))) {
+        ctx_free(c);
+        return true;
+    }
     if (!answer.status && begin(c))
         answer.status = 503;
     if (answer.status) {
@@ -106,7 +136,6 @@ static bool on_start(struct handler *h, struct exchange *x)
             answer_status(g->vm, x, answer.status, answer.allow);
         return answer.status != 404;
     }
-    answer_mark(g->vm, x);
     return true;
 }
 
@@ -147,6 +176,31 @@ static void on_tick(struct part *p)
     struct vm *vm = container_of(p, struct bridge, part)->running;
     if (vm)
         budget_tick(&vm->budget);
+}
+
+static void on_describe(struct part *p)
+{
+    const struct vm *vm = container_of(p, struct bridge, part)->running;
+    if (vm)
+        blocked_describe(vm);
+}
+
+static void log_cut(struct vm *vm)
+{
+    size_t at = 0;
+    for (const struct ctx *c; (c = handles_next(&vm->requests, &at));)
+        if (c->x)
+            log_peer_event(LOG_INFO, "request cut",
+                log_bytes("method", c->x->request.method.p, c->x->request.method.n),
+                log_bytes("path", c->x->request.path.p, c->x->request.path.n));
+}
+
+static void on_cut(struct part *p)
+{
+    struct bridge *b = container_of(p, struct bridge, part);
+    log_cut(b->current->vm);
+    for (struct list *node = b->old.next; node != &b->old; node = node->next)
+        log_cut(container_of(node, struct generation, link)->vm);
 }
 
 /* Generations. */
@@ -351,6 +405,8 @@ static const struct handler_ops missing_ops = {.start = on_missing};
 static const struct part_ops part_ops = {
     .run = on_run,
     .tick = on_tick,
+    .describe = on_describe,
+    .log_cut = on_cut,
     .reload = on_reload,
     .set_fault = on_set_fault,
 };

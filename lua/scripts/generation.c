@@ -1,5 +1,6 @@
 #include "lua/scripts/generation.h"
 
+#include "core/activity.h"
 #include "core/check.h"
 #include "core/mem.h"
 #include "http/exchange.h"
@@ -9,6 +10,7 @@
 #include "lua/runtime/held.h"
 #include "lua/runtime/sources.h"
 #include "lua/runtime/task.h"
+#include "lua/scripts/blocked.h"
 #include "lua/scripts/libraries.h"
 #include "lua/scripts/route_files.h"
 
@@ -29,6 +31,7 @@ static enum rc make(
         return RC_NOMEM;
     }
     g->vm->fault = from->fault;
+    g->vm->blocked = blocked_report;
     *out = g;
     return RC_OK;
 }
@@ -38,6 +41,7 @@ static enum rc load(struct generation *g, const char *path, char why[SCRIPT_WHY]
     budget_start_load(g->vm);
     enum rc rc = scripts_load(g->vm, path, &g->scripts, why);
     budget_end_load(g->vm);
+    activity_load(NULL);
     return rc;
 }
 

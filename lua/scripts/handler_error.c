@@ -1,14 +1,18 @@
 #include "lua/scripts/handler_error.h"
 
-#include "core/log.h"
 #include "http/exchange.h"
 #include "lua/ctx/ctx.h"
+#include "lua/ctx/missed.h"
+#include "lua/ctx/report.h"
 #include "lua/runtime/error_text.h"
+#include "lua/runtime/script_file.h"
 #include "lua/runtime/task.h"
 #include "lua/runtime/vm.h"
 #include "lua/scripts/answer.h"
 
+#include <inttypes.h>
 #include <lauxlib.h>
+#include <stdio.h>
 
 /* What l_describe leaves on the main state's stack, from the bottom. */
 enum { MESSAGE = 1, TRACEBACK, PAGE, IS_ABORT, RESULTS = IS_ABORT };
@@ -35,7 +39,7 @@ static int l_describe(lua_State *L)
     const struct ctx *c = e->task->ctx;
     push_error(L, e);
     bool is_abort = ctx_is_abort_error(L, -1, e->task);
-    error_text_push(L, -1);
+    missed_push_text(L, -1);
     int message = lua_gettop(L);
     luaL_traceback(L, task_innermost(e->task), NULL, 0);
     if (c->vm->options.dev)
@@ -53,16 +57,14 @@ static struct str str_at(lua_State *L, int index)
     return s;
 }
 
-static void log_failure(lua_State *L, const struct ctx *c)
+static void log_failure(lua_State *L, const struct task *t)
 {
+    const struct ctx *c = t->ctx;
     struct str message = str_at(L, MESSAGE), traceback = str_at(L, TRACEBACK);
     if (lua_toboolean(L, IS_ABORT) || c->over_limit)
-        log_event(LOG_DEBUG, "handler stopped", log_int("conn", (int64_t)c->conn),
-            log_int("stream", c->stream), log_bytes("error", message.p, message.n));
+        report_event(c, LOG_DEBUG, "handler stopped", log_bytes("error", message.p, message.n));
     else
-        log_event(LOG_ERROR, "handler failed", log_int("conn", (int64_t)c->conn),
-            log_int("stream", c->stream), log_bytes("error", message.p, message.n),
-            log_bytes("traceback", traceback.p, traceback.n));
+        report_failure(t, "handler failed", message, traceback);
 }
 
 /* An error after the response was sent, or one that was answered already, changes nothing. */
@@ -79,8 +81,7 @@ static int l_log_close(lua_State *L)
     const struct ctx *c = t->ctx;
     error_text_push(L, 2);
     struct str text = str_at(L, -1);
-    log_event(ctx_is_abort_error(L, 2, t) ? LOG_DEBUG : LOG_ERROR, "close failed",
-        log_int("conn", (int64_t)c->conn), log_int("stream", c->stream),
+    report_event(c, ctx_is_abort_error(L, 2, t) ? LOG_DEBUG : LOG_ERROR, "close failed",
         log_bytes("error", text.p, text.n));
     return 0;
 }
@@ -98,23 +99,37 @@ void handler_error_handle(struct task *t, int status)
     struct str page = STR("Internal Server Error\n");
     bool described = vm_call(t->vm, l_describe, &e, RESULTS);
     if (described) {
-        log_failure(L, c);
+        log_failure(L, t);
         page = str_at(L, PAGE);
     } else {
-        log_event(LOG_ERROR, "handler failed", log_int("conn", (int64_t)c->conn),
-            log_int("stream", c->stream), log_str("error", "one that cannot be described"));
+        report_event(
+            c, LOG_ERROR, "handler failed", log_str("error", "one that cannot be described"));
     }
     task_close(t, on_close_error);
     answer(c, page);
     lua_settop(L, 0);
 }
 
+static void answer_short(const struct ctx *c, const char *problem)
+{
+    enum { PATH_SHOWN = 200 };
+    const struct outgoing *o = &c->x->response.out;
+    struct str path = c->x->request.path;
+    char page[1024];
+    snprintf(page, sizeof page, "%.400s: %.*s: %s: %" PRIu64 " of %" PRIu64 " bytes\n",
+        ctx_script(c)->path, path.n < PATH_SHOWN ? (int)path.n : PATH_SHOWN, path.p, problem,
+        o->written, o->length);
+    answer_failure(c->vm, c->x, str_of(page));
+}
+
 void handler_error_short_body(struct ctx *c)
 {
-    const struct response *r = &c->x->response;
-    log_event(LOG_ERROR, "handler failed", log_int("conn", (int64_t)c->conn),
-        log_int("stream", c->stream), log_str("error", "less is written than content-length says"),
-        log_int("written", (int64_t)r->out.written),
-        log_int("content_length", (int64_t)r->out.length));
-    answer_failure(c->vm, c->x, STR("Internal Server Error\n"));
+    static const char problem[] = "less is written than content-length says";
+    const struct outgoing *o = &c->x->response.out;
+    report_event(c, LOG_ERROR, "handler failed", log_str("error", problem),
+        log_int("written", (int64_t)o->written), log_int("content_length", (int64_t)o->length));
+    if (c->vm->options.dev)
+        answer_short(c, problem);
+    else
+        answer_failure(c->vm, c->x, STR("Internal Server Error\n"));
 }

@@ -5,6 +5,8 @@
 #include "lua/modules/json/json.h"
 #include "lua/modules/zlib/zlib.h"
 #include "lua/runtime/stdlib.h"
+#include "lua/runtime/vm.h"
+#include "lua/scripts/mistakes.h"
 #include "lua/scripts/mt.h"
 
 #include <lauxlib.h>
@@ -17,6 +19,8 @@ int libraries_open(lua_State *L)
     stdlib_open(L, folder);
     ctx_open(L);
     bundle_open(L);
+    if (vm_of(L)->options.dev)
+        mistakes_open(L);
     luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
     lua_pushstring(L, folder);
     lua_pushcclosure(L, luaopen_moontrail, 1);

@@ -1,6 +1,9 @@
 #include "lua/scripts/methods.h"
 
+#include "core/log.h"
 #include "http/field.h"
+#include "lua/runtime/vm.h"
+#include "lua/scripts/method_names.h"
 
 #include <lauxlib.h>
 #include <stdio.h>
@@ -43,7 +46,19 @@ static void add(lua_State *L, struct methods *m, const char *name, const char *w
     m->count++;
 }
 
-static void check(lua_State *L, const char *where)
+/* Said once, where the scripts are proved, and not by each worker anew. */
+static void warn(lua_State *L, const char *name, const char *where)
+{
+    struct method_doubt doubt = method_names_doubt(name);
+    if (!doubt.reason || vm_of(L)->ev)
+        return;
+    const struct log_field fields[] = {log_str("script", where), log_str("method", name),
+        log_str("reason", doubt.reason), log_str("nearest", doubt.nearest)};
+    if (log_enabled(LOG_WARN))
+        log_write(LOG_WARN, "method unknown", fields, doubt.nearest[0] ? 4 : 3);
+}
+
+static void check_entry(lua_State *L, const char *where)
 {
     if (lua_type(L, -2) != LUA_TSTRING)
         luaL_error(L, "%s: returns a table with a %s as a key: the keys are methods, such as GET",
@@ -54,6 +69,7 @@ static void check(lua_State *L, const char *where)
     if (!lua_isfunction(L, -1))
         luaL_error(
             L, "%s: has a %s for the method %s, not a function", where, luaL_typename(L, -1), name);
+    warn(L, name, where);
 }
 
 void methods_take(lua_State *L, struct methods *m, const char *where)
@@ -69,7 +85,7 @@ void methods_take(lua_State *L, struct methods *m, const char *where)
             "service of gRPC",
             where, luaL_typename(L, -1));
     for (lua_pushnil(L); lua_next(L, -2);) {
-        check(L, where);
+        check_entry(L, where);
         add(L, m, lua_tostring(L, -2), where);
     }
     if (m->count == 0)

@@ -1,10 +1,13 @@
 #include "lua/scripts/scripts.h"
 
+#include "core/activity.h"
+#include "core/list.h"
 #include "core/log.h"
 #include "core/mem.h"
 #include "http/dispatch.h"
 #include "http/request.h"
 #include "http/uri.h"
+#include "lua/runtime/script_file.h"
 #include "lua/runtime/sources.h"
 #include "lua/runtime/vm.h"
 #include "lua/scripts/methods.h"
@@ -18,10 +21,10 @@
 /* What answers one route, or every path. */
 struct script {
     struct script *next;
-    char *file;
-    char *path;        /* its route where the script says so, in __routes; else NULL */
-    char *note;        /* for the route table; may be NULL */
-    bool gives_routes; /* it has no handler, but made those before it in the list */
+    struct script_file file; /* the target of its routes */
+    char *path;              /* its route where the script says so, in __routes; else NULL */
+    char *note;              /* for the route table; may be NULL */
+    bool gives_routes;       /* it has no handler, but made those before it in the list */
     struct methods methods;
 };
 
@@ -30,6 +33,11 @@ struct scripts {
     struct router *router; /* NULL where one script answers every path */
     struct script *first;
 };
+
+static struct script *of_target(void *target)
+{
+    return container_of((struct script_file *)target, struct script, file);
+}
 
 static void fail(char why[SCRIPT_WHY], const char *format, ...)
     __attribute__((format(printf, 2, 3)));
@@ -47,7 +55,7 @@ static void fail(char why[SCRIPT_WHY], const char *format, ...)
 static void free_script(struct vm *vm, struct script *s)
 {
     methods_fini(&s->methods, vm->L);
-    mem_free(s->file);
+    mem_free(s->file.path);
     mem_free(s->path);
     mem_free(s->note);
     mem_free(s);
@@ -59,8 +67,8 @@ static struct script *add_script(struct scripts *all, const char *file)
     struct script *s = mem_calloc(1, sizeof *s);
     if (!s)
         return NULL;
-    s->file = mem_strdup(file);
-    if (!s->file) {
+    s->file.path = mem_strdup(file);
+    if (!s->file.path) {
         mem_free(s);
         return NULL;
     }
@@ -99,7 +107,7 @@ static void take_route(lua_State *L, const struct load *l, int notes)
         luaL_error(L, "%s: gives routes with a %s as a key: the keys are paths", l->where,
             luaL_typename(L, top - 1));
     const char *path = lua_tostring(L, top - 1), *note = push_note(L, notes, path);
-    struct script *route = add_script(l->all, l->script->file);
+    struct script *route = add_script(l->all, l->script->file.path);
     if (!route || !set_route(route, path, note)) {
         luaL_error(L, "%s", rc_text(RC_NOMEM));
         return;
@@ -153,10 +161,10 @@ static void run(lua_State *L, const char *where)
 static int l_load(lua_State *L)
 {
     struct load *l = lua_touserdata(L, 1);
-    sources_note(L, l->script->file);
-    if (luaL_loadfilex(L, l->script->file, "t"))
+    sources_note(L, l->script->file.path);
+    if (luaL_loadfilex(L, l->script->file.path, "t"))
         return lua_error(L);
-    l->where = lua_pushfstring(L, "%s:%d", l->script->file, last_line(L));
+    l->where = lua_pushfstring(L, "%s:%d", l->script->file.path, last_line(L));
     lua_insert(L, -2);
     run(L, l->where);
     if (luaL_getmetafield(L, -1, "__routes") == LUA_TNIL)
@@ -191,6 +199,7 @@ static enum rc load_script(struct scripts *all, const char *file, struct script 
     struct load load = {.all = all, .script = add_script(all, file)};
     if (!load.script)
         return RC_NOMEM;
+    activity_load(file);
     if (!vm_call(all->vm, l_load, &load, 0)) {
         describe_error(all->vm->L, file, why);
         return RC_INVALID;
@@ -209,16 +218,19 @@ struct loading {
 static enum rc add_route(struct scripts *all, struct script *s, const char *pattern, char *why)
 {
     struct router_fault fault;
-    enum rc rc = router_add(all->router, str_of(pattern), s, &fault);
-    const struct script *other = rc == RC_INVALID ? fault.taken_by : NULL;
+    enum rc rc = router_add(all->router, str_of(pattern), &s->file, &fault);
+    const struct script *other =
+        rc == RC_INVALID && fault.taken_by ? of_target(fault.taken_by) : NULL;
     if (other && s->path && other->path && methods_same(&s->methods, &other->methods, all->vm->L))
         return RC_OK;
     if (other && s->path)
-        fail(why, "%s: serves \"%s\", as does %s: keep one of them", s->file, s->path, other->file);
+        fail(why, "%s: serves \"%s\", as does %s: keep one of them", s->file.path, s->path,
+            other->file.path);
     else if (other)
-        fail(why, "%s: serves the same paths as %s: keep one of them", s->file, other->file);
+        fail(why, "%s: serves the same paths as %s: keep one of them", s->file.path,
+            other->file.path);
     else if (rc == RC_INVALID)
-        fail(why, "%s: its route \"%s\" %s", s->file, pattern, fault.problem);
+        fail(why, "%s: its route \"%s\" %s", s->file.path, pattern, fault.problem);
     return rc;
 }
 
@@ -300,8 +312,8 @@ struct reach {
 static void look_at_route(void *data, struct str pattern, void *target)
 {
     struct reach *r = data;
-    const struct script *s = target;
-    if (r->reached || strcmp(s->file, r->of->file) != 0)
+    const struct script *s = of_target(target);
+    if (r->reached || strcmp(s->file.path, r->of->file.path) != 0)
         return;
     const struct dispatch_prefix *p = dispatch_covering(r->dispatch, pattern);
     r->reached = !p;
@@ -324,7 +336,8 @@ static enum rc check_reach(const struct scripts *all, char why[SCRIPT_WHY])
         fail(why,
             "%s: gets no request: its route \"%.*s\" lies below the upstream prefix \"%.*s\", "
             "which takes it",
-            s->file, (int)r.route.n, r.route.p, (int)r.taken_by->prefix.n, r.taken_by->prefix.p);
+            s->file.path, (int)r.route.n, r.route.p, (int)r.taken_by->prefix.n,
+            r.taken_by->prefix.p);
         return RC_INVALID;
     }
     return RC_OK;
@@ -374,13 +387,14 @@ struct script_answer scripts_route(
     const struct scripts *s, const struct request *r, struct arena *arena, struct match *match)
 {
     match->count = 0;
+    match->target = s->router ? NULL : &s->first->file;
     if (!s->router && uri_has_dots(r->path))
         return (struct script_answer){.status = 400};
     if (!s->router)
         return answer_method(s->first, r->method);
     switch (router_match(s->router, r->path, arena, match)) {
     case ROUTER_FOUND:
-        return answer_method(match->target, r->method);
+        return answer_method(of_target(match->target), r->method);
     case ROUTER_NOT_FOUND:
         return (struct script_answer){.status = 404};
     case ROUTER_BAD_PATH:
@@ -395,9 +409,9 @@ struct script_answer scripts_route(
 
 static void print_route(void *data, struct str pattern, void *target)
 {
-    const struct script *s = target;
+    const struct script *s = of_target(target);
     fprintf(data, "%-32.*s %-24s %s%s%s\n", (int)pattern.n, pattern.p, methods_text(&s->methods),
-        s->file, s->note ? "  " : "", s->note ? s->note : "");
+        s->file.path, s->note ? "  " : "", s->note ? s->note : "");
 }
 
 void scripts_print(const struct scripts *s, FILE *out)
@@ -405,5 +419,5 @@ void scripts_print(const struct scripts *s, FILE *out)
     if (s->router)
         router_walk(s->router, print_route, out);
     else
-        print_route(out, STR("every path"), s->first);
+        print_route(out, STR("every path"), &s->first->file);
 }

@@ -29,7 +29,8 @@ struct script_answer {
     const char *allow; /* the methods that the path has, for 204 and 405 */
 };
 
-/* Routes a request; match is set where the status is 0, with memory from the arena. */
+/* Routes a request; match is set where the status is 0, with memory from the arena. Its target is
+ * the struct script_file of what answers. */
 struct script_answer scripts_route(
     const struct scripts *s, const struct request *r, struct arena *arena, struct match *match);
 

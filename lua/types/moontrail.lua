@@ -601,15 +601,24 @@ function message:encode(value) end
 ---@return table value
 function message:decode(bytes, first, last) end
 
+---How JSON differs from the mapping of protocol buffers.
+---@class moontrail.protobuf.json_options
+---@field defaults? boolean write fields that have their default, too
+---@field names? "proto" write the names of fields as they are in the .proto
+---@field enums? "number" write the values of enums as numbers
+---@field unknown? "ignore" skip fields and names of enums' values that are unknown
+
 ---The JSON text of a message, given as a table or as bytes.
 ---@param value table|string the message, or its bytes
+---@param options? moontrail.protobuf.json_options how it differs from the mapping
 ---@return string text
-function message:to_json(value) end
+function message:to_json(value, options) end
 
----The message that a JSON text describes.
+---The message that a JSON text describes. Raises for what does not fit, and says where.
 ---@param text string the JSON text
+---@param options? moontrail.protobuf.json_options how it differs from the mapping
 ---@return table value
-function message:from_json(text) end
+function message:from_json(text, options) end
 
 ---A status of a call's error by name, or any number above 0.
 ---@alias moontrail.grpc.code integer

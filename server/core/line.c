@@ -79,11 +79,21 @@ static void escape(struct line *l, unsigned char c)
     }
 }
 
+/* What a first byte says of the length of its sequence; 0 for one that is none. */
+static size_t length_of(unsigned char first)
+{
+    if (first < 0x80)
+        return 1;
+    if (first < 0xc2 || first > 0xf4)
+        return 0;
+    return (size_t)(2 + (first >= 0xe0) + (first >= 0xf0));
+}
+
 /* The length of the well-formed UTF-8 sequence at s, 0 where there is none (RFC 3629). */
 static size_t utf8_len(const unsigned char *s, size_t n)
 {
-    size_t len = s[0] < 0x80 ? 1 : s[0] < 0xc2 ? 0 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : 4;
-    if (len == 0 || s[0] > 0xf4 || len > n)
+    size_t len = length_of(s[0]);
+    if (len == 0 || len > n)
         return 0;
     for (size_t i = 1; i < len; i++)
         if ((s[i] & 0xc0) != 0x80)

@@ -6,7 +6,10 @@
 
 #include <errno.h>
 #include <math.h>
+#include <stdlib.h>
 #include <unistd.h>
+
+static const char *const levels[] = {"debug", "info", "warn", "error"};
 
 enum {
     END_ROOM = 16,   /* bytes kept free for the line's end, cut or not */
@@ -15,6 +18,7 @@ enum {
 
 static enum log_level threshold = LOG_INFO;
 static enum log_format format = LOG_TEXT;
+static bool terminal, coloured;
 
 void log_configure(enum log_level new_threshold, enum log_format new_format)
 {
@@ -25,6 +29,18 @@ void log_configure(enum log_level new_threshold, enum log_format new_format)
 bool log_enabled(enum log_level level)
 {
     return level >= threshold;
+}
+
+void log_use_terminal(void)
+{
+    const char *no_color = getenv("NO_COLOR");
+    terminal = true;
+    coloured = !no_color || !no_color[0];
+}
+
+bool log_on_terminal(void)
+{
+    return terminal && format == LOG_TEXT;
 }
 
 /* Whether a text value reads well without quotes. */
@@ -50,6 +66,7 @@ static void put_value(struct line *l, const struct log_field *f)
 {
     switch (f->kind) {
     case LOG_STRING:
+    case LOG_LINES:
         if (format == LOG_TEXT && is_plain(f->text, f->len))
             line_put(l, f->text, f->len);
         else
@@ -67,18 +84,67 @@ static void put_value(struct line *l, const struct log_field *f)
     }
 }
 
-static void compose_text(
-    struct line *l, const char *level, const char *event, const struct log_field *fields, size_t n)
+static void put_field(struct line *l, const struct log_field *f)
+{
+    line_put(l, " ", 1);
+    line_put_escaped(l, f->key, strlen(f->key));
+    line_put(l, "=", 1);
+    put_value(l, f);
+}
+
+/* Escaped as between quotes, but that these stay as they are: none stand around it. */
+static void put_unquoted(struct line *l, const char *text, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        size_t from = i;
+        while (i < n && text[i] != '"' && text[i] != '\\')
+            i++;
+        line_put_escaped(l, text + from, i - from);
+        line_put(l, text + i, i < n);
+    }
+}
+
+/* One line of a text, below the event's. */
+static void put_below(struct line *l, const char *text, size_t n)
+{
+    line_put_text(l, "\n    ");
+    for (; n > 0 && *text == '\t'; text++, n--)
+        line_put_text(l, "    ");
+    put_unquoted(l, text, n);
+}
+
+static void put_lines(struct line *l, const struct log_field *f)
+{
+    const char *end = f->text + f->len;
+    for (const char *at = f->text; at < end;) {
+        const char *stop = memchr(at, '\n', (size_t)(end - at));
+        size_t n = (size_t)((stop ? stop : end) - at);
+        put_below(l, at, n);
+        at += n + 1;
+    }
+}
+
+static void put_level(struct line *l, enum log_level level)
+{
+    static const char *const colours[] = {"\33[2m", "\33[32m", "\33[33m", "\33[31m"};
+    if (coloured)
+        line_put_format(l, " %s%s\33[0m ", colours[level], levels[level]);
+    else
+        line_put_format(l, " %s ", levels[level]);
+}
+
+static void compose_text(struct line *l, enum log_level level, const char *event,
+    const struct log_field *fields, size_t n)
 {
     line_put_time(l);
-    line_put_format(l, " %s ", level);
+    put_level(l, level);
     line_put_escaped(l, event, strlen(event));
-    for (size_t i = 0; i < n; i++) {
-        line_put(l, " ", 1);
-        line_put_escaped(l, fields[i].key, strlen(fields[i].key));
-        line_put(l, "=", 1);
-        put_value(l, &fields[i]);
-    }
+    for (size_t i = 0; i < n; i++)
+        if (!terminal || fields[i].kind != LOG_LINES)
+            put_field(l, &fields[i]);
+    for (size_t i = 0; i < n && terminal; i++)
+        if (fields[i].kind == LOG_LINES)
+            put_lines(l, &fields[i]);
 }
 
 /* A member of the object, or nothing: half of one is no JSON. */
@@ -96,12 +162,12 @@ static void put_member(struct line *l, const struct log_field *f)
     }
 }
 
-static void compose_json(
-    struct line *l, const char *level, const char *event, const struct log_field *fields, size_t n)
+static void compose_json(struct line *l, enum log_level level, const char *event,
+    const struct log_field *fields, size_t n)
 {
     line_put_text(l, "{\"time\":\"");
     line_put_time(l);
-    line_put_format(l, "\",\"level\":\"%s\",\"event\":", level);
+    line_put_format(l, "\",\"level\":\"%s\",\"event\":", levels[level]);
     line_put_quoted(l, event, strlen(event));
     for (size_t i = 0; i < n && !l->cut; i++)
         put_member(l, &fields[i]);
@@ -177,12 +243,11 @@ static bool write_line(const struct line *l)
 static void compose(struct line *l, enum log_level level, const char *event,
     const struct log_field *fields, size_t n)
 {
-    static const char *const levels[] = {"debug", "info", "warn", "error"};
     line_init(l, END_ROOM);
     if (format == LOG_JSON)
-        compose_json(l, levels[level], event, fields, n);
+        compose_json(l, level, event, fields, n);
     else
-        compose_text(l, levels[level], event, fields, n);
+        compose_text(l, level, event, fields, n);
     end_line(l);
 }
 

@@ -21,7 +21,7 @@
 enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };
 enum log_format { LOG_TEXT, LOG_JSON };
 
-enum log_kind { LOG_STRING = 1, LOG_INTEGER, LOG_NUMBER, LOG_BOOLEAN };
+enum log_kind { LOG_STRING = 1, LOG_INTEGER, LOG_NUMBER, LOG_BOOLEAN, LOG_LINES };
 
 struct log_field {
     const char *key;
@@ -40,6 +40,13 @@ struct log_field {
 static inline struct log_field log_bytes(const char *key, const char *text, size_t len)
 {
     return (struct log_field){.key = key, .kind = LOG_STRING, .text = text, .len = len};
+}
+
+/* A text of several lines, such as a traceback: a string like others, but that on a terminal it
+ * stands below the event's line. */
+static inline struct log_field log_lines(const char *key, const char *text, size_t len)
+{
+    return (struct log_field){.key = key, .kind = LOG_LINES, .text = text, .len = len};
 }
 
 static inline struct log_field log_str(const char *key, const char *text)
@@ -65,6 +72,11 @@ static inline struct log_field log_bool(const char *key, bool value)
 /* For the whole process. The start is LOG_INFO and LOG_TEXT. */
 void log_configure(enum log_level threshold, enum log_format format);
 bool log_enabled(enum log_level level);
+/* stderr is a terminal, before which who develops sits: lines as text have colours, unless NO_COLOR
+ * is set, and log_lines stand below them. */
+void log_use_terminal(void);
+/* Whether that holds, and the format is text. */
+bool log_on_terminal(void);
 /* Writes to stderr, as it is now, without waiting; until this is called a write may wait. */
 void log_open(void);
 

@@ -21,6 +21,7 @@ void exchange_init(struct exchange *x, const struct exchange_host *host, const s
     x->reset_wanted = false;
     x->reset_code = 0;
     x->began = 0;
+    x->answered_by = NULL;
     x->cut = cut_of(CUT_NOT);
     x->request = (struct request){.ended = false};
     arena_init(&x->arena, x->first, sizeof x->first, EXCHANGE_ARENA_MAX);

@@ -80,6 +80,8 @@ struct exchange {
     struct cut cut; /* what cut it short first */
     double began;   /* for the peer's observers: of clock_monotonic, when its head was complete; 0
                        before that, and where there is none */
+    const char *answered_by; /* for the peer's observers: the script; in the arena. NULL where
+                                nobody says */
     struct arena arena;
     char first[EXCHANGE_ARENA_FIRST];
 };

@@ -329,7 +329,7 @@ enum outgoing_step outgoing_next(struct outgoing *o)
     return rest == OUTGOING_END ? OUTGOING_HEAD_END : OUTGOING_HEAD;
 }
 
-static enum rc add_length(struct outgoing *o)
+static enum rc put_length(struct outgoing *o)
 {
     char digits[20], *first = digits + sizeof digits;
     uint64_t rest = o->filters && !o->no_content ? o->filters->passed : o->written;
@@ -360,11 +360,11 @@ static void settle_framing(struct outgoing *o)
         o->framing = FRAMING_LENGTH;
 }
 
-enum rc outgoing_take_head(struct outgoing *o, bool length)
+enum rc outgoing_take_head(struct outgoing *o, bool add_length)
 {
     bool whole = o->state == OUTGOING_FINISHED && !o->raw && !has_length(o) &&
                  !(o->trailers.count && outgoing_supports_trailers(o));
-    if (length && whole && is_length_known(o) && add_length(o))
+    if (add_length && whole && is_length_known(o) && put_length(o))
         return RC_NOMEM;
     if (!outgoing_supports_trailers(o))
         fields_remove(&o->head, STR("trailer"));

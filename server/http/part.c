@@ -63,3 +63,17 @@ void parts_set_fault(const struct parts *all, const char *why)
         if (p->ops->set_fault)
             p->ops->set_fault(p, why);
 }
+
+void parts_describe(const struct parts *all)
+{
+    for (struct part *p = all->first; p; p = p->next)
+        if (p->ops->describe)
+            p->ops->describe(p);
+}
+
+void parts_log_cut(const struct parts *all)
+{
+    for (struct part *p = all->first; p; p = p->next)
+        if (p->ops->log_cut)
+            p->ops->log_cut(p);
+}

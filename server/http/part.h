@@ -18,6 +18,10 @@ struct part_ops {
     bool (*run)(struct part *p);
     /* The process has run for another PART_TICK_MS. Called from a signal handler. */
     void (*tick)(struct part *p);
+    /* Writes what it is at to the process's activity. Called from a signal handler. */
+    void (*describe)(struct part *p);
+    /* Logs the requests under way, which are about to be cut. */
+    void (*log_cut)(struct part *p);
     /* Reads anew what it works with; where that fails, the old stays in force, and why says what
      * failed. Returns whether it did. */
     bool (*reload)(struct part *p, char *why, size_t why_size);
@@ -42,6 +46,8 @@ void parts_add(struct parts *all, struct part *p);
 bool parts_run(const struct parts *all);
 bool parts_have_tick(const struct parts *all);
 void parts_tick(const struct parts *all);
+void parts_describe(const struct parts *all);
+void parts_log_cut(const struct parts *all);
 /* Ends with the first that fails. */
 bool parts_reload(const struct parts *all, char *why, size_t why_size);
 void parts_set_fault(const struct parts *all, const char *why);

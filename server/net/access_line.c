@@ -19,7 +19,7 @@ static struct str request_field(const struct exchange *x, struct str name)
 }
 
 /* A call that failed at once has it in its only header list. */
-static struct str grpc_status(const struct exchange *x)
+struct str access_line_grpc_status(const struct exchange *x)
 {
     const struct field *f = fields_find(&x->response.out.trailers, STR("grpc-status"));
     if (!f && x->response.out.head_handed)
@@ -98,7 +98,7 @@ static void put_request(struct line *l, const struct exchange *x)
 
 void access_line_combined(struct line *l, const struct exchange *x)
 {
-    struct str status = grpc_status(x);
+    struct str status = access_line_grpc_status(x);
     char cause[CODE_NAME_SIZE];
     line_init(l, 1);
     put_host(l, x->peer->remote);
@@ -156,7 +156,7 @@ static void put_status(struct line *l, const struct response *r)
 
 void access_line_json(struct line *l, const struct exchange *x)
 {
-    struct str status = grpc_status(x);
+    struct str status = access_line_grpc_status(x);
     char cause[CODE_NAME_SIZE];
     line_init(l, 1);
     line_put_text(l, "{\"time\":\"");

@@ -121,7 +121,11 @@ static void greet(struct conn *c, const uint8_t *data, size_t n)
 {
     bool first = c->greeted == 0;
     const char *why = first ? misplaced_reason(false, data, n) : NULL;
-    if (why) /* HTTP/1.1 answers it as the malformed request that it is */
+    if (why && !misplaced_is_answered(data, n)) {
+        refuse(c, "request refused", why);
+        return;
+    }
+    if (why)
         note_refusal(c, "request refused", why);
     enum protocol protocol = protocol_of_bytes(&c->greeted, data, n);
     if (protocol != PROTOCOL_UNKNOWN)

@@ -1,7 +1,9 @@
 #include "net/loop.h"
 
+#include "core/activity.h"
 #include "core/check.h"
 #include "core/clock.h"
+#include "core/live.h"
 #include "core/log.h"
 #include "core/mem.h"
 #include "h2/limits.h"
@@ -82,6 +84,7 @@ void loop_turn(struct loop *l)
     more |= !list_empty(&l->dead); /* their handlers were told, and may have something to do */
     reap(l);
     l->turning = false;
+    atomic_store_explicit(&activity->requests, live.exchanges, memory_order_relaxed);
     if (more || l->again || !list_empty(&l->dirty))
         ev_idle_start(l->ev, &l->more);
     else

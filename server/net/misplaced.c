@@ -15,7 +15,12 @@ const char *misplaced_reason(bool tls, const uint8_t *data, size_t n)
 {
     if (begins(data, n, STR("PROXY ")) || begins(data, n, STR("\r\n\r\n\0\r\nQUIT\n")))
         return "a PROXY protocol header, which is not taken here";
-    return !tls && n && data[0] == TLS_HANDSHAKE ? "a TLS hello on an http port" : NULL;
+    return !tls && misplaced_is_answered(data, n) ? "a TLS hello on an http port" : NULL;
+}
+
+bool misplaced_is_answered(const uint8_t *data, size_t n)
+{
+    return n && data[0] == TLS_HANDSHAKE;
 }
 
 /* A method begins with a letter, and no record of TLS does. */

@@ -8,6 +8,8 @@
 
 /* Why a connection that begins so can't be served, for the log; NULL where it may be. */
 const char *misplaced_reason(bool tls, const uint8_t *data, size_t n);
+/* Whether HTTP/1.1 answers what begins so, as the malformed request that it is. */
+bool misplaced_is_answered(const uint8_t *data, size_t n);
 /* Whether the first bytes for a TLS listener are those of HTTP in plaintext. */
 bool misplaced_is_plaintext(const uint8_t *data, size_t n);
 /* Answers each request that came in plaintext to a TLS listener with 400 and the URL to ask for. */

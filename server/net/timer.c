@@ -28,3 +28,13 @@ void timer_stop(struct timer *t)
 {
     ev_timer_stop(t->loop, &t->ev);
 }
+
+double timer_turn(struct ev_loop *loop)
+{
+    return ev_now(loop);
+}
+
+void timer_begin_turn(struct ev_loop *loop)
+{
+    ev_now_update(loop);
+}

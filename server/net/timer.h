@@ -15,5 +15,8 @@ void timer_init(struct timer *t, struct ev_loop *loop, void (*fire)(struct timer
 /* Starts, or starts anew; the seconds count from this call. */
 void timer_start(struct timer *t, double seconds);
 void timer_stop(struct timer *t);
+/* When the turn under way began, in seconds of clock_wall; and that it begins now. */
+double timer_turn(struct ev_loop *loop);
+void timer_begin_turn(struct ev_loop *loop);
 
 #endif

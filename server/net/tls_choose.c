@@ -30,7 +30,9 @@ static enum kind kind_of(const SSL_CTX *ctx)
         return KIND_OTHER;
     }
     int bits = EVP_PKEY_get_bits(key);
-    return bits == 256 ? KIND_P256 : bits == 384 ? KIND_P384 : KIND_P521;
+    if (bits == 256)
+        return KIND_P256;
+    return bits == 384 ? KIND_P384 : KIND_P521;
 }
 
 static bool has_name(const SSL_CTX *ctx, struct str name, unsigned flags)

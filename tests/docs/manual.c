@@ -31,7 +31,7 @@ static const char *type_of(const struct definition *d)
         [OPTIONS_SWITCH] = "true or false",
         [OPTIONS_COUNT] = "whole number",
         [OPTIONS_POSITIVE] = "whole number above 0",
-        [OPTIONS_NUMBER] = "whole number above 0, or \"auto\"",
+        [OPTIONS_WORKER_COUNT] = "whole number above 0, or \"auto\"",
         [OPTIONS_SECONDS] = "seconds",
         [OPTIONS_TEXT] = "text",
         [OPTIONS_TEXTS] = "text, or a list of texts",

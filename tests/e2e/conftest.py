@@ -35,9 +35,9 @@ def demo():
 
 @pytest.fixture(scope="module")
 def server(request, tmp_path_factory):
-    """Serves the SCRIPTS of the test's module."""
+    """Serves the SCRIPTS of the test's module, with its SERVER_OPTIONS if it has some."""
     folder = write_scripts(tmp_path_factory.mktemp("scripts"), request.module.SCRIPTS)
-    server = Server(folder)
+    server = Server(folder, *getattr(request.module, "SERVER_OPTIONS", ()))
     yield server
     server.stop()
 

@@ -129,6 +129,66 @@ def message_to_lua(message):
                              for field in message.DESCRIPTOR.fields if is_read(message, field))
 
 
+def random_value(chance, value, depth=3):
+    """Gives a google.protobuf.Value one of its kinds."""
+    match chance.randrange(6 if depth > 0 else 4):
+        case 0:
+            value.null_value = 0
+        case 1:
+            value.number_value = chance.choice((0.0, -1.5, 1e300, 7.0))
+        case 2:
+            value.string_value = chance.choice(WORDS)
+        case 3:
+            value.bool_value = chance.random() < 0.5
+        case 4:
+            value.struct_value.SetInParent()
+            for _ in range(chance.randrange(3)):
+                random_value(chance, value.struct_value.fields[chance.choice(WORDS)], depth - 1)
+        case _:
+            value.list_value.SetInParent()
+            for _ in range(chance.randrange(3)):
+                random_value(chance, value.list_value.values.add(), depth - 1)
+
+
+def random_time(chance, message):
+    """Gives a Timestamp or a Duration what JSON can say."""
+    nanos = chance.choice((0, 1, 5000000, 123000, 999999999))
+    if message.DESCRIPTOR.name == "Timestamp":
+        message.seconds = chance.choice((0, -1, -62135596800, 253402300799,
+                                         chance.randrange(-10**10, 10**10)))
+        message.nanos = nanos
+    else:
+        sign = chance.choice((-1, 1))
+        message.seconds = sign * chance.choice((0, 1, 315575999999, chance.randrange(10**6)))
+        message.nanos = sign * nanos
+
+
+def mend(chance, message, content):
+    """Makes of random messages of the well-known types such as JSON has a text for; an Any holds
+    the content."""
+    name = message.DESCRIPTOR.full_name
+    if name in ("google.protobuf.Timestamp", "google.protobuf.Duration"):
+        random_time(chance, message)
+    elif name == "google.protobuf.FieldMask":
+        message.paths[:] = chance.sample(("a", "a_b", "a.b_c", "long_name.x"), chance.randrange(4))
+    elif name == "google.protobuf.Value":
+        message.Clear()
+        random_value(chance, message)
+    elif name == "google.protobuf.Any":
+        message.Clear()
+        message.Pack(chance.choice(content))
+    else:
+        for field, value in message.ListFields():
+            if field.name == "nulls":
+                message.ClearField("nulls")  # Python writes lists of null, and reads none
+            elif is_map(field) and field.message_type.fields_by_name["value"].message_type:
+                for key in value:
+                    mend(chance, value[key], content)
+            elif field.message_type and not is_map(field):
+                for one in value if field.label == Field.LABEL_REPEATED else (value,):
+                    mend(chance, one, content)
+
+
 def make(types, count, seed=1):
     """Messages of these types in turn, the same in each run."""
     chance = random.Random(seed)

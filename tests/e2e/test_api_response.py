@@ -1,4 +1,6 @@
 """What a handler answers: the head, the body, and the frames that they become."""
+import re
+
 import pytest
 
 from handlers import RUN, begin_lua, run_lua
@@ -34,9 +36,7 @@ def test_headers_in_each_form(client):
 @pytest.mark.parametrize("call, what", [
     ("status(201)", "status"), ("header('x-a', 'b')", 'header "x-a"'),
     ("header('x-a', nil)", 'header "x-a"'), ("header { ['x-a'] = 'b' }", 'header "x-a"'),
-    ("add_header('x-a', 'b')", 'header "x-a"'), ("set_cookie('a', 'b')", 'cookie "a"'),
-    ("redirect('/')", 'header "location"'), ("text('x')", 'header "content-type"'),
-    ("json {}", 'header "content-type"'), ("declare_trailer('x-a')", 'trailer "x-a"'),
+    ("add_header('x-a', 'b')", 'header "x-a"'), ("declare_trailer('x-a')", 'trailer "x-a"'),
     ("inform(103)", "an interim response")])
 @pytest.mark.parametrize("start", ["flush()", "write('x')", "finish()"])
 def test_once_the_headers_are_sent_they_stand(server, client, call, what, start):
@@ -45,6 +45,54 @@ def test_once_the_headers_are_sent_they_stand(server, client, call, what, start)
         print("{start[:5]}", "late", pcall(function() ctx:{call} end))""").status == 200
     server.wait_for(fr'text="{start[:5]}\\tlate\\tfalse\\trun:1: '
                     + what.replace('"', r'\\"') + r' comes too late: the headers are sent"')
+
+
+@pytest.mark.parametrize("function, arguments", [
+    ("text", "'x'"), ("html", "'x'"), ("json", "{}"), ("redirect", "'/'"), ("set_cookie", "'a', 'b'"),
+    ("proxy", "'http://127.0.0.1:9'")])
+@pytest.mark.parametrize("start", ["flush()", "write('x')", "finish()", "text('x')"])
+def test_a_second_response_names_what_was_called(server, client, function, arguments, start):
+    since = len(server.log)
+    assert run_lua(client, f"""
+        ctx:{start}
+        print("second", pcall(function() ctx:{function}({arguments}) end))""").status == 200
+    server.wait_for(fr'text="second\\tfalse\\trun:1: ctx:{function}: a response was sent already"',
+                    since=since)
+
+
+@pytest.mark.parametrize("call", ["text {}", "html {}", "text({ 1 }, 2)"])
+def test_a_table_is_what_json_writes(client, call):
+    response = run_lua(client, f"return pcall(function() ctx:{call} end)")
+    assert "string expected, got table: ctx:json writes tables" in response.text
+
+
+@pytest.mark.parametrize("line, told", [
+    ("ctx.status = 404", "ctx.status cannot be assigned.*: call ctx:status.404.$"),
+    ("ctx.text = 'x'", r"ctx.text cannot be assigned.*: call ctx:text\(...\)$"),
+    ("ctx.json = {}", r"ctx.json cannot be assigned.*: call ctx:json\(...\)$"),
+    ("ctx.path = 'x'", "ctx.path cannot be assigned: the name is the server's$")])
+def test_an_assignment_names_the_call(client, line, told):
+    assert re.search(told, run_lua(client, f"return select(2, pcall(function() {line} end))").text)
+
+
+@pytest.mark.parametrize("line, told", [
+    ("ctx:txt('x')", "attempt to call a nil value (method 'txt'): nearest: text"),
+    ("ctx.jsn({})", "attempt to call a nil value (field 'jsn'): nearest: json"),
+    ("ctx:requset_header('x')", "(method 'requset_header'): nearest: request_header"),
+    ("return ctx.quer .. 'x'", "(field 'quer'): nearest: query"),
+    ("return ctx.user.name", "attempt to index a nil value (field 'user')"),
+    ("local t = {} t:txt()", "attempt to call a nil value (method 'txt')")])
+def test_a_misspelt_name_is_told_with_the_nearest(server, client, line, told):
+    since = len(server.log)
+    assert run_lua(client, line).status == 500
+    server.wait_for(re.escape(told) + '" ', since=since)
+
+
+def test_a_head_or_a_204_with_a_body_stays_silent(server, client):
+    since = len(server.log)
+    assert run_lua(client, "ctx:text('x')", "HEAD").status == 200
+    assert run_lua(client, "ctx:status(204) ctx:text('x')").status == 204
+    assert not any(" warn " in line or " error " in line for line in server.log[since:])
 
 
 def test_a_malformed_name_raises_after_the_headers_too(client):

@@ -1,9 +1,10 @@
 """The command line: what it prints, and how it ends where it cannot serve."""
 import socket
+import subprocess
 
 import pytest
 
-from server import ROOT, run, write_scripts
+from server import PATIENCE, PROGRAM, ROOT, run, write_scripts
 
 HANDLER = "return function(ctx) ctx:text('hello') end"
 
@@ -201,3 +202,23 @@ def test_an_empty_folder(tmp_path):
 def test_a_missing_folder(tmp_path):
     path = tmp_path / "missing"
     check_refusal(run("--check", path), 1, str(path), "No such file or directory", "a folder of")
+
+
+@pytest.mark.parametrize("options", [[], ["--dev"], ["--check"]])
+def test_who_has_no_scripts_is_told_how_to_begin(tmp_path, options):
+    """What is shown can be typed as it is."""
+    ended = subprocess.run([PROGRAM, *options], cwd=tmp_path, capture_output=True, text=True,
+                           stdin=subprocess.DEVNULL, timeout=PATIENCE, check=False)
+    assert ended.returncode == 1 and ended.stdout == ""
+    typed = [line.strip() for line in ended.stderr.splitlines() if line.startswith("    ")]
+    assert typed[-1].endswith(" --dev scripts")
+    for line in typed[:-1]:
+        subprocess.run(line, shell=True, cwd=tmp_path, check=True)
+    checked = run("--check", tmp_path / "scripts")
+    assert checked.returncode == 0 and "index.lua" in checked.stdout
+
+
+def test_a_folder_that_is_named_and_missing_is_told_as_such(tmp_path):
+    ended = run(tmp_path / "none")
+    assert ended.returncode == 1 and "none: cannot be read" in ended.stderr
+    assert "mkdir" not in ended.stderr

@@ -182,7 +182,7 @@ def test_mistakes_raise(client):
 def test_too_late(client, server):
     got = client.fetch("/late")
     assert (got.text, got.reset) == ("begun", 2)
-    server.wait_for("proxy comes too late: the headers are sent")
+    server.wait_for("ctx:proxy: a response was sent already")
 
 
 # Ends before the end.

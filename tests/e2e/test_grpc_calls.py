@@ -17,6 +17,9 @@ STATUS = Protos(status="""
 SCRIPTS = scripts()
 
 
+SERVER_OPTIONS = ("--max-cpu", "5")  # sanitizers and 4 MiB take a busy machine long
+
+
 @pytest.fixture(params=["https", "http"])
 def channel(request, server):
     with open_channel(getattr(server, request.param)) as channel:

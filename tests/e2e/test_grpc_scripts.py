@@ -203,6 +203,31 @@ def test_a_mistake_with_a_stream_is_told(start, statement, problem):
     server.wait_for("grpc call failed.*" + problem)
 
 
+@pytest.mark.parametrize("statement, problem", [
+    ("call.ctx:status(404)", r'ctx:status is for HTTP.*grpc.error..?"NOT_FOUND'),
+    ("call.ctx:status(418)", r'ctx:status is for HTTP.*grpc.error..?"UNKNOWN'),
+    ("call.ctx:text('x')", "ctx:text is for HTTP.*call:send"),
+    ("call.ctx:json {}", "ctx:json is for HTTP.*call:send"),
+    ("call.ctx:write('x')", "ctx:write is for HTTP.*call:send"),
+    ("call.ctx:finish()", "ctx:finish is for HTTP.*call:send"),
+    ("call.ctx:redirect('/')", "ctx:redirect is for HTTP.*call:send"),
+])
+def test_what_answers_http_is_told_of_in_a_call(start, statement, problem):
+    script = PLAIN.replace("return request", statement + " return request").replace(
+        "(request)", "(request, call)")
+    server = start({"calls.proto": PROTO, "service.lua": script}, "--dev")
+    with pytest.raises(grpc.RpcError, match=problem.replace('..?"', '."')):
+        echo(server)
+    server.wait_for(r"grpc call failed.*service.lua:4: " + problem)
+
+
+def test_the_request_beneath_a_call_can_be_asked(start):
+    script = PLAIN.replace("return request", """
+        call.ctx:header("x-status", call.ctx:status()) call.ctx:flush()
+        return { text = call.ctx.method }""").replace("(request)", "(request, call)")
+    assert echo(start({"calls.proto": PROTO, "service.lua": script})) == "POST"
+
+
 def test_a_handler_that_never_waits_ends_the_call_alone(start):
     script = PLAIN.replace("return request", "while true do end")
     server = start({"calls.proto": PROTO, "service.lua": script}, "--max-cpu", "0.2")

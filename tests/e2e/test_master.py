@@ -14,7 +14,7 @@ import pytest
 from client import Client, Closed, open_socket
 from handlers import HELLO, WAIT, WHO
 from load import Load
-from server import Server, run, write_scripts
+from server import PATIENCE, Server, run, write_scripts
 
 SCRIPTS = {
     "hello.lua": HELLO,
@@ -156,6 +156,109 @@ def test_a_stuck_worker_is_replaced(start, connect, path):
         client.response(stream)
     server.wait_until(lambda: len(server.workers) == 2 and stuck not in server.workers)
     assert who(server.https)
+
+
+@pytest.mark.parametrize("path", ["/sleep", "/match"])
+def test_a_stuck_worker_is_told_with_its_request(start, connect, path):
+    server = start(SCRIPTS, "--heartbeat-timeout", "1")
+    connect(server.https).request(f"{path}?x=1", "POST", end=False)
+    line = server.wait_for("error worker stuck .*").string
+    assert "method=POST" in line and f"{path}.lua" in line and f"path={path}" in line.replace('"', "")
+
+
+def test_a_worker_stuck_as_it_loads_is_told_with_the_file(start, tmp_path):
+    server = start(SCRIPTS, "--heartbeat-timeout", "1", "--load-timeout", "1")
+    marker = tmp_path / "loaded"
+    write_scripts(tmp_path / "scripts", {"slow.lua": f"""
+        if io.open('{marker}') then os.execute('sleep 30') end
+        io.open('{marker}', 'w'):close()
+        return print"""})
+    server.signal(signal.SIGHUP)
+    server.wait_for("error worker stuck .*loading=.*slow.lua")
+
+
+def test_a_handler_that_blocks_is_told_of(start, connect):
+    scripts = SCRIPTS | {"nap.lua": "return function(ctx) os.execute('sleep 1.5') ctx:text('up') end",
+                         "short.lua": "return function(ctx) os.execute('sleep 0.4') ctx:text('up') end"}
+    server = start(scripts, "--log-level", "info")
+    client = connect(server.https)
+    for path in ("/short", "/nap", "/hello", "/short"):
+        assert client.fetch(path).status == 200
+    server.wait_for("warn handler blocked seconds=1.[5-9] method=GET path=/nap script=.*nap.lua")
+    assert not [line for line in server.lines("handler blocked") if "nap" not in line
+                and float(line.split("seconds=")[1].split()[0]) < 1]
+
+
+def test_development_tells_of_shorter_blocks(start, connect):
+    server = start({"short.lua": "return function(ctx) os.execute('sleep 0.5') ctx:text('up') end"},
+                   "--dev")
+    assert connect(server.https).fetch("/short").status == 200
+    server.wait_for("warn handler blocked seconds=[^ ]+ method=GET path=/short script=.*short.lua")
+
+
+def test_waiting_is_no_blocking(start, connect):
+    server = start({"wait.lua": """
+        return function(ctx) require("moontrail").sleep(1.5) ctx:text("up") end"""}, "--dev")
+    assert connect(server.https).fetch("/wait").status == 200
+    assert not server.lines("blocked")
+
+
+def test_loading_that_holds_up_requests_is_told(start, tmp_path):
+    server = start(SCRIPTS)
+    write_scripts(tmp_path / "scripts", {"slow.lua": "os.execute('sleep 1.3') return print"})
+    server.signal(signal.SIGHUP)
+    server.wait_for("warn scripts still load file=.*slow.lua seconds=1")
+    server.wait_for('warn worker blocked seconds=1.* by="the loading of scripts"')
+
+
+# Ends.
+
+STREAM = {"stream.lua": """
+    return function(ctx)
+        while true do ctx:write("x") ctx:flush() require("moontrail").sleep(0.1) end
+    end"""}
+
+
+def test_an_interrupt_of_who_develops_ends_at_once(start, connect):
+    server = start(STREAM, "--dev", "--grace", "60")
+    client = connect(server.https)
+    stream = client.request("/stream")
+    client.wait(lambda: len(client.so_far(stream).body) > 2)
+    server.signal(signal.SIGINT)
+    assert server.wait(PATIENCE) == 0
+    assert server.find("info stopping now signal=INT requests=1")
+    assert server.find("info request cut method=GET path=/stream")
+
+
+@pytest.mark.parametrize("options, number", [
+    (("--dev",), signal.SIGTERM), ((), signal.SIGINT), ((), signal.SIGTERM)])
+def test_an_end_says_what_it_waits_for(start, connect, options, number):
+    server = start(STREAM, "--grace", "60", *options)
+    client = connect(server.https)
+    streams = [client.request("/stream") for _ in range(2)]
+    client.wait(lambda: all(len(client.so_far(stream).body) > 2 for stream in streams))
+    server.signal(number)
+    server.wait_for("info stopping signal=.* grace=60 requests=2 hint=.*second signal ends")
+    server.signal(number)
+    assert server.wait(PATIENCE) == 0
+
+
+def test_an_end_that_waits_for_nothing_says_no_more(start, connect):
+    server = start(SCRIPTS)
+    connect(server.https).fetch("/hello")
+    server.signal(signal.SIGTERM)
+    assert server.wait() == 0
+    assert server.find("info stopping signal=TERM grace=30$")
+
+
+def test_a_change_says_what_the_old_workers_wait_for(start, connect):
+    server = start(STREAM, "--grace", "1")
+    client = connect(server.https)
+    stream = client.request("/stream")
+    client.wait(lambda: len(client.so_far(stream).body) > 2)
+    server.renew()
+    server.wait_for("info old workers drain requests=1 grace=1")
+    server.wait_for("grace over")
 
 
 def test_the_second_signal_waits_for_no_stuck_worker(start, connect):

@@ -5,6 +5,7 @@ import warnings
 
 import pytest
 DecodeError = pytest.importorskip("google.protobuf.message").DecodeError
+json_format = pytest.importorskip("google.protobuf.json_format")
 
 import protobuf_messages as messages
 from server import FAULT, ROOT, run
@@ -130,3 +131,94 @@ def test_both_refuse_the_same_broken_messages(tmp_path):
         refused += wanted is None
         assert wanted is None or same(kind.FromString(got), wanted), (kind, data.hex())
     assert len(broken) / 10 < refused < len(broken) * 9 / 10
+
+
+# Reads pairs of messages and their JSON. Checks that both say the same, and writes what the codec
+# makes of each, in each way.
+JSON = COMMON + """
+    local ways = { {}, { names = "proto", enums = "number" }, { defaults = true } }
+    for name in read do
+        local type, bytes, text = schema:message(name), read(), read()
+        local wanted = type:decode(bytes)
+        check.same(type:from_json(text), wanted)
+        for _, way in ipairs(ways) do
+            write(type:to_json(wanted, way))
+        end
+    end
+    output:close()
+    return check.done"""
+
+# Reads texts that may be broken. Writes, for each, the message that is read, or that it is refused.
+SURVIVE_JSON = COMMON + """
+    for name in read do
+        local type = schema:message(name)
+        local ok, got = pcall(type.from_json, type, read())
+        assert(ok or tostring(got):find("^" .. name .. "[^\\n]*%%(line %%d+, byte %%d+%%)$"), got)
+        write(ok and "read" or "refused")
+        write(ok and type:encode(got) or "")
+    end
+    output:close()
+    return check.done"""
+
+
+def make_for_json(file, count, seed):
+    """Random messages that have a text in JSON, and that text."""
+    types = messages.load_types(FOLDER, file)
+    chance = random.Random(seed)
+    made = messages.make(types, count, seed)
+    content = [one for one in made if one.DESCRIPTOR.name in ("Names", "Tree", "Scalars")][:20]
+    for one in made:
+        messages.mend(chance, one, content)
+    pool = next(iter(types.values())).DESCRIPTOR.file.pool
+    return [(one, json_format.MessageToJson(one, descriptor_pool=pool, indent=None)) for one in made]
+
+
+@pytest.mark.parametrize("file, count", [("everything.proto", 2000), ("known.proto", 2000),
+                                         ("old.proto", 500)])
+def test_each_codec_reads_the_json_that_the_other_writes(file, count, tmp_path):
+    made = make_for_json(file, count, 3)
+    pool = made[0][0].DESCRIPTOR.file.pool
+    written = run_script(JSON, tmp_path, file, [piece for one, text in made for piece in (
+        one.DESCRIPTOR.full_name.encode(), one.SerializeToString(), text.encode())])
+    assert len(written) == 3 * len(made)
+    for i, text in enumerate(written):
+        one = made[i // 3][0]
+        got = json_format.Parse(text.decode(), type(one)(), descriptor_pool=pool)
+        assert same(got, one), (text, one)
+
+
+def damage_text(chance, text):
+    """The text with a few characters changed, lost, doubled, or put in."""
+    for _ in range(chance.randrange(1, 3)):
+        at = chance.randrange(len(text) + 1)
+        match chance.randrange(5):
+            case 0:
+                text = text[:at] + chance.choice('{}[]",:\\0129.-eE tfn_A\t') + text[at + 1:]
+            case 1:
+                text = text[:at] + text[at + chance.randrange(1, 4):]
+            case 2:
+                text = text[:at] + text[at:at + chance.randrange(1, 20)] + text[at:]
+            case 3:
+                text = text[:at] + chance.choice(("null", "1", '"', "{}", " ", "e1", ".0")) + text[at:]
+            case _:
+                text = text[:max(at, len(text) - 3)]
+    return text
+
+
+def test_what_is_read_of_broken_json_is_what_python_reads(tmp_path):
+    chance = random.Random(4)
+    broken = [(one, damage_text(chance, text))
+              for file in ("known.proto",) for one, text in make_for_json(file, 400, 5)
+              for _ in range(8)]
+    pool = broken[0][0].DESCRIPTOR.file.pool
+    written = run_script(SURVIVE_JSON, tmp_path, "known.proto", [
+        piece for one, text in broken for piece in (one.DESCRIPTOR.full_name.encode(),
+                                                    text.encode())])
+    read = 0
+    for i, (one, text) in enumerate(broken):
+        verdict, got = written[2 * i:2 * i + 2]
+        if verdict == b"read":
+            wanted = json_format.Parse(text, type(one)(), descriptor_pool=pool)
+            assert same(type(one).FromString(got), wanted), text
+            read += 1
+    assert len(broken) / 50 < read < len(broken) / 2

@@ -10,7 +10,7 @@ import pytest
 
 from handlers import WHO
 from reloading import save_by_rename, save_in_place, says
-from server import ROOT, write_scripts
+from server import ROOT, run, write_scripts
 
 SCRIPTS = {
     "index.lua": (ROOT / "scripts" / "index.lua").read_text(),
@@ -146,7 +146,6 @@ def test_a_link_to_nothing(serve, folder):
 @pytest.mark.parametrize("name, pattern", [
     ("hello.lua", r"hello\.lua: Permission denied$"),
     ("_words.lua", r"hello\.lua:1: module '_words' not found"),
-    ("api", r"api: Permission denied$"),
 ])
 def test_what_may_not_be_read(serve, open_folder, monkeypatch, name, pattern):
     monkeypatch.setenv("ASAN_OPTIONS", "detect_leaks=0")  # it may not look at such a process
@@ -158,6 +157,19 @@ def test_what_may_not_be_read(serve, open_folder, monkeypatch, name, pattern):
     expect_fault(w, pattern)
     (open_folder / name).chmod(mode)
     expect_recovery(w, "one")
+
+
+def test_a_folder_that_may_not_be_read_is_left_out(serve, open_folder):
+    """The rest is loaded; the folder's routes are there again once it may be read."""
+    user = ("--user", "nobody") if os.geteuid() == 0 else ()
+    write_scripts(open_folder, SCRIPTS | {"api/one.lua": says("one")})
+    w = serve(open_folder, *OPTIONS, *user)
+    (open_folder / "api").chmod(0)
+    w.server.wait_for("warn folder left out .*api")
+    w.server.wait_until(lambda: w.fetch("/api/one").status == 404)
+    (open_folder / "api").chmod(0o755)
+    w.server.wait_until(lambda: w.fetch("/api/one").text == "one")
+    assert not w.faults
 
 
 ELSEWHERE = """
@@ -345,3 +357,48 @@ def test_a_worker_started_later_knows_of_the_fault(serve, folder):
     w.server.wait_until(lambda: len(w.server.lines("worker started")) == 2)
     w.connect()
     assert w.text() == "two" and "not today" in w.fetch().header("moontrail-fault")
+
+
+# Circles.
+
+@pytest.mark.parametrize("scripts, said", [
+    ({"index.lua": "require '_b' return print", "_b.lua": "return require '_c'",
+      "_c.lua": "return require '_b'"}, "_b requires _c, which requires _b"),
+    ({"index.lua": "require '_b' return print", "_b.lua": "return require '_b'"},
+     "_b requires itself"),
+    ({"index.lua": "require '_b' return print", "_b.lua": "return dofile('{0}/_c.lua')",
+      "_c.lua": "return require '_b'"}, "_b requires {0}/_c.lua, which requires _b"),
+    ({"index.lua": "dofile('{0}/_b.lua') return print", "_b.lua": "dofile('{0}/_b.lua')"},
+     "{0}/_b.lua requires itself")])
+def test_a_circle_is_told_in_its_names(tmp_path, scripts, said):
+    folder = tmp_path / "scripts"
+    write_scripts(folder, {name: text.format(folder) for name, text in scripts.items()})
+    done = run("--check", folder)
+    assert done.returncode == 1 and done.stderr.endswith(said.format(folder) + "\n")
+
+
+def test_what_is_no_circle_loads(tmp_path):
+    """A module that failed once, one that two others require, a file that runs itself a few times."""
+    folder = tmp_path / "scripts"
+    write_scripts(folder, {
+        "index.lua": f"""
+            assert(not pcall(require, "_late"))
+            ready, times = true, 0
+            require "_late" require "_b" require "_c" dofile "{folder}/_again.lua"
+            assert(times == 5)
+            return print""",
+        "_late.lua": "if not ready then error('not yet') end return {}",
+        "_b.lua": "return require '_late'", "_c.lua": "return require '_late'",
+        "_again.lua": f"times = times + 1 if times < 5 then dofile '{folder}/_again.lua' end"})
+    done = run("--check", folder)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_circle_of_schemas_is_told_in_its_names(tmp_path):
+    folder = write_scripts(tmp_path / "scripts", {
+        "index.lua": "require('moontrail.grpc').service('a.proto', 'a.A', {}) return print",
+        "a.proto": "syntax = 'proto3'; import 'b.proto';",
+        "b.proto": "syntax = 'proto3'; import 'a.proto';"})
+    done = run("--check", "--proto-path", folder, folder)
+    assert done.returncode == 1
+    assert "a.proto" in done.stderr and "b.proto" in done.stderr and "overflow" not in done.stderr

@@ -268,7 +268,7 @@ HOARD = """
 
 
 def test_what_scripts_held_is_given_back(start, connect, tmp_path):
-    server = start(write_scripts(tmp_path, {"hoard.lua": HOARD}), program=RELEASE)
+    server = start(write_scripts(tmp_path, {"hoard.lua": HOARD}), "--max-cpu", "0", program=RELEASE)
     client = connect(server.https)
     before = settled_memory(server, client, "/hoard")
     for _ in range(3):

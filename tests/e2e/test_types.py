@@ -12,7 +12,7 @@ TYPES = ROOT / "lua/types/moontrail.lua"
 # Tables that scripts pass or get, which the runtime has under no name.
 PLAIN = {"moontrail.tls", "moontrail.error", "moontrail.cookie_options", "moontrail.proxy_options",
          "moontrail.zlib.deflate_options",
-         "moontrail.zlib.inflate_options", "moontrail.protobuf.bounds",
+         "moontrail.zlib.inflate_options", "moontrail.protobuf.bounds", "moontrail.protobuf.json_options",
          "moontrail.protobuf.service", "moontrail.protobuf.method", "moontrail.grpc.detail",
          "moontrail.grpc.options", "moontrail.grpc.client_options", "moontrail.grpc.call_options",
          "moontrail.grpc.status", "moontrail.http.options"}

@@ -1,5 +1,6 @@
 -- What the largest message of each pattern costs: no more for a byte than a small one of it does,
 -- whether it is read or refused. Each pattern is the worst that a part of the decoder can be given.
+local cost = require "_cost"
 local pb = require "moontrail.protobuf"
 local check = require "_check"
 
@@ -165,30 +166,10 @@ local patterns = {
     texts = rep(field(17, "abc")),
 }
 
--- The processor's time that the call took, the least of so many runs.
-local function cost(runs, f, ...)
-    local best = math.huge
-    for _ = 1, runs do
-        collectgarbage()
-        collectgarbage("stop")
-        local from = os.clock()
-        pcall(f, ...)
-        best = math.min(best, os.clock() - from)
-        collectgarbage("restart")
-    end
-    return best
-end
-
-local SLACK = 3 -- what large memory costs beside small, and a machine that is busy
-
 for name, make in pairs(patterns) do
-    local small = make(65536)
-    local least = cost(3, Sub.decode, Sub, small) / #small
-    for _, size in ipairs { 1048576, 4194304 } do
-        local bytes = make(size)
-        local each = cost(1, Sub.decode, Sub, bytes) / #bytes
-        assert(each < SLACK * least, ("%s: %.0f times the cost"):format(name, each / least))
-    end
+    cost.check(name, make, function(bytes)
+        Sub:decode(bytes)
+    end)
 end
 
 return check.done

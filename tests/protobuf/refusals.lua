@@ -25,6 +25,16 @@ refuses("a.proto:2:2: A.g is a group: groups are not supported; use a message",
 refuses('a.proto:1:54: Field number 1 has already been used in "A" by field "b".',
     'syntax="proto3"; message A { int32 b = 1; int32 c  = 1; }')
 
+
+-- Editions, told once and alone, in imported files too.
+local editions = "editions are not supported; write syntax = \"proto3\" (or \"proto2\")"
+refuses("a.proto:2:3: " .. editions,
+    "// edition\n  edition /**/ = '2023'; message A { string b = 1; }")
+refuses(folder .. "/editions.proto:3:1: " .. editions,
+    'import "editions.proto"; message B { optional editions.A a = 1; }', { folder })
+check.raises(folder .. "/editions.proto:3:1: " .. editions, pb.load, "editions.proto", { folder })
+refuses("a.proto:1:1: Expected top-level statement (e.g. \"message\").", "editions = 1;")
+
 -- Files.
 check.raises("none.proto: there is no such file", pb.load, "none.proto")
 check.raises("none.proto: there is no such file in /tmp", pb.load, "none.proto", { "/tmp" })

@@ -122,4 +122,58 @@ local parsed = pb.parse('import "google/protobuf/any.proto"; package given; mess
 check.same(parsed:files(), {})
 assert(name_of(parsed:descriptor_of_symbol("given.Any2")) == "given/any2.proto")
 
+-- Files that are loaded from the same folders are parsed once; each schema has its own alone.
+local scratch = os.tmpname()
+local place, stem = scratch:match("^(.*/)([^/]*)$")
+
+local function write(name, body)
+    local to = assert(io.open(place .. stem .. name, "w"))
+    to:write('syntax = "proto3"; package shared; ', body)
+    to:close()
+end
+
+local function load_one(name)
+    return pb.load(stem .. name, { place })
+end
+
+write("a.proto", "message A { string text = 1; }")
+write("b.proto", ('import "%sa.proto"; message B { A a = 1; }'):format(stem))
+write("c.proto", ('import "%sa.proto"; message C { A a = 1; repeated A list = 2; }'):format(stem))
+write("d.proto", "message C { int32 other = 1; }")
+
+local b, c = load_one("b.proto"), load_one("c.proto")
+check.same(b:files(), { place .. stem .. "b.proto", place .. stem .. "a.proto" })
+check.same(c:files(), { place .. stem .. "c.proto", place .. stem .. "a.proto" })
+assert(b:message("shared.C") == nil and c:message("shared.B") == nil)
+assert(b:descriptor_of_symbol("shared.C") == nil and b:descriptor_of_file(stem .. "c.proto") == nil)
+local C = c:message("shared.C")
+check.same(C:decode(C:encode({ a = { text = "x" }, list = { {} } })),
+    { a = { text = "x" }, list = { { text = "" } } })
+collectgarbage()
+check.same(C:from_json('{"a":{"text":"y"}}').a, { text = "y" })
+
+-- A message that another file of the folder has, too, is no fault where neither imports the other.
+check.same(load_one("d.proto"):message("shared.C"):decode("\8\1"), { other = 1 })
+
+-- A file that has changed since is read again, and so is one in whose place another is found.
+write("a.proto", "message A { string text = 1; int32 more = 2; }")
+local again = load_one("c.proto"):message("shared.C")
+check.same(again:decode("\10\0").a, { text = "", more = 0 })
+check.same(C:decode("\10\0").a, { text = "" })
+write("a.proto", "message A {")
+assert(not pcall(load_one, "c.proto"))
+write("a.proto", "message A { int32 third = 3; }")
+check.same(load_one("c.proto"):message("shared.C"):decode("\10\0").a, { third = 0 })
+
+-- Where files are looked for is told of those that were parsed before.
+local seen = {}
+pb.load(stem .. "c.proto", { place }, nil, seen)
+assert(table.concat(seen, " "):find(stem .. "a.proto", 1, true))
+check.raises(place .. stem .. "a.proto: more than 1 files", pb.load, stem .. "c.proto", { place },
+    { max_files = 1 })
+
+for _, name in ipairs { "a.proto", "b.proto", "c.proto", "d.proto", "" } do
+    os.remove(place .. stem .. name)
+end
+
 return check.done

@@ -151,7 +151,7 @@ static void Error_CloseVariables_RunAndMayFail(void **state)
     wire_get(w, "/");
     wire_expect(w, PAGE("1"));
     wire_expect_notes(w, "a second\n");
-    wire_expect_log(w, "error close failed conn=7 stream=1 error=second\n");
+    wire_expect_log(w, "error close failed conn=7 stream=1 error=second method=");
 }
 
 static void Error_Caught_NoFault(void **state)

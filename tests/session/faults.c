@@ -80,16 +80,16 @@ static void Close_Raises_LoggedBesideTheFirst(void **state)
     static const struct fault_case cases[] = {
         {CLOSING("a", "error('second')") "error('first')", 500,
             .logged = {RAISING("handler failed", "handler.lua:3: first\" traceback="),
-                RAISING("close failed", "handler.lua:2: second\"\n")}},
+                RAISING("close failed", "handler.lua:2: second\" method=")}},
         {CLOSING("a", "note(e) error(e)") "error('first', 0)", 500,
             .logged = {"error handler failed conn=7 stream=1 error=first "}, .notes = "first\n"},
         {CLOSING("a", "error {message = 'second', code = 2}") "error('first', 0)", 500,
-            .logged = {"error=first ", RAISING("close failed", "second (code 2)\"\n")}},
+            .logged = {"error=first ", RAISING("close failed", "second (code 2)\" method=")}},
         {CLOSING("a", "error(nil)") "error('first', 0)", 500,
-            .logged = {"error=first ", "error close failed conn=7 stream=1 error=nil\n"}},
+            .logged = {"error=first ", "error close failed conn=7 stream=1 error=nil method="}},
         {CLOSING("a", "error(setmetatable({}, {__tostring = error}))") "error('first', 0)", 500,
             .logged = {"error=first ",
-                RAISING("close failed", "table that cannot be described: table\"\n")}},
+                RAISING("close failed", "table that cannot be described: table\" method=")}},
         /* where nothing was wrong before, it is the handler's error */
         {CLOSING("a", "error('only')") "ctx:write('x')", 500,
             .logged = {RAISING("handler failed", "handler.lua:2: only\" traceback=")}},
@@ -116,7 +116,7 @@ static void Close_RaisesAfterAnAbort_Logged(void **state)
                                   "ctx:body()");
     begin_and_cancel(w);
     wire_expect_notes(w, "request aborted: CANCEL\nrequest aborted: CANCEL CANCEL\n");
-    wire_expect_log(w, RAISING("close failed", "handler.lua:2: while closing\"\n"));
+    wire_expect_log(w, RAISING("close failed", "handler.lua:2: while closing\" method="));
 }
 
 /* The abort error again is no fault. */
@@ -125,7 +125,8 @@ static void Close_MeetsTheAbortAgain_NoFault(void **state)
     (void)state;
     struct wire *w = wire_handler(CLOSING("a", "ctx:write('x')") "ctx:body()");
     begin_and_cancel(w);
-    wire_expect_log(w, "debug handler stopped conn=7 stream=1 error=\"request aborted: CANCEL\"\n");
+    wire_expect_log(
+        w, "debug handler stopped conn=7 stream=1 error=\"request aborted: CANCEL\" method=");
 }
 
 static void Close_RaisesWhereACoroutineWaits_Logged(void **state)
@@ -148,7 +149,7 @@ static void OnAbort_Raises_LoggedAndTheNextRuns(void **state)
                      "ctx:body()");
     begin_and_cancel(w);
     wire_expect_notes(w, "CANCEL\n");
-    wire_expect_log(w, RAISING("on_abort failed", "handler.lua:1: first\"\n"));
+    wire_expect_log(w, RAISING("on_abort failed", "handler.lua:1: first\" method="));
     wire_get(w, "/");
     wire_expect(w, EMPTY_RESPONSE("3"));
 }
@@ -159,7 +160,7 @@ static void OnAbort_RaisesATable_Described(void **state)
     struct wire *w = wire_handler("ctx:on_abort(function() error({message = 'second'}) end)\n"
                                   "ctx:reset()");
     wire_get(w, "/");
-    wire_expect_log(w, "error on_abort failed conn=7 stream=1 error=second\n");
+    wire_expect_log(w, "error on_abort failed conn=7 stream=1 error=second method=");
 }
 
 static void Handlers_ThatRaise_AreCaught(void **state)
@@ -235,10 +236,10 @@ static void Tasks_ThatRaise_LoggedOrJoined(void **state)
              "a", "error('second')") "error('first', 0) end) mt.sleep(0)",
             200,
             .logged = {"error task failed error=first ",
-                "error close failed error=\"handler.lua:3: second\"\n"}},
+                "error close failed error=\"handler.lua:3: second\" method="}},
         {"local t = mt.spawn(function()\n" CLOSING(
              "a", "error('closing')") "mt.sleep(60) end) mt.sleep(0) t:cancel() mt.sleep(0)",
-            200, .logged = {"debug close failed error=\"handler.lua:3: closing\"\n"}},
+            200, .logged = {"debug close failed error=\"handler.lua:3: closing\" method="}},
         {"mt.all(function() error('one', 0) end, function() mt.sleep(60) end)", 500,
             .logged = {"error handler failed conn=7 stream=1 error=one "}},
     };

@@ -152,7 +152,7 @@ static void Head_AfterHeaders_Raises(void **state)
                          "false header \"a\" comes too late: the headers are sent\n"
                          "false header \"a\" comes too late: the headers are sent\n"
                          "false header \"a\" comes too late: the headers are sent\n"
-                         "false header \"content-type\" comes too late: the headers are sent\n"
+                         "false ctx:html: a response was sent already\n"
                          "200\n");
 }
 

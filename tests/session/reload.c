@@ -151,7 +151,9 @@ static void Fault_WithDev_EachResponseSaysSo(void **state)
                    "content-length=12\n"
                    "DATA stream=1 END_STREAM len=12 'a.lua:1:???x'\n");
     wire_get(w, "/missing");
-    wire_expect(w, PAGE("3", "404", "moontrail-fault=a.lua:1:???x ", "10", "Not Found"));
+    wire_expect(w, "HEADERS stream=3 :status=404 content-type='text/plain; charset=utf-8' "
+                   "moontrail-fault=a.lua:1:???x date=now content-length=61\n"
+                   "DATA stream=3 END_STREAM len=61\n");
     parts_set_fault(&w->parts, NULL);
     wire_get(w, "/missing");
     wire_expect(w, PAGE("5", "404", "", "10", "Not Found"));

@@ -79,7 +79,7 @@ static void Write_AfterFinish_Raises(void **state)
     wire_expect_notes(w, "false the response has ended\n"
                          "false the response has ended\n"
                          "false the response has ended\n"
-                         "false header \"content-type\" comes too late: the headers are sent\n");
+                         "false ctx:text: a response was sent already\n");
 }
 
 static void Flush_Alone_HeadersGoOut(void **state)

@@ -44,6 +44,12 @@ static inline void death_read(int fd, char *text, size_t size)
     text[filled] = 0;
 }
 
+/* For tables: what is run, with NULL, and the condition that it breaks. */
+struct death {
+    void (*run)(void *unused);
+    const char *condition;
+};
+
 /* run(argument) aborts, and the condition that did not hold is the one given. */
 static inline void assert_aborts(void (*run)(void *), void *argument, const char *condition)
 {

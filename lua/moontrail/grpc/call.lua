@@ -1,4 +1,5 @@
 -- A call as its handler sees it: metadata, messages in and out, and its end.
+local guard = require "moontrail.grpc.guard"
 local message = require "moontrail.grpc.message"
 local metadata = require "moontrail.grpc.metadata"
 local script = require "moontrail.grpc.script"
@@ -22,24 +23,28 @@ local defaults = {
 
 local Call = { __name = "moontrail.grpc.call" }
 
--- The metadata is put together when it is first looked at.
+-- The metadata is put together, and the request guarded, when it is first looked at.
 function Call.__index(self, name)
     if name == "metadata" then
-        self.metadata = metadata.read(self.ctx.fields)
+        self.metadata = metadata.read(self.http.fields)
         return self.metadata
+    end
+    if name == "ctx" then
+        self.ctx = guard(self.http)
+        return self.ctx
     end
     return methods[name] or defaults[name]
 end
 
 -- packing is the encoding of replies, trailers the metadata that goes with the status.
 function call.new(ctx, method)
-    return setmetatable({ ctx = ctx, method = method, packing = false, trailers = false }, Call)
+    return setmetatable({ http = ctx, method = method, packing = false, trailers = false }, Call)
 end
 
 -- The next message, or nil.
 local function receive(self)
     local method = self.method
-    local bytes, compressed = message.read(self.ctx, self.encoding, method.limit)
+    local bytes, compressed = message.read(self.http, self.encoding, method.limit)
     if not bytes then
         return nil
     end
@@ -54,7 +59,7 @@ end
 -- The one message of a request that is no stream.
 function call.receive_only(self, encoding)
     local method = self.method
-    local bytes, compressed, first = read_only(self.ctx, encoding, method.limit)
+    local bytes, compressed, first = read_only(self.http, encoding, method.limit)
     if compressed then
         self.compressed = true
     end
@@ -74,7 +79,7 @@ local function send(self, reply)
     if not reply then
         script.blame("%s has a %s as its reply, not a table", method.path, type(reply))
     end
-    write(self.ctx, method.encode(method.output, reply), self.packing)
+    write(self.http, method.encode(method.output, reply), self.packing)
 end
 
 call.send = send
@@ -127,7 +132,7 @@ function methods:header(name, value)
         script.blame("metadata %s comes too late: a reply was sent; there is call:trailer", name)
     end
     each(value, function(one)
-        self.ctx:add_header(metadata.check(name, one))
+        self.http:add_header(metadata.check(name, one))
     end)
     self.has_headers = true
 end
@@ -144,13 +149,13 @@ end
 
 -- The seconds that are left, or nil.
 function methods:deadline()
-    return self.ctx:deadline()
+    return self.http:deadline()
 end
 
 -- False, or why nobody waits for the reply any more.
 function methods:cancelled()
-    local reason = self.ctx:aborted()
-    if not reason and self.ctx:deadline() == 0 then
+    local reason = self.http:aborted()
+    if not reason and self.http:deadline() == 0 then
         reason = "deadline exceeded"
     end
     return reason
@@ -158,7 +163,7 @@ end
 
 -- Whether replies are compressed from here on, where the client takes that.
 function methods:compress(on)
-    local ctx, wanted = self.ctx, self.method.compression or "gzip"
+    local ctx, wanted = self.http, self.method.compression or "gzip"
     self.packing = false
     if not on or not message.accepts(ctx:request_header("grpc-accept-encoding"), wanted) then
         return

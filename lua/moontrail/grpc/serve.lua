@@ -46,7 +46,7 @@ end
 
 -- What few requests have: a deadline, and compression.
 local function prepare(self, timeout, encoding)
-    local ctx = self.ctx
+    local ctx = self.http
     if timeout then
         set_deadline(ctx, timeout)
     end
@@ -144,13 +144,13 @@ end
 
 local function append_trailers(self, append)
     for _, pair in ipairs(self.trailers) do
-        append(self.ctx, pair[1], pair[2])
+        append(self.http, pair[1], pair[2])
     end
 end
 
 -- Sends the status of a call that went well: as trailers, even behind no reply at all.
 local function finish(self, code)
-    append_trailer(self.ctx, "grpc-status", code)
+    append_trailer(self.http, "grpc-status", code)
     if self.trailers then
         append_trailers(self, append_trailer)
     end
@@ -158,7 +158,7 @@ end
 
 -- Sends a status. Where nothing went before it, it goes with the headers: Trailers-Only.
 local function finish_with(self, code, text, details)
-    local ctx = self.ctx
+    local ctx = self.http
     local append = ctx.append_trailer
     if not self.begun and not self.has_headers and pcall(ctx.header, ctx, "grpc-status", code) then
         append = ctx.add_header
@@ -178,10 +178,10 @@ end
 
 -- What a slow client has not read holds the status back: then the stream is reset.
 local function finish_late(self)
-    local ctx = self.ctx
+    local ctx = self.http
     finish_with(self, codes.DEADLINE_EXCEEDED, "deadline exceeded")
     ctx:deadline(GRACE)
-    if not pcall(ctx.finish, ctx) then
+    if not pcall(mt.ctx.finish, ctx) then
         ctx:reset("CANCEL")
     end
 end
@@ -233,10 +233,10 @@ local function fail(self, problem)
     if type(problem) == "string" then -- out of memory, where Lua calls no message handler
         problem = { text = problem, traceback = "" }
     end
-    if self.ctx:aborted() then
+    if self.http:aborted() then
         return abandon(self, problem)
     end
-    if not is_late(self.ctx) then
+    if not is_late(self.http) then
         return finish_failed(self, problem)
     end
     if not status.is(problem) and not is_kind(problem, "timeout") then

@@ -97,6 +97,21 @@ static void log_change(const struct master *m, const char *event)
         log_int("workers", m->now.options.workers), log_int("pid", getpid()));
 }
 
+static void add_requests(struct child *c, void *data)
+{
+    *(int64_t *)data += child_requests(c);
+}
+
+/* Which may be streams that last for long. */
+static void log_awaited(struct master *m, uint32_t old)
+{
+    int64_t count = 0;
+    master_each(m, old, add_requests, &count);
+    if (count)
+        log_event(LOG_INFO, "old workers drain", log_int("requests", count),
+            log_num("grace", m->now.options.grace));
+}
+
 static void be_ready(struct master *m)
 {
     log_change(m, "ready");
@@ -140,6 +155,7 @@ static void adopt_next(struct master *m)
         be_ready(m);
     else
         log_change(m, "configuration loaded");
+    log_awaited(m, old);
     master_each(m, old, drain_child, NULL);
     systemd_notify("READY=1\nMAINPID=%d", (int)getpid());
 }

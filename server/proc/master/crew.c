@@ -1,17 +1,19 @@
 #include "proc/master/crew.h"
 
+#include "core/activity.h"
 #include "core/check.h"
 #include "core/clock.h"
 #include "core/log.h"
 #include "core/mem.h"
 #include "proc/options/options.h"
 #include "proc/worker/board.h"
+#include "proc/worker/worker.h"
 
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-static const double pulse_seconds = 0.25;
+static const double pulse_seconds = 0.25, quick_pulse_seconds = 0.08;
 /* Where the master itself stood still for so long, so may all have (Ctrl-Z). */
 static const double late_seconds = 1;
 /* That a worker has beyond its grace to free what it holds. */
@@ -42,20 +44,67 @@ static double stillness(struct child *c, double now)
     return c->patience > 0 && still > patience ? still : 0;
 }
 
+enum { END_FIELDS = 4 };
+
+/* What a worker is at, where it has said so; returns how many fields that makes. */
+static size_t describe(const struct activity *a, struct log_field out[END_FIELDS])
+{
+    size_t n = 0;
+    if (a->method[0])
+        out[n++] = log_str("method", a->method);
+    if (a->path[0])
+        out[n++] = log_str("path", a->path);
+    if (a->script[0])
+        out[n++] = log_str("script", a->script);
+    if (a->loading[0])
+        out[n++] = log_str("loading", a->loading);
+    return n;
+}
+
+static void log_end(const struct child *c, const char *event, double still)
+{
+    struct log_field fields[3 + END_FIELDS] = {
+        log_int("worker", c->index), log_int("pid", c->pid), log_num("seconds", still)};
+    size_t n = still > 0 ? 3 : 2;
+    n += describe(board_activity(c->crew->board, c->heart), fields + n);
+    log_write(LOG_ERROR, event, fields, n);
+}
+
+/* It is killed a pulse after it was asked what it is at, which it says even where a handler of its
+ * runs; from where that blocks beyond all signals it says nothing. */
+static void end(struct child *c, const char *event, double still)
+{
+    if (!c->asked) {
+        c->asked = true;
+        kill(c->pid, WORKER_ASKED);
+        return;
+    }
+    log_end(c, event, still);
+    child_kill(c);
+}
+
+/* A step of a script that was under way at the last pulse, and still is, is to be told of. */
+static void ask_of_step(struct child *c)
+{
+    struct activity *a = board_activity(c->crew->board, c->heart);
+    uint32_t steps = atomic_load_explicit(&a->steps, memory_order_relaxed);
+    if (steps % 2 && steps == c->steps)
+        atomic_store_explicit(&a->asked, true, memory_order_relaxed);
+    c->steps = steps;
+}
+
 static void check_on(struct child *c, double now)
 {
     if (c->state == CHILD_LOST)
         return;
     double still = stillness(c, now);
-    if (still > 0) {
-        log_event(LOG_ERROR, "worker stuck", log_int("worker", c->index), log_int("pid", c->pid),
-            log_num("seconds", still));
-        child_kill(c);
-    } else if (c->state == CHILD_DRAINING && now - c->drained > c->grace + parting_seconds) {
-        log_event(
-            LOG_ERROR, "worker does not end", log_int("worker", c->index), log_int("pid", c->pid));
-        child_kill(c);
-    }
+    ask_of_step(c);
+    if (still > 0)
+        end(c, "worker stuck", still);
+    else if (c->state == CHILD_DRAINING && now - c->drained > c->grace + parting_seconds)
+        end(c, "worker does not end", 0);
+    else
+        c->asked = false;
 }
 
 static void on_pulse(struct timer *t)
@@ -70,7 +119,7 @@ static void on_pulse(struct timer *t)
             c->beaten = now;
         check_on(c, now);
     }
-    timer_start(t, pulse_seconds);
+    timer_start(t, crew->quick ? quick_pulse_seconds : pulse_seconds);
 }
 
 static void on_message(struct channel *ch, enum message kind, const char *text, size_t n)
@@ -138,6 +187,7 @@ static struct child *new_child(
     c->crew = crew;
     c->index = index;
     c->setup = setup;
+    crew->quick = o->dev;
     c->loading = true;
     c->grace = o->grace;
     c->patience = o->heartbeat_timeout;
@@ -244,6 +294,21 @@ void child_stop(struct child *c)
     c->grace = 0;
     c->drained = clock_monotonic();
     child_order(c, ORDER_STOP, NULL, 0);
+}
+
+void child_cut(struct child *c)
+{
+    c->grace = 0;
+    c->drained = clock_monotonic();
+    if (child_is_on_duty(c))
+        child_set_state(c, CHILD_DRAINING);
+    child_order(c, ORDER_CUT, NULL, 0);
+}
+
+int64_t child_requests(const struct child *c)
+{
+    return atomic_load_explicit(
+        &board_activity(c->crew->board, c->heart)->requests, memory_order_relaxed);
 }
 
 bool child_is_on_duty(const struct child *c)

@@ -44,6 +44,8 @@ struct child {
     int heart;
     uint64_t beats; /* when last seen to have changed, at beaten */
     double beaten;
+    uint32_t steps; /* of its scripts, when last seen */
+    bool asked;     /* what it is at, before it is killed */
     struct channel channel;
 };
 
@@ -52,6 +54,7 @@ struct crew {
     struct board *board;
     struct list children;
     struct timer pulse;
+    bool quick;    /* for who develops: a step of a script is to be told of earlier */
     double pulsed; /* when it last did */
     void (*on_reply)(struct child *c, enum message kind, const char *text);
     /* It has ended, with a status of waitpid; what is given is a last copy. */
@@ -82,6 +85,10 @@ void child_order(struct child *c, enum message kind, const void *text, size_t n)
 void child_drain(struct child *c);
 void child_stop(struct child *c);
 void child_kill(struct child *c);
+/* As child_stop, and it says what it cuts. */
+void child_cut(struct child *c);
+/* The requests that it has under way. */
+int64_t child_requests(const struct child *c);
 bool child_is_on_duty(const struct child *c);
 
 #endif

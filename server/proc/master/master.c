@@ -1,5 +1,6 @@
 #include "proc/master/master.h"
 
+#include "core/activity.h"
 #include "core/check.h"
 #include "core/log.h"
 #include "proc/master/orphans.h"
@@ -9,6 +10,7 @@
 #include "proc/worker/signals.h"
 
 #include <errno.h>
+#include <math.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/resource.h>
@@ -32,10 +34,21 @@ void master_each(
 
 /* What happens to proofs and workers. */
 
+static void on_slow(struct timer *t)
+{
+    struct master *m = container_of(t, struct master, slow);
+    if (!proof_runs(&m->proof) || m->proof_heart == BOARD_NONE)
+        return;
+    log_event(LOG_WARN, "scripts still load",
+        log_str("file", board_activity(m->crew.board, m->proof_heart)->loading),
+        log_num("seconds", round(proof_age(&m->proof) * 10) / 10));
+}
+
 static void on_proof_done(struct proof *p, bool proved, const char *why, const char *files)
 {
     struct master *m = container_of(p, struct master, proof);
     bool changes = m->task == MASTER_PROVING_CHANGE;
+    timer_stop(&m->slow);
     reload_watch(changes ? &m->next : &m->now, proved, files);
     if (changes)
         change_proved(m, proved, why);
@@ -256,8 +269,10 @@ static void raise_descriptors(void)
 static enum rc init(
     struct master *m, const struct service *service, int argc, char **argv, char why[SYSTEMD_WHY])
 {
-    *m = (struct master){
-        .service = service, .source = {argc, argv, service->read_config}, .heir = UPGRADE_NONE};
+    *m = (struct master){.service = service,
+        .source = {argc, argv, service->read_config},
+        .heir = UPGRADE_NONE,
+        .proof_heart = BOARD_NONE};
     m->loop = ev_loop_new(EVFLAG_AUTO);
     if (!m->loop)
         return RC_SYSTEM;
@@ -275,6 +290,7 @@ static enum rc init(
     reload_init(m);
     proof_init(&m->proof, m->loop, on_proof_done);
     upgrade_init(&m->upgrade, m->loop, argv, on_upgrade_done);
+    timer_init(&m->slow, m->loop, on_slow);
     timer_init(&m->reap, m->loop, on_reap);
     timer_init(&m->rotation, m->loop, rotate_tickets);
     watch_signals(m);

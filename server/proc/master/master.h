@@ -64,6 +64,8 @@ struct master {
     struct crew crew;
     struct post posts[OPTIONS_WORKERS];
     struct proof proof;
+    int proof_heart;   /* of its activity, which says what it loads; BOARD_NONE at first */
+    struct timer slow; /* runs until the loading is worth a line */
     struct upgrade upgrade;
     struct tls_tickets tickets;
     struct timer rotation;

@@ -1,8 +1,10 @@
+#include "core/activity.h"
 #include "core/live.h"
 #include "core/log.h"
 #include "core/mem.h"
 #include "proc/master/master.h"
 #include "proc/master/watch.h"
+#include "proc/worker/board.h"
 #include "proc/worker/user.h"
 #include "proc/worker/worker.h"
 
@@ -10,6 +12,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
+
+/* After which it is told what still loads. */
+static const double slow_seconds = 1;
 
 /* The processes that the master forks: workers and proofs. */
 
@@ -37,6 +42,7 @@ void master_release(struct master *m)
         ev_signal_stop(m->loop, &m->signals[i]);
     timer_stop(&m->rotation);
     timer_stop(&m->reap);
+    timer_stop(&m->slow);
     timer_stop(&m->retry);
     timer_stop(&m->hurry);
     timer_stop(&m->again);
@@ -110,6 +116,8 @@ _Noreturn static void become_proof(struct master *m, struct setup *s, int fd)
     char *files = NULL;
     size_t size;
     sigset_t none;
+    if (m->proof_heart != BOARD_NONE)
+        activity = board_activity(m->crew.board, m->proof_heart);
     leave(m);
     sockets_close(&m->now.sockets, &m->next.sockets);
     sockets_close(&m->next.sockets, NULL);
@@ -132,6 +140,10 @@ enum rc master_prove(struct master *m, struct setup *s)
     sigset_t before;
     if (s->watch)
         watch_begin(s->watch);
+    if (m->proof_heart == BOARD_NONE)
+        m->proof_heart = board_take(m->crew.board);
+    if (s->options.load_timeout == 0 || s->options.load_timeout > slow_seconds)
+        timer_start(&m->slow, slow_seconds);
     block_signals(&before);
     enum rc rc = proof_start(&m->proof, s->options.load_timeout, &fd);
     if (!rc && fd >= 0)

@@ -326,7 +326,9 @@ static void note_change(struct watch *w, double pause, double patience)
     if (w->first == 0)
         w->first = now;
     double left = w->first + patience - now;
-    timer_start(&w->gather, left < 0 ? 0 : left < pause ? left : pause);
+    if (left > pause)
+        left = pause;
+    timer_start(&w->gather, left > 0 ? left : 0);
 }
 
 static void on_gathered(struct timer *t)

@@ -132,7 +132,7 @@ const char *options_kind_set(
         [OPTIONS_SWITCH] = set_switch,
         [OPTIONS_COUNT] = set_count,
         [OPTIONS_POSITIVE] = set_positive,
-        [OPTIONS_NUMBER] = set_number,
+        [OPTIONS_WORKER_COUNT] = set_number,
         [OPTIONS_SECONDS] = set_seconds,
         [OPTIONS_TEXT] = set_text,
         [OPTIONS_TEXTS] = set_texts,
@@ -178,7 +178,7 @@ const char *options_kind_show(
     switch (d->kind) {
     case OPTIONS_SWITCH:
         break;
-    case OPTIONS_NUMBER:
+    case OPTIONS_WORKER_COUNT:
         if (*(const int *)field == OPTIONS_AUTO)
             return "auto";
         snprintf(out, OPTIONS_SHOWN, "%d", *(const int *)field);

@@ -1,5 +1,6 @@
 #include "proc/options/table.h"
 
+#include "core/distance.h"
 #include "proc/options/options.h"
 
 #include <assert.h>
@@ -34,7 +35,7 @@ const struct definition options_table[] = {
         "private key, PEM, of the cert in the same place", NULL},
     {OPTIONS_SERVER, "proto-path", 0, OPTIONS_TEXTS, FIELD(proto_path), "DIR",
         "folder in which .proto files are looked for, behind those of the scripts", NULL},
-    {OPTIONS_SERVER, "workers", 'w', OPTIONS_NUMBER, FIELD(workers), "N",
+    {OPTIONS_SERVER, "workers", 'w', OPTIONS_WORKER_COUNT, FIELD(workers), "N",
         "processes that serve; auto is one for each core, and 1 with dev", NULL},
     {OPTIONS_SERVER, "user", 0, OPTIONS_TEXT, FIELD(user), "NAME",
         "user that workers run as, where the start is privileged", NULL},
@@ -43,7 +44,8 @@ const struct definition options_table[] = {
     {OPTIONS_SERVER, "watch", 0, OPTIONS_SWITCH, FIELD(watch), NULL,
         "load the scripts anew when a file of theirs changes", NULL},
     {OPTIONS_SERVER, "dev", 0, OPTIONS_SWITCH, FIELD(dev), NULL,
-        "for development: watch, tracebacks in error pages, debug log, and the certificate made in "
+        "for development: watch, tracebacks in error pages, a log at debug with each request, and "
+        "the certificate made in "
         "memory on any address",
         NULL},
     {OPTIONS_SERVER, "log-level", 0, OPTIONS_CHOICE, FIELD(log_level), "LEVEL",
@@ -172,39 +174,10 @@ const struct definition *options_find(const char *name)
     return NULL;
 }
 
-enum { NAME_MAX_BYTES = 64 };
-
-static size_t least(size_t a, size_t b, size_t c)
-{
-    size_t least = a < b ? a : b;
-    return least < c ? least : c;
-}
-
-/* How many letters must be put in, taken out or changed to make b of a. */
-static size_t distance(const char *a, const char *b)
-{
-    size_t row[NAME_MAX_BYTES + 1], n = strlen(b);
-    for (size_t j = 0; j <= n; j++)
-        row[j] = j;
-    for (size_t i = 1; a[i - 1]; i++) {
-        size_t diagonal = row[0];
-        row[0] = i;
-        for (size_t j = 1; j <= n; j++) {
-            size_t above = row[j];
-            row[j] = least(above + 1, row[j - 1] + 1, diagonal + (a[i - 1] != b[j - 1]));
-            diagonal = above;
-        }
-    }
-    return row[n];
-}
-
 const struct definition *options_nearest(const char *name)
 {
     const struct definition *nearest = NULL;
-    size_t len = strlen(name);
-    size_t best = 2 + len / 5; /* a slip or two, more in a long name */
-    if (len < 3 || len > NAME_MAX_BYTES)
-        return NULL;
+    size_t best = distance_limit(name);
     for (int i = 0; i < COUNT; i++) {
         size_t d = distance(name, options_table[i].name);
         if (d < best) {

@@ -9,17 +9,17 @@
 
 /* What its value is, and the type of its field in struct options. */
 enum options_kind {
-    OPTIONS_SWITCH,   /* bool */
-    OPTIONS_COUNT,    /* uint32_t */
-    OPTIONS_POSITIVE, /* uint32_t, above 0 */
-    OPTIONS_NUMBER,   /* int, from 1 to OPTIONS_WORKERS, or OPTIONS_AUTO */
-    OPTIONS_SECONDS,  /* double */
-    OPTIONS_TEXT,     /* const char *, which may be NULL */
-    OPTIONS_TEXTS,    /* struct options_list: it is repeatable */
-    OPTIONS_CHOICE,   /* an enum, whose constants are places in choices */
+    OPTIONS_SWITCH,       /* bool */
+    OPTIONS_COUNT,        /* uint32_t */
+    OPTIONS_POSITIVE,     /* uint32_t, above 0 */
+    OPTIONS_WORKER_COUNT, /* int, from 1 to OPTIONS_WORKERS, or OPTIONS_AUTO */
+    OPTIONS_SECONDS,      /* double */
+    OPTIONS_TEXT,         /* const char *, which may be NULL */
+    OPTIONS_TEXTS,        /* struct options_list: it is repeatable */
+    OPTIONS_CHOICE,       /* an enum, whose constants are places in choices */
 };
 
-enum { OPTIONS_AUTO = 0 }; /* of OPTIONS_NUMBER: as the machine is */
+enum { OPTIONS_AUTO = 0 }; /* of OPTIONS_WORKER_COUNT: as the machine is */
 
 enum options_section {
     OPTIONS_OPERAND, /* on the command line it has no name */

@@ -1,5 +1,6 @@
 #include "proc/worker/board.h"
 
+#include "core/activity.h"
 #include "core/check.h"
 
 #include <stdatomic.h>
@@ -11,6 +12,7 @@ enum { HEARTS = 1024 };
 
 struct board {
     _Atomic uint64_t beats[HEARTS];
+    struct activity activities[HEARTS];
     bool taken[HEARTS]; /* the master's */
 };
 
@@ -34,6 +36,7 @@ int board_take(struct board *b)
     for (int i = 0; i < HEARTS; i++) {
         if (!b->taken[i]) {
             b->taken[i] = true;
+            b->activities[i] = (struct activity){0};
             return i;
         }
     }
@@ -44,6 +47,11 @@ void board_give(struct board *b, int heart)
 {
     check(heart >= 0 && heart < HEARTS && b->taken[heart]);
     b->taken[heart] = false;
+}
+
+struct activity *board_activity(struct board *b, int heart)
+{
+    return &b->activities[heart];
 }
 
 uint64_t board_beats(const struct board *b, int heart)

@@ -1,6 +1,6 @@
 /*
  * The board: a page of memory that master and workers share, on which each worker shows that its
- * loop still turns.
+ * loop still turns, and what it is at.
  */
 #ifndef PROC_WORKER_BOARD_H
 #define PROC_WORKER_BOARD_H
@@ -9,6 +9,7 @@
 
 #include <stdint.h>
 
+struct activity;
 struct board;
 
 enum { BOARD_NONE = -1 };
@@ -20,6 +21,8 @@ void board_free(struct board *b);
 /* For the master: a heart that nobody has, or BOARD_NONE; and back with it. */
 int board_take(struct board *b);
 void board_give(struct board *b, int heart);
+/* What its owner is at. */
+struct activity *board_activity(struct board *b, int heart);
 /* How often it has beaten. */
 uint64_t board_beats(const struct board *b, int heart);
 

@@ -13,6 +13,7 @@
 enum message {
     ORDER_DRAIN,   /* exchanges finish within the grace; nothing new is taken */
     ORDER_STOP,    /* end at once */
+    ORDER_CUT,     /* the same, and say which requests were under way */
     ORDER_RELOAD,  /* load the scripts anew */
     ORDER_REOPEN,  /* open the access log anew */
     ORDER_FAULT,   /* the scripts on disk do not load: why; without a text, they do again */

@@ -1,13 +1,17 @@
 #include "proc/worker/worker.h"
 
+#include "core/activity.h"
 #include "core/check.h"
+#include "core/clock.h"
 #include "core/list.h"
 #include "core/log.h"
 #include "core/mem.h"
 #include "http/part.h"
 #include "net/access_log.h"
 #include "net/listener.h"
+#include "net/log_file.h"
 #include "net/loop.h"
+#include "net/request_log.h"
 #include "net/tls_tickets.h"
 #include "proc/worker/board.h"
 #include "proc/worker/channel.h"
@@ -16,9 +20,13 @@
 #include "proc/worker/sockets.h"
 #include "proc/worker/user.h"
 
+#include <math.h>
 #include <signal.h>
 #include <sys/time.h>
 #include <unistd.h>
+
+/* Seconds of loading that are worth a line: requests wait meanwhile. */
+static const double long_load_seconds = 1;
 
 enum worker_state { WORKER_STARTING, WORKER_SERVING, WORKER_DRAINING };
 
@@ -69,6 +77,23 @@ static void start_ticks(const struct parts *parts)
     set_ticks(PART_TICK_MS);
 }
 
+/* What runs, for the master, where it has been running for too long. */
+
+static const struct parts *described;
+
+static void on_asked(int signal_number)
+{
+    (void)signal_number;
+    if (described)
+        parts_describe(described);
+}
+
+static void answer_master(void)
+{
+    struct sigaction action = {.sa_handler = on_asked, .sa_flags = SA_RESTART};
+    sigaction(WORKER_ASKED, &action, NULL);
+}
+
 /* Life's end. */
 
 static void stop_listening(struct worker *w)
@@ -111,7 +136,13 @@ static void reply(struct worker *w, enum message kind, const char *text)
 static void reload(struct worker *w)
 {
     char why[SERVICE_WHY] = "";
-    if (parts_reload(&w->loop.parts, why, sizeof why))
+    double began = clock_monotonic();
+    bool loaded = parts_reload(&w->loop.parts, why, sizeof why);
+    double seconds = clock_monotonic() - began;
+    if (seconds >= long_load_seconds)
+        log_event(LOG_WARN, "worker blocked", log_num("seconds", floor(seconds * 10) / 10),
+            log_str("by", "the loading of scripts"));
+    if (loaded)
         reply(w, REPLY_RELOADED, "");
     else
         reply(w, REPLY_FAILED, why);
@@ -135,6 +166,10 @@ static void on_order(struct channel *ch, enum message kind, const char *text, si
     switch (kind) {
     case ORDER_DRAIN:
         drain(w);
+        break;
+    case ORDER_CUT:
+        parts_log_cut(&w->loop.parts);
+        ev_break(w->ev, EVBREAK_ALL);
         break;
     case ORDER_STOP:
         ev_break(w->ev, EVBREAK_ALL);
@@ -179,6 +214,7 @@ static void leave_signals_to_master(void)
     static const int numbers[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2, SIGPIPE};
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
         signals_disarm(numbers[i]);
+    answer_master();
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
@@ -212,10 +248,14 @@ static enum rc start_listening(struct worker *w)
 
 static void watch_exchanges(struct worker *w)
 {
+    const struct options *o = w->job->options;
     struct access_log *log = w->job->access_log;
+    int fd;
     w->loop.access_log = log;
     if (log)
         loop_observe(&w->loop, access_log_observer(log));
+    if (o->dev && !(o->access_log && log_file_is_standard(o->access_log, &fd)))
+        loop_observe(&w->loop, request_log_observer());
 }
 
 static enum rc start_loop(struct worker *w, char why[SERVICE_WHY])
@@ -242,6 +282,7 @@ fail:
 /* Reports itself ready, and what it lacks, and serves until it is ordered to end. */
 static void serve(struct worker *w, const char *lack)
 {
+    described = &w->loop.parts;
     set_state(w, WORKER_SERVING);
     start_ticks(&w->loop.parts);
     if (w->job->options->heartbeat_timeout > 0)
@@ -277,6 +318,7 @@ static enum rc start(struct worker *w, char why[SERVICE_WHY])
 int worker_main(const struct worker_job *job)
 {
     static struct worker w;
+    activity = board_activity(job->board, job->heart);
     char why[SERVICE_WHY] = "";
     w = (struct worker){.job = job, .ev = ev_loop_new(EVFLAG_AUTO)};
     if (!w.ev)

@@ -12,6 +12,11 @@
 
 #include <stdbool.h>
 
+#include <signal.h>
+
+/* Has a worker write to its activity what it is at. */
+enum { WORKER_ASKED = SIGUSR1 };
+
 struct access_log;
 struct board;
 struct options;

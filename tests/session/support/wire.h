@@ -6,6 +6,11 @@
  *
  * A session that is over is freed then, as a connection would.
  *
+ * The files beside this one: stage has the script's folder, its notes and the log; frames and lines
+ * write down what a client of HTTP/2 and of HTTP/1.x hears; other plays the servers that a handler
+ * calls; caller is the same with the roles turned: a session of ours that calls, and a server made
+ * by hand.
+ *
  * A test is listed with wire_test(). At its end the session and the handler are freed; then nothing
  * may be alive, no block more than before, and no error or warning logged that was not asked for.
  */

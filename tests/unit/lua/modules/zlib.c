@@ -1,6 +1,7 @@
 /* The module moontrail.zlib, from Lua: what it gives and takes back, its bounds, and want of
  * memory. The other side is zlib itself, called with no code of ours between. */
 #include "lua/modules/zlib/zlib.h"
+#include "lua/runtime/error_value.h"
 
 #include "tests/unit/check.h"
 #include "tests/unit/heap.h"
@@ -79,6 +80,7 @@ static void run_alone(const char *code)
 {
     struct heap heap = {0};
     lua_State *L = heap_open(&heap);
+    error_value_open(L);
     luaL_requiref(L, "moontrail.zlib", luaopen_moontrail_zlib, 0);
     lua_setglobal(L, "zlib");
     lua_register(L, "their_deflate", l_their_deflate);
@@ -402,6 +404,7 @@ static const char everything[] =
 
 static int l_everything(lua_State *L)
 {
+    error_value_open(L);
     luaL_requiref(L, "moontrail.zlib", luaopen_moontrail_zlib, 0);
     lua_setglobal(L, "zlib");
     if (luaL_loadstring(L, everything) != LUA_OK)

@@ -1,0 +1,22 @@
+/*
+ * JSON to tables, by the mapping that protocol buffers define, and strict: what is no JSON, a field
+ * that is unknown or given twice, by either of its names, and a value of another type are errors.
+ * As with bytes, what a peer sends takes time and memory in proportion to its length.
+ */
+#ifndef LUA_PROTOBUF_JSON_PARSE_H
+#define LUA_PROTOBUF_JSON_PARSE_H
+
+#include "lua/protobuf/json_options.h"
+#include "lua/protobuf/schema.h"
+
+namespace codec
+{
+
+/* Pushes the table of a message, as decoding its bytes gives it; the table of constants lies at
+ * that index. The text lies in a string that stays on the stack. [-0, +1], may longjmp */
+void json_parse_push(lua_State *L, schema *s, const message &m, int constants, const char *text,
+    size_t n, const json_options &options);
+
+} // namespace codec
+
+#endif

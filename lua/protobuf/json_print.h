@@ -1,0 +1,23 @@
+/*
+ * Tables to JSON, by the mapping that protocol buffers define. A table is checked just as when it
+ * becomes bytes.
+ */
+#ifndef LUA_PROTOBUF_JSON_PRINT_H
+#define LUA_PROTOBUF_JSON_PRINT_H
+
+#include "lua/protobuf/json_options.h"
+#include "lua/protobuf/schema.h"
+
+#include <lua.hpp>
+
+namespace codec
+{
+
+/* Pushes the text of the message whose table, and the table of constants, lie at these indices.
+ * [-0, +1], may longjmp */
+void json_print_push(lua_State *L, schema *s, const message &m, int constants, int table,
+    const json_options &options);
+
+} // namespace codec
+
+#endif

@@ -1,0 +1,12 @@
+/* The file of a script, as requests and the log know it. It lives as long as its generation. */
+#ifndef LUA_RUNTIME_SCRIPT_FILE_H
+#define LUA_RUNTIME_SCRIPT_FILE_H
+
+#include <stdbool.h>
+
+struct script_file {
+    char *path;
+    bool told_lost, told_empty, told_global; /* mistakes that it was told of */
+};
+
+#endif

@@ -1,0 +1,48 @@
+/*
+ * What the process is at, for who cannot ask it: a worker has its own on the page that it shares
+ * with the master (proc/worker/board.h). Nothing in it is ever locked; a text may be seen half
+ * written, and always ends.
+ */
+#ifndef CORE_ACTIVITY_H
+#define CORE_ACTIVITY_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { ACTIVITY_TEXT = 256 };
+
+struct activity {
+    _Atomic uint32_t steps;   /* of scripts, begun and ended: odd while one runs */
+    atomic_bool asked;        /* the step that runs is to be told of when it ends */
+    _Atomic int64_t requests; /* under way, as of the last turn */
+    /* The request that runs, written when the process is asked by a signal; else empty. */
+    char method[32], path[ACTIVITY_TEXT], script[ACTIVITY_TEXT];
+    char loading[ACTIVITY_TEXT]; /* the file that is being loaded; else empty */
+};
+
+/* One of the process's own at first. */
+extern struct activity *activity;
+
+/* A script begins to run. */
+static inline void activity_begin(void)
+{
+    uint32_t steps = atomic_load_explicit(&activity->steps, memory_order_relaxed);
+    atomic_store_explicit(&activity->steps, steps + 1, memory_order_relaxed);
+}
+
+/* It waits, or has ended. Whether it took so long that somebody has asked. */
+static inline bool activity_end(void)
+{
+    uint32_t steps = atomic_load_explicit(&activity->steps, memory_order_relaxed);
+    atomic_store_explicit(&activity->steps, steps + 1, memory_order_relaxed);
+    return atomic_load_explicit(&activity->asked, memory_order_relaxed);
+}
+
+/* Writes as much of a text as there is room for. Safe in a signal handler. */
+void activity_write(char *to, size_t size, const char *text, size_t n);
+/* A file begins to load, or with NULL none does any more. */
+void activity_load(const char *file);
+
+#endif
