@@ -70,8 +70,15 @@ MODULE_CXX    = -std=c++17 $(MODULE_FLAGS) $(WARNINGS_CXX)
 MODULE_LINK   = -shared -Wl,-z,nodelete
 
 FUZZ          = -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all \
-                -DCHECK_HOT
+                -fsanitize-coverage=trace-pc-guard -DCHECK_HOT
 FUZZ_FLAGS    = -std=gnu11 $(FUZZ)
+# What counts the steps of a run stands in for these: see tests/fuzz/support/cost.h.
+FUZZ_COUNTED  = __sanitizer_cov_trace_pc_guard __sanitizer_cov_trace_pc_guard_init \
+                __asan_memcpy __asan_memmove __asan_memset memchr mem_realloc
+FUZZ_COUNTER  = tests/fuzz/support/cost.c server/core/mem.c server/core/check.c
+# And tests/fuzz/support/upstream.c for these.
+FUZZ_UPSTREAM = pool_call pool_shares
+FUZZ_LINK     = $(FUZZ) -fsanitize=fuzzer $(FUZZ_COUNTED:%=-Wl,--wrap=%)
 FUZZ_SECONDS ?= 60
 
 release_objects = $(patsubst %.c,build/release/%.o,$(1))
@@ -170,13 +177,13 @@ build/fuzz/%.o: %.cc | build/deps-fuzz
 	@mkdir -p $(@D)
 	$(call SHOW,CXX)clang++ $(CPPFLAGS) -std=c++17 $(FUZZ) -MMD -MP -c -o $@ $<
 
-build/fuzz/bin/protobuf build/fuzz/bin/protobuf_json: build/fuzz/bin/%: $(call fuzz_objects,tests/fuzz/%.cc $(PROTOBUF))
+build/fuzz/bin/protobuf build/fuzz/bin/protobuf_json: build/fuzz/bin/%: $(call fuzz_objects,tests/fuzz/%.cc $(PROTOBUF) $(FUZZ_COUNTER))
 	@mkdir -p $(@D)
-	$(call SHOW,LD)clang++ $(FUZZ) -fsanitize=fuzzer -o $@ $^ -lprotobuf -llua5.4
+	$(call SHOW,LD)clang++ $(FUZZ_LINK) -o $@ $^ -lprotobuf -llua5.4
 
 build/fuzz/bin/%: build/fuzz/tests/fuzz/%.o $(call fuzz_objects,$(SOURCES) $(wildcard tests/fuzz/support/*.c))
 	@mkdir -p $(@D)
-	$(call SHOW,LD)clang $(FUZZ_FLAGS) -fsanitize=fuzzer -o $@ $^ $(LDLIBS)
+	$(call SHOW,LD)clang -std=gnu11 $(FUZZ_LINK) $(FUZZ_UPSTREAM:%=-Wl,--wrap=%) -o $@ $^ $(LDLIBS)
 
 -include $(shell find build -name '*.d' 2>/dev/null)
 
@@ -188,7 +195,7 @@ test: ## build and run every test, under ASan and UBSan
 	@for t in unit session fuzzbrief e2e; do $(MAKE) --no-print-directory $$t || exit 1; done
 
 testbuild: all build/test/moontrail build/test/lib/moontrail/protobuf.so build/tests/docs/manual \
-           $(UNIT_TESTS) build/tests/release/pool $(SESSION_TESTS) build/grpcjs/ready
+           build/tests/h1/events $(UNIT_TESTS) build/tests/release/pool $(SESSION_TESTS) build/grpcjs/ready
 
 fuzzbuild: $(FUZZERS)
 
@@ -204,7 +211,7 @@ session: $(SESSION_TESTS) ## test sessions, frame by frame over memory
 	@tests/run.sh session $^
 
 e2e: all build/test/moontrail build/test/lib/moontrail/protobuf.so build/tests/docs/manual \
-     build/deps-test build/deps-others build/grpcjs/ready ## test with real clients over real sockets
+     build/tests/h1/events build/deps-test build/deps-others build/grpcjs/ready ## test with real clients over real sockets
 	/usr/bin/python3 -m pytest -q -p no:cacheprovider tests/e2e
 
 # The second gRPC client of the tests, with the versions that its lock names. Without it its tests are

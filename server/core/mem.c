@@ -26,8 +26,14 @@ struct class
 static struct class classes[CLASS_COUNT];
 static struct mem_stats stats;
 
-/* With sanitizers on, nothing is kept, and requests can be told to fail. */
-#if defined(__SANITIZE_ADDRESS__)
+/* With sanitizers on, which gcc and clang say in different ways, nothing is kept, and requests can
+ * be told to fail. */
+#if defined(__has_feature)
+#define HAS_FEATURE(x) __has_feature(x)
+#else
+#define HAS_FEATURE(x) 0
+#endif
+#if defined(__SANITIZE_ADDRESS__) || HAS_FEATURE(address_sanitizer)
 enum { KEEP = 0, CAN_FAIL = 1 };
 #else
 enum { KEEP = MEM_CLASS_KEEP, CAN_FAIL = 0 };

@@ -3,6 +3,7 @@
 #include "h2/limits.h"
 #include "http/limits.h"
 #include "support/calls.h"
+#include "support/cost.h"
 #include "support/support.h"
 
 static enum rc open_session(struct session_host *host, struct session **out)
@@ -10,8 +11,13 @@ static enum rc open_session(struct session_host *host, struct session **out)
     return h2_client_new(host, &http_limits_default, &h2_limits_default, out);
 }
 
+static void run(const uint8_t *data, size_t size)
+{
+    fuzz_calls(open_session, COST_HTTP_2, data, size);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    fuzz_calls(open_session, data, size);
+    cost_repeat(run, data, size, 1);
     return 0;
 }

@@ -6,6 +6,7 @@
 #include "lua/protobuf/pace.h"
 #include "lua/protobuf/schema.h"
 #include "lua/protobuf/store.h"
+#include "support/cost.h"
 
 #include <cstdlib>
 #include <google/protobuf/dynamic_message.h>
@@ -29,6 +30,9 @@ enum {
     LARGE_EVERY = 256, /* inputs of which one is repeated */
     STEPS = 8          /* for a byte, and for each thing that a message may make for nothing */
 };
+
+/* Steps of cost.h, which count what the codec does not count itself. */
+static const uint64_t cost_fixed = 20000, cost_each = 100;
 
 static size_t looks; /* times that Lua ran in a call */
 
@@ -66,7 +70,10 @@ static bool call(int object, const char *method)
     lua_insert(L, -2);
     lua_pushvalue(L, object);
     lua_insert(L, -2);
-    return lua_pcall(L, 2, 1, 0) == LUA_OK;
+    cost_resume();
+    bool done = lua_pcall(L, 2, 1, 0) == LUA_OK;
+    cost_pause();
+    return done;
 }
 
 static void on_count(lua_State *, lua_Debug *)
@@ -79,7 +86,9 @@ static bool call_counted(int object, const char *method, size_t size)
 {
     looks = 0;
     lua_sethook(L, on_count, LUA_MASKCOUNT, 1);
+    cost_begin();
     bool done = call(object, method);
+    cost_check(cost_fixed, cost_each, size);
     lua_sethook(L, nullptr, 0, 0);
     require(looks * codec::PACE_STEPS <= STEPS * (size + codec::PACE_FREE) + codec::PACE_STEPS);
     return done;
@@ -107,7 +116,9 @@ static void try_type(const Descriptor *d, const uint8_t *data, size_t size)
     bool read = call_counted(2, "decode", size);
     require(read == they_read(d, data, size));
     if (read) {
+        cost_begin();
         require(call(2, "encode"));
+        cost_check(cost_fixed, cost_each, size);
         size_t once = lua_rawlen(L, -1);
         require(call(2, "decode") && call(2, "encode") && lua_rawlen(L, -1) == once);
     }

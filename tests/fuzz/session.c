@@ -2,13 +2,14 @@
 #include "h2/limits.h"
 #include "h2/server.h"
 #include "http/limits.h"
+#include "support/cost.h"
 #include "support/support.h"
 
 #include <stdlib.h>
 
 static const uint8_t preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+static void run(const uint8_t *data, size_t size)
 {
     struct fuzz f;
     fuzz_begin(&f);
@@ -16,6 +17,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         abort();
     if (!f.session->ops->recv(f.session, preface, sizeof preface - 1))
         fuzz_feed(&f, data, size);
-    fuzz_end(&f);
+    fuzz_end(&f, COST_HTTP_2);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    cost_repeat(run, data, size, 0);
     return 0;
 }

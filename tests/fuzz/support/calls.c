@@ -1,5 +1,7 @@
 #include "calls.h"
 
+#include "cost.h"
+
 #include "core/list.h"
 #include "core/live.h"
 #include "core/log.h"
@@ -85,7 +87,9 @@ static void turn(struct session *s)
         read_and_cancel(&f.calls[i]);
     while (f.begun < CALLS && s->client->room(s))
         begin_one(s);
+    cost_resume();
     s->ops->fill(s, out, sizeof out);
+    cost_pause();
     s->ops->sweep(s, 1);
     s->ops->reap(s);
 }
@@ -98,8 +102,10 @@ static void feed(struct session *s, const uint8_t *data, size_t size)
         size_t piece = 1 + (size_t)*data++ * 4;
         size--;
         piece = piece < size ? piece : size;
+        cost_resume();
         if (s->ops->wants_input(s))
             rc = s->ops->recv(s, data, piece);
+        cost_pause();
         data += piece;
         size -= piece;
         turn(s);
@@ -118,7 +124,7 @@ static void no_alarm(struct session_host *host, double seconds)
     (void)host, (void)seconds;
 }
 
-void fuzz_calls(enum rc (*open)(struct session_host *host, struct session **out),
+void fuzz_calls(enum rc (*open)(struct session_host *host, struct session **out), uint64_t each,
     const uint8_t *data, size_t size)
 {
     const struct peer peer = {.remote = "127.0.0.1:80"};
@@ -130,6 +136,7 @@ void fuzz_calls(enum rc (*open)(struct session_host *host, struct session **out)
     log_configure(LOG_ERROR + 1, LOG_TEXT);
     f.begun = 0;
     f.manner = data[0];
+    cost_begin();
     if (open(&host, &s))
         abort();
     feed(s, data + 1, size - 1);
@@ -141,4 +148,5 @@ void fuzz_calls(enum rc (*open)(struct session_host *host, struct session **out)
     }
     if (live.calls || mem_stats()->blocks != blocks)
         abort();
+    cost_check(COST_FIXED, each, size);
 }

@@ -13,8 +13,8 @@
 #include <stdint.h>
 
 /* Opens a session with open, feeds it the data in pieces, a length byte before each, and ends it.
- */
-void fuzz_calls(enum rc (*open)(struct session_host *host, struct session **out),
+ * What the session does may cost so many steps (cost.h) for each byte. */
+void fuzz_calls(enum rc (*open)(struct session_host *host, struct session **out), uint64_t each,
     const uint8_t *data, size_t size);
 
 #endif

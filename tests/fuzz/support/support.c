@@ -1,5 +1,7 @@
 #include "support.h"
 
+#include "cost.h"
+
 #include "core/live.h"
 #include "core/log.h"
 #include "core/mem.h"
@@ -121,7 +123,9 @@ static void turn(struct fuzz *f)
 {
     static uint8_t out[TURN_OUT];
     f->part.ops->run(&f->part);
+    cost_resume();
     f->session->ops->fill(f->session, out, sizeof out);
+    cost_pause();
     f->session->ops->sweep(f->session, 1);
     f->session->ops->reap(f->session);
 }
@@ -135,14 +139,17 @@ static bool wanted(const struct fuzz *f, uint8_t length)
 void fuzz_feed(struct fuzz *f, const uint8_t *data, size_t size)
 {
     enum rc rc = RC_OK;
+    f->size = size;
     while (!rc && size && !f->session->ops->is_over(f->session)) {
         size_t piece = 1 + (size_t)data[0] * 4;
         bool take = wanted(f, data[0]);
         data++, size--;
         if (piece > size)
             piece = size;
+        cost_resume();
         if (take)
             rc = f->session->ops->recv(f->session, data, piece);
+        cost_pause();
         data += piece;
         size -= piece;
         turn(f);
@@ -158,14 +165,16 @@ void fuzz_begin(struct fuzz *f)
     *f = (struct fuzz){
         .handler = {.ops = &ops}, .part = {.ops = &part_ops}, .blocks = mem_stats()->blocks};
     log_configure(LOG_ERROR + 1, LOG_TEXT);
+    cost_begin();
     list_init(&f->waiting);
     f->host = (struct session_host){
         .dirty = on_dirty, .alarm = on_alarm, .handler = &f->handler, .peer = &f->peer};
 }
 
-void fuzz_end(struct fuzz *f)
+void fuzz_end(struct fuzz *f, uint64_t each)
 {
     f->session->ops->free(f->session, cut_of(CUT_LOST));
     if (live.exchanges || !list_empty(&f->waiting) || mem_stats()->blocks != f->blocks)
         abort();
+    cost_check(COST_FIXED, each, f->size);
 }

@@ -24,6 +24,7 @@ struct fuzz {
     struct list waiting; /* struct answer */
     struct session *session;
     uint64_t blocks; /* alive before */
+    size_t size;     /* of what was fed */
 };
 
 /* Makes all but the session, which the caller opens on host. */
@@ -31,8 +32,9 @@ void fuzz_begin(struct fuzz *f);
 /* Cuts the data into pieces by a length byte before each, and feeds them; after each piece the
  * handler runs and the session's output is taken. */
 void fuzz_feed(struct fuzz *f, const uint8_t *data, size_t size);
-/* Frees the session, and aborts where something is left. */
-void fuzz_end(struct fuzz *f);
+/* Frees the session, and aborts where something is left, or where its work took more than so many
+ * steps (cost.h) for each byte that it was fed. */
+void fuzz_end(struct fuzz *f, uint64_t each);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
