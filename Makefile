@@ -11,7 +11,9 @@ SHOW = $(if $(V),,@echo '  $(1)  $@';)
 # As many jobs as there are cores and 700 MB of memory for each; -jN on the command line counts more.
 JOBS := $(shell awk -v n="$$(nproc)" '/^MemAvailable/ { m = int($$2 / 700000); \
                 print m < 1 ? 1 : m < n ? m : n }' /proc/meminfo)
+ifeq ($(MAKELEVEL),0)
 MAKEFLAGS += -j$(JOBS)
+endif
 
 # What is installed where it is missing; see deps.
 BUILD_PACKAGES = gcc g++ libc6-dev libnghttp2-dev libssl-dev libev-dev liblua5.4-dev libyajl-dev \
