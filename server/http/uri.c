@@ -146,15 +146,17 @@ static bool finds_dots(const struct reading *reading, struct str path)
     return !named && (dots == 1 || dots == 2);
 }
 
-/* Most paths have nothing that could matter: no dot at the front of a segment, and no escape. */
+/* Most paths have nothing that could matter: no dot at the front of a segment, and no escape. Most
+ * characters lie at or above the slash, and what could matter lies below it. */
 static bool is_plain(struct str path)
 {
-    char before = '/';
     for (size_t i = 0; i < path.n; i++) {
-        char c = path.p[i];
-        if (c == '%' || c == '\0' || (c == '.' && (before == '/' || before == '\\')))
+        unsigned char c = (unsigned char)path.p[i];
+        if (c >= '/')
+            continue;
+        bool leads = i == 0 || path.p[i - 1] == '/' || path.p[i - 1] == '\\';
+        if (c == '%' || c == '\0' || (c == '.' && leads))
             return false;
-        before = c;
     }
     return true;
 }
