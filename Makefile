@@ -167,7 +167,7 @@ build/bench/bare: tests/bench/bare.c | build/deps-build
 # The server with handlers in C in place of Lua: what the layers below it cost.
 build/bench/chandler: $(call release_objects,$(filter server/%,$(SOURCES)) tests/bench/chandler.c)
 	@mkdir -p $(@D)
-	$(call SHOW,LD)$(CC) $(RELEASE_FLAGS) $(LDFLAGS) -o $@ $^ -lnghttp2 -lssl -lcrypto -lev -lcares
+	$(call SHOW,LD)$(CC) $(RELEASE_FLAGS) $(LDFLAGS) -o $@ $^ -lnghttp2 -lssl -lcrypto -lev -lcares -lm
 
 include tests/bench/peers/peers.mk
 
