@@ -29,6 +29,7 @@ enum {
 
 struct vm_options {
     bool dev;                 /* error pages show tracebacks */
+    int worker, workers;      /* which one this is, from 0, and how many serve */
     double max_cpu;           /* seconds that a task may run without waiting; 0 is no limit */
     double load_timeout;      /* seconds that the scripts may take to load; 0 is no limit */
     size_t max_memory;        /* bytes; 0 is no limit */

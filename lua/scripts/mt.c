@@ -155,6 +155,17 @@ static void push_options(lua_State *L)
     lua_setfield(L, -2, "proto_path");
 }
 
+/* Which of the workers this is. */
+static void push_worker(lua_State *L)
+{
+    const struct vm_options *options = &vm_of(L)->options;
+    lua_createtable(L, 0, 2);
+    lua_pushinteger(L, options->worker);
+    lua_setfield(L, -2, "id");
+    lua_pushinteger(L, options->workers);
+    lua_setfield(L, -2, "count");
+}
+
 int luaopen_moontrail(lua_State *L)
 {
     static const luaL_Reg functions[] = {{"sleep", l_sleep}, {"now", l_now},
@@ -169,6 +180,8 @@ int luaopen_moontrail(lua_State *L)
     lua_setfield(L, -2, "log");
     push_options(L);
     lua_setfield(L, -2, "options");
+    push_worker(L);
+    lua_setfield(L, -2, "worker");
     ctx_push_functions(L);
     lua_setfield(L, -2, "ctx");
     lua_pushliteral(L, MOONTRAIL_VERSION);

@@ -268,6 +268,11 @@ function log.error(event, fields) end
 ---@field folder string where the scripts and their modules lie
 ---@field proto_path string the folders of `--proto-path`, divided by semicolons
 
+---Which of the worker processes this is.
+---@class moontrail.worker
+---@field id integer from 0
+---@field count integer how many of them serve
+
 ---`local mt = require "moontrail"`
 ---@class moontrail
 ---@field ctx moontrail.ctx the functions of every ctx, found once: `mt.ctx.write(ctx, ...)`
@@ -275,6 +280,7 @@ function log.error(event, fields) end
 ---@field log moontrail.log
 ---@field options moontrail.options
 ---@field version string the server's version
+---@field worker moontrail.worker
 local moontrail = {}
 
 ---Waits; other requests go on.

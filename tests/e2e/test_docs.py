@@ -28,7 +28,7 @@ OWNERS = {"moontrail.ctx": "ctx:", "moontrail": "mt.", "moontrail.log": "mt.log.
           "moontrail.task": "task:", "moontrail.json": "json.", "moontrail.zlib": "zlib.",
           "moontrail.zlib.deflate": "stream:", "moontrail.zlib.inflate": "stream:"}
 ELSEWHERE = ("moontrail.protobuf", "moontrail.grpc")  # in documents of their own
-PLAIN = {"moontrail.options"}  # fields alone
+PLAIN = {"moontrail.options", "moontrail.worker"}  # fields alone
 
 
 def transcript(response, wanted):
