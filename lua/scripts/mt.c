@@ -8,6 +8,7 @@
 #include "lua/ctx/spawn.h"
 #include "lua/runtime/sources.h"
 #include "lua/runtime/task.h"
+#include "lua/runtime/task_channel.h"
 #include "lua/runtime/vm.h"
 
 #include <lauxlib.h>
@@ -174,6 +175,7 @@ int luaopen_moontrail(lua_State *L)
         {"debug", l_debug}, {"info", l_info}, {"warn", l_warn}, {"error", l_error}, {NULL, NULL}};
     luaL_newlib(L, functions);
     spawn_open(L);
+    task_channel_open(L);
     http_open(L);
     lua_setfield(L, -2, "http");
     luaL_newlib(L, levels);

@@ -238,6 +238,31 @@ function task:join() end
 ---Makes its waits raise.
 function task:cancel() end
 
+---A queue of values between the tasks of a worker: any value but nil.
+---@class moontrail.channel
+local channel = {}
+
+---Puts a value in, and waits while the channel is full. Raises on a closed one.
+---@param value any but nil
+function channel:send(value) end
+
+---Puts a value in where there is room. It never waits.
+---@param value any but nil
+---@return boolean taken false where the channel is full or closed
+function channel:try_send(value) end
+
+---The next value, for which it waits; nil once the channel is closed and empty.
+---@return any value
+function channel:recv() end
+
+---The values for a `for` loop, which ends with the channel.
+---@return fun(channel: moontrail.channel): any
+---@return moontrail.channel
+function channel:messages() end
+
+---Nothing more goes in; what is in comes out still.
+function channel:close() end
+
 ---Lines of the log: the event, and a table of fields, 32 at the most.
 ---@class moontrail.log
 local log = {}
@@ -282,6 +307,11 @@ function log.error(event, fields) end
 ---@field version string the server's version
 ---@field worker moontrail.worker
 local moontrail = {}
+
+---A queue of values between the tasks of this worker.
+---@param capacity? integer the values that it holds: 1 unless given
+---@return moontrail.channel channel
+function moontrail.channel(capacity) end
 
 ---Waits; other requests go on.
 ---@param seconds number 0 to 1e8; of 0 it lets the others run once
