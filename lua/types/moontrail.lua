@@ -170,6 +170,12 @@ function ctx:add_header(name, value) end
 ---@param ... string|number a number goes out as `tostring` gives it
 function ctx:write(...) end
 
+---Sends all the pieces of the body or none of them, and never waits: all, where nothing is queued
+---or there is room for them.
+---@param ... string|number a number goes out as `tostring` gives it
+---@return boolean taken
+function ctx:try_write(...) end
+
 ---Waits until what is written, headers included, has been handed to the connection.
 function ctx:flush() end
 
