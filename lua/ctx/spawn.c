@@ -232,6 +232,7 @@ void spawn_cancel(struct spawn *s, enum spawn_cause cause)
 
 void spawn_cancel_all(struct vm *vm, enum spawn_cause cause)
 {
+    vm->ending = (int)cause;
     for (struct list *node = vm->tasks.next; node != &vm->tasks; node = node->next) {
         struct task *t = container_of(node, struct task, link);
         if (t->done == on_done)
@@ -246,7 +247,7 @@ struct spawn *spawn_start(lua_State *L, int first)
     luaL_checktype(L, first, LUA_TFUNCTION);
     int count = lua_gettop(L) - first + 1;
     struct spawn *s = lua_newuserdatauv(L, sizeof *s, 1);
-    *s = (struct spawn){.self = LUA_NOREF};
+    *s = (struct spawn){.self = LUA_NOREF, .cancelled = (enum spawn_cause)vm_of(L)->ending};
     list_init(&s->joiners);
     lua_rawgetp(L, LUA_REGISTRYINDEX, &metatable_key);
     lua_setmetatable(L, -2);

@@ -27,7 +27,7 @@ void spawn_open(lua_State *L);
 struct spawn *spawn_start(lua_State *L, int first);
 /* Cancels a task; no effect on one that is over. */
 void spawn_cancel(struct spawn *s, enum spawn_cause cause);
-/* Cancels every such task of the vm. */
+/* Cancels every such task of the vm, and those that are started from now on. */
 void spawn_cancel_all(struct vm *vm, enum spawn_cause cause);
 
 #endif

@@ -56,6 +56,7 @@ struct vm {
     size_t spare_count;
     struct budget budget;
     int closing;             /* coroutines being closed, within each other */
+    int ending;              /* an enum spawn_cause: why tasks that are started now never begin */
     struct handles requests; /* struct ctx by handle */
     int ctx_metatable;       /* the registry's reference to it */
     int ctx_begun;           /* and its place for the ctx table of the task that began last */
