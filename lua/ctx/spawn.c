@@ -24,9 +24,10 @@ struct spawn {
     int count;         /* of arguments, the function included, and then of results */
     bool failed;       /* the value is an error */
     enum spawn_cause cancelled;
-    int cancel_errors;    /* raised since then */
-    struct task *watcher; /* waits in mt.all for this task and others; NULL for none */
-    struct list joiners;  /* tasks that wait for it, by task.queue */
+    int cancel_errors;     /* raised since then */
+    struct spawn_end *end; /* NULL for nobody */
+    struct task *watcher;  /* waits in mt.all for this task and others; NULL for none */
+    struct list joiners;   /* tasks that wait for it, by task.queue */
 };
 
 /* A task that goes on and on after it was cancelled is ended. */
@@ -218,9 +219,17 @@ static void on_done(struct task *t, int status)
     ctx_unfollow(t);
     wake_joiners(s);
     luaL_unref(t->vm->L, LUA_REGISTRYINDEX, s->self);
+    if (s->end)
+        s->end->over(s->end);
 }
 
 static const struct task_kind kind = {l_enter, check_cancelled, on_done};
+
+void spawn_watch(struct spawn *s, struct spawn_end *end)
+{
+    check(s->task && !s->end);
+    s->end = end;
+}
 
 void spawn_cancel(struct spawn *s, enum spawn_cause cause)
 {

@@ -10,6 +10,7 @@
 #include "lua/runtime/task.h"
 #include "lua/runtime/task_channel.h"
 #include "lua/runtime/vm.h"
+#include "lua/scripts/schedule.h"
 
 #include <lauxlib.h>
 #include <stdlib.h>
@@ -176,6 +177,7 @@ int luaopen_moontrail(lua_State *L)
     luaL_newlib(L, functions);
     spawn_open(L);
     task_channel_open(L);
+    schedule_open(L);
     http_open(L);
     lua_setfield(L, -2, "http");
     luaL_newlib(L, levels);

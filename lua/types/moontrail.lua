@@ -269,6 +269,13 @@ function channel:messages() end
 ---Nothing more goes in; what is in comes out still.
 function channel:close() end
 
+---A function that `mt.on_reload` has registered.
+---@class moontrail.hook
+local hook = {}
+
+---Takes the function back, as the end of a `<close>` variable does. No effect on one that runs.
+function hook:close() end
+
 ---Lines of the log: the event, and a table of fields, 32 at the most.
 ---@class moontrail.log
 local log = {}
@@ -318,6 +325,17 @@ local moontrail = {}
 ---@param capacity? integer the values that it holds: 1 unless given
 ---@return moontrail.channel channel
 function moontrail.channel(capacity) end
+
+---Runs a function every so many seconds, never beside itself, as long as these scripts are the
+---current ones. Only while a script loads.
+---@param seconds number above 0, up to 1e8
+---@param fn fun() it may wait; an error is logged
+function moontrail.every(seconds, fn) end
+
+---Runs a function once when newer scripts have taken over, or the worker drains.
+---@param fn fun(what: "reload"|"shutdown") it may wait
+---@return moontrail.hook hook
+function moontrail.on_reload(fn) end
 
 ---Waits; other requests go on.
 ---@param seconds number 0 to 1e8; of 0 it lets the others run once
