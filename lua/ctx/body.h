@@ -28,7 +28,7 @@ bool body_push_exactly(lua_State *L, const struct body_source *s, int index);
 /* Adds the string on top to the table of pieces at the index. Short ones are joined at once, so
  * that a body that trickles in takes no more memory than another. [-1, +0, may longjmp] */
 void body_keep_piece(lua_State *L, int index);
-/* Pushes all that a table of pieces has, as one string. [-0, +1, may longjmp] */
+/* Pushes all that a table of pieces has, as one string. It is copied once. [-0, +1, may longjmp] */
 void body_push_joined(lua_State *L, int index);
 
 #endif
