@@ -13,7 +13,7 @@
 struct ctx;
 struct task;
 
-enum { REPORT_FIELDS = 4 }; /* of a line's own, at the most */
+enum { REPORT_FIELDS = 4 }; /* fields of an event's own, at most */
 
 /* As log_event, of a request; and of a task that a script has started, with what is still known of
  * the request that it was started for. */
