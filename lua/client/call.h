@@ -14,6 +14,8 @@
 #include "http/call.h"
 #include "http/connector.h"
 #include "lua/client/failure.h"
+#include "lua/ctx/arguments.h"
+#include "lua/ctx/body.h"
 #include "lua/runtime/task.h"
 
 #include <lua.h>
@@ -45,11 +47,10 @@ struct http_call {
     struct task_bond bond;
     struct timer alarm; /* of the timeout; runs where seconds is not 0 */
     double seconds;
-    struct spawn *upload;         /* kept by HTTP_CALL_UPLOAD */
-    size_t body_limit, body_size; /* of a res:body under way */
-    uint64_t taken;               /* bytes of the body that the script has read */
-    int write_next;               /* the argument that a write under way is at */
-    size_t write_offset;          /* and the byte in it */
+    struct spawn *upload;        /* kept by HTTP_CALL_UPLOAD */
+    struct body_whole whole;     /* the response's body, read by res:body */
+    uint64_t taken;              /* bytes of the body that the script has read */
+    struct arguments_left write; /* of a write under way */
 };
 
 /* Makes the metatable. [-0, +0, may longjmp] */

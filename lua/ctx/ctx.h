@@ -22,6 +22,8 @@
 #include "http/cut.h"
 #include "http/forwarder.h"
 #include "http/router.h"
+#include "lua/ctx/arguments.h"
+#include "lua/ctx/body.h"
 #include "net/timer.h"
 
 #include <lua.h>
@@ -64,9 +66,8 @@ struct ctx {
     struct report_kept *kept; /* what the log says of it, once aborted; may be NULL */
     uint64_t conn;            /* numbers for the log */
     uint32_t stream;
-    size_t body_limit, body_size; /* of a ctx:body under way */
-    int write_next;               /* the argument that a write under way is at */
-    size_t write_offset;          /* and the byte in it */
+    struct body_whole whole;     /* the request's body, read by ctx:body */
+    struct arguments_left write; /* of a write under way */
 };
 
 /* The script that answers it. */

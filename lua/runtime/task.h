@@ -37,7 +37,7 @@ struct task {
     int ref; /* keeps co from the collector */
     lua_State *
         *chain; /* the script's coroutines that run in each other inside co, outermost first */
-    size_t depth, room; /* of the chain; and room in the chain's array */
+    size_t depth, room; /* the length of the chain; room in its array */
     enum task_state state;
     void (*cancel)(struct task *t); /* undoes what it waits for; NULL when it does not wait */
     void *data;                     /* for cancel */

@@ -14,7 +14,7 @@ enum guard_kind {
     GUARD_FAULTS,   /* streams that we reset for the peer's faults (CVE-2025-8671) */
     GUARD_CONTROL,  /* PING, SETTINGS, PRIORITY and the like (CVE-2019-9512, 9513, 9515) */
     GUARD_WINDOWS,  /* WINDOW_UPDATE beyond what our DATA accounts for */
-    GUARD_EMPTY,    /* DATA, HEADERS and CONTINUATION that carry nothing (CVE-2019-9518) */
+    GUARD_EMPTY,    /* DATA and CONTINUATION that carry nothing (CVE-2019-9518) */
     GUARD_DRIBBLES, /* DATA that a tiny window made tiny (CVE-2019-9511) */
     GUARD_KINDS,
 };
