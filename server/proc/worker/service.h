@@ -32,8 +32,8 @@ struct service {
     /* Loads only to see whether it loads, and writes the files that were read, one a line. Called
      * in a process of its own. */
     bool (*prove)(const struct options *o, FILE *files, char why[SERVICE_WHY]);
-    /* In the worker of that index: makes what serves, on its loop. If it may lack what does not load,
-     * it refuses requests until a reload succeeds. */
+    /* In the worker of that index: makes what serves, on its loop. If it may lack what does not
+     * load, it refuses requests until a reload succeeds. */
     enum service_state (*open)(const struct options *o, int index, struct ev_loop *loop,
         bool may_lack, struct server **out, char why[SERVICE_WHY]);
     /* What answers the exchanges of the loop's connections. */
