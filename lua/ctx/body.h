@@ -1,6 +1,7 @@
 /*
- * The body of a message as it comes in, for Lua: its bytes wait in a queue, and whoever reads them
- * says so. Where too few are there the reader waits, and asks again with the stack as it was.
+ * The body of a message as it comes in, for Lua: its bytes wait in a queue, and the reader says
+ * which it has taken. Where too few are there the reader waits, and asks again with the stack as it
+ * was.
  */
 #ifndef LUA_CTX_BODY_H
 #define LUA_CTX_BODY_H

@@ -73,10 +73,10 @@ struct h2_session {
     const struct http_limits *common;
     const struct h2_limits *limits;
     nghttp2_session *ng;
-    struct list streams; /* all, by their link; h2_stream, or h2_leg in the client role */
-    struct list dirty;   /* those that may have something to send, by their dirty, as the next */
-    struct list dead;    /* those to be freed by reap */
-    struct list ending;  /* those that wait for the client's end, by h2_stream.dirty */
+    struct list streams;      /* all, by their link; h2_stream, or h2_leg in the client role */
+    struct list dirty;        /* those that may have something to send, by their dirty */
+    struct list dead;         /* those to be freed by reap */
+    struct list ending;       /* those that wait for the client's end, by h2_stream.dirty */
     struct h2_stream *recent; /* the one that nghttp2 spoke of last, until it closes it */
     struct str rest;          /* of the frame that fill could not take whole; nghttp2 owns it */
     struct guard guard;

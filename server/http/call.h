@@ -1,8 +1,8 @@
 /*
  * A call: one request that this server makes of another, and the response to it. It is an exchange
- * seen from the other end: whoever makes it, the owner, pushes the request and takes the response;
+ * seen from the other end: its owner, which makes it, pushes the request and takes the response;
  * a session in its client role moves both through a connection. Neither knows the other, and
- * whoever finds the session, the agent (proxy/pool.h), stands between them.
+ * the agent (proxy/pool.h), which finds the session, stands between them.
  *
  *     CALL_IDLE ──an agent takes it──▶ CALL_HELD ──on_done, or call_cancel──▶ CALL_DONE
  *         ▲                                                                       │
@@ -93,7 +93,7 @@ struct call_ops {
     void (*on_done)(struct call *c, enum call_end end, const char *why);
 };
 
-/* Whoever finds sessions for calls. */
+/* Finds sessions for calls. */
 struct call_agent {
     /* A session lets go of a call that it took, unless its owner cancelled. Returns true to hold
      * the call on, so that another session may take it; false: the owner is to be told. */
@@ -133,7 +133,7 @@ struct call {
     uint32_t reset_code; /* with CALL_RESET */
     const char *limit;   /* with CALL_TOO_LARGE: the name of the option; static */
 
-    /* Whoever holds it. */
+    /* The session that holds it, and the agent. */
     const struct call_host *host;   /* the session; NULL without one */
     void *held;                     /* the session's own */
     const struct call_agent *agent; /* NULL without one */
@@ -157,8 +157,8 @@ void call_fini(struct call *c);
  * CONNECT is RC_INVALID. */
 enum rc call_aim(struct call *c, struct str method, struct str scheme, struct str authority,
     struct str target) MUST_CHECK;
-/* As outgoing_write and outgoing_finish, and whoever holds the call is told. Both may be called
- * before it is held, too: a request that is whole by then carries its content-length. */
+/* As outgoing_write and outgoing_finish, and the session that holds the call is told. Both may be
+ * called before it is held, too: a request that is whole by then carries its content-length. */
 enum rc call_write(struct call *c, const char *data, size_t n, size_t *taken) MUST_CHECK;
 enum rc call_finish(struct call *c) MUST_CHECK;
 /* The head goes out, though there is no body yet. RC_STATE once the request has ended. */

@@ -23,7 +23,7 @@ struct exchange;
 struct peer {
     char remote[64];         /* "127.0.0.1:51234", "[::1]:51234" */
     uint64_t conn;           /* the connection's number in this process */
-    const char *tls_version; /* "TLSv1.3"; NULL on plaintext, and so the next two */
+    const char *tls_version; /* "TLSv1.3"; NULL on plaintext, as cipher and name are */
     const char *tls_cipher;
     const char *tls_sni;                 /* NULL where the client sent none */
     struct exchange_observer *observers; /* told of each exchange, by their next; NULL for nobody */

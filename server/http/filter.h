@@ -1,5 +1,5 @@
 /*
- * Filters: what stands between whoever writes a message and the queue that a session takes it from,
+ * Filters: what stands between the writer of a message and the queue that a session takes it from,
  * such as a compression, or a tap that looks on.
  *
  *     outgoing_write ──▶ filter added last ──▶ … ──▶ filter added first ──▶ queue ──▶ session
@@ -11,7 +11,7 @@
  *
  * A tunnel (o->raw) passes them as well; who changes a body leaves that one alone.
  *
- * Where whoever writes waits, and nothing is queued any more, the filters are flushed, so that none
+ * Where the writer waits, and nothing is queued any more, the filters are flushed, so that none
  * keeps back what the peer could have. An error of a filter's is for good: the stream is reset.
  */
 #ifndef HTTP_FILTER_H

@@ -43,9 +43,9 @@ struct conn *conn_of_dirty(struct list *dirty);
 void conn_turn(struct conn *c);
 /* Closes at once, and queues the connection for conn_free. Handlers are told of the cut. */
 void conn_close(struct conn *c, struct cut cut);
-/* The same of one that has no session yet: whoever dialled it is told why. */
+/* The same of one that has no session yet: its dial, if it has one, is told why. */
 void conn_abandon(struct conn *c, const char *why);
-/* As conn_close, and whoever dialled it is not told. */
+/* As conn_close, and its dial is not told. */
 void conn_disown(struct conn *c, struct cut cut);
 void conn_free(struct conn *c);
 /* One step of a graceful end; see session_ops.shut_down. */

@@ -42,7 +42,7 @@ struct forward_shared {
 
 /* Where one goes. */
 struct forward_aim {
-    struct upstreams *upstreams;  /* borrowed; one of them is asked. NULL: the next is */
+    struct upstreams *upstreams;  /* borrowed; one of them is picked. NULL: `only` is */
     const struct upstream *only;  /* copied, but for its base */
     struct str prefix;            /* of the path, in whose place a base goes; "/" for none */
     struct str target;            /* in place of what becomes of the request's own; p is NULL for

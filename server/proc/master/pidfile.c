@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Whoever may write to the folder is neither to have the master wait, with a pipe in the file's
+/* A user who may write to the folder is neither to have the master wait, with a pipe in the file's
  * place, nor to lead it elsewhere. */
 static FILE *open_file(const char *path)
 {

@@ -38,7 +38,7 @@ enum rc setup_read(struct setup *s, const struct setup_source *from, const struc
 bool setup_is_current(const struct setup *s);
 /* No effect where nothing is watched. */
 void setup_end_watch(struct setup *s);
-/* Gives up what s has, but for the sockets that kept, which may be NULL, has as well. */
+/* Frees s, except sockets that kept also holds; kept may be NULL. */
 void setup_free(struct setup *s, const struct setup *kept);
 
 #endif

@@ -33,7 +33,7 @@ void watch_file(struct watch *w, const char *path);
 /* Forgets what was not named since watch_begin. Tells of a change, where one of the files changed
  * before it was watched. */
 void watch_end(struct watch *w);
-/* Instead of watch_end, where it is not known all that counts: forgets nothing. */
+/* Instead of watch_end after a failed read: the list may be incomplete, so nothing is forgotten. */
 void watch_keep(struct watch *w);
 /* Whether there was a change that was not told yet. */
 bool watch_has_change(struct watch *w);

@@ -1,5 +1,6 @@
 /*
- * What a server serves with, as master and worker see it. Whoever joins the parts provides it.
+ * What a server serves with, as master and worker see it. main.c, which joins the parts, provides
+ * it.
  */
 #ifndef PROC_WORKER_SERVICE_H
 #define PROC_WORKER_SERVICE_H
@@ -14,7 +15,7 @@
 struct ev_loop;
 struct loop;
 struct handler;
-struct server; /* what serves in one worker; whoever joins the parts defines it */
+struct server; /* what serves in one worker; main.c defines it */
 
 enum { SERVICE_WHY = 2048 }; /* room for any reason; one line each */
 
