@@ -1,7 +1,7 @@
 /*
- * The guard: what a peer may send how often. Each kind of event has a count for each second; one
+ * The guard: how often a peer may send what. Each kind of event has a count for each second; one
  * that passes its limit ends the connection with ENHANCE_YOUR_CALM and one line in the log. Our
- * limits lie below nghttp2's own, which stand behind them.
+ * limits are lower than nghttp2's own, which remain as a second line.
  */
 #ifndef H2_GUARD_H
 #define H2_GUARD_H

@@ -16,7 +16,7 @@ enum { UPSTREAMS_MAX = 16 };
 
 struct upstream {
     struct origin origin;
-    struct str url;    /* as it was given, and borrowed; as is the next */
+    struct str url;    /* as it was given; borrowed, like base */
     struct str base;   /* the path in it: goes in front; "" for none */
     uint32_t failures; /* in a row */
     double out_until;  /* of clock_monotonic */
