@@ -83,7 +83,11 @@ void conn_free_session(struct conn *c, struct cut cut)
     c->session = NULL;
 }
 
+<<<<<<< HEAD
 /* The dial that opened the connection no longer refers to it. */
+=======
+/* The dial that opened the connection has it no more. */
+>>>>>>> clever
 static void leave_dial(struct conn *c, const char *why)
 {
     struct dial *d = c->dial;
@@ -92,7 +96,11 @@ static void leave_dial(struct conn *c, const char *why)
         dial_lost(d, why);
 }
 
+<<<<<<< HEAD
 /* A connection that waits for room may get it at once. */
+=======
+/* A connection that waits for room may have it at once. */
+>>>>>>> clever
 static void leave_census(struct conn *c)
 {
     if (c->census)
