@@ -30,8 +30,7 @@ int head_fault_status(enum head_fault fault)
 enum head_fault head_set_target(struct request *r, struct str target)
 {
     request_set_target(r, target);
-    if (str_eq(r->method, STR("CONNECT")) &&
-        !r->tunnel.p) /* an extended CONNECT has a path: RFC 8441 */
+    if (str_eq(r->method, STR("CONNECT")) && !r->tunnel.p) /* RFC 8441: with a path */
         return HEAD_CONNECT;
     if (!uri_is_target(target))
         return HEAD_BAD_TARGET;

@@ -60,8 +60,7 @@ bool outgoing_supports_trailers(const struct outgoing *o)
 {
     if (o->framing == FRAMING_OWN)
         return !o->raw;
-    bool chunked =
-        !has_length(o) || o->trailers.count; /* trailers take precedence over the length */
+    bool chunked = !has_length(o) || o->trailers.count; /* the length gives way to trailers */
     return o->framing == FRAMING_CHUNKS && o->trailers_accepted && chunked && !o->raw;
 }
 

@@ -132,8 +132,7 @@ static char shift(struct str *path, bool *escaped)
 static bool finds_dots(const struct reading *reading, struct str path)
 {
     size_t dots = 0;
-    bool escaped,
-        named = false; /* the segment's name has ended, or has other characters than dots */
+    bool escaped, named = false; /* the segment has other characters than dots, or its end */
     while (path.n) {
         char c = shift(&path, &escaped);
         bool divides = !escaped || reading->escaped;
