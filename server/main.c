@@ -203,11 +203,7 @@ static int complain(const char *why, int status)
     return status;
 }
 
-<<<<<<< HEAD
 /* A first-time user has no scripts, and names none. */
-=======
-/* A user who starts the program for the first time has no scripts, and names none. */
->>>>>>> clever
 static bool is_beginner(const struct options *o)
 {
     return !options_is_set(o, "scripts") && !o->upstream.count && access(o->scripts, F_OK) &&

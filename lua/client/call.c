@@ -103,11 +103,7 @@ struct http_call *http_call_new(lua_State *L)
     return h;
 }
 
-<<<<<<< HEAD
 /* No connection takes it. The tasks that write it or wait for the response are told. */
-=======
-/* No connection takes it. Its writer, and the task that waits for the response, are told. */
->>>>>>> clever
 static void overload(struct http_call *h, const char *why)
 {
     outgoing_abort(&h->call.request);

@@ -1,12 +1,6 @@
 /*
-<<<<<<< HEAD
  * The body of an incoming message, for Lua. Its bytes wait in a queue; reading them calls consume.
  * If there are too few, the reader waits, and asks again with the stack as it was.
-=======
- * The body of a message as it comes in, for Lua: its bytes wait in a queue, and the reader says
- * which it has taken. Where too few are there the reader waits, and asks again with the stack as it
- * was.
->>>>>>> clever
  */
 #ifndef LUA_CTX_BODY_H
 #define LUA_CTX_BODY_H

@@ -43,15 +43,9 @@ struct conn *conn_of_dirty(struct list *dirty);
 void conn_turn(struct conn *c);
 /* Closes at once, and queues the connection for conn_free. Handlers are told of the cut. */
 void conn_close(struct conn *c, struct cut cut);
-<<<<<<< HEAD
 /* Like conn_close, for a connection that has no session yet: its dial is told why. */
 void conn_abandon(struct conn *c, const char *why);
 /* Like conn_close, but its dial is not told. */
-=======
-/* The same of one that has no session yet: its dial, if it has one, is told why. */
-void conn_abandon(struct conn *c, const char *why);
-/* As conn_close, and its dial is not told. */
->>>>>>> clever
 void conn_disown(struct conn *c, struct cut cut);
 void conn_free(struct conn *c);
 /* One step of a graceful end; see session_ops.shut_down. */

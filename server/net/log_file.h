@@ -1,13 +1,7 @@
 /*
-<<<<<<< HEAD
  * Opens a file to append to, for a server that may have more rights than other users who can write
  * to its folder. As root it follows no link that another user may have made or moved, and takes no
  * file that has a second name in another user's folder.
-=======
- * Opening a file that is appended to, for a server that may have more rights than other users who
- * can write to its folder. Where it has those of root, no link is followed that another user may
- * have made or moved, and no file is taken that has another name as well in a folder of another's.
->>>>>>> clever
  */
 #ifndef NET_LOG_FILE_H
 #define NET_LOG_FILE_H
