@@ -25,6 +25,7 @@
 
 /* What serves in a worker, and what --check and a proof look at. */
 struct server {
+    int index; /* of the worker; 0 where there is none */
     struct dispatch dispatch;
     struct proxy *proxy;
     struct bridge *bridge; /* NULL where upstreams take every request */
@@ -35,6 +36,8 @@ struct server {
 static struct vm_options vm_options_of(const struct server *s, const struct options *o)
 {
     return (struct vm_options){.dev = o->dev,
+        .worker = s->index,
+        .workers = o->workers,
         .max_cpu = o->max_cpu,
         .load_timeout = o->load_timeout,
         .max_memory = (size_t)o->max_vm_memory << 20,
@@ -76,12 +79,13 @@ static enum rc add_upstreams(struct server *s, const struct options *o, char why
 
 /* A server that lacks scripts. NULL; why then says the reason. */
 static struct server *new_server(
-    const struct options *o, struct ev_loop *loop, char why[SERVICE_WHY])
+    const struct options *o, int index, struct ev_loop *loop, char why[SERVICE_WHY])
 {
     struct server *s = mem_get_zeroed(sizeof *s);
     snprintf(why, SERVICE_WHY, "%s", rc_text(RC_NOMEM));
     if (!s)
         return NULL;
+    s->index = index;
     dispatch_init(&s->dispatch);
     pool_connector_init(&s->connector);
     if (!proxy_new(loop, &o->proxy, &s->proxy) && !add_upstreams(s, o, why))
@@ -113,10 +117,10 @@ static enum rc open_bridge(struct server *s, const struct options *o, struct ev_
     return rc;
 }
 
-static enum service_state open_server(const struct options *o, struct ev_loop *loop, bool may_lack,
-    struct server **out, char why[SERVICE_WHY])
+static enum service_state open_server(const struct options *o, int index, struct ev_loop *loop,
+    bool may_lack, struct server **out, char why[SERVICE_WHY])
 {
-    struct server *s = new_server(o, loop, why);
+    struct server *s = new_server(o, index, loop, why);
     if (!s)
         return SERVICE_FAILED;
     enum rc rc = open_bridge(s, o, loop, may_lack, why);
@@ -160,7 +164,7 @@ static void write_line(void *file, const char *text)
 
 static bool prove(const struct options *o, FILE *files, char why[SERVICE_WHY])
 {
-    struct server *s = new_server(o, NULL, why);
+    struct server *s = new_server(o, 0, NULL, why);
     if (!s)
         return false;
     const struct vm_options options = vm_options_of(s, o);
@@ -199,7 +203,7 @@ static int complain(const char *why, int status)
     return status;
 }
 
-/* Whoever starts the program for the first time has no scripts, and names none. */
+/* A first-time user has no scripts, and names none. */
 static bool is_beginner(const struct options *o)
 {
     return !options_is_set(o, "scripts") && !o->upstream.count && access(o->scripts, F_OK) &&
@@ -247,7 +251,7 @@ static int check_configuration(const struct options *o)
     struct server *s;
     if (check_certificates(o, why) || read_as_user(o, why))
         return complain(why, EXIT_FAILED);
-    if (open_server(o, NULL, false, &s, why) == SERVICE_FAILED)
+    if (open_server(o, 0, NULL, false, &s, why) == SERVICE_FAILED)
         return complain(why, EXIT_FAILED);
     proxy_print_routes(s->proxy, stdout);
     if (s->bridge)

@@ -170,6 +170,12 @@ function ctx:add_header(name, value) end
 ---@param ... string|number a number goes out as `tostring` gives it
 function ctx:write(...) end
 
+---Sends all the pieces of the body or none of them, and never waits: all, where nothing is queued
+---or there is room for them.
+---@param ... string|number a number goes out as `tostring` gives it
+---@return boolean taken
+function ctx:try_write(...) end
+
 ---Waits until what is written, headers included, has been handed to the connection.
 function ctx:flush() end
 
@@ -238,6 +244,38 @@ function task:join() end
 ---Makes its waits raise.
 function task:cancel() end
 
+---A queue of values between the tasks of a worker: any value but nil.
+---@class moontrail.channel
+local channel = {}
+
+---Puts a value in, and waits while the channel is full. Raises on a closed one.
+---@param value any but nil
+function channel:send(value) end
+
+---Puts a value in where there is room. It never waits.
+---@param value any but nil
+---@return boolean taken false where the channel is full or closed
+function channel:try_send(value) end
+
+---The next value, for which it waits; nil once the channel is closed and empty.
+---@return any value
+function channel:recv() end
+
+---The values for a `for` loop, which ends with the channel.
+---@return fun(channel: moontrail.channel): any
+---@return moontrail.channel
+function channel:messages() end
+
+---Nothing more goes in; what is in comes out still.
+function channel:close() end
+
+---A function that `mt.on_reload` has registered.
+---@class moontrail.hook
+local hook = {}
+
+---Takes the function back, as the end of a `<close>` variable does. No effect on one that runs.
+function hook:close() end
+
 ---Lines of the log: the event, and a table of fields, 32 at the most.
 ---@class moontrail.log
 local log = {}
@@ -268,6 +306,11 @@ function log.error(event, fields) end
 ---@field folder string where the scripts and their modules lie
 ---@field proto_path string the folders of `--proto-path`, divided by semicolons
 
+---Which of the worker processes this is.
+---@class moontrail.worker
+---@field id integer from 0
+---@field count integer how many of them serve
+
 ---`local mt = require "moontrail"`
 ---@class moontrail
 ---@field ctx moontrail.ctx the functions of every ctx, found once: `mt.ctx.write(ctx, ...)`
@@ -275,7 +318,24 @@ function log.error(event, fields) end
 ---@field log moontrail.log
 ---@field options moontrail.options
 ---@field version string the server's version
+---@field worker moontrail.worker
 local moontrail = {}
+
+---A queue of values between the tasks of this worker.
+---@param capacity? integer the values that it holds: 1 unless given
+---@return moontrail.channel channel
+function moontrail.channel(capacity) end
+
+---Runs a function every so many seconds, never beside itself, as long as these scripts are the
+---current ones. Only while a script loads.
+---@param seconds number above 0, up to 1e8
+---@param fn fun() it may wait; an error is logged
+function moontrail.every(seconds, fn) end
+
+---Runs a function once when newer scripts have taken over, or the worker drains.
+---@param fn fun(what: "reload"|"shutdown") it may wait
+---@return moontrail.hook hook
+function moontrail.on_reload(fn) end
 
 ---Waits; other requests go on.
 ---@param seconds number 0 to 1e8; of 0 it lets the others run once
@@ -600,6 +660,12 @@ function message:encode(value) end
 ---@param last? integer the place of its last byte; the last of all when left out
 ---@return table value
 function message:decode(bytes, first, last) end
+
+---A function that decodes as decode does, and tells bytes that cannot be decoded from any other
+---error.
+---@param fail fun(text: string): any gives what is raised for the bytes, of the text that decode raises
+---@return fun(bytes: string, first?: integer, last?: integer): table decode
+function message:decoder(fail) end
 
 ---How JSON differs from the mapping of protocol buffers.
 ---@class moontrail.protobuf.json_options

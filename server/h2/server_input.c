@@ -120,7 +120,7 @@ static void begin_request(struct h2_stream *st, bool ends)
     }
 }
 
-/* What came together with the frame that a verdict fell on is no longer taken. */
+/* What came in the same read as the frame that ended the connection is ignored. */
 static void on_headers(struct h2_stream *st, const nghttp2_frame *frame)
 {
     if (st->session->fault != H2_SOUND)
