@@ -208,7 +208,7 @@ static int complain(const char *why, int status)
     return status;
 }
 
-/* Whoever starts the program for the first time has no scripts, and names none. */
+/* A first-time user has no scripts, and names none. */
 static bool is_beginner(const struct options *o)
 {
     return !options_is_set(o, "scripts") && !o->upstream.count && access(o->scripts, F_OK) &&

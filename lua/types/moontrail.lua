@@ -470,7 +470,7 @@ function http.open(options) end
 
 ---The response to a call, which ends with the request that it was made for.
 ---@class moontrail.http.response
----@field status? integer nil until the head is there, as the next four are
+---@field status? integer nil until the head is there, as all that the head tells is
 ---@field protocol? string `"HTTP/2"`, `"HTTP/1.1"` or `"HTTP/1.0"`
 ---@field headers? table<string, string> by lower-case name; repeated fields are joined by `", "`
 ---@field fields? string[][] an array of `{name, value}` in the order in which they came
@@ -723,6 +723,12 @@ function message:encode(value) end
 ---@param last? integer the place of its last byte; the last of all when left out
 ---@return table value
 function message:decode(bytes, first, last) end
+
+---A function that decodes as decode does, and tells bytes that cannot be decoded from any other
+---error.
+---@param fail fun(text: string): any gives what is raised for the bytes, of the text that decode raises
+---@return fun(bytes: string, first?: integer, last?: integer): table decode
+function message:decoder(fail) end
 
 ---How JSON differs from the mapping of protocol buffers.
 ---@class moontrail.protobuf.json_options
