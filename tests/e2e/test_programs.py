@@ -514,9 +514,10 @@ def test_the_server_stops(start, connect, idle, stubborn):
 
 
 def test_the_worker_dies(start, connect, idle):
-    server = start({"index.lua": KEEPS % ("true", idle)})
+    """What its programs have started goes with them."""
+    server = start({"index.lua": KEEPS % (f"sleep {idle}; true", idle)})
     connect(server.http).request("/")
-    wait_for_programs(server, idle, 1)
+    wait_for_programs(server, idle, 2)
     os.kill(server.workers[0], signal.SIGKILL)
     wait_for_programs(server, idle, 0)
 
