@@ -1,7 +1,9 @@
 -- What a call costs for a byte that it is given: no more for many bytes than for few.
 local cost = {}
 
-local SLACK = 4 -- what large memory costs beside small, and a machine that is busy
+-- What large memory costs beside small, and a machine that is busy: what is quadratic takes 16 and 64
+-- times as much.
+local SLACK = 6
 
 -- The processor's time that the call took, the least of so many runs.
 local function measure(runs, f, bytes)
