@@ -22,7 +22,7 @@ bool body_push_piece(lua_State *L, const struct body_source *s, size_t max)
     return true;
 }
 
-/* Pushes the next n bytes, which are queued. */
+/* Pushes the next n bytes; so many are queued. */
 static void push_bytes(lua_State *L, const struct body_source *s, size_t n)
 {
     size_t front;
@@ -46,7 +46,7 @@ static void push_bytes(lua_State *L, const struct body_source *s, size_t n)
 }
 
 /* Adds the string on top to the table of pieces at the index. Short ones are joined at once, so
- * that a body that trickles in takes no more memory than another. [-1, +0, may longjmp] */
+ * that a body that trickles in needs no more memory than any other. [-1, +0, may longjmp] */
 static void keep_piece(lua_State *L, int index)
 {
     lua_Integer count = (lua_Integer)lua_rawlen(L, index);
@@ -60,7 +60,7 @@ static void keep_piece(lua_State *L, int index)
     lua_rawseti(L, index, count + 1);
 }
 
-/* Pushes all that a table of pieces has, as one string. [-0, +1, may longjmp] */
+/* Pushes all pieces of the table as one string. [-0, +1, may longjmp] */
 static void push_joined(lua_State *L, int index)
 {
     luaL_Buffer b;
@@ -73,7 +73,7 @@ static void push_joined(lua_State *L, int index)
     luaL_pushresult(&b);
 }
 
-/* As keep_piece, where the table is made for the first of them. */
+/* As keep_piece, but makes the table for the first piece. */
 static void keep(lua_State *L, int index)
 {
     if (lua_isnil(L, index)) {
