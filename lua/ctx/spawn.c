@@ -25,7 +25,7 @@ struct spawn {
     enum spawn_cause cancelled;
     int cancel_errors;     /* raised since then */
     struct spawn_end *end; /* NULL if nobody is to be told */
-    struct task *watcher;  /* waits in mt.all for this task and others; NULL for none */
+    struct task *watcher;  /* a task in mt.all that waits for this one; NULL if there is none */
     struct list joiners;   /* tasks that wait for this one, by task.queue */
 };
 
