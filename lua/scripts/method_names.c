@@ -6,7 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
-enum { COMMON = 9 }; /* the first ones, of RFC 9110 and RFC 5789: others are too rare to be meant */
+enum { COMMON = 9 }; /* the first of these, from RFC 9110 and RFC 5789: the others are too rare */
 
 /* From IANA's registry. */
 static const char *const known[] = {"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH",
