@@ -182,7 +182,7 @@ static void take_option(lua_State *L, struct http_options *o)
     luaL_error(L, "a request has no option %s", name);
 }
 
-/* Adds the headers that are sent unless the script has set them. */
+/* Sets a header, unless the script has set it. */
 static void set_default(lua_State *L, struct outgoing *request, struct str name, struct str value)
 {
     if (!fields_find(&request->head, name))
