@@ -7,7 +7,7 @@
 namespace codec
 {
 
-enum { FIRST_ROOM = 32, SPARSE = 4 /* times the keys, and no more, for the sake of the slots */ };
+enum { FIRST_ROOM = 32, SPARSE = 4 /* times the keys: no table grows larger to separate slots */ };
 
 /* How the keys are distributed in a table of that size. */
 struct int_slots {

@@ -7,7 +7,7 @@
 namespace codec
 {
 
-enum { STEP_BYTES = 16 /* of the value of an Any, or of a text read twice, that are one thing */ };
+enum { STEP_BYTES = 16 /* bytes of an Any, or of a text read twice, that are one thing */ };
 
 static place place_of(const place &up, const field &f)
 {
