@@ -166,7 +166,7 @@ enum rc call_flush(struct call *c) MUST_CHECK;
 /* Whether the request has not been handed over whole, and the call is not done. */
 bool call_sending(const struct call *c);
 
-/* The next bytes of the response's body, in one piece; *n is 0 where none are queued. They are
+/* The next bytes of the response's body, in one piece; *n is 0 if none are queued. They are
  * borrowed until call_consume. Good after on_done, too. */
 const char *call_peek(const struct call *c, size_t *n);
 void call_consume(struct call *c, size_t n);

@@ -75,7 +75,7 @@ struct filter_chain {
     bool failed;
 };
 
-/* The head, to the first; no effect where it has it. */
+/* The head, to the first; no effect if it has it. */
 enum rc filters_begin(struct outgoing *o) MUST_CHECK;
 /* As many of n bytes as there is room for, until the queue is full. */
 enum rc filters_write(struct outgoing *o, const char *data, size_t n, size_t *taken) MUST_CHECK;
@@ -83,7 +83,7 @@ enum rc filters_write(struct outgoing *o, const char *data, size_t n, size_t *ta
 enum rc filters_write_whole(struct outgoing *o, const char *data, size_t n) MUST_CHECK;
 enum rc filters_flush(struct outgoing *o) MUST_CHECK;
 enum rc filters_end(struct outgoing *o) MUST_CHECK;
-/* A session asks for more: flushes where nothing is queued. False where a filter has failed. */
+/* A session asks for more: flushes where nothing is queued. False if a filter has failed. */
 bool filters_drain(struct outgoing *o);
 /* Back to before the head. */
 void filters_restart(struct filter_chain *c);

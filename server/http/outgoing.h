@@ -75,7 +75,7 @@ struct outgoing {
     struct fields head;
     struct fields trailers;
     struct bytes body;  /* may be longer than its maximum, by what was written whole */
-    struct bytes *kept; /* what sessions took of the body, as long as all of it fits; NULL where
+    struct bytes *kept; /* what sessions took of the body, as long as all of it fits; NULL if
                            none of it is kept. Borrowed */
     struct filter_chain *filters; /* NULL for none */
     struct arena *arena;          /* borrowed */
@@ -84,7 +84,7 @@ struct outgoing {
 void outgoing_init(struct outgoing *o, struct arena *arena);
 void outgoing_fini(struct outgoing *o);
 
-/* The head. All fail with RC_STATE once the message has started, RC_NOMEM where memory runs out. */
+/* The head. All fail with RC_STATE once the message has started, RC_NOMEM if memory runs out. */
 
 /* Sets a field, replacing those of its name; RC_INVALID by the rules of field.h, and for a
  * content-length that is no number. Name and value are copied. */

@@ -36,7 +36,7 @@ struct forward {
     struct lender *lender;
     struct upstreams *upstreams;
     struct upstream *upstream; /* the one asked */
-    struct upstream *only;     /* owned; NULL where there are upstreams */
+    struct upstream *only;     /* owned; NULL if there are upstreams */
     struct str prefix, target;
     struct fields head; /* of the request as it goes up, in the exchange's arena */
     double timeout;

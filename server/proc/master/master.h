@@ -60,7 +60,7 @@ struct master {
     bool stopping;
     int status;              /* to exit with */
     int heir;                /* of upgrade_inherit */
-    char fault[SERVICE_WHY]; /* why the scripts on disk do not load; "" where they do */
+    char fault[SERVICE_WHY]; /* why the scripts on disk do not load; "" if they do */
     struct crew crew;
     struct post posts[OPTIONS_WORKERS];
     struct proof proof;
