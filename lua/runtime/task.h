@@ -59,7 +59,7 @@ struct task {
     void (*done)(struct task *t, int status);
 };
 
-/* What a task does, and who is told of it. */
+/* What a task does, and what is called when it ends. */
 struct task_kind {
     lua_CFunction entry; /* called with a light userdata of the task */
     void (*permit)(lua_State *L, struct task *t);

@@ -116,8 +116,8 @@ uint64_t exchange_received(const struct exchange *x);
 bool exchange_owed_body(const struct exchange *x);
 /* Something was handed to the connection: wakes a handler that waits for it. */
 void exchange_progress(struct exchange *x);
-/* The session gives up on the exchange: the handler is told why, and detached; the client
- * gets the status, or where that is 0 or comes too late, a reset with CANCEL. */
+/* The session gives up on the exchange: the handler is told why, and detached; the client gets the
+ * status or, if that is 0 or comes too late, a reset with CANCEL. */
 void exchange_refuse(struct exchange *x, struct cut cut, int status);
 /* The stream is lost: the handler is told why, and detached. */
 void exchange_abort(struct exchange *x, struct cut cut);

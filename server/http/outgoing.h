@@ -35,8 +35,8 @@ enum outgoing_state {
     OUTGOING_ABORTED,  /* nothing more goes out */
 };
 
-/* How a body's end is told. Sessions set what they do where its length is not known in advance;
- * once the head is taken it is what is done. */
+/* How the end of a body is marked. Sessions set what they do if its length is not known in advance;
+ * after the head is taken, it is what is done. */
 enum framing {
     FRAMING_OWN,    /* the protocol has its own mark: HTTP/2 */
     FRAMING_CHUNKS, /* HTTP/1.1 (RFC 9112 7.1) */
@@ -96,8 +96,8 @@ enum rc outgoing_remove_header(struct outgoing *o, struct str name) MUST_CHECK;
 enum rc outgoing_declare_trailer(struct outgoing *o, struct str name) MUST_CHECK;
 
 /* Whether trailers may be appended. With HTTP/1.1 that takes a peer that accepts them, and chunks
- * (RFC 9112 7.1.2): no content-length, but one that was set behind them gives way. Where there is
- * no content, they are dropped with it. */
+ * (RFC 9112 7.1.2): no content-length, though one that was set after them gives way. Without
+ * content they are dropped too. */
 bool outgoing_supports_trailers(const struct outgoing *o);
 /* Adds a trailer. RC_STATE once the message has ended, and where trailers are not supported;
  * RC_INVALID, RC_NOMEM. */

@@ -2,15 +2,15 @@
  * The route table: from a request's path to whatever the caller put there. It knows neither files
  * nor methods.
  *
- * A pattern is "/" or one segment after another, each behind a slash:
+ * A pattern is "/" or one segment after another, each after a slash:
  *
  *     /api/users          literals
  *     /users/[id]         a parameter: one whole segment
  *     /files/[...path]    a rest: one or more segments up to the end
  *
- * At each segment a literal beats a parameter beats a rest; where the better branch fails further
- * on, the others are tried. The pattern's literals are compared as bytes with the path's decoded
- * segments.
+ * At each segment a literal takes precedence over a parameter, and that over a rest; if the better
+ * branch fails further on, the others are tried. The pattern's literals are compared as bytes with
+ * the path's decoded segments.
  *
  * It owns its nodes and copies of the patterns; targets are borrowed.
  */
