@@ -12,6 +12,7 @@
 #include "proc/options/help.h"
 #include "proc/worker/service.h"
 #include "proc/worker/user.h"
+#include "program/program.h"
 #include "proxy/pool.h"
 #include "proxy/pool_connector.h"
 #include "proxy/proxy.h"
@@ -29,6 +30,7 @@ struct server {
     struct bridge *bridge; /* NULL if upstreams take every request */
     struct pool *pool;     /* NULL before join */
     struct pool_connector connector;
+    struct programs programs;
 };
 
 static struct vm_options vm_options_of(const struct server *s, const struct options *o)
@@ -50,6 +52,7 @@ static void close_server(struct server *s)
 {
     if (s->bridge)
         bridge_free(s->bridge);
+    programs_fini(&s->programs);
     if (s->proxy)
         proxy_free(s->proxy);
     if (s->pool)
@@ -86,6 +89,7 @@ static struct server *new_server(
     s->index = index;
     dispatch_init(&s->dispatch);
     pool_connector_init(&s->connector);
+    programs_init(&s->programs, loop);
     if (!proxy_new(loop, &o->proxy, &s->proxy) && !add_upstreams(s, o, why))
         return s;
     close_server(s);
@@ -105,6 +109,7 @@ static enum rc open_bridge(struct server *s, const struct options *o, struct ev_
     struct vm_options options = vm_options_of(s, o);
     options.forwarder = proxy_forwarder(s->proxy);
     options.connector = &s->connector.base;
+    options.programs = &s->programs;
     if (dispatch_takes_all(&s->dispatch))
         return RC_OK;
     enum rc rc = bridge_new(loop, o->scripts, &options, &s->bridge, why);

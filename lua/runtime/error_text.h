@@ -4,13 +4,15 @@
 #define LUA_RUNTIME_ERROR_TEXT_H
 
 #include <lua.h>
+#include <stdbool.h>
 
 /*
  * Pushes a text for the error at index: a string unchanged; the result of __tostring; for a table
  * without that its message and code, if it has them. Calls __tostring, whose own failure becomes
- * part of the text. [-0, +1, may longjmp for want of memory]
+ * part of the text. False if there is none of these: the text then tells the type of the value.
+ * [-0, +1, may longjmp for want of memory]
  */
-void error_text_push(lua_State *L, int index);
+bool error_text_push(lua_State *L, int index);
 
 /* Calls log with the light userdata and the error on top of the stack, which stays there. If log
  * raises, logs the event without the error's text. [-0, +0] */

@@ -28,6 +28,7 @@ enum task_state { TASK_READY, TASK_RUNNING, TASK_WAITING, TASK_KILLED, TASK_CLOS
 struct task_bond {
     struct list link;
     void (*end)(struct task_bond *b); /* b is not bound when this is called */
+    bool strict;                      /* ends if nobody inherits it, too */
 };
 
 struct task {
@@ -121,7 +122,8 @@ void task_close(struct task *t, void (*on_error)(lua_State *L, struct task *t));
 int task_close_coroutine(lua_State *co);
 /* Binds b, whose link is in no list, to t. */
 void task_bind(struct task *t, struct task_bond *b);
-/* Moves everything bound to t to the heir or, if that is NULL, to no task. */
+/* Moves everything bound to t to the heir. If that is NULL, what is strict ends, and the rest is
+ * bound to no task. */
 void task_bequeath(struct task *t, struct task *heir);
 /* Pushes the error of a task that has raised. [-0, +1] */
 void task_push_error(lua_State *L, struct task *t);

@@ -20,6 +20,7 @@ struct ev_loop;
 struct connector;
 struct dispatch;
 struct forwarder;
+struct programs;
 struct schedule;
 struct task;
 
@@ -40,6 +41,7 @@ struct vm_options {
     int proto_path_count;
     struct forwarder *forwarder;     /* for ctx:proxy; borrowed. NULL if there are no requests */
     struct connector *connector;     /* for mt.http; likewise */
+    struct programs *programs;       /* for mt.exec; likewise */
     const struct dispatch *dispatch; /* what other handlers take; borrowed. NULL for nothing */
 };
 

@@ -6,6 +6,7 @@
 #include "lua/client/http.h"
 #include "lua/ctx/ctx.h"
 #include "lua/ctx/spawn.h"
+#include "lua/process/process.h"
 #include "lua/runtime/sources.h"
 #include "lua/runtime/task.h"
 #include "lua/runtime/task_channel.h"
@@ -179,6 +180,9 @@ int luaopen_moontrail(lua_State *L)
     spawn_open(L);
     task_channel_open(L);
     schedule_open(L);
+    process_open(L);
+    process_add_function(L);
+    exec_add_function(L);
     http_open(L);
     lua_setfield(L, -2, "http");
     luaL_newlib(L, levels);

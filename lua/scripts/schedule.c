@@ -123,6 +123,7 @@ static int l_every(lua_State *L)
     luaL_argcheck(
         L, seconds > 0 && seconds <= seconds_max, 1, "not above 0 seconds, or over 1e8 seconds");
     luaL_checktype(L, 2, LUA_TFUNCTION);
+    luaL_argcheck(L, lua_isnoneornil(L, 3), 3, "there are no options");
     if (s->state != SCHEDULE_LOADING)
         return luaL_error(L, "mt.every works only while a script loads");
     struct every *e =

@@ -13,13 +13,13 @@
 ---What is raised for what happens outside of the script; its text, by `tostring`, `..` and the
 ---functions of strings, is the message behind the line. docs/api.md tells what each kind adds.
 ---@alias moontrail.error_kind "abort"|"timeout"|"unreachable"|"refused"|"reset"|"lost"|"protocol"
----|"upload"|"limit"|"grpc"
+---|"upload"|"limit"|"system"|"grpc"
 ---@class moontrail.error: string
 ---@field kind moontrail.error_kind
 ---@field message string
 ---@field where? string the line of the script that called
 ---@field reason? moontrail.reason|"cancelled" of an abort
----@field code? string of a reset: the code's name
+---@field code? string of a reset: the code's name; of the system: the error's, `"ENOENT"`
 ---@field cause? any of an upload: what its function raised
 ---@field limit? string of a limit: its name
 
@@ -269,6 +269,57 @@ function channel:messages() end
 ---Nothing more goes in; what is in comes out still.
 function channel:close() end
 
+---The options of `mt.exec` and `mt.process`.
+---@class moontrail.process_options
+---@field stdin? string its input
+---@field timeout? number seconds, after which it is killed
+---@field limit? integer bytes of each output, beyond which it is killed
+---@field env? table<string, string|number|false> added to the server's; false removes one
+---@field cwd? string the folder that it works in
+
+---What becomes of a program that `mt.exec` has run.
+---@class moontrail.exec_result
+---@field code? integer its exit status
+---@field signal? string the name of the signal that ended it
+---@field stdout string
+---@field stderr string
+
+---A program that runs. It ends with the task that started it.
+---@class moontrail.process
+local process = {}
+
+---The next piece of what it writes, or nil at the end. Waits for it.
+---@param max? integer the bytes that it has at the most
+---@return string? piece
+function process:read(max) end
+
+---The next piece of its error output, or nil at the end. Waits for it.
+---@param max? integer the bytes that it has at the most
+---@return string? piece
+function process:read_error(max) end
+
+---Writes pieces of its input, and waits while it is slower.
+---@param ... string|number pieces
+---@return boolean takes whether it still takes any
+function process:write(...) end
+
+---Writes the last pieces of its input, and ends it.
+---@param ... string|number pieces
+---@return boolean takes whether it took all of them
+function process:finish(...) end
+
+---Waits for its end.
+---@return integer? code its exit status
+---@return string? signal the name of the signal that ended it
+function process:wait() end
+
+---Sends its group a signal.
+---@param signal? string|integer `"SIGTERM"` unless given
+function process:kill(signal) end
+
+---Ends what is left of it.
+function process:close() end
+
 ---A function that `mt.on_reload` has registered.
 ---@class moontrail.hook
 local hook = {}
@@ -336,6 +387,18 @@ function moontrail.every(seconds, fn) end
 ---@param fn fun(what: "reload"|"shutdown") it may wait
 ---@return moontrail.hook hook
 function moontrail.on_reload(fn) end
+
+---Runs a program to its end, and waits for that.
+---@param argv string[] the program and its arguments
+---@param options? moontrail.process_options input, time, limits, surroundings
+---@return moontrail.exec_result result
+function moontrail.exec(argv, options) end
+
+---Starts a program that is talked to.
+---@param argv string[] the program and its arguments
+---@param options? moontrail.process_options input, time, limits, surroundings
+---@return moontrail.process process
+function moontrail.process(argv, options) end
 
 ---Waits; other requests go on.
 ---@param seconds number 0 to 1e8; of 0 it lets the others run once
@@ -407,7 +470,7 @@ function http.open(options) end
 
 ---The response to a call, which ends with the request that it was made for.
 ---@class moontrail.http.response
----@field status? integer nil until the head is there, as the next four are
+---@field status? integer nil until the head is there, as all that the head tells is
 ---@field protocol? string `"HTTP/2"`, `"HTTP/1.1"` or `"HTTP/1.0"`
 ---@field headers? table<string, string> by lower-case name; repeated fields are joined by `", "`
 ---@field fields? string[][] an array of `{name, value}` in the order in which they came

@@ -92,7 +92,7 @@ static void leave_dial(struct conn *c, const char *why)
         dial_lost(d, why);
 }
 
-/* A connection that waits for room can enter now. */
+/* A connection that waits for room may get it at once. */
 static void leave_census(struct conn *c)
 {
     if (c->census)

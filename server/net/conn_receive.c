@@ -49,7 +49,7 @@ void conn_open_session(struct conn *c, enum protocol protocol)
         leave_at_once(c);
 }
 
-/* Sends the TLS alert, if there is one, before giving up. */
+/* Sends the TLS alert, if there is one, before closing. */
 static void fail_outgoing(struct conn *c, const char *why)
 {
     if (conn_flush(c))

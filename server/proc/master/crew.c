@@ -247,6 +247,16 @@ give_heart:
     return rc;
 }
 
+/* Its programs were killed with it, but not what they have started. */
+static void end_programs(struct activity *a)
+{
+    for (int i = 0; i < ACTIVITY_GROUPS; i++) {
+        int32_t group = atomic_load(&a->groups[i]);
+        if (group > 0)
+            kill(-group, SIGKILL);
+    }
+}
+
 void crew_reap(struct crew *crew)
 {
     for (struct list *node = crew->children.next, *next; node != &crew->children; node = next) {
@@ -255,6 +265,7 @@ void crew_reap(struct crew *crew)
         next = node->next;
         if (waitpid(c->pid, &status, WNOHANG) != c->pid)
             continue;
+        end_programs(board_activity(crew->board, c->heart));
         channel_take_all(&c->channel); /* its last message may say why it ended */
         /* Freed first: a worker that is forked in its place must not inherit any of it. */
         const struct child gone = *c;
