@@ -314,6 +314,8 @@ function moontrail.all(...) end
 ---@field timeout? number seconds until the response is whole; no limit unless given
 ---@field connect_timeout? number seconds until there is a connection; 10 unless given
 ---@field idle_timeout? number seconds in which nothing moves; 60 unless given
+---@field keepalive? number HTTP/2: seconds without a frame until a sign of life is asked for
+---@field spread? boolean whether calls go round all addresses of the host's name
 ---@field version? "1.1"|"2" else as the URL says, and with `https` as the servers agree
 ---@field verify? boolean `false`: the certificate is not verified
 ---@field ca? string a file of certificates, PEM, in place of the system's
@@ -365,6 +367,10 @@ function response:read(max) end
 ---@param n integer how many bytes
 ---@return string? piece
 function response:read_exactly(n) end
+
+---Waits until a connection has taken the request.
+---@return "HTTP/2"|"HTTP/1.1" protocol
+function response:connected() end
 
 ---The whole body. Over the limit it raises, and closes the response.
 ---@param limit? integer bytes; 16 MiB unless given

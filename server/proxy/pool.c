@@ -411,6 +411,7 @@ enum rc pool_call(
         return RC_LIMIT;
     }
     start_waiting(t);
+    c->keepalive = options->keepalive;
     call_engage(c, &agent, t);
     return RC_OK;
 }
