@@ -6,6 +6,8 @@ local message = require "moontrail.grpc.message"
 local metadata = require "moontrail.grpc.metadata"
 local script = require "moontrail.grpc.script"
 
+local setmetatable = setmetatable
+
 local call = {}
 
 -- What handlers call.

@@ -11,6 +11,7 @@ local new_call, receive_only, send = call.new, call.receive_only, call.send
 local find, on_error = ways.find, failure.on_error
 local request_header, set_header = mt.ctx.request_header, mt.ctx.header
 local supports_trailers = mt.ctx.supports_trailers
+local xpcall = xpcall
 
 local serve = {}
 
@@ -71,18 +72,23 @@ local function kind_of(rpc)
     return rpc.server_streaming and run_server_streaming or run_unary
 end
 
+-- Ends a call that has run.
+local function finish(self)
+    if self.timed and not self.way.is_whole and timing.is_over(self) then
+        return failure.finish_late(self)
+    end
+    self.way.finish(self)
+end
+
 -- Answers a call by a way.
-local function answer(ctx, way, run, timeout, encoding)
+local function answer(ctx, way, run)
     set_header(ctx, "content-type", way.kind)
     local self = new_call(ctx, way)
-    local ok, problem = xpcall(run, on_error, self, timeout, encoding)
+    local ok, problem = xpcall(run, on_error, self)
     if not ok then
         return failure.finish(self, problem)
     end
-    if (timeout or way.prepares) and self.timed and not way.is_whole and timing.is_over(self) then
-        return failure.finish_late(self)
-    end
-    way.finish(self)
+    finish(self)
 end
 
 -- What is no call.
@@ -137,7 +143,16 @@ function serve.route(rpc)
         if way.needs_trailers and not supports_trailers(ctx) then
             return refuse(ctx, 505, "gRPC needs HTTP/2\n")
         end
-        answer(ctx, way, run, timeout, encoding)
+        set_header(ctx, "content-type", way.kind)
+        local self = new_call(ctx, way)
+        local ok, problem = xpcall(run, on_error, self, timeout, encoding)
+        if not ok then
+            return failure.finish(self, problem)
+        end
+        if timeout or way.prepares then
+            return finish(self)
+        end
+        way.finish(self)
     end
 
     local function other(ctx)
