@@ -22,15 +22,22 @@ static const struct method *find(const struct methods *m, struct str name)
     return NULL;
 }
 
+static bool answers_rest(const struct methods *m)
+{
+    return find(m, STR("*"));
+}
+
+/* Where a function answers all the rest, it is the one to know what is allowed. */
 static void list_allowed(struct methods *m)
 {
     size_t len = 0;
+    bool adds = !answers_rest(m);
     m->allow[0] = '\0';
     for (size_t i = 0; i < m->count; i++)
         len += (size_t)snprintf(m->allow + len, METHODS_ALLOW - len, "%s, ", m->list[i].name);
-    if (find(m, STR("GET")) && !find(m, STR("HEAD")))
+    if (adds && find(m, STR("GET")) && !find(m, STR("HEAD")))
         len += (size_t)snprintf(m->allow + len, METHODS_ALLOW - len, "HEAD, ");
-    if (!find(m, STR("OPTIONS")))
+    if (adds && !find(m, STR("OPTIONS")))
         len += (size_t)snprintf(m->allow + len, METHODS_ALLOW - len, "OPTIONS, ");
     m->allow[len - 2] = '\0';
 }
@@ -110,6 +117,8 @@ int methods_find(const struct methods *m, struct str name)
     const struct method *found = answers_all(m) ? &m->list[0] : find(m, name);
     if (!found && str_eq(name, STR("HEAD")))
         found = find(m, STR("GET"));
+    if (!found)
+        found = find(m, STR("*"));
     return found ? found->handler : LUA_NOREF;
 }
 
