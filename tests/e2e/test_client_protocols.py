@@ -75,7 +75,7 @@ def test_bidirectional(way):
 
 def test_a_large_message(way):
     assert way.run("""
-        local data = ("0123456789"):rep(100000)
+        local data = ("0123456789"):rep(15000)
         return c:Echo({ data = data }).data == data""") == "true"
 
 

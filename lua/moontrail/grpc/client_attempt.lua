@@ -13,7 +13,7 @@ local FOREVER = client_head.FOREVER
 
 local function fields_of(self, left)
     local fields = client_head.fields(self.metadata_out or {})
-    self.rpc.way.prepare(self, fields, left < FOREVER / 2 and left or nil)
+    self.rpc.way.prepare(self, fields, left < FOREVER and left or nil)
     fields["user-agent"] = fields["user-agent"] or "grpc-lua-moontrail/" .. mt.version
     if self.tries and self.tries.before > 0 and self.rpc.way.name ~= "connect" then
         fields["grpc-previous-rpc-attempts"] = self.tries.before
@@ -24,19 +24,26 @@ local function fields_of(self, left)
     return fields
 end
 
-local function options_of(self, server)
-    local options, rpc = self.client.options, self.rpc
-    local left = self.due - mt.now()
+-- The seconds that are left for an attempt; of the first it is all that was given.
+local function left_of(self)
+    local left = self.left or (self.timed and self.due - mt.now() or FOREVER)
+    self.left = nil
     if left <= 0 then
         error(client_head.late(), 0)
     end
+    return left
+end
+
+local function options_of(self, server)
+    local options, rpc = self.client.options, self.rpc
+    local left = left_of(self)
     return {
         url = server.url,
         path = rpc.path,
         method = "POST",
         version = rpc.way.version,
         headers = fields_of(self, left),
-        timeout = left < FOREVER / 2 and left or nil,
+        timeout = left < FOREVER and left or nil,
         connect_timeout = options.connect_timeout or nil,
         idle_timeout = FOREVER,
         keepalive = options.keepalive or nil,

@@ -121,7 +121,9 @@ end
 function call.start(self, request)
     local rpc = self.rpc
     self.payload = not rpc.client_streaming and { encode(self, request) } or nil
-    self.due = client_head.due(self.timeout)
+    self.left = client_head.seconds(self.timeout)
+    self.timed = self.left < client_head.FOREVER
+    self.due = mt.now() + self.left
     self.tries = self.client.options.retry and retry.start(self.client.options.retry) or nil
     self.asked = {}
     open(self)

@@ -86,6 +86,7 @@ end
 
 function connect.begin(call)
     local http = call.http
+    call.is_read = false
     call.encoding = http.headers["content-encoding"]
     call.initial, call.trailers = divide(http.fields)
     local problem = client_status.of_http(http)

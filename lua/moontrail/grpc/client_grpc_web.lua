@@ -29,14 +29,15 @@ end
 function web.begin(call)
     local http = call.http
     local final = grpc.begin(call)
+    call.first = nil
     if http.ended_by_head or not http.headers["grpc-status"] then
         return final
     end
-    call.first = not final and table.pack(read_frame(call))
-    if call.first and call.first[1] then
-        return nil
+    if final then
+        return http:read_exactly(1) and final or grpc.end_at_once(call)
     end
-    return final and client_status.of_http(http) or grpc.end_at_once(call)
+    call.first = { read_frame(call) }
+    return not call.first[1] and grpc.end_at_once(call) or nil
 end
 
 -- The next frame, which begin may have read.

@@ -45,14 +45,13 @@ local function inherited()
     return ok and left or nil
 end
 
--- When the time of a call is over that begins now, of mt.now: in so many seconds, or nil for no
--- limit, and no more than is left.
-function client_head.due(seconds)
+-- The seconds for a call that begins now: so many, or nil for no limit, and no more than is left.
+function client_head.seconds(seconds)
     local left = math.min(seconds or FOREVER, inherited() or FOREVER)
     if left <= 0 then
         error(client_head.late(), 0)
     end
-    return mt.now() + left
+    return left
 end
 
 -- The status of a call whose time is over.

@@ -9,10 +9,12 @@ local codes = status.codes
 
 local connect_status = {}
 
--- The code of a name, or nil.
+-- The code of a name that an error may have, or nil.
 local function code_of(name)
-    return type(name) == "string" and name == name:lower()
-        and (name == "canceled" and codes.CANCELLED or codes[name:upper()]) or nil
+    if type(name) ~= "string" or name ~= name:lower() or name == "ok" then
+        return nil
+    end
+    return name == "canceled" and codes.CANCELLED or codes[name:upper()]
 end
 
 -- Whether a media type is that of errors.
@@ -50,7 +52,7 @@ end
 local function read(object, otherwise, schema)
     local code = code_of(object.code)
     local text = type(object.message) == "string" and object.message
-    local final = status.new(code and code > 0 and code or otherwise.code,
+    local final = status.new(code or otherwise.code,
         text or code and "" or otherwise.message)
     take_details(final, object.details, schema)
     return final
