@@ -72,7 +72,7 @@ function call.receive_only(self, encoding)
     return way.decode(bytes, first)
 end
 
--- What a handler has given where it gave no table: an empty message, where that is all there can be.
+-- What a handler has given where it gave no table: an empty message, where there is no other.
 local function given(reply, way)
     reply = message.given(reply, way.output)
     if not reply then

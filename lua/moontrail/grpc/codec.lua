@@ -1,6 +1,6 @@
--- What messages are written in: bytes of protocol buffers, or JSON. A codec gives the functions that
--- decode a method's requests, decode(bytes, first), and that encode its replies, encode(type, reply).
--- Of what cannot be decoded a status is raised, with the code that is given.
+-- What messages are written in: bytes of protocol buffers, or JSON. A codec gives the functions
+-- that decode a method's requests, decode(bytes, first), and that encode its replies,
+-- encode(type, reply). Of what cannot be decoded a status is raised, with the code that is given.
 local status = require "moontrail.grpc.status"
 
 local codec = {}
