@@ -629,6 +629,12 @@ function message:encode(value) end
 ---@return table value
 function message:decode(bytes, first, last) end
 
+---A function that decodes as decode does, and tells bytes that cannot be decoded from any other
+---error.
+---@param fail fun(text: string): any gives what is raised for the bytes, of the text that decode raises
+---@return fun(bytes: string, first?: integer, last?: integer): table decode
+function message:decoder(fail) end
+
 ---How JSON differs from the mapping of protocol buffers.
 ---@class moontrail.protobuf.json_options
 ---@field defaults? boolean write fields that have their default, too
@@ -709,7 +715,19 @@ function message:from_json(text, options) end
 ---@alias moontrail.grpc.interceptor fun(call: moontrail.grpc.call, next: fun(): table?): table?
 
 ---The options of a client.
+---@class moontrail.grpc.retry
+---@field attempts? integer how often a call is made at the most; 3 unless given
+---@field codes? moontrail.grpc.code[] what it is made again for; UNAVAILABLE unless given
+---@field backoff? number[] the first wait at the most, and any: `{ 0.1, 2 }` unless given
+
+---@alias moontrail.grpc.client_interceptor fun(call: moontrail.grpc.client_call, next: fun(): table?): table?
+
 ---@class moontrail.grpc.client_options
+---@field protocol? "grpc"|"grpc-web"|"connect" `"grpc"` unless given
+---@field codec? "proto"|"json" `"proto"` unless given
+---@field retry? moontrail.grpc.retry calls that fail are made again; none unless given
+---@field keepalive? number seconds without a frame until a sign of life is asked for
+---@field intercept? moontrail.grpc.client_interceptor|moontrail.grpc.client_interceptor[]
 ---@field timeout? number seconds for each call; no limit unless given
 ---@field metadata? table<string, string|number|(string|number)[]> sent with each call
 ---@field max_message? integer the bytes of a reply's message at the most, 4 MiB unless given
@@ -747,7 +765,7 @@ local grpc = {}
 function grpc.service(file, name, options) end
 
 ---A client of a service on another server: a table with a function for each method.
----@param url string `h2c://HOST[:PORT]`, `http://…` (the same), `https://…` or `unix:FILE`
+---@param url string|string[] `h2c://HOST[:PORT]`, `http://…`, `https://…` or `unix:FILE`, or several
 ---@param file string the .proto, found as that of `grpc.service` is
 ---@param name string the service's full name
 ---@param options? moontrail.grpc.client_options those of all its calls
@@ -816,6 +834,12 @@ function call:compress(on) end
 
 ---A call of a method on another server.
 ---@class moontrail.grpc.client_call
+---@field protocol "grpc"|"grpc-web"|"connect"
+---@field codec "proto"|"json"
+---@field method string `"pkg.Service/Method"`
+---@field request? table for interceptors: the message of a method that takes one
+---@field metadata_out table<string, string|number|(string|number)[]> for interceptors: what goes out
+---@field timeout? number for interceptors: seconds for the call
 ---@field metadata table<string, string|string[]> before the replies; it is waited for
 ---@field trailers? table<string, string|string[]> behind them, once the call has ended
 local client_call = {}

@@ -1,6 +1,7 @@
 -- A call as its handler sees it: metadata, messages in and out, and its end. Which protocol it
 -- comes by is its way's affair.
 local compression = require "moontrail.grpc.compression"
+local exposed = require "moontrail.grpc.exposed"
 local guard = require "moontrail.grpc.guard"
 local message = require "moontrail.grpc.message"
 local metadata = require "moontrail.grpc.metadata"
@@ -59,11 +60,7 @@ local function receive(self)
         return nil
     end
     self.compressed = compressed
-    local ok, result = pcall(way.decode, way.input, bytes)
-    if not ok then
-        error(type(result) == "string" and way.unreadable(result) or result, 0)
-    end
-    return result
+    return way.decode(bytes)
 end
 
 -- The one message of a request that is no stream.
@@ -73,18 +70,24 @@ function call.receive_only(self, encoding)
     if compressed then
         self.compressed = true
     end
-    local request = way.decode(way.input, bytes, first)
-    return request -- no tail call: failure.lua tells by this function whose error it was
+    return way.decode(bytes, first)
 end
+
+-- What a handler has given where it gave no table: an empty message, where there is no other.
+local function given(reply, way)
+    reply = message.given(reply, way.output)
+    if not reply then
+        script.blame("%s has a %s as its reply, not a table", way.path, type(reply))
+    end
+    return reply
+end
+
+call.given = given
 
 -- Sends a reply, the table that the handler gave.
 local function send(self, reply)
     local way = self.way
-    reply = reply or message.given(reply, way.output)
-    if not reply then
-        script.blame("%s has a %s as its reply, not a table", way.path, type(reply))
-    end
-    way.write(self, way.encode(way.output, reply))
+    way.write(self, way.encode(way.output, reply or given(reply, way)))
 end
 
 call.send = send
@@ -139,6 +142,7 @@ function methods:header(name, value)
     each(value, function(one)
         self.http:add_header(metadata.check(name, one))
     end)
+    exposed.add(self.http, name:lower())
     self.has_headers = true
 end
 

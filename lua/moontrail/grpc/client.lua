@@ -1,11 +1,13 @@
 -- Calls of services on other servers: docs/grpc.md. It stands on mt.http.
 local blame = require("moontrail.grpc.script").blame
 local call = require "moontrail.grpc.client_call"
+local codec = require "moontrail.grpc.codec"
 local intercept = require "moontrail.grpc.intercept"
 local options = require "moontrail.grpc.options"
 local retry = require "moontrail.grpc.client_retry"
 local servers = require "moontrail.grpc.client_servers"
 local service = require "moontrail.grpc.service"
+local status = require "moontrail.grpc.status"
 
 local client = {}
 
@@ -35,27 +37,22 @@ local ways = {
     },
 }
 
--- How messages become bytes, by codec. A server may be newer than what is known of its service
--- here: fields of JSON that are new are passed over, as those of the other codec are.
-local lenient = { unknown = "ignore" }
-local codecs = {
-    proto = function(method)
-        return method.input.encode, method.output.decode
-    end,
-    json = function(method)
-        local from_json = method.output.from_json
-        return method.input.to_json, function(type, text)
-            return from_json(type, text, lenient)
-        end
-    end,
-}
+-- A server may be newer than what is known of its service here: fields of JSON that are new are
+-- passed over, as those of the other codec are.
+local LENIENT = { unknown = "ignore" }
+
+-- The functions that decode a method's replies and encode its requests.
+local function make_codec(name, method)
+    local reversed = { input = method.output, output = method.input, json = LENIENT }
+    return codec[name](reversed, status.codes.INTERNAL)
+end
 
 -- A method as its calls need it.
 local function describe(self, method)
     local given = self.options
     local streams = method.client_streaming or method.server_streaming
     local way = ways[given.protocol][streams and 2 or 1]
-    local encode, decode = codecs[given.codec](method)
+    local decode, encode = make_codec(given.codec, method)
     return {
         name = method.name,
         path = ("/%s/%s"):format(self.name, method.name),

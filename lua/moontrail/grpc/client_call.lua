@@ -208,12 +208,11 @@ end
 -- Replies.
 
 local function decode(self, bytes)
-    local rpc = self.rpc
-    local ok, reply = pcall(rpc.decode, rpc.output, bytes)
+    local ok, result = pcall(self.rpc.decode, bytes)
     if not ok then
-        fail(self, "INTERNAL", "a message cannot be read: " .. reply)
+        give_up(self, result)
     end
-    return reply
+    return result
 end
 
 -- The next reply; nil behind the last, where the status is OK.
