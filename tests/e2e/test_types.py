@@ -15,7 +15,7 @@ PLAIN = {"moontrail.tls", "moontrail.error", "moontrail.cookie_options", "moontr
          "moontrail.zlib.inflate_options", "moontrail.protobuf.bounds", "moontrail.protobuf.json_options",
          "moontrail.protobuf.service", "moontrail.protobuf.method", "moontrail.grpc.detail",
          "moontrail.grpc.options", "moontrail.grpc.client_options", "moontrail.grpc.call_options",
-         "moontrail.grpc.status", "moontrail.http.options"}
+         "moontrail.grpc.retry", "moontrail.grpc.status", "moontrail.http.options"}
 
 SCRIPTS = {"index.lua": WALK}
 
