@@ -1,4 +1,4 @@
-"""Calls from a handler of services that others have made: @connectrpc/connect-node and @grpc/grpc-js."""
+"""Calls from a handler of services that others have made: connect-node's and grpc-js's."""
 import itertools
 import json
 import os
@@ -33,7 +33,8 @@ def connect_node(tmp_path_factory, certificates):
     subprocess.run(["protoc", f"-I{folder}", f"--descriptor_set_out={folder}/set", "calls.proto"],
                    check=True)
     one = certificates["one.test"]
-    ports, process = serve(ROOT / "tests/e2e/rpcjs/server.mjs", RPCJS, folder / "set", one.cert, one.key)
+    ports, process = serve(ROOT / "tests/e2e/rpcjs/server.mjs", RPCJS, folder / "set", one.cert,
+                           one.key)
     yield ports
     end(process)
 

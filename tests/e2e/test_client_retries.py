@@ -192,8 +192,10 @@ def test_in_other_protocols(client, upstream, protocol, calls):
 
 @pytest.mark.parametrize("options, problem", [
     ("{ retry = { attempts = 0 } }", "retry.attempts is a number"),
-    ("{ retry = { codes = { 'NIX' } } }", "NIX"), ("{ retry = { nix = 1 } }", "retry has no option nix"),
-    ("{ retry = { backoff = { 2, 1 } } }", "retry.backoff is"), ("{ retry = 3 }", "retry is a table"),
+    ("{ retry = { codes = { 'NIX' } } }", "NIX"),
+    ("{ retry = { nix = 1 } }", "retry has no option nix"),
+    ("{ retry = { backoff = { 2, 1 } } }", "retry.backoff is"),
+    ("{ retry = 3 }", "retry is a table"),
     ("{ protocol = 'soap' }", "protocol is"), ("{ codec = 'xml' }", "codec is"),
     ("{ keepalive = 0 }", "keepalive is"), ("{ intercept = 1 }", "intercept is")])
 def test_mistakes_in_options(client, options, problem):
@@ -273,8 +275,8 @@ def test_another_attempt_goes_to_the_next_server(client, upstream, inner):
 
 
 def test_lists_that_are_none(client):
-    for urls, problem in (("{}", "the list is empty"), ("{ 1 }", "is a number"), ("1", "takes a URL"),
-                          ('{ "http://h/p" }', "has no path")):
+    for urls, problem in (("{}", "the list is empty"), ("{ 1 }", "is a number"),
+                          ("1", "takes a URL"), ('{ "http://h/p" }', "has no path")):
         assert problem in run_caller(client, "http://h", f"""
             return pcall(grpc.client, {urls}, "calls.proto", "test.Calls")""")
 
@@ -294,7 +296,7 @@ def test_interceptors_see_and_change_a_call(client, inner):
     assert run_caller(client, h2c(inner), """
         local seen = {}
         local function first(call, next)
-            seen[1] = call.method .. " " .. call.protocol .. " " .. call.codec .. " " .. call.request.text
+            seen[1] = table.concat({ call.method, call.protocol, call.codec, call.request.text }, " ")
             call.metadata_out["x-a"] = "added"
             call.timeout = 50
             local reply = next()
