@@ -91,15 +91,18 @@ static int l_service(lua_State *L)
     return d ? push_service(L, h, d) : 0;
 }
 
-/* services(): the names of the main file's */
+/* services(): the names of the main files' */
 static int l_services(lua_State *L)
 {
-    const FileDescriptor *file = handle_check_schema(L)->s->files.back();
-    lua_createtable(L, file->service_count(), 0);
-    for (int i = 0; i < file->service_count(); i++) {
-        const std::string &name = file->service(i)->full_name();
-        lua_pushlstring(L, name.data(), name.size());
-        lua_rawseti(L, -2, i + 1);
+    const loaded_files &loaded = handle_check_schema(L)->s->loaded;
+    lua_Integer n = 0;
+    lua_newtable(L);
+    for (size_t i = 0; i < loaded.main.size(); i++) {
+        for (int k = 0; k < loaded.main[i]->service_count(); k++) {
+            const std::string &name = loaded.main[i]->service(k)->full_name();
+            lua_pushlstring(L, name.data(), name.size());
+            lua_rawseti(L, -2, ++n);
+        }
     }
     return 1;
 }

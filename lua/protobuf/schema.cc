@@ -1,5 +1,6 @@
 #include "lua/protobuf/schema.h"
 
+#include "lua/protobuf/descriptor_set.h"
 #include "lua/protobuf/loader.h"
 
 #include <algorithm>
@@ -21,15 +22,15 @@ using google::protobuf::ServiceDescriptor;
  * fails half-way leaves a store that nobody shares from then on. */
 static bool load_into(schema &s, const std::shared_ptr<store> &to, const std::string &name)
 {
-    s.files = loader_load(*to, s.found, name);
-    if (s.files.empty())
+    s.loaded = loader_load(*to, s.found, name);
+    if (s.loaded.files.empty())
         return false;
     bool whole = to->whole;
     to->whole = false;
-    to->prepared.build(s.files);
+    to->prepared.build(s.loaded.files);
     to->whole = whole;
     s.held = to;
-    s.own.insert(s.files.begin(), s.files.end());
+    s.own.insert(s.loaded.files.begin(), s.loaded.files.end());
     return true;
 }
 
@@ -91,7 +92,8 @@ const char *schema_begin(schema *s, const char *file) noexcept
 const char *schema_load(schema *s, store *shared) noexcept
 {
     return schema_try(s, [&](std::string &problem) {
-        problem = shared ? load_shared(*s, *shared) : load_alone(*s, s->name);
+        bool may_share = shared && !descriptor_set_is(s->name);
+        problem = may_share ? load_shared(*s, *shared) : load_alone(*s, s->name);
     });
 }
 
@@ -158,7 +160,12 @@ const char *schema_find_extension(
 const char *schema_describe(schema *s, const FileDescriptor *file) noexcept
 {
     return schema_try(s, [&](std::string &) {
+        auto known = s->held->described.find(file->name());
         FileDescriptorProto described;
+        if (known != s->held->described.end()) {
+            s->result = known->second;
+            return;
+        }
         file->CopyTo(&described);
         described.SerializeToString(&s->result);
     });
