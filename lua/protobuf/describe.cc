@@ -58,7 +58,8 @@ static void set_type(
 
 static void push_method(lua_State *L, const schema_handle *h, const MethodDescriptor *d)
 {
-    lua_createtable(L, 0, 7);
+    using google::protobuf::MethodOptions;
+    lua_createtable(L, 0, 8);
     set_string(L, "name", d->name());
     set_type(L, "input", h, d->input_type());
     set_type(L, "output", h, d->output_type());
@@ -66,6 +67,8 @@ static void push_method(lua_State *L, const schema_handle *h, const MethodDescri
     set_string(L, "output_name", d->output_type()->full_name());
     set_boolean(L, "client_streaming", d->client_streaming());
     set_boolean(L, "server_streaming", d->server_streaming());
+    set_string(
+        L, "idempotency", MethodOptions::IdempotencyLevel_Name(d->options().idempotency_level()));
 }
 
 static int push_service(lua_State *L, const schema_handle *h, const ServiceDescriptor *d)
