@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <google/protobuf/descriptor.pb.h>
+#include <google/protobuf/unknown_field_set.h>
 #include <new>
 
 namespace codec
@@ -14,6 +15,7 @@ using google::protobuf::Descriptor;
 using google::protobuf::FieldDescriptor;
 using google::protobuf::FileDescriptor;
 using google::protobuf::FileDescriptorProto;
+using google::protobuf::MethodDescriptor;
 using google::protobuf::ServiceDescriptor;
 
 /* Loading. */
@@ -168,6 +170,45 @@ const char *schema_describe(schema *s, const FileDescriptor *file) noexcept
         }
         file->CopyTo(&described);
         described.SerializeToString(&s->result);
+    });
+}
+
+/* The annotation is an extension that the library does not know. Parts of it are joined: that is
+ * how messages are merged. */
+const char *schema_http_rule(schema *s, const MethodDescriptor *d) noexcept
+{
+    enum { HTTP = 72295728 };
+    return schema_try(s, [&](std::string &) {
+        const auto &options = d->options().unknown_fields();
+        s->result.clear();
+        for (int i = 0; i < options.field_count(); i++)
+            if (options.field(i).number() == HTTP &&
+                options.field(i).type() == google::protobuf::UnknownField::TYPE_LENGTH_DELIMITED)
+                s->result += options.field(i).length_delimited();
+    });
+}
+
+template <typename descriptor> static bool take_comment(schema *s, const descriptor *d)
+{
+    google::protobuf::SourceLocation at;
+    if (!d || !s->own.count(d->file()))
+        return false;
+    if (d->GetSourceLocation(&at))
+        s->result = at.leading_comments.empty() ? at.trailing_comments : at.leading_comments;
+    return true;
+}
+
+const char *schema_comment(schema *s, const char *name) noexcept
+{
+    return schema_try(s, [&](std::string &) {
+        const auto &pool = s->held->pool;
+        s->result.clear();
+        bool found = take_comment(s, pool.FindMessageTypeByName(name)) ||
+                     take_comment(s, pool.FindFieldByName(name)) ||
+                     take_comment(s, pool.FindMethodByName(name)) ||
+                     take_comment(s, pool.FindServiceByName(name)) ||
+                     take_comment(s, pool.FindEnumTypeByName(name));
+        (void)found;
     });
 }
 

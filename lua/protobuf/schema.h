@@ -60,6 +60,11 @@ const char *schema_find_extension(
 
 /* The serialized FileDescriptorProto is the result; of a set's file, the bytes as they came. */
 const char *schema_describe(schema *s, const google::protobuf::FileDescriptor *file) noexcept;
+/* The serialized google.api.HttpRule of a method is the result; nothing where it has none. */
+const char *schema_http_rule(schema *s, const google::protobuf::MethodDescriptor *d) noexcept;
+/* What the source says of a message, enum, field, service or method in front of it is the result.
+ */
+const char *schema_comment(schema *s, const char *name) noexcept;
 /* The numbers of the extensions of the message of that name, each as an int, are the result. */
 const char *schema_list_extensions(schema *s, const char *name) noexcept;
 
