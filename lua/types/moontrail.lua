@@ -418,6 +418,27 @@ function json.decode(text) end
 ---@return table t
 function json.array(t) end
 
+---`local base64 = require "moontrail.base64"`
+---@class moontrail.base64
+local base64 = {}
+
+---The text of bytes, padded; with `"url"` in the alphabet for URLs, without padding.
+---@param bytes string|number what is to be encoded
+---@param alphabet? "standard"|"url" `"standard"` unless given
+---@return string text
+function base64.encode(bytes, alphabet) end
+
+---The bytes of a text in either alphabet, padded or not; nil for one that is none.
+---@param text string|number what was encoded
+---@return string? bytes
+function base64.decode(text) end
+
+---The same of texts that were encoded one by one and joined; nil for one that is none.
+---@param text string|number a piece of them
+---@return string? bytes
+---@return string? rest the characters at the end that more must follow
+function base64.decode_joined(text) end
+
 ---The options of deflating.
 ---@class moontrail.zlib.deflate_options
 ---@field format? "gzip"|"zlib"|"raw" `"gzip"` unless given
@@ -588,7 +609,7 @@ function schema:dependencies(file) end
 ---@field output_name string
 ---@field client_streaming boolean
 ---@field server_streaming boolean
----@field idempotency "IDEMPOTENCY_UNKNOWN"|"NO_SIDE_EFFECTS"|"IDEMPOTENT"
+---@field idempotency "IDEMPOTENCY_UNKNOWN"|"NO_SIDE_EFFECTS"|"IDEMPOTENT" its `idempotency_level`
 ---@field http? string the bytes of its google.api.HttpRule
 
 ---A field of a message type.
@@ -713,6 +734,14 @@ function message:fields() end
 ---@field compression? "gzip"|"deflate"|false of replies, for clients that take it
 ---@field health? boolean whether grpc.health.v1.Health is served beside it; true unless given
 ---@field reflection? boolean whether the services for reflection are, and tell of it; likewise
+---@field protocols? ("grpc"|"grpc-web"|"connect")[] by which it is served; all unless given
+---@field origins? "*"|string[] whose pages may call it; none unless given
+---@field credentials? boolean whether pages of these origins may send cookies
+---@field intercept? moontrail.grpc.interceptor|moontrail.grpc.interceptor[] around each call
+---@field json? moontrail.protobuf.json_options how its JSON differs from the mapping
+
+---What a call passes through: `return next()`, or another reply, or an error.
+---@alias moontrail.grpc.interceptor fun(call: moontrail.grpc.call, next: fun(): table?): table?
 
 ---The options of a client.
 ---@class moontrail.grpc.client_options
@@ -780,6 +809,10 @@ function health.set(service, status) end
 ---@field ctx moontrail.ctx the request beneath
 ---@field metadata table<string, string|string[]> of the request; `-bin` values are decoded
 ---@field compressed boolean whether the last message came compressed
+---@field request? table what interceptors see of a request that is one message
+---@field protocol "grpc"|"grpc-web"|"connect" by which it came
+---@field codec "proto"|"json" in which its messages are
+---@field method string its full name: `"pkg.Service/Method"`
 local call = {}
 
 ---The next message of a stream of requests, or nil at its end. Waits until there is one.

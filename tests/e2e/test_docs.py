@@ -25,7 +25,7 @@ EXAMPLES = [example for document in ("api", "protobuf")
 # How the reference writes what belongs to a class of the runtime.
 OWNERS = {"moontrail.ctx": "ctx:", "moontrail": "mt.", "moontrail.log": "mt.log.",
           "moontrail.http": "mt.http.", "moontrail.http.response": "res:",
-          "moontrail.task": "task:", "moontrail.json": "json.", "moontrail.zlib": "zlib.",
+          "moontrail.task": "task:", "moontrail.base64": "base64.", "moontrail.json": "json.", "moontrail.zlib": "zlib.",
           "moontrail.zlib.deflate": "stream:", "moontrail.zlib.inflate": "stream:"}
 ELSEWHERE = ("moontrail.protobuf", "moontrail.grpc")  # in documents of their own
 PLAIN = {"moontrail.options"}  # fields alone

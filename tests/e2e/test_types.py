@@ -73,7 +73,7 @@ def test_every_function_has_a_comment():
     assert len(FUNCTIONS) == len(re.findall("^function ", TYPES.read_text(), re.M))
 
 
-@pytest.mark.parametrize("name", ["moontrail.grpc", "moontrail.json", "moontrail.protobuf",
+@pytest.mark.parametrize("name", ["moontrail.base64", "moontrail.grpc", "moontrail.json", "moontrail.protobuf",
                                   "moontrail.zlib"])
 def test_a_module_below_is_found_under_its_name(name):
     file = ROOT / "lua/types" / (name.replace(".", "/") + ".lua")

@@ -1,6 +1,6 @@
 -- How a call of another server begins: its time, and the fields that go out.
 local blame = require("moontrail.grpc.script").blame
-local message = require "moontrail.grpc.message"
+local compression = require "moontrail.grpc.compression"
 local metadata = require "moontrail.grpc.metadata"
 local mt = require "moontrail"
 local options = require "moontrail.grpc.options"
@@ -55,7 +55,7 @@ local function fields_of(client, given, timeout)
     add_metadata(fields, client.options.metadata)
     add_metadata(fields, given.metadata)
     fields["content-type"] = "application/grpc"
-    fields["grpc-accept-encoding"] = message.accepted
+    fields["grpc-accept-encoding"] = compression.accepted
     fields["grpc-encoding"] = client.options.compression or nil
     fields["grpc-timeout"] = timeout and encode_timeout(timeout)
     fields["user-agent"] = fields["user-agent"] or "grpc-lua-moontrail/" .. mt.version

@@ -1,6 +1,7 @@
 -- What a response of another server, or the lack of one, is as a status.
+local compression = require "moontrail.grpc.compression"
 local details = require "moontrail.grpc.details"
-local message = require "moontrail.grpc.message"
+local media = require "moontrail.grpc.media"
 local metadata = require "moontrail.grpc.metadata"
 local status = require "moontrail.grpc.status"
 
@@ -67,12 +68,12 @@ local function find_problem(http)
             ("the server answered with HTTP status %d"):format(http.status))
     end
     local kind = http.headers["content-type"] or ""
-    if not message.is_grpc(kind) then
-        return status.new(message.is_any_grpc(kind) and codes.INTERNAL or codes.UNKNOWN,
+    if not media.is_grpc(kind) then
+        return status.new(media.is_any_grpc(kind) and codes.INTERNAL or codes.UNKNOWN,
             ("the server answered with %q"):format(kind))
     end
     local encoding = http.headers["grpc-encoding"]
-    if not message.is_known(encoding) then
+    if not compression.is_known(encoding) then
         return status.new(codes.INTERNAL,
             ("the server answered in the encoding %s"):format(encoding))
     end

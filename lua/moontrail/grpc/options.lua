@@ -1,5 +1,7 @@
 -- The options of services, clients and calls: what each is, and what it is unless it is given.
 local blame = require("moontrail.grpc.script").blame
+local cors = require "moontrail.grpc.cors"
+local ways = require "moontrail.grpc.ways"
 
 local options = {}
 
@@ -20,14 +22,48 @@ local function is_compression(value)
     return compressions[value] ~= nil
 end
 
+local function is_name_list(known)
+    return function(value)
+        if type(value) ~= "table" or #value == 0 then
+            return false
+        end
+        for _, name in ipairs(value) do
+            if not known[name] then
+                return false
+            end
+        end
+        return true
+    end
+end
+
+local function is_interceptors(value)
+    if type(value) ~= "table" then
+        return type(value) == "function"
+    end
+    for _, one in ipairs(value) do
+        if type(one) ~= "function" then
+            return false
+        end
+    end
+    return #value > 0
+end
+
 -- By name: whether a value may be, and what it should be.
 local rules = {
     ca = { is_of "string", "the name of a file" },
     compression = { is_compression, "\"gzip\", \"deflate\" or false" },
     connect_timeout = { is_of "number", "a number of seconds" },
+    credentials = { is_of "boolean", "true or false" },
     health = { is_of "boolean", "true or false" },
+    intercept = { is_interceptors, "a function, or a list of functions" },
+    json = { is_of "table", "a table of options of JSON" },
     max_message = { is_bytes, "a number of bytes" },
     metadata = { is_of "table", "a table of values by name" },
+    origins = { cors.is_origins, "\"*\", or a list of origins, such as \"https://a.example\"" },
+    protocols = {
+        is_name_list(ways.all),
+        ("a list of %s"):format('"' .. table.concat(ways.names, '", "') .. '"'),
+    },
     reflection = { is_of "boolean", "true or false" },
     timeout = { is_of "number", "a number of seconds" },
     verify = { is_of "boolean", "true or false" },

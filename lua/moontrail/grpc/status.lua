@@ -101,6 +101,11 @@ function status.new(code, message, details)
         { kind = "grpc", code = code, message = message, details = details }, Status)
 end
 
+-- The status for a message that cannot be decoded.
+function status.unreadable(code, problem)
+    return status.new(code, "a message cannot be read: " .. problem)
+end
+
 -- The text of a message, which may be an error that was caught.
 local function check_message(message)
     return script.text(message or "") or blame("the message of a status is a table, not a string")
