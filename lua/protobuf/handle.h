@@ -44,8 +44,8 @@ void handle_give_constants(lua_State *L, schema *s, bool shared);
 
 /* The schema at index 1. */
 schema_handle *handle_check_schema(lua_State *L);
-/* The message type at index 1, whose schema is there. */
-const type_handle *handle_check_type(lua_State *L);
+/* The message type at the index, whose schema is there. */
+const type_handle *handle_check_type(lua_State *L, int index);
 
 /* Pushes a message type without its user values and metatable. [-0, +1] */
 type_handle *handle_push_type(lua_State *L, const schema_handle *owner, const message *m);

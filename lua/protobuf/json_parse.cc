@@ -253,7 +253,9 @@ static void expect_end(json_parser &p, const place &at)
 void json_parse_field_push(lua_State *L, schema *s, const message &m, const field &f, int constants,
     const char *text, size_t n, const json_options &options)
 {
-    place root = {nullptr, &m, nullptr, 0, 0, 0}, at = {&root, nullptr, &f, 0, 0, 0};
+    const place_root root = {m, 0};
+    const place up = {nullptr, &root, nullptr, 0, 0, 0};
+    place at = {&up, nullptr, &f, 0, 0, 0};
     lua_pushnil(L);
     decoder d = {L, constants, lua_gettop(L), 0, pace_of(L, n)};
     json_parser p = {d, {p.d.pace, text, text, text + n}, s, options};
@@ -266,13 +268,14 @@ void json_parse_field_push(lua_State *L, schema *s, const message &m, const fiel
 void json_parse_push(lua_State *L, schema *s, const message &m, int constants, const char *text,
     size_t n, const json_options &options)
 {
-    place root = {nullptr, &m, nullptr, 0, 0, 0};
+    const place_root root = {m, 0};
+    const place at = {nullptr, &root, nullptr, 0, 0, 0};
     lua_pushnil(L);
     decoder d = {L, constants, lua_gettop(L), 0, pace_of(L, n)};
     json_parser p = {d, {p.d.pace, text, text, text + n}, s, options};
-    json_parse_message(p, root, m);
-    expect_end(p, root);
-    required_check(p.d, root, m);
+    json_parse_message(p, at, m);
+    expect_end(p, at);
+    required_check(p.d, at, m);
 }
 
 } // namespace codec

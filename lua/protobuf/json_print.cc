@@ -188,11 +188,13 @@ void json_print_field_push(lua_State *L, schema *s, const message &m, const fiel
 {
     char small[SMALL];
     fields_few few;
-    place root = {nullptr, &m, nullptr, 0, 0, table}, at = {&root, nullptr, &f, 0, 0, 0};
+    const place_root root = {m, 0};
+    const place up = {nullptr, &root, nullptr, 0, 0, table};
+    place at = {&up, nullptr, &f, 0, 0, 0};
     lua_pushnil(L);
     json_writer out = {pace_of(L, 0), lua_gettop(L), small, small, small + SMALL};
     json_printer p = {out, s, constants, 0, options};
-    fields found = fields_push(p.out.pace, root, m, few);
+    fields found = fields_push(p.out.pace, up, m, few);
     if (fields_has(found, f.index))
         at.value = found.slots[f.index];
     print_whole_field(p, at, f);
@@ -203,11 +205,12 @@ void json_print_push(lua_State *L, schema *s, const message &m, int constants, i
     const json_options &options)
 {
     char small[SMALL];
-    place root = {nullptr, &m, nullptr, 0, 0, table};
+    const place_root root = {m, 0};
+    const place at = {nullptr, &root, nullptr, 0, 0, table};
     lua_pushnil(L);
     json_writer out = {pace_of(L, 0), lua_gettop(L), small, small, small + SMALL};
     json_printer p = {out, s, constants, 0, options};
-    json_print_message(p, root, m);
+    json_print_message(p, at, m);
     lua_pushlstring(L, p.out.begin, (size_t)(p.out.at - p.out.begin));
 }
 

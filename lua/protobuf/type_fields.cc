@@ -70,7 +70,7 @@ static void push_field(lua_State *L, const schema_handle *owner, const field &f)
 
 int type_list_fields(lua_State *L)
 {
-    const type_handle *t = handle_check_type(L);
+    const type_handle *t = handle_check_type(L, 1);
     const message &m = *t->m;
     const schema_handle *owner = t->owner;
     lua_settop(L, 1);

@@ -49,6 +49,7 @@ struct forward_aim {
                                      that */
     const struct fields *replace; /* fields in place of the request's; NULL for none */
     double timeout;               /* seconds, in place of what the options say; 0 for those */
+    bool malformed;               /* it goes nowhere: the client is answered with 400 */
     struct lender *lender;        /* NULL where the exchange comes straight from its session */
 };
 

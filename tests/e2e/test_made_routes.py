@@ -1,4 +1,6 @@
 """Scripts that name their own paths, through __routes."""
+import json
+
 import pytest
 
 from server import run, write_scripts
@@ -88,8 +90,33 @@ def test_a_grpc_client_is_told_of_an_unknown_method_in_its_terms(client):
     response = client.fetch("/made/7", "POST", headers=[("content-type", "application/grpc+x")])
     assert (response.status, response.header("grpc-status")) == (200, "12")
     response = client.fetch("/no.Such/Method", "POST",
-                            headers=[("content-type", "application/grpc-web")])
-    assert response.status == 404
+                            headers=[("content-type", "application/grpc-web+proto")])
+    assert (response.status, response.header("grpc-status")) == (200, "12")
+    assert response.header("content-type") == "application/grpc-web+proto"
+
+
+@pytest.mark.parametrize("fields, status", [
+    ([("content-type", "application/proto")], 404),
+    ([("content-type", "application/json"), ("connect-protocol-version", "1")], 404)])
+def test_a_connect_client_is_told_of_an_unknown_method_in_its_terms(client, fields, status):
+    response = client.fetch("/no.Such/Method", "POST", headers=fields)
+    assert response.status == status and response.header("content-type") == "application/json"
+    assert json.loads(response.body) == {
+        "code": "unimplemented", "message": "there is no method /no.Such/Method"}
+
+
+def test_a_stream_of_connect_is_told_of_an_unknown_method_in_its_terms(client):
+    response = client.fetch("/no.Such/Method", "POST",
+                            headers=[("content-type", "application/connect+json")])
+    assert response.status == 200
+    assert response.body[0] == 2 and json.loads(response.body[5:]) == {"error": {
+        "code": "unimplemented", "message": "there is no method /no.Such/Method"}}
+
+
+def test_what_is_no_call_is_told_of_plainly(client):
+    for fields in [], [("content-type", "application/json")]:
+        response = client.fetch("/no.Such/Method", "POST", headers=fields)
+        assert (response.status, response.text) == (404, "Not Found\n")
 
 
 def test_check_shows_routes_and_notes(tmp_path):

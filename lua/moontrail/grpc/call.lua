@@ -59,11 +59,7 @@ local function receive(self)
         return nil
     end
     self.compressed = compressed
-    local ok, result = pcall(way.decode, way.input, bytes)
-    if not ok then
-        error(type(result) == "string" and way.unreadable(result) or result, 0)
-    end
-    return result
+    return way.decode(bytes)
 end
 
 -- The one message of a request that is no stream.
@@ -73,18 +69,24 @@ function call.receive_only(self, encoding)
     if compressed then
         self.compressed = true
     end
-    local request = way.decode(way.input, bytes, first)
-    return request -- no tail call: failure.lua tells by this function whose error it was
+    return way.decode(bytes, first)
 end
+
+-- What a handler has given where it gave no table: an empty message, where there is no other.
+local function given(reply, way)
+    reply = message.given(reply, way.output)
+    if not reply then
+        script.blame("%s has a %s as its reply, not a table", way.path, type(reply))
+    end
+    return reply
+end
+
+call.given = given
 
 -- Sends a reply, the table that the handler gave.
 local function send(self, reply)
     local way = self.way
-    reply = reply or message.given(reply, way.output)
-    if not reply then
-        script.blame("%s has a %s as its reply, not a table", way.path, type(reply))
-    end
-    way.write(self, way.encode(way.output, reply))
+    way.write(self, way.encode(way.output, reply or given(reply, way)))
 end
 
 call.send = send
@@ -171,6 +173,9 @@ function methods:compress(on)
     local ctx, way = self.http, self.way
     local wanted = way.compression or "gzip"
     self.packing = false
+    if not way.accepts then -- a stream of lines is never compressed
+        return
+    end
     if way.is_whole then
         ctx:header(way.encoding, nil)
     end

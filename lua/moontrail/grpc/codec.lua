@@ -1,25 +1,29 @@
 -- What messages are written in: bytes of protocol buffers, or JSON. A codec gives the functions
--- that decode a method's requests and encode its replies.
+-- that decode a method's requests, decode(bytes, first), and that encode its replies,
+-- encode(type, reply). Of what cannot be decoded a status is raised, with the code that is given.
 local status = require "moontrail.grpc.status"
 
 local codec = {}
 
--- decode(type, bytes, first) raises a text where it cannot.
-function codec.proto(rpc)
-    return rpc.input.decode, rpc.output.encode
+function codec.proto(rpc, code)
+    local function unreadable(problem)
+        return status.unreadable(code, problem)
+    end
+
+    return rpc.input:decoder(unreadable), rpc.output.encode
 end
 
--- JSON is the client's to write right, whichever protocol it speaks.
-function codec.json(rpc)
-    local from_json, to_json, options = rpc.input.from_json, rpc.output.to_json, rpc.json
+function codec.json(rpc, code)
+    local input, options = rpc.input, rpc.json
+    local from_json, to_json = input.from_json, rpc.output.to_json
 
-    local function decode(type, text, first)
+    local function decode(text, first)
         if first and first > 1 then
             text = text:sub(first)
         end
-        local ok, result = pcall(from_json, type, text, options)
+        local ok, result = pcall(from_json, input, text, options)
         if not ok then
-            error(status.unreadable(status.codes.INVALID_ARGUMENT, result), 0)
+            error(status.unreadable(code, result), 0)
         end
         return result
     end

@@ -1,12 +1,10 @@
 -- How a call fails: what was raised becomes a status, and what nobody is to know goes to the log.
-local call = require "moontrail.grpc.call"
 local mt = require "moontrail"
 local script = require "moontrail.grpc.script"
 local status = require "moontrail.grpc.status"
 local timing = require "moontrail.grpc.timing"
 
 local codes = status.codes
-local receive_only = call.receive_only
 
 local failure = {}
 
@@ -18,15 +16,10 @@ local function text_of(problem)
         or ("the error is a %s, not a string"):format(type(problem))
 end
 
--- A status is kept as it is. What was raised while the request was decoded, which costs a call more
--- to catch than to recognize, is the client's fault; of any other error the traceback is taken.
+-- A status is kept as it is; of any other error the traceback is taken.
 function failure.on_error(problem)
-    local caller = debug.getinfo(4, "f") -- behind this one, xpcall's own, and the one that raised
     if status.is(problem) then
         return problem
-    end
-    if caller and caller.func == receive_only then
-        return { unreadable = problem }
     end
     return { cause = problem, text = text_of(problem), traceback = debug.traceback(nil, 3) }
 end
@@ -98,8 +91,6 @@ end
 function failure.finish(self, problem)
     if type(problem) == "string" then -- out of memory, where Lua calls no message handler
         problem = { text = problem, traceback = "" }
-    elseif problem.unreadable then
-        problem = self.way.unreadable(problem.unreadable)
     end
     if self.http:aborted() then
         return abandon(self, problem)

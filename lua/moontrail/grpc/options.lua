@@ -65,6 +65,7 @@ local rules = {
         ("a list of %s"):format('"' .. table.concat(ways.names, '", "') .. '"'),
     },
     reflection = { is_of "boolean", "true or false" },
+    transcode = { is_of "boolean", "true or false" },
     timeout = { is_of "number", "a number of seconds" },
     verify = { is_of "boolean", "true or false" },
 }

@@ -7,7 +7,8 @@ local status = require "moontrail.grpc.status"
 local timing = require "moontrail.grpc.timing"
 local ways = require "moontrail.grpc.ways"
 
-local new_call, receive_only, send = call.new, call.receive_only, call.send
+local given, new_call = call.given, call.new
+local receive_only, send = call.receive_only, call.send
 local find, on_error = ways.find, failure.on_error
 local request_header, set_header = mt.ctx.request_header, mt.ctx.header
 local supports_trailers = mt.ctx.supports_trailers
@@ -24,14 +25,23 @@ local function prepare(self, timeout, encoding)
     return encoding
 end
 
--- The four kinds of method.
+-- The four kinds of method. Most calls are unary: their way has a function of its own, in which all
+-- that it needs is at hand.
 
-local function run_unary(self, timeout, encoding)
-    local way = self.way
-    if timeout or encoding or way.prepares then
-        encoding = prepare(self, timeout, encoding)
+local function make_unary(way)
+    local handler, read_only, decode = way.handler, way.read_only, way.decode
+    local encode, output, write, prepares = way.encode, way.output, way.write, way.prepares
+    return function(self, timeout, encoding)
+        if timeout or encoding or prepares then
+            encoding = prepare(self, timeout, encoding)
+        end
+        local bytes, compressed, first = read_only(self, encoding)
+        if compressed then
+            self.compressed = true
+        end
+        local reply = handler(decode(bytes, first), self)
+        write(self, encode(output, reply or given(reply, way)))
     end
-    send(self, way.handler(receive_only(self, encoding), self))
 end
 
 local function run_client_streaming(self, timeout, encoding)
@@ -62,14 +72,15 @@ local function run_unimplemented(self)
     error(status.new(status.codes.UNIMPLEMENTED, self.way.missing), 0)
 end
 
-local function kind_of(rpc)
-    if not rpc.handler then
+-- What runs the calls of a way.
+local function runner(way)
+    if not way.handler then
         return run_unimplemented
     end
-    if rpc.client_streaming then
-        return rpc.server_streaming and run_bidirectional or run_client_streaming
+    if way.client_streaming then
+        return way.server_streaming and run_bidirectional or run_client_streaming
     end
-    return rpc.server_streaming and run_server_streaming or run_unary
+    return way.server_streaming and run_server_streaming or make_unary(way)
 end
 
 -- Ends a call that has run.
@@ -81,10 +92,10 @@ local function finish(self)
 end
 
 -- Answers a call by a way.
-local function answer(ctx, way, run)
+local function answer(ctx, way)
     set_header(ctx, "content-type", way.kind)
     local self = new_call(ctx, way)
-    local ok, problem = xpcall(run, on_error, self)
+    local ok, problem = xpcall(way.run, on_error, self)
     if not ok then
         return failure.finish(self, problem)
     end
@@ -106,20 +117,20 @@ local function refuse_type(ctx, rpc)
 end
 
 -- A query that cannot be read, or names no codec, is told of as a call's error.
-local function answer_get(ctx, rpc, known, run)
+local function answer_get(ctx, rpc, known)
     local ok, args = pcall(ctx.args, ctx)
     local way = ways.find_get(rpc, known, ok and args.encoding or "json")
     if not way then
         return refuse_type(ctx, rpc)
     end
-    answer(ctx, way, run)
+    answer(ctx, way)
 end
 
 -- A request by another method than POST. known has the ways by GET, by codec.
-local function answer_other(ctx, rpc, known, run)
+local function answer_other(ctx, rpc, known)
     local method, has_get = ctx.method, ways.has_get(rpc)
     if method == "GET" and has_get then
-        return answer_get(ctx, rpc, known, run)
+        return answer_get(ctx, rpc, known)
     end
     ctx:header("allow", has_get and "GET, POST" or "POST")
     if method == "OPTIONS" then
@@ -130,7 +141,7 @@ end
 
 -- The handlers of a method's route.
 function serve.route(rpc)
-    local run = kind_of(rpc)
+    rpc.runner = runner
     local by_type, by_get = {}, {}
 
     local function post(ctx)
@@ -145,7 +156,7 @@ function serve.route(rpc)
         end
         set_header(ctx, "content-type", way.kind)
         local self = new_call(ctx, way)
-        local ok, problem = xpcall(run, on_error, self, timeout, encoding)
+        local ok, problem = xpcall(way.run, on_error, self, timeout, encoding)
         if not ok then
             return failure.finish(self, problem)
         end
@@ -156,10 +167,17 @@ function serve.route(rpc)
     end
 
     local function other(ctx)
-        answer_other(ctx, rpc, by_get, run)
+        answer_other(ctx, rpc, by_get)
     end
 
     return { POST = post, ["*"] = other }
+end
+
+-- The handler of a route whose calls have no content-type to tell their way: pick(ctx) does.
+function serve.by(pick)
+    return function(ctx)
+        answer(ctx, pick(ctx))
+    end
 end
 
 -- A method that a served service has not.
@@ -170,7 +188,7 @@ end
 -- The handler of all paths below a service's that are no method's. It answers by whatever protocol
 -- the request speaks, and by Connect's errors where that is none.
 function serve.unknown()
-    local rpc = { is_any = true, protocols = ways.all }
+    local rpc = { is_any = true, protocols = ways.all, runner = function() return run_unknown end }
     local known = {}
     local fallback = find(rpc, known, "application/json")
     return function(ctx)
@@ -178,7 +196,7 @@ function serve.unknown()
         if way.needs_trailers and not supports_trailers(ctx) then
             return refuse(ctx, 505, "gRPC needs HTTP/2\n")
         end
-        answer(ctx, way, run_unknown)
+        answer(ctx, way)
     end
 end
 

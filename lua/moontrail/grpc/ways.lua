@@ -26,7 +26,8 @@
 --   needs_trailers   whether HTTP must have them
 --   is_whole         whether a reply is all of a call, behind which no status can go
 --
--- A way has all of that, and all that its method has.
+-- A way has all of that, all that its method has, and run(call, timeout, encoding), which takes the
+-- call from its head to its last reply; it is what the method's runner(way) gives.
 local codec = require "moontrail.grpc.codec"
 local media = require "moontrail.grpc.media"
 local status = require "moontrail.grpc.status"
@@ -70,12 +71,10 @@ function ways.make(rpc, protocol, kind, codec_name)
     way.prepares = protocol.always_prepares or rpc.compression
     way.malformed = codec_name == "json" and status.codes.INVALID_ARGUMENT
         or protocol.malformed or status.codes.INTERNAL
-    function way.unreadable(problem)
-        return status.unreadable(way.malformed, problem)
-    end
     if rpc.input then
-        way.decode, way.encode = codec[codec_name](rpc)
+        way.decode, way.encode = codec[codec_name](rpc, way.malformed)
     end
+    way.run = rpc.runner(way)
     return way
 end
 
