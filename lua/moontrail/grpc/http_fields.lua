@@ -47,7 +47,7 @@ local function problem_of(field)
         return "is a map"
     end
     if field.message and not textual[field.message.name] then
-        return ("is a %s"):format(field.message.name)
+        return ("is the message %s"):format(field.message.name)
     end
     return nil
 end
