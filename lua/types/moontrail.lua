@@ -528,7 +528,7 @@ function inflate:close() end
 ---@class moontrail.protobuf
 local protobuf = {}
 
----A schema from a .proto file and what it imports. Raises a line for each fault in them.
+---A schema from a .proto file, or a descriptor set, and what it imports. Raises a line for each fault in them.
 ---@param file string a name that is searched in the folders, or a path
 ---@param folders? string[] where imports are searched, in that order
 ---@param bounds? moontrail.protobuf.bounds on what is read
@@ -562,7 +562,12 @@ function schema:message(name) end
 ---@return moontrail.protobuf.service? service
 function schema:service(name) end
 
----The full names of the services in the main file.
+---The comment on a message, enum, field, service or method; "" where there is none.
+---@param name string its full name
+---@return string text
+function schema:comment(name) end
+
+---The full names of the services in the main file, or in all of a set.
 ---@return string[] names
 function schema:services() end
 
@@ -611,6 +616,24 @@ function schema:dependencies(file) end
 ---@field client_streaming boolean
 ---@field server_streaming boolean
 ---@field idempotency "IDEMPOTENCY_UNKNOWN"|"NO_SIDE_EFFECTS"|"IDEMPOTENT" its `idempotency_level`
+---@field http? string the bytes of its google.api.HttpRule
+
+---A field of a message type.
+---@class moontrail.protobuf.field
+---@field name string
+---@field json_name string
+---@field number integer
+---@field type string as a .proto has it: "int32", "message", "enum"
+---@field repeated? boolean
+---@field map? boolean
+---@field key? moontrail.protobuf.field of a map
+---@field value? moontrail.protobuf.field of a map
+---@field message? moontrail.protobuf.message its type
+---@field enum? string the full name of its type
+---@field values? string[] the names that the enum has
+---@field oneof? string
+---@field required? boolean
+---@field deprecated? boolean
 
 ---A message type.
 ---@class moontrail.protobuf.message
@@ -653,6 +676,24 @@ function message:to_json(value, options) end
 ---@param options? moontrail.protobuf.json_options how it differs from the mapping
 ---@return table value
 function message:from_json(text, options) end
+
+---The value of one field, of which the text is the JSON. Raises for what does not fit.
+---@param field string its name, in the .proto or in JSON
+---@param text string the JSON text
+---@param options? moontrail.protobuf.json_options how it differs from the mapping
+---@return any value nil for null
+function message:field_from_json(field, text, options) end
+
+---The JSON text of one field of a message.
+---@param field string its name, in the .proto or in JSON
+---@param value table the message
+---@param options? moontrail.protobuf.json_options how it differs from the mapping
+---@return string text "null" where the field is not there
+function message:field_to_json(field, value, options) end
+
+---The fields, by number.
+---@return moontrail.protobuf.field[] fields
+function message:fields() end
 
 ---A status of a call's error by name, or any number above 0.
 ---@alias moontrail.grpc.code integer

@@ -36,7 +36,7 @@ function connect_error.http_status(code)
 end
 
 -- A text as JSON, where what is no UTF-8 is replaced.
-local function quote(text)
+function connect_error.quote(text)
     local parts, at = {}, 1
     while at <= #text do
         local _, bad = utf8.len(text, at)
@@ -48,6 +48,8 @@ local function quote(text)
     end
     return json.encode(table.concat(parts))
 end
+
+local quote = connect_error.quote
 
 -- The message of a detail as JSON, for who reads along; nil where its type is not known.
 local function debug_form(schema, name, bytes)

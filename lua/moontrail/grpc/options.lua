@@ -84,6 +84,7 @@ local rules = {
     },
     reflection = { is_of "boolean", "true or false" },
     retry = { is_of "table", "a table: attempts, codes, backoff" },
+    transcode = { is_of "boolean", "true or false" },
     timeout = { is_of "number", "a number of seconds" },
     verify = { is_of "boolean", "true or false" },
 }

@@ -173,6 +173,13 @@ function serve.route(rpc)
     return { POST = post, ["*"] = other }
 end
 
+-- The handler of a route whose calls have no content-type to tell their way: pick(ctx) does.
+function serve.by(pick)
+    return function(ctx)
+        answer(ctx, pick(ctx))
+    end
+end
+
 -- A method that a served service has not.
 local function run_unknown(self)
     error(status.new(status.codes.UNIMPLEMENTED, "there is no method " .. self.http.path), 0)

@@ -6,6 +6,7 @@ local mt = require "moontrail"
 local nearest = require "moontrail.grpc.nearest"
 local options = require "moontrail.grpc.options"
 local serve = require "moontrail.grpc.serve"
+local transcode = require "moontrail.grpc.transcode"
 local ways = require "moontrail.grpc.ways"
 
 local service = {}
@@ -20,6 +21,7 @@ local defaults = {
     credentials = false,
     intercept = false,
     json = false,
+    transcode = true,
 }
 
 -- A method as --check shows it, in the words of a .proto.
@@ -102,11 +104,14 @@ local function add_routes(self, object, routes, notes)
         check_field(self, name, value)
     end
     warn_of_missing(self, object)
-    for name, method in pairs(self.methods) do
-        local handler = rawget(object, name)
+    for _, name in ipairs(self.names) do
+        local method, handler = self.methods[name], rawget(object, name)
         local rpc = describe_rpc(self, method, handler)
         routes[rpc.path] = cors.around(serve.route(rpc), self.cors, rpc)
         notes[rpc.path] = describe(method) .. (handler and "" or ", not implemented")
+        if self.options.transcode then
+            transcode.add(self, method, rpc, routes, notes)
+        end
     end
     local rest = ("/%s/[...method]"):format(self.name)
     routes[rest] = cors.around({ ["*"] = serve.unknown() }, self.cors, { protocols = ways.all })

@@ -1,5 +1,6 @@
 -- Statuses of gRPC: their names and numbers, the errors that carry them, and how they travel.
 local nearest = require "moontrail.grpc.nearest"
+local pb = require "moontrail.protobuf"
 local script = require "moontrail.grpc.script"
 
 local blame = script.blame
@@ -147,11 +148,23 @@ local function field(number, bytes)
     return string.char(number << 3 | 2) .. varint(#bytes) .. bytes
 end
 
+local common
+
+-- The message type of that name in a schema, or one of those that details mostly have; nil.
+function status.type_of(schema, name)
+    local found = schema and schema:message(name)
+    if found or not name:find("^google%.rpc%.") then
+        return found
+    end
+    common = common or pb.load("google/rpc/error_details.proto")
+    return common:message(name)
+end
+
 -- A google.protobuf.Any; messages are found in the schema.
 local function encode_detail(detail, schema)
     local url, value = detail.type_url, detail.value
     if not url then
-        local message = schema:message(detail.type)
+        local message = status.type_of(schema, detail.type)
         if not message then
             error(("there is no message %s"):format(detail.type), 0)
         end
