@@ -146,4 +146,12 @@ function grpc.client(url, file, name, options)
     return require("moontrail.grpc.client").new(schema, url, name, options)
 end
 
+-- gateway(url [, options]): a handler that puts a gRPC server behind all other protocols.
+function grpc.gateway(url, options)
+    local folders = import_folders()
+    return require("moontrail.grpc.gateway").new(url, options, function(file)
+        return load_once(file, folders)
+    end)
+end
+
 return grpc

@@ -58,6 +58,7 @@ local function describe(self, method)
         path = ("/%s/%s"):format(self.name, method.name),
         input = method.input,
         output = method.output,
+        takes = "table",
         client_streaming = method.client_streaming,
         server_streaming = method.server_streaming,
         way = way,

@@ -92,7 +92,7 @@ end
 local function encode(self, request)
     local rpc = self.rpc
     request = message.given(request, rpc.input)
-    if type(request) ~= "table" then
+    if type(request) ~= rpc.takes then
         blame("%s has a %s as its request, not a table", rpc.name, type(request))
     end
     return rpc.way.wrap(self, rpc.encode(rpc.input, request))

@@ -56,6 +56,15 @@ local function is_one_of(...)
     return function(value) return known[value] ~= nil end
 end
 
+local function is_list_of_strings(value)
+    for _, one in ipairs(type(value) == "table" and value or {}) do
+        if type(one) ~= "string" then
+            return false
+        end
+    end
+    return type(value) == "table" and #value > 0
+end
+
 local function is_seconds(value)
     return type(value) == "number" and value > 0
 end
@@ -67,6 +76,7 @@ local rules = {
     compression = { is_compression, "\"gzip\", \"deflate\" or false" },
     connect_timeout = { is_of "number", "a number of seconds" },
     credentials = { is_of "boolean", "true or false" },
+    file = { is_of "string", "the name of a .proto or a descriptor set" },
     health = { is_of "boolean", "true or false" },
     intercept = { is_interceptors, "a function, or a list of functions" },
     keepalive = { is_seconds, "a number of seconds" },
@@ -82,9 +92,11 @@ local rules = {
         is_name_list(ways.all),
         ("a list of %s"):format('"' .. table.concat(ways.names, '", "') .. '"'),
     },
+    reflect = { is_of "boolean", "true or false" },
     reflection = { is_of "boolean", "true or false" },
     retry = { is_of "table", "a table: attempts, codes, backoff" },
     transcode = { is_of "boolean", "true or false" },
+    services = { is_list_of_strings, "a list of full names of services" },
     timeout = { is_of "number", "a number of seconds" },
     verify = { is_of "boolean", "true or false" },
 }

@@ -131,9 +131,14 @@ local function claim(place, binding)
     place.by_method[binding.method] = binding
 end
 
+-- What answers the requests of a binding.
+function transcode.handler(rpc, binding)
+    return serve.by(picker(rpc, binding))
+end
+
 local function add_binding(self, rpc, binding, routes, notes)
     local place = place_of(binding)
-    local handler = serve.by(picker(rpc, binding))
+    local handler = transcode.handler(rpc, binding)
     claim(place, binding)
     place.handlers[binding.method], place.rules[binding.method] = handler, self.cors
     local route = routes[place.pattern] or {}
