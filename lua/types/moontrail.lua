@@ -756,6 +756,20 @@ function message:fields() end
 ---@alias moontrail.grpc.interceptor fun(call: moontrail.grpc.call, next: fun(): table?): table?
 
 ---The options of a client.
+---@class moontrail.grpc.gateway_options
+---@field file? string the .proto or descriptor set that has the server's types
+---@field services? string[] those that are served by types: all unless given
+---@field reflect? boolean whether the server may be asked for its types; true unless given
+---@field origins? string[]|"*" whose pages may call it; none unless given
+---@field credentials? boolean whether these may send cookies
+---@field json? moontrail.protobuf.json_options how JSON differs from what it is by default
+---@field transcode? boolean whether there are routes of google.api.http; true unless given
+---@field max_message? integer the bytes of a message at the most, 4 MiB unless given
+---@field keepalive? number as a client's
+---@field connect_timeout? number as a client's
+---@field verify? boolean as a client's
+---@field ca? string as a client's
+
 ---@class moontrail.grpc.retry
 ---@field attempts? integer how often a call is made at the most; 3 unless given
 ---@field codes? moontrail.grpc.code[] what it is made again for; UNAVAILABLE unless given
@@ -812,6 +826,13 @@ function grpc.service(file, name, options) end
 ---@param options? moontrail.grpc.client_options those of all its calls
 ---@return table<string, fun(client: table, ...: table?): any, moontrail.grpc.client_call> client
 function grpc.client(url, file, name, options) end
+
+---A handler for a script that takes all paths, which puts a gRPC server behind gRPC-Web, Connect,
+---JSON and its routes of google.api.http.
+---@param url string `h2c://HOST[:PORT]`, `http://…` (the same), `https://…` or `unix:FILE`
+---@param options? moontrail.grpc.gateway_options where types come from, and who may call
+---@return fun(ctx: moontrail.ctx) handler
+function grpc.gateway(url, options) end
 
 ---Raises a status, which ends the call.
 ---@param code moontrail.grpc.code its name or its number

@@ -14,7 +14,7 @@ FAST = "retry = { attempts = 3, backoff = { 0.01, 0.05 } }"
 
 
 class Flaky(Http2Upstream):
-    """Fails so many calls, each as fail(speaker, stream) does, and then answers; counts them all."""
+    """Fails so many calls as fail(connection, speaker, stream) does, and then answers; counts all."""
 
     def __init__(self, fail, failures=1, **more):
         self.calls, self.times, self.before = 0, [], []
@@ -296,7 +296,8 @@ def test_interceptors_see_and_change_a_call(client, inner):
     assert run_caller(client, h2c(inner), """
         local seen = {}
         local function first(call, next)
-            seen[1] = table.concat({ call.method, call.protocol, call.codec, call.request.text }, " ")
+            seen[1] = call.method .. " " .. call.protocol .. " " .. call.codec
+            seen[1] = seen[1] .. " " .. call.request.text
             call.metadata_out["x-a"] = "added"
             call.timeout = 50
             local reply = next()
@@ -312,14 +313,16 @@ def test_interceptors_see_and_change_a_call(client, inner):
         c = grpc.client("URL", "calls.proto", "test.Calls", { intercept = { first, second } })
         local reply, call = c:Echo({ text = "hi" }, { metadata = { ["x-b"] = "given" } })
         local late = tonumber(call.trailers["x-deadline"])
-        return seen[1], seen[2], reply.text, reply.count, call.metadata["x-a"], call.metadata["x-b"],
+        local m = call.metadata
+        return seen[1], seen[2], reply.text, reply.count, m["x-a"], m["x-b"],
             late > 40 and late <= 50""".replace("URL", h2c(inner))) == \
         "test.Calls/Echo grpc proto hi|hi!|hi!|7|added|given|true"
 
 
 def intercepted(client, inner, interceptor, code):
     return run_caller(client, h2c(inner), f"""
-        c = grpc.client("{h2c(inner)}", "calls.proto", "test.Calls", {{ intercept = {interceptor} }})
+        c = grpc.client("{h2c(inner)}", "calls.proto", "test.Calls",
+            {{ intercept = {interceptor} }})
         """ + code)
 
 
@@ -343,7 +346,8 @@ def test_an_interceptor_may_wait_for_the_head_of_a_stream(client, inner):
 
 def test_next_twice_raises(client, inner):
     assert "next was called" in intercepted(
-        client, inner, "function(call, next) next() return next() end", "return pcall(c.Echo, c, {})")
+        client, inner, "function(call, next) next() return next() end",
+        "return pcall(c.Echo, c, {})")
 
 
 def test_an_interceptor_that_answers_itself(client, inner):

@@ -72,7 +72,8 @@ def gateway_scripts(url, options="{}"):
 
 @pytest.fixture(scope="module")
 def reflecting(backend, tmp_path_factory):
-    server = Server(write_scripts(tmp_path_factory.mktemp("gateway"), gateway_scripts(h2c(backend))))
+    server = Server(write_scripts(
+        tmp_path_factory.mktemp("gateway"), gateway_scripts(h2c(backend))))
     yield server
     server.stop()
 
@@ -273,7 +274,8 @@ def test_without_types_the_rest_is_unimplemented(blind, kind):
     gateway, _ = blind
     status, _, text = curl(gateway, "/test.Calls/Echo", "-H", f"content-type: {kind}", "-d", "{}")
     assert status == 501
-    assert json.loads(text)["code"] == "unimplemented" and "not reflect" in json.loads(text)["message"]
+    problem = json.loads(text)
+    assert problem["code"] == "unimplemented" and "not reflect" in problem["message"]
     assert curl(gateway, "/index.html")[0] == 404
 
 
@@ -326,7 +328,8 @@ def test_pages_of_listed_origins(start, backend):
     ('gateway("h2c://h", { nix = 1 })', "a gateway has no option nix"),
     ('gateway("h2c://h", { file = "nix.proto" })', "nix.proto"),
     ('gateway("h2c://h", { services = {} })', "services is a list"),
-    ('gateway("h2c://h", { file = "calls.proto", services = { "test.Nix" } })', "no service test.Nix"),
+    ('gateway("h2c://h", { file = "calls.proto", services = { "test.Nix" } })',
+     "no service test.Nix"),
 ])
 def test_mistakes_are_told_when_the_script_loads(tmp_path, call, problem):
     done = run("--check", write_scripts(tmp_path, {

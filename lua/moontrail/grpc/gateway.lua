@@ -93,11 +93,11 @@ local function without_types(self)
     local problem = self.problem
     if not self.options.reflect then
         return status.new(codes.UNIMPLEMENTED,
-            "this needs the types of the service: the gateway has no file, and may not reflect")
+            "this needs the service's types: the gateway has no file, and may not reflect")
     end
     if status.is(problem) and problem.code == codes.UNIMPLEMENTED then
         return status.new(codes.UNIMPLEMENTED,
-            "this needs the types of the service: there is no file, and the server does not reflect")
+            "this needs the service's types: there is no file, and the server does not reflect")
     end
     return status.new(codes.UNAVAILABLE,
         "the types of the service cannot be had now: " .. tostring(problem))
