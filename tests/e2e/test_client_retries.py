@@ -14,7 +14,7 @@ FAST = "retry = { attempts = 3, backoff = { 0.01, 0.05 } }"
 
 
 class Flaky(Http2Upstream):
-    """Fails so many calls as fail(connection, speaker, stream) does, and then answers; counts all."""
+    """Fails so many calls, as fail(connection, speaker, stream) does, then answers; counts all."""
 
     def __init__(self, fail, failures=1, **more):
         self.calls, self.times, self.before = 0, [], []
