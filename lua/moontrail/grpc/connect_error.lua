@@ -31,6 +31,15 @@ local function known(code)
     return codes[code] or codes[status.codes.UNKNOWN]
 end
 
+-- The names of all codes.
+function connect_error.names()
+    local names = {}
+    for i, known_code in ipairs(codes) do
+        names[i] = known_code[1]
+    end
+    return names
+end
+
 function connect_error.http_status(code)
     return known(code)[2]
 end

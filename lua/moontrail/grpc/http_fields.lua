@@ -52,6 +52,11 @@ local function problem_of(field)
     return nil
 end
 
+-- Whether it can.
+function fields.is_text(field)
+    return not problem_of(field)
+end
+
 -- The fields on the way to the one of that path, itself the last; nil and what is wrong with it.
 function fields.find(type, path)
     local chain = {}

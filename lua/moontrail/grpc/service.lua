@@ -6,6 +6,7 @@ local mt = require "moontrail"
 local nearest = require "moontrail.grpc.nearest"
 local options = require "moontrail.grpc.options"
 local serve = require "moontrail.grpc.serve"
+local served = require "moontrail.grpc.served"
 local transcode = require "moontrail.grpc.transcode"
 local ways = require "moontrail.grpc.ways"
 
@@ -112,6 +113,9 @@ local function add_routes(self, object, routes, notes)
         if self.options.transcode then
             transcode.add(self, method, rpc, routes, notes)
         end
+        if self.is_told then
+            served[#served + 1] = rpc
+        end
     end
     local rest = ("/%s/[...method]"):format(self.name)
     routes[rest] = cors.around({ ["*"] = serve.unknown() }, self.cors, { protocols = ways.all })
@@ -156,6 +160,7 @@ function service.new(schema, name, given, extras)
         schema = schema,
         name = name,
         options = options.check("service", given, defaults),
+        is_told = extras ~= nil, -- of what is served beside it nobody is told
         methods = {},
         names = {}, -- of the methods, in the order of the .proto
     }

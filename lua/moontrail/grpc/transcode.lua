@@ -14,8 +14,8 @@ local transcode = {}
 -- By shape: { pattern, by_method, handlers, rules }.
 local places = {}
 
--- Every binding, in order, with its rpc and its service; for who describes them.
-transcode.bindings = {}
+-- The bindings of each method.
+local bindings_of = {}
 
 -- Ways.
 
@@ -140,6 +140,7 @@ local function add_binding(self, rpc, binding, routes, notes)
     local place = place_of(binding)
     local handler = transcode.handler(rpc, binding)
     claim(place, binding)
+    binding.place = place
     place.handlers[binding.method], place.rules[binding.method] = handler, self.cors
     local route = routes[place.pattern] or {}
     routes[place.pattern] = route
@@ -165,8 +166,13 @@ function transcode.add(self, method, rpc, routes, notes)
     end
     for _, binding in ipairs(bindings) do
         add_binding(self, rpc, binding, routes, notes)
-        transcode.bindings[#transcode.bindings + 1] = binding
     end
+    bindings_of[rpc] = bindings
+end
+
+-- The bindings of a method that have routes.
+function transcode.of(rpc)
+    return bindings_of[rpc] or {}
 end
 
 return transcode
