@@ -85,6 +85,13 @@ def test_grpc_service_of_the_document_answers_curl(grpc_of_the_document, tmp_pat
     assert output == b'message: "Hello moon"\n'
 
 
+def test_grpc_service_of_the_document_answers_json(grpc_of_the_document):
+    _, text = grpc_of_the_document
+    command = re.search(r"^    curl -d .*?\n\n", text, re.S | re.M)[0]
+    output = subprocess.check_output(["sh", "-c", command.replace("curl", "curl -s")], timeout=30)
+    assert output == b'{"message":"Hello moon"}'
+
+
 def test_grpc_client_of_the_document(grpc_of_the_document, connect):
     server, _ = grpc_of_the_document
     assert connect(server.https).fetch("/hello?name=all").text == \
