@@ -1,11 +1,10 @@
 #include "lua/ctx/body.h"
 
 #include "core/check.h"
+#include "lua/runtime/pieces.h"
 
 #include <lauxlib.h>
 #include <string.h>
-
-enum { SHORT_PIECE = 4096 }; /* bytes */
 
 bool body_push_piece(lua_State *L, const struct body_source *s, size_t max)
 {
@@ -45,42 +44,14 @@ static void push_bytes(lua_State *L, const struct body_source *s, size_t n)
     luaL_pushresultsize(&b, n);
 }
 
-/* Adds the string on top to the table of pieces at the index. Short ones are joined at once, so
- * that a body that trickles in takes no more memory than another. [-1, +0, may longjmp] */
-static void keep_piece(lua_State *L, int index)
-{
-    lua_Integer count = (lua_Integer)lua_rawlen(L, index);
-    if (lua_rawgeti(L, index, count) == LUA_TSTRING && lua_rawlen(L, -1) < SHORT_PIECE) {
-        lua_insert(L, -2);
-        lua_concat(L, 2);
-        count--;
-    } else {
-        lua_pop(L, 1);
-    }
-    lua_rawseti(L, index, count + 1);
-}
-
-/* Pushes all that a table of pieces has, as one string. [-0, +1, may longjmp] */
-static void push_joined(lua_State *L, int index)
-{
-    luaL_Buffer b;
-    luaL_buffinit(L, &b);
-    lua_Integer count = (lua_Integer)lua_rawlen(L, index);
-    for (lua_Integer i = 1; i <= count; i++) {
-        lua_rawgeti(L, index, i);
-        luaL_addvalue(&b);
-    }
-    luaL_pushresult(&b);
-}
-
-/* As keep_piece, where the table is made for the first of them. */
+/* As pieces_keep; the table is made for the first of them. */
 static void keep(lua_State *L, int index)
 {
     if (lua_isnil(L, index)) {
         lua_newtable(L);
         lua_replace(L, index);
     }
-    keep_piece(L, index);
+    pieces_keep(L, index);
 }
 
 bool body_push_exactly(lua_State *L, const struct body_source *s, int index)
@@ -101,7 +72,7 @@ bool body_push_exactly(lua_State *L, const struct body_source *s, int index)
     lua_pushinteger(L, (lua_Integer)(missing - n));
     lua_replace(L, index);
     if (last)
-        push_joined(L, index + 1);
+        pieces_push_joined(L, index + 1);
     return last;
 }
 
@@ -122,13 +93,13 @@ enum body_step body_push_whole(
 {
     while (body_push_piece(L, s, SIZE_MAX)) {
         if (lua_isnil(L, -1)) {
-            push_joined(L, index);
+            pieces_push_joined(L, index);
             return BODY_IS_READ;
         }
         w->size += lua_rawlen(L, -1);
         if (w->size > w->limit)
             return BODY_IS_TOO_LARGE;
-        keep_piece(L, index);
+        pieces_keep(L, index);
     }
     return BODY_WAITS;
 }

@@ -182,6 +182,13 @@ enum rc address_listen(const struct address *a, int *fd, char why[ADDRESS_WHY])
     return RC_SYSTEM;
 }
 
+bool address_takes_both(int fd)
+{
+    int v6_only = 1;
+    socklen_t len = sizeof v6_only;
+    return getsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &v6_only, &len) == 0 && !v6_only;
+}
+
 enum rc address_bind_again(int listening, int *fd, char why[ADDRESS_WHY])
 {
     char text[ADDRESS_TEXT];
@@ -189,10 +196,7 @@ enum rc address_bind_again(int listening, int *fd, char why[ADDRESS_WHY])
     struct addrinfo at = {.ai_addr = (struct sockaddr *)&ss, .ai_addrlen = sizeof ss};
     getsockname(listening, at.ai_addr, &at.ai_addrlen);
     at.ai_family = ss.ss_family;
-    int v6_only = 1;
-    socklen_t len = sizeof v6_only;
-    (void)getsockopt(listening, IPPROTO_IPV6, IPV6_V6ONLY, &v6_only, &len);
-    *fd = bind_socket(&at, v6_only, true);
+    *fd = bind_socket(&at, !address_takes_both(listening), true);
     if (*fd >= 0)
         return RC_OK;
     int error = errno;
