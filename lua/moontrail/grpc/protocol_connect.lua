@@ -9,7 +9,8 @@ local mt = require "moontrail"
 local status = require "moontrail.grpc.status"
 local timing = require "moontrail.grpc.timing"
 
-local read, request_header, write = mt.ctx.read, mt.ctx.request_header, mt.ctx.write
+local read, request_header = mt.ctx.read, mt.ctx.request_header
+local set_status, write = mt.ctx.status, mt.ctx.write -- where call.ctx was seen, its own raise
 
 local connect = {
     name = "connect",
@@ -108,7 +109,7 @@ function connect.fail(self, code, text, shown)
         return ctx:reset("INTERNAL_ERROR")
     end
     self.is_answered = true
-    ctx:status(connect_error.http_status(code))
+    set_status(ctx, connect_error.http_status(code))
     ctx:header("content-type", "application/json")
     ctx:header("content-encoding", nil)
     connect.add_trailers(self)
