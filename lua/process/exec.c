@@ -22,10 +22,13 @@ static void collect(lua_State *L, const struct process *s, enum program_output w
     }
 }
 
+/* The pieces may go before those of the other output are joined. */
 static void set_output(lua_State *L, enum program_output which, const char *name)
 {
     pieces_push_joined(L, PIECES + (int)which);
     lua_setfield(L, -2, name);
+    lua_pushnil(L);
+    lua_replace(L, PIECES + (int)which);
 }
 
 /* The process is over, and closed: it holds nothing any more. */

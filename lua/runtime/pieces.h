@@ -8,7 +8,8 @@
  * are joined at once, so that a string that trickles in takes no more memory than another.
  * [-1, +0, may longjmp] */
 void pieces_keep(lua_State *L, int index);
-/* Pushes all that the table at the index holds, as one string. [-0, +1, may longjmp] */
+/* Pushes all that the table at the index holds, as one string, which is copied once. [-0, +1, may
+ * longjmp] */
 void pieces_push_joined(lua_State *L, int index);
 
 #endif
