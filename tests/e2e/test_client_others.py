@@ -9,7 +9,8 @@ import pytest
 from grpc_caller import CHAT, CHATTED, SCRIPTS, run_caller
 from grpc_service import PROTO
 from optional import GRPCJS, RPCJS, need
-from server import ROOT, write_scripts
+from server import ROOT, Server, write_scripts
+from upstreams import port_of
 
 need("node", "protoc", "rpc-js", "grpc-js")
 
@@ -48,7 +49,22 @@ def grpc_js(tmp_path_factory):
     end(process)
 
 
-WAYS = ["grpc-js grpc proto h2c"] + [
+@pytest.fixture(scope="module")
+def gateway(tmp_path_factory, grpc_js):
+    """Ports of a gateway in front of grpc-js."""
+    server = Server(write_scripts(tmp_path_factory.mktemp("gateway"), {
+        "calls.proto": PROTO, "[...path].lua": f"""
+            return require("moontrail.grpc").gateway("h2c://127.0.0.1:{grpc_js['h2c']}",
+                                                     {{ file = "calls.proto" }})"""}))
+    yield {"http": port_of(server.http), "h2c": port_of(server.http),
+           "https": port_of(server.https)}
+    server.stop()
+
+
+GATEWAY = [f"gateway {protocol} {codec} {scheme}" for protocol, codec, scheme in (
+    ("grpc", "proto", "h2c"), ("grpc-web", "proto", "http"), ("connect", "proto", "https"),
+    ("connect", "json", "http"), ("connect", "json", "h2c"))]
+WAYS = GATEWAY + ["grpc-js grpc proto h2c"] + [
     f"connect-node {protocol} {codec} {scheme}" for protocol, codec, scheme in itertools.product(
         ("grpc", "grpc-web", "connect"), ("proto", "json"), ("http", "h2c", "https"))
     if (protocol, scheme) != ("grpc", "http")]
@@ -57,9 +73,10 @@ WAYS = ["grpc-js grpc proto h2c"] + [
 class Way:
     """One of the servers, and how it is called."""
 
-    def __init__(self, client, ports, protocol, codec, scheme):
+    def __init__(self, client, ports, serves_grpc_js, protocol, codec, scheme):
+        self.spoken = "grpc" if serves_grpc_js else protocol
         self.protocol, self.is_http_1 = protocol, scheme == "http"
-        self.sends_status_alone = protocol == "connect" or "http" not in ports
+        self.sends_status_alone = protocol == "connect" or serves_grpc_js
         self._url = f"{scheme}://127.0.0.1:{ports[scheme]}"
         self._options = f'verify = false, protocol = "{protocol}", codec = "{codec}"'
         self._client = client
@@ -71,7 +88,8 @@ class Way:
 @pytest.fixture(params=WAYS)
 def way(request, client):
     server, *how = request.param.split()
-    return Way(client, request.getfixturevalue(server.replace("-", "_")), *how)
+    ports = request.getfixturevalue(server.replace("-", "_"))
+    return Way(client, ports, server != "connect-node", *how)
 
 
 def test_unary(way):
@@ -80,7 +98,7 @@ def test_unary(way):
             { timeout = 50, metadata = { ["x-a"] = "b" } })
         return r.text, r.count, r.data == "\\0\\255", call.metadata["x-first"],
             call.trailers["x-last"], call.trailers["x-protocol"]""") == \
-        f"hé|-7|true|b|true|{way.protocol}"
+        f"hé|-7|true|b|true|{way.spoken}"
 
 
 def test_server_streaming(way):

@@ -241,6 +241,32 @@ def test_the_check_lists_what_the_file_has(tmp_path, backend):
     assert done.returncode == 0 and "shop" not in done.stdout
 
 
+def test_openapi_tells_of_what_the_file_has(tmp_path, backend):
+    done = run("--openapi", write_scripts(tmp_path, gateway_scripts(
+        h2c(backend), '{ file = "shop.proto" }')))
+    assert done.returncode == 0, done.stderr
+    paths = json.loads(done.stdout)["paths"]
+    assert paths["/v1/shelves/{name}"].keys() == {"get", "put"}
+    assert "post" in paths["/shop.Shelves/Get"]
+    done = run("--openapi", write_scripts(tmp_path / "two", gateway_scripts(h2c(backend))))
+    assert done.returncode == 0 and not json.loads(done.stdout)["paths"]
+
+
+def test_types_that_are_new_are_found(start, tmp_path):
+    """A server that comes back with a service that it had not."""
+    port = free_port()
+    folder = write_scripts(tmp_path / "old", scripts())
+    gateway = start(gateway_scripts(f"h2c://127.0.0.1:{port}"))
+    listen = [f"http://127.0.0.1:{port}"]
+    old = Server(folder, listen=listen)
+    assert curl(gateway, "/test.Calls/Echo", *JSON, "{}")[0] == 200
+    assert curl(gateway, "/shop.Shelves/Get", *JSON, "{}")[0] == 404
+    old.stop()
+    new = Server(write_scripts(tmp_path / "new", BACKEND), listen=listen)
+    gateway.wait_until(lambda: curl(gateway, "/shop.Shelves/Get", *JSON, "{}")[0] == 200)
+    new.stop()
+
+
 # Without types.
 
 def frame(flag, payload):

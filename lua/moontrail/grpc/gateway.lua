@@ -207,8 +207,11 @@ local function check_url(url)
     end
 end
 
--- What --check lists: the paths that a file tells of.
+-- What --check and --openapi list: the methods that a file tells of.
 local function add_notes(self, routes, notes, handle)
+    if self.types then
+        gateway_types.tell(self.types)
+    end
     for path, note in pairs(self.types and self.types.notes or {}) do
         routes[path] = { ["*"] = handle }
         notes[path] = note

@@ -3,6 +3,7 @@
 local gateway_call = require "moontrail.grpc.gateway_call"
 local http_rule = require "moontrail.grpc.http_rule"
 local serve = require "moontrail.grpc.serve"
+local served = require "moontrail.grpc.served"
 local service = require "moontrail.grpc.service"
 local transcode = require "moontrail.grpc.transcode"
 local ways = require "moontrail.grpc.ways"
@@ -130,19 +131,23 @@ end
 
 -- Making.
 
-local function add_bindings(self, name, method, rpc)
+local function bindings_of(self, rpc, method)
     if method.client_streaming or not self.options.transcode then
-        return
+        return {}
     end
-    local made = describe_for_http(rpc, method)
-    for _, binding in ipairs(http_rule.bindings(("%s/%s"):format(name, method.name), method)) do
+    return http_rule.bindings(rpc.path:sub(2), method)
+end
+
+local function add_bindings(self, rpc, method)
+    local made, bindings = describe_for_http(rpc, method), bindings_of(self, rpc, method)
+    table.insert(self.described, { rpc = made, bindings = bindings })
+    for _, binding in ipairs(bindings) do
         table.insert(self.bindings, {
             method = binding.method,
             template = binding.template,
             rank = rank_of(binding.template),
             handler = transcode.handler(made, binding),
-            note = ("%s %s: %s/%s"):format(binding.method, binding.template.text, name,
-                method.name),
+            note = ("%s %s: %s"):format(binding.method, binding.template.text, binding.rpc),
         })
     end
 end
@@ -153,18 +158,26 @@ local function add_service(self, name)
         local rpc = describe(self, name, method)
         self.methods[rpc.path] = serve.route(rpc)
         self.notes[rpc.path] = service.describe(method)
-        add_bindings(self, name, method, rpc)
+        add_bindings(self, rpc, method)
     end
 end
 
 -- What is known of a schema; services are the names of those that are meant, all unless given.
 function gateway_types.new(backend, schema, services, options)
     local self = { backend = backend, schema = schema, options = options, services = {},
-        methods = {}, bindings = {}, notes = {} }
+        methods = {}, bindings = {}, notes = {}, described = {} }
     for _, name in ipairs(services or schema:services()) do
         add_service(self, name)
     end
     return self
+end
+
+-- Tells of all methods where those of services are told of.
+function gateway_types.tell(self)
+    for _, one in ipairs(self.described) do
+        served[#served + 1] = one.rpc
+        transcode.set(one.rpc, one.bindings)
+    end
 end
 
 -- Finding.

@@ -170,6 +170,14 @@ function transcode.add(self, method, rpc, routes, notes)
     bindings_of[rpc] = bindings
 end
 
+-- Says which bindings a method has whose requests come by no route of its own.
+function transcode.set(rpc, bindings)
+    for _, binding in ipairs(bindings) do
+        binding.place = { pattern = binding.template.pattern }
+    end
+    bindings_of[rpc] = bindings
+end
+
 -- The bindings of a method that have routes.
 function transcode.of(rpc)
     return bindings_of[rpc] or {}

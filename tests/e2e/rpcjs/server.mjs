@@ -89,6 +89,7 @@ const servers = {
   https: http2.createSecureServer(
     { cert: readFileSync(cert), key: readFileSync(key), allowHTTP1: true }, handler),
 };
+servers.http.keepAliveTimeout = 0; // a call may meet no connection that is about to be closed
 const ports = {};
 for (const [name, server] of Object.entries(servers)) {
   await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
