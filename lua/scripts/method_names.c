@@ -17,8 +17,8 @@ static const char *const known[] = {"GET", "HEAD", "POST", "PUT", "DELETE", "OPT
 
 enum { KNOWN = sizeof known / sizeof *known };
 
-/* Names that other frameworks use for all methods. */
-static const char *const every[] = {"ANY", "ALL", "*"};
+/* What other frameworks call all of them. */
+static const char *const every[] = {"ANY", "ALL"};
 
 static bool is_known(const char *name)
 {
@@ -80,11 +80,11 @@ static const char *near_to(const char *name)
 
 struct method_doubt method_names_doubt(const char *name)
 {
-    if (is_known(name))
+    if (is_known(name) || strcmp(name, "*") == 0)
         return (struct method_doubt){NULL, ""};
     if (is_every(name))
         return (struct method_doubt){
-            "a function in place of the table answers every method, such as GET", ""};
+            "the key \"*\" answers every method that the table does not name", ""};
     const char *meant = in_other_case(name);
     if (meant)
         return (struct method_doubt){

@@ -14,7 +14,8 @@
 enum { METHODS_MAX = 32, METHODS_NAME = 24, METHODS_ALLOW = 1024 };
 
 struct method {
-    char name[METHODS_NAME]; /* "" for a function that answers every method */
+    char name[METHODS_NAME]; /* "" for a function that answers every method, "*" for one that
+                                answers those that the table does not name */
     int handler;
 };
 
@@ -29,11 +30,14 @@ struct methods {
  * and names where it comes from; what was taken by then is kept. [-0, +0, may longjmp] */
 void methods_take(lua_State *L, struct methods *m, const char *where);
 void methods_fini(struct methods *m, lua_State *L);
-/* The reference to the function for a method; for HEAD without one, that of GET; LUA_NOREF for
- * none. */
+/* The reference to the function for a method: GET's for HEAD without one, that of "*" for one that
+ * is not there; LUA_NOREF for none. */
 int methods_find(const struct methods *m, struct str name);
 /* Whether both have the same functions. [-0, +0] */
 bool methods_same(const struct methods *a, const struct methods *b, lua_State *L);
+/* Adds the functions of another, which keeps its own. False, and nothing is added, where both have
+ * a method, but for one function, or one of them answers all. [-0, +0, may longjmp] */
+bool methods_merge(lua_State *L, struct methods *m, const struct methods *other, const char *where);
 /* For the route table. */
 const char *methods_text(const struct methods *m);
 

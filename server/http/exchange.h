@@ -145,7 +145,8 @@ enum rc exchange_finish(struct exchange *x) MUST_CHECK;
 enum rc exchange_tunnel(struct exchange *x, struct str protocol) MUST_CHECK;
 /* A short text as the whole response. Where the head is out already, or memory runs out, the stream
  * is reset with INTERNAL_ERROR in its place. Header fields set before are gone, and those of more,
- * which may be NULL, are there. A gRPC call gets it in its own terms (grpc.h). */
+ * which may be NULL, are there. A remote procedure call gets it in its own
+ * terms (rpc.h). */
 void exchange_respond(struct exchange *x, int status, struct str text, const struct fields *more);
 /* Resets the stream: what was not handed to the connection is discarded. Detaches the handler. */
 void exchange_reset(struct exchange *x, uint32_t code);
