@@ -1,4 +1,4 @@
-/* Parsing a .proto file and all that it imports into a store. */
+/* Parses a .proto file and all that it imports into a store. */
 #ifndef LUA_PROTOBUF_LOADER_H
 #define LUA_PROTOBUF_LOADER_H
 
@@ -11,9 +11,9 @@
 namespace codec
 {
 
-/* The file of that name and all that it imports, imports first, where none is in error; nothing
- * otherwise, and the sources have the errors. What the store has already is used again; where that
- * is out of date, there are no errors. May throw. */
+/* The file of that name and all that it imports, imports first. Empty if one of them is in error;
+ * the sources have the errors then. Files of the store are used again; if they are out of date, the
+ * result is empty without errors. May throw. */
 std::vector<const google::protobuf::FileDescriptor *> loader_load(
     store &to, sources &from, const std::string &name);
 

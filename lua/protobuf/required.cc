@@ -13,7 +13,7 @@ static void check_elements(decoder &d, place &at, const message &m)
     at.key = 0;
 }
 
-/* The field's value lies on the top. */
+/* Checks a field, whose value is on the top. */
 static void check_field(decoder &d, place &at, const field &f)
 {
     if (f.required && lua_isnil(d.L, -1))
