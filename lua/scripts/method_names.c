@@ -17,7 +17,7 @@ static const char *const known[] = {"GET", "HEAD", "POST", "PUT", "DELETE", "OPT
 
 enum { KNOWN = sizeof known / sizeof *known };
 
-/* What other frameworks call all of them. */
+/* Names that other frameworks use for all methods. */
 static const char *const every[] = {"ANY", "ALL"};
 
 static bool is_known(const char *name)

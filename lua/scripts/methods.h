@@ -30,8 +30,8 @@ struct methods {
  * and names where it comes from; what was taken by then is kept. [-0, +0, may longjmp] */
 void methods_take(lua_State *L, struct methods *m, const char *where);
 void methods_fini(struct methods *m, lua_State *L);
-/* The reference to the function for a method: GET's for HEAD without one, that of "*" for one that
- * is not there; LUA_NOREF for none. */
+/* The reference to the function for a method. HEAD without one has that of GET, any other method
+ * without one that of "*"; LUA_NOREF for none. */
 int methods_find(const struct methods *m, struct str name);
 /* Whether both have the same functions. [-0, +0] */
 bool methods_same(const struct methods *a, const struct methods *b, lua_State *L);
