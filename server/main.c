@@ -14,6 +14,7 @@
 #include "proc/options/help.h"
 #include "proc/worker/service.h"
 #include "proc/worker/user.h"
+#include "program/program.h"
 #include "proxy/pool.h"
 #include "proxy/pool_connector.h"
 #include "proxy/proxy.h"
@@ -25,16 +26,20 @@
 
 /* What serves in a worker, and what --check and a proof look at. */
 struct server {
+    int index; /* of the worker; 0 where there is none */
     struct dispatch dispatch;
     struct proxy *proxy;
     struct bridge *bridge; /* NULL where upstreams take every request */
     struct pool *pool;     /* NULL before join */
     struct pool_connector connector;
+    struct programs programs;
 };
 
 static struct vm_options vm_options_of(const struct server *s, const struct options *o)
 {
     return (struct vm_options){.dev = o->dev,
+        .worker = s->index,
+        .workers = o->workers,
         .max_cpu = o->max_cpu,
         .load_timeout = o->load_timeout,
         .max_memory = (size_t)o->max_vm_memory << 20,
@@ -49,6 +54,7 @@ static void close_server(struct server *s)
 {
     if (s->bridge)
         bridge_free(s->bridge);
+    programs_fini(&s->programs);
     if (s->proxy)
         proxy_free(s->proxy);
     if (s->pool)
@@ -76,14 +82,16 @@ static enum rc add_upstreams(struct server *s, const struct options *o, char why
 
 /* A server that lacks scripts. NULL; why then says the reason. */
 static struct server *new_server(
-    const struct options *o, struct ev_loop *loop, char why[SERVICE_WHY])
+    const struct options *o, int index, struct ev_loop *loop, char why[SERVICE_WHY])
 {
     struct server *s = mem_get_zeroed(sizeof *s);
     snprintf(why, SERVICE_WHY, "%s", rc_text(RC_NOMEM));
     if (!s)
         return NULL;
+    s->index = index;
     dispatch_init(&s->dispatch);
     pool_connector_init(&s->connector);
+    programs_init(&s->programs, loop);
     if (!proxy_new(loop, &o->proxy, &s->proxy) && !add_upstreams(s, o, why))
         return s;
     close_server(s);
@@ -103,6 +111,7 @@ static enum rc open_bridge(struct server *s, const struct options *o, struct ev_
     struct vm_options options = vm_options_of(s, o);
     options.forwarder = proxy_forwarder(s->proxy);
     options.connector = &s->connector.base;
+    options.programs = &s->programs;
     if (dispatch_takes_all(&s->dispatch))
         return RC_OK;
     enum rc rc = bridge_new(loop, o->scripts, &options, &s->bridge, why);
@@ -113,10 +122,10 @@ static enum rc open_bridge(struct server *s, const struct options *o, struct ev_
     return rc;
 }
 
-static enum service_state open_server(const struct options *o, struct ev_loop *loop, bool may_lack,
-    struct server **out, char why[SERVICE_WHY])
+static enum service_state open_server(const struct options *o, int index, struct ev_loop *loop,
+    bool may_lack, struct server **out, char why[SERVICE_WHY])
 {
-    struct server *s = new_server(o, loop, why);
+    struct server *s = new_server(o, index, loop, why);
     if (!s)
         return SERVICE_FAILED;
     enum rc rc = open_bridge(s, o, loop, may_lack, why);
@@ -160,7 +169,7 @@ static void write_line(void *file, const char *text)
 
 static bool prove(const struct options *o, FILE *files, char why[SERVICE_WHY])
 {
-    struct server *s = new_server(o, NULL, why);
+    struct server *s = new_server(o, 0, NULL, why);
     if (!s)
         return false;
     const struct vm_options options = vm_options_of(s, o);
@@ -199,7 +208,7 @@ static int complain(const char *why, int status)
     return status;
 }
 
-/* Whoever starts the program for the first time has no scripts, and names none. */
+/* A first-time user has no scripts, and names none. */
 static bool is_beginner(const struct options *o)
 {
     return !options_is_set(o, "scripts") && !o->upstream.count && access(o->scripts, F_OK) &&
@@ -256,7 +265,7 @@ static int check_configuration(const struct options *o)
     int status = 0;
     if (check_certificates(o, why) || read_as_user(o, why))
         return complain(why, EXIT_FAILED);
-    if (open_server(o, NULL, false, &s, why) == SERVICE_FAILED)
+    if (open_server(o, 0, NULL, false, &s, why) == SERVICE_FAILED)
         return complain(why, EXIT_FAILED);
     if (!o->openapi)
         print_routes(s);

@@ -96,6 +96,7 @@ struct http_call *http_call_new(lua_State *L)
     h->taken = 0;
     list_init(&h->bond.link);
     h->bond.end = on_task_end;
+    h->bond.strict = false;
     timer_init(&h->alarm, vm->ev, on_alarm);
     call_init(&h->call, &call_ops);
     lua_rawgetp(L, LUA_REGISTRYINDEX, &metatable_key);
@@ -103,7 +104,7 @@ struct http_call *http_call_new(lua_State *L)
     return h;
 }
 
-/* No connection takes it. Whoever writes it or waits for the response is told. */
+/* No connection takes it. The tasks that write it or wait for the response are told. */
 static void overload(struct http_call *h, const char *why)
 {
     outgoing_abort(&h->call.request);

@@ -115,11 +115,15 @@ void ctx_abort(struct ctx *c, struct cut cut)
 
 /* Deadlines. */
 
-/* The wait raises even if the deadline is moved before its task runs. */
+/* The wait raises even if the deadline is moved before its task runs. The timer's clock may be a
+ * little ahead: what it says is over is over for who asks what is left, too. */
 static void on_deadline(struct timer *t)
 {
     struct ctx *c = container_of(t, struct ctx, alarm);
+    double now = clock_monotonic();
     check(c->task);
+    if (c->deadline > now)
+        c->deadline = now;
     c->expired = c->task->state == TASK_WAITING;
     task_interrupt(c->task);
 }

@@ -25,7 +25,7 @@ static int l_close(lua_State *L)
 }
 
 /* The tables of constants by the folders of their stores, as long as there are schemas that have
- * them. Each has its store under STORE; whoever has the table keeps a schema, and so the store. */
+ * them. Each has its store under STORE; a holder of the table keeps a schema, and so the store. */
 static void open_shared(lua_State *L)
 {
     lua_newtable(L);

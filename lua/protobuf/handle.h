@@ -1,7 +1,7 @@
 /*
  * What Lua holds of schemas and message types: userdata. A message type keeps its schema alive by a
- * user value. When the Lua state closes, a schema may go first; whoever uses it afterwards, in a
- * finalizer, gets an error.
+ * user value. When the Lua state closes, a schema may go first; a finalizer that uses it afterwards
+ * gets an error.
  */
 #ifndef LUA_PROTOBUF_HANDLE_H
 #define LUA_PROTOBUF_HANDLE_H

@@ -11,7 +11,7 @@ namespace codec
 
 enum { DEPTH_MAX = 100 }; /* levels of messages within each other */
 
-/* The outermost place: a message, and who words its errors. */
+/* The outermost place: a message, and the function that words its errors. */
 struct place_root {
     const message &m;
     int fail; /* the index of the function that makes an error of its text; 0 for none */

@@ -12,7 +12,7 @@ static enum rc take_head(struct outgoing *o)
     return RC_OK;
 }
 
-/* A filter that makes more of a piece than there is slack for finds no memory. */
+/* A filter whose output for one piece exceeds the slack runs out of memory. */
 static enum rc queue_body(struct outgoing *o, const char *data, size_t n)
 {
     check(o->filters->head_passed);
@@ -98,6 +98,28 @@ enum rc filters_write(struct outgoing *o, const char *data, size_t n, size_t *ta
         size_t left = n - *taken, piece = left < FILTER_PIECE ? left : FILTER_PIECE;
         rc = filter_body(c->first, o, data + *taken, piece);
         *taken += piece;
+        c->holds = true;
+    }
+    return leave(o, rc);
+}
+
+/* The queue always has room for the slack after what is in it. */
+static void keep_slack(struct outgoing *o)
+{
+    if (o->body.max < o->body.len + FILTER_SLACK)
+        o->body.max = o->body.len + FILTER_SLACK;
+}
+
+enum rc filters_write_whole(struct outgoing *o, const char *data, size_t n)
+{
+    struct filter_chain *c = o->filters;
+    enum rc rc = enter(o);
+    if (rc)
+        return rc;
+    for (size_t piece; !rc && n; data += piece, n -= piece) {
+        piece = n < FILTER_PIECE ? n : FILTER_PIECE;
+        rc = filter_body(c->first, o, data, piece);
+        keep_slack(o);
         c->holds = true;
     }
     return leave(o, rc);

@@ -6,7 +6,7 @@
 
 struct route {
     void *target;
-    struct str pattern; /* the copy behind this struct */
+    struct str pattern; /* the copy after this struct */
     struct str verb;    /* borrowed from pattern; of no length for none */
     struct route *next; /* of another verb at the same node */
     bool ends_in_rest, rest_may_be_empty;
@@ -15,8 +15,8 @@ struct route {
     char text[];
 };
 
-/* A node of the trie, for the segments that lead to it. Names of parameters belong to the routes:
- * two may pass one node and call its segment differently. */
+/* A node of the trie: the segments that lead to it are alike. Routes own the names of their
+ * parameters, since two routes may share a node and name its segment differently. */
 struct node {
     struct node **literals; /* in the order of their bytes */
     size_t count, room;
@@ -57,7 +57,7 @@ static bool shift(struct str *path, struct str *segment)
     return true;
 }
 
-/* The root has no segment of its own. */
+/* The root stands for no segment. */
 static struct str without_root(struct str path)
 {
     return path.n == 1 ? (struct str){path.p + 1, 0} : path;
@@ -200,7 +200,7 @@ static void free_routes(struct route *first)
     }
 }
 
-/* The depth of this recursion, and of the others here, is that of the patterns. */
+/* This recursion, like the others here, is as deep as the longest pattern. */
 static void free_node(struct node *node)
 {
     if (!node)
@@ -227,7 +227,7 @@ static struct str literal_of(const struct node *node)
     return (struct str){node->literal, node->len};
 }
 
-/* Where a literal stands among a node's, or would. */
+/* The place of a literal among a node's, or the place where it belongs. */
 static size_t position(const struct node *node, struct str literal)
 {
     size_t low = 0, high = node->count;
@@ -261,7 +261,7 @@ static enum rc make_room(struct node *node)
     return RC_OK;
 }
 
-/* The child of that literal, made where there is none; NULL when memory runs out. */
+/* The node's child for the literal, made if there is none; NULL if memory runs out. */
 static struct node *literal_child(struct node *node, struct str literal)
 {
     size_t at = position(node, literal);
@@ -296,7 +296,8 @@ static struct route **place_of(struct node *node, const struct route *route)
     return at;
 }
 
-/* Puts a route into the trie. Nodes made before memory ran out stay: they match nothing. */
+/* Puts a route into the trie. If memory runs out, the nodes made so far stay; they match
+ * nothing. */
 static enum rc plant(struct node *node, struct route *route, struct router_fault *fault)
 {
     struct str left = without_root(route->pattern), segment;
@@ -354,7 +355,7 @@ enum rc router_add(struct router *r, struct str pattern, void *target, struct ro
     return rc;
 }
 
-/* Decodes in place. As "%2F" stays, slashes still divide the segments. */
+/* Decodes in place. "%2F" is left alone, so only slashes divide the segments. */
 static bool decode(char *text, size_t *len)
 {
     size_t n = 0;
@@ -375,7 +376,7 @@ static bool decode(char *text, size_t *len)
     return true;
 }
 
-/* Decodes a path, into the arena where it has escapes. */
+/* Decodes a path; into the arena if it has escapes. */
 static enum router_result decode_path(struct str *path, struct arena *arena)
 {
     if (!memchr(path->p, '%', path->n))

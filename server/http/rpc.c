@@ -62,11 +62,12 @@ struct code {
     const char *number, *name;
 };
 
-/* As gRPC's http-grpc-status-mapping, with the statuses that it leaves out and we have. */
+/* The mapping of gRPC's http-grpc-status-mapping, and the statuses of this server that it leaves
+ * out. */
 static struct code code_of(int http_status)
 {
     switch (http_status) {
-    case 400: /* a path that cannot be read, and so names no method */
+    case 400: /* a path that cannot be read names no method */
     case 404:
     case 405:
         return (struct code){"12", "unimplemented"};
@@ -118,7 +119,8 @@ static struct str escape_json(struct str text, char *out)
     return (struct str){out, n};
 }
 
-/* The message for a path that is not served: a name misspelt in the client shows nowhere else. */
+/* The message for a path that is not served. It names the path: nothing else would show the client
+ * that the name is misspelt. */
 static struct str describe_missing(struct str path, char *out)
 {
     int path_max = path.n < MESSAGE_MAX ? (int)path.n : MESSAGE_MAX;

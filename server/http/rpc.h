@@ -1,8 +1,7 @@
 /*
- * What the server must know of remote procedure calls: their clients understand a status of their
- * protocol, and not what a status of HTTP says to people, so that what the server itself answers
- * (no such path, too large, an uncaught error) is put in the caller's terms. The protocols are the
- * scripts' affair.
+ * What the server must know of remote procedure calls. Their clients read a status of their own
+ * protocol, so what the server answers by itself (no such path, too large, an uncaught error) is
+ * put in the caller's terms. The rest of the protocols is left to scripts.
  */
 #ifndef HTTP_RPC_H
 #define HTTP_RPC_H

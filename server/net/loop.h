@@ -1,5 +1,5 @@
 /*
- * The worker's turn. One libev loop, no threads; each turn has four steps, which nothing nests in:
+ * The worker's turn. One libev loop, no threads; each turn has four steps, which never nest:
  *
  *     recv   readable sockets → transport → session → exchanges
  *     run    the parts do what was queued, and then the steps that were added
@@ -38,7 +38,7 @@ struct net_limits {
     /* 0 is no limit, in all that follow. */
     double handshake_timeout; /* seconds from accept to the end of the TLS handshake */
     double idle_timeout;      /* seconds without a stream */
-    uint32_t max_conns;       /* in all; 0 is no limit, as for the next */
+    uint32_t max_conns;       /* in all */
     uint32_t max_conns_each;  /* from one address */
     uint32_t max_conn_memory; /* MiB that those accepted hold */
 };
@@ -95,9 +95,10 @@ void loop_add_step(struct loop *l, struct loop_step *s);
 /* There is to be another turn before the loop blocks. */
 void loop_again(struct loop *l);
 /* Starts a graceful end of all connections that were accepted (RFC 9113 6.8): two GOAWAYs, and
- * exchanges finish. The loop ends by itself (ev_break) when the last of them has closed. */
+ * exchanges finish. The parts are told. The loop ends by itself (ev_break) when the last connection
+ * has closed and no part holds it. */
 void loop_shut_down(struct loop *l);
-/* For a connection that took its first step only now: the second follows. */
+/* For a connection that took the first step of its end late: the second follows. */
 void loop_notice(struct loop *l);
 
 #endif

@@ -25,10 +25,12 @@ EXAMPLES = [example for document in ("api", "protobuf")
 # How the reference writes what belongs to a class of the runtime.
 OWNERS = {"moontrail.ctx": "ctx:", "moontrail": "mt.", "moontrail.log": "mt.log.",
           "moontrail.http": "mt.http.", "moontrail.http.response": "res:",
-          "moontrail.task": "task:", "moontrail.base64": "base64.", "moontrail.json": "json.", "moontrail.zlib": "zlib.",
+          "moontrail.task": "task:", "moontrail.channel": "channel:",
+          "moontrail.hook": "hook:", "moontrail.process": "process:",
+          "moontrail.base64": "base64.", "moontrail.json": "json.", "moontrail.zlib": "zlib.",
           "moontrail.zlib.deflate": "stream:", "moontrail.zlib.inflate": "stream:"}
 ELSEWHERE = ("moontrail.protobuf", "moontrail.grpc")  # in documents of their own
-PLAIN = {"moontrail.options"}  # fields alone
+PLAIN = {"moontrail.options", "moontrail.worker"}  # fields alone
 
 
 def transcript(response, wanted):
@@ -85,6 +87,13 @@ def test_grpc_service_of_the_document_answers_curl(grpc_of_the_document, tmp_pat
     assert output == b'message: "Hello moon"\n'
 
 
+def test_grpc_service_of_the_document_answers_json(grpc_of_the_document):
+    _, text = grpc_of_the_document
+    command = re.search(r"^    curl -d .*?\n\n", text, re.S | re.M)[0]
+    output = subprocess.check_output(["sh", "-c", command.replace("curl", "curl -s")], timeout=30)
+    assert output == b'{"message":"Hello moon"}'
+
+
 def test_grpc_client_of_the_document(grpc_of_the_document, connect):
     server, _ = grpc_of_the_document
     assert connect(server.https).fetch("/hello?name=all").text == \
@@ -133,5 +142,5 @@ def test_every_field_is_told(client):
 def test_every_function_is_in_an_example(client):
     code = "".join(code for code, _ in EXAMPLES)
     for function in functions_served(client):
-        call = re.sub(r"^(task|stream|res):", r"\\w+:", function)
+        call = re.sub(r"^(task|channel|hook|process|stream|res):", r"\\w+:", function)
         assert re.search(rf"\b{call}\b", code), function

@@ -23,23 +23,25 @@ allow server/h2 '(core|http|h2)/'
 allow server/h1 '(core|http|h1)/'
 allow server/net '(core|http|h1|h2|net)/'
 allow server/proxy '(core|http|h1|h2|net|proxy)/'
+allow server/program '(core|net|program)/'
 allow server/proc/options '(core|http|h1|h2|net|proxy|proc/options)/'
 allow server/proc/worker '(core|http|h1|h2|net|proxy|proc/(options|worker))/'
 allow server/proc/master '(core|http|h1|h2|net|proxy|proc)/'
 
 # The rooms of lua/, from the lowest.
-below='(core|http)/|net/timer\.h|lua/('
+below='(core|http)/|net/(timer|descriptor)\.h|lua/('
 # How errors are raised is a file that stands by itself: modules have it too.
 allow lua/modules 'core/|lua/(modules/|runtime/error_value\.h)'
 allow lua/protobuf 'core/|lua/(protobuf/|modules/utf8\.h)'
 allow lua/runtime "${below}modules|runtime)/"
 allow lua/ctx "${below}modules|runtime|ctx)/"
 allow lua/client "${below}modules|runtime|ctx|client)/"
-allow lua/scripts "${below}modules|runtime|ctx|client|scripts)/"
+allow lua/process "program/|${below}modules|runtime|ctx|process)/"
+allow lua/scripts "${below}modules|runtime|ctx|client|process|scripts)/"
 found=$(grep -n '^#include "' lua/*.[ch] | grep -Ev '#include "(core/|lua/config\.h)' || true)
 [ -z "$found" ] || { echo "$found: the configuration file's reader includes core alone"; broken=1; }
 found=$(ls -d lua/*.c lua/*.cc lua/*/ 2>/dev/null |
-    grep -Ev '^lua/(config\.c|(runtime|ctx|client|scripts|modules|protobuf|moontrail|types)/)$' || true)
+    grep -Ev '^lua/(config\.c|(runtime|ctx|client|process|scripts|modules|protobuf|moontrail|types)/)$' || true)
 [ -z "$found" ] || { echo "$found: belongs into a room"; broken=1; }
 
 only 'nghttp2/' 'server/h2/'
@@ -49,7 +51,8 @@ only 'lua\.h|lua\.hpp|lauxlib\.h|lualib\.h' 'lua/'
 only 'yajl/' 'lua/modules/json/'
 only 'google/' 'lua/protobuf/'
 only 'ev\.h' 'server/((net|proc)/|main\.c)'
-only 'sys/inotify\.h|signal\.h|sys/wait\.h' 'server/proc/'
+only 'sys/inotify\.h' 'server/proc/'
+only 'signal\.h|sys/wait\.h' 'server/(proc|program)/'
 
 # What a log line is worth is for those who know the peer or the script to say.
 found=$(grep -ln 'core/log\.h' server/http/*.[ch] || true)

@@ -24,8 +24,8 @@ static const char look_key = 0; /* in the registry: a function in Lua that does 
  * awaited. A table is made with the first that goes into it, or at its end, since an empty one has
  * no room to pay for: until then nil lies there.
  *
- * Every some thousand values Lua runs for a moment: whoever bounds how long it runs sets a hook
- * that counts instructions, and it raises there.
+ * Every some thousand values Lua runs for a moment: the code that bounds how long it runs sets a
+ * hook that counts instructions, and it raises there.
  */
 struct decoder {
     struct json_pool pool; /* stays first; holds the parser */

@@ -1,6 +1,7 @@
 -- A call as its handler sees it: metadata, messages in and out, and its end. Which protocol it
 -- comes by is its way's affair.
 local compression = require "moontrail.grpc.compression"
+local exposed = require "moontrail.grpc.exposed"
 local guard = require "moontrail.grpc.guard"
 local message = require "moontrail.grpc.message"
 local metadata = require "moontrail.grpc.metadata"
@@ -141,6 +142,7 @@ function methods:header(name, value)
     each(value, function(one)
         self.http:add_header(metadata.check(name, one))
     end)
+    exposed.add(self.http, name:lower())
     self.has_headers = true
 end
 

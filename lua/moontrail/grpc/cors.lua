@@ -1,6 +1,7 @@
 -- Which pages may call a service, by the rules of browsers (CORS, of the Fetch standard). A page of
 -- an origin that may not gets no word of it, and its browser keeps the reply from it.
 local blame = require("moontrail.grpc.script").blame
+local exposed = require "moontrail.grpc.exposed"
 local mt = require "moontrail"
 local ways = require "moontrail.grpc.ways"
 
@@ -146,7 +147,7 @@ local function wrap(handler, rules, rpc)
         if is_preflight(ctx, origin) then
             return answer_preflight(ctx, rpc)
         end
-        ctx:header("access-control-expose-headers", table.concat(REPLY_FIELDS, ", "))
+        exposed.begin(ctx, REPLY_FIELDS, rules.credentials)
         handler(ctx)
     end
 end

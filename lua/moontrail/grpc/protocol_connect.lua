@@ -4,6 +4,7 @@ local compression = require "moontrail.grpc.compression"
 local connect_error = require "moontrail.grpc.connect_error"
 local connect_head = require "moontrail.grpc.connect_head"
 local enveloped = require "moontrail.grpc.enveloped"
+local exposed = require "moontrail.grpc.exposed"
 local mt = require "moontrail"
 local status = require "moontrail.grpc.status"
 local timing = require "moontrail.grpc.timing"
@@ -76,7 +77,9 @@ end
 -- The trailers are fields of the head.
 function connect.add_trailers(self)
     for _, pair in ipairs(self.trailers or {}) do
-        self.http:add_header("trailer-" .. pair[1], pair[2])
+        local name = "trailer-" .. pair[1]
+        self.http:add_header(name, pair[2])
+        exposed.add(self.http, name)
     end
 end
 

@@ -1,6 +1,7 @@
 -- gRPC over HTTP/2 (PROTOCOL-HTTP2): the status is a trailer, or with the headers where nothing
 -- went before it.
 local enveloped = require "moontrail.grpc.enveloped"
+local exposed = require "moontrail.grpc.exposed"
 local metadata = require "moontrail.grpc.metadata"
 local mt = require "moontrail"
 local status = require "moontrail.grpc.status"
@@ -66,6 +67,9 @@ function grpc.fail_at_once(self, code, text, details)
         return false
     end
     grpc.tell(self, ctx.add_header, ctx, text, details)
+    for _, pair in ipairs(self.trailers or {}) do
+        exposed.add(ctx, pair[1])
+    end
     return true
 end
 

@@ -304,7 +304,7 @@ static enum rc start(struct worker *w, char why[SERVICE_WHY])
     enum service_state state;
     if (job->options->user && user_become(job->options->user, why))
         return RC_SYSTEM;
-    state = job->service->open(job->options, w->ev, job->may_lack, &w->server, why);
+    state = job->service->open(job->options, job->index, w->ev, job->may_lack, &w->server, why);
     if (state == SERVICE_FAILED)
         return RC_SYSTEM;
     if (state == SERVICE_OPEN)

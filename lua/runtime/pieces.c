@@ -1,0 +1,30 @@
+#include "lua/runtime/pieces.h"
+
+#include <lauxlib.h>
+
+enum { SHORT_PIECE = 4096 }; /* bytes */
+
+void pieces_keep(lua_State *L, int index)
+{
+    lua_Integer count = (lua_Integer)lua_rawlen(L, index);
+    if (lua_rawgeti(L, index, count) == LUA_TSTRING && lua_rawlen(L, -1) < SHORT_PIECE) {
+        lua_insert(L, -2);
+        lua_concat(L, 2);
+        count--;
+    } else {
+        lua_pop(L, 1);
+    }
+    lua_rawseti(L, index, count + 1);
+}
+
+void pieces_push_joined(lua_State *L, int index)
+{
+    luaL_Buffer b;
+    luaL_buffinit(L, &b);
+    lua_Integer count = (lua_Integer)lua_rawlen(L, index);
+    for (lua_Integer i = 1; i <= count; i++) {
+        lua_rawgeti(L, index, i);
+        luaL_addvalue(&b);
+    }
+    luaL_pushresult(&b);
+}
