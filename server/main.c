@@ -249,19 +249,31 @@ static enum rc read_as_user(const struct options *o, char why[SERVICE_WHY])
     return RC_OK;
 }
 
+static void print_routes(const struct server *s)
+{
+    proxy_print_routes(s->proxy, stdout);
+    if (s->bridge)
+        bridge_print_routes(s->bridge, stdout);
+}
+
+/* Loads all that serving would, and prints what was asked for. */
 static int check_configuration(const struct options *o)
 {
     char why[SERVICE_WHY];
     struct server *s;
+    int status = 0;
     if (check_certificates(o, why) || read_as_user(o, why))
         return complain(why, EXIT_FAILED);
     if (open_server(o, 0, NULL, false, &s, why) == SERVICE_FAILED)
         return complain(why, EXIT_FAILED);
-    proxy_print_routes(s->proxy, stdout);
-    if (s->bridge)
-        bridge_print_routes(s->bridge, stdout);
+    if (!o->openapi)
+        print_routes(s);
+    else if (!s->bridge)
+        status = complain("there are no scripts, whose services could be described", EXIT_FAILED);
+    else if (!bridge_print_openapi(s->bridge, stdout, why))
+        status = complain(why, EXIT_FAILED);
     close_server(s);
-    return 0;
+    return status;
 }
 
 int main(int argc, char **argv)
@@ -287,8 +299,8 @@ int main(int argc, char **argv)
     log_configure(options.log_level, options.log_format);
     if (options.dev && isatty(STDERR_FILENO))
         log_use_terminal();
-    int status = options.check ? check_configuration(&options) : 0;
-    bool serves = !options.check;
+    bool serves = !options.check && !options.openapi;
+    int status = serves ? 0 : check_configuration(&options);
     options_fini(&options);
     return serves ? master_run(&service, argc, argv) : status;
 }

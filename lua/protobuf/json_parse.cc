@@ -32,6 +32,15 @@ static bool takes_null(const field &f)
     return f.null_value || (f.type_message && f.type_message->known == VALUE);
 }
 
+/* Reads a null that says so. */
+static bool take_nothing(json_parser &p, const place &at, const field &f)
+{
+    if (json_peek(p.in) != 'n' || (takes_null(f) && f.shape == SINGLE))
+        return false;
+    json_literal(p.in, at, "null");
+    return true;
+}
+
 /* Lists. */
 
 void json_parse_list(json_parser &p, place &at, const field &f)
@@ -167,10 +176,8 @@ static void parse_member_of(
     if (presence_has(o.named, f.index))
         json_fail(p.in, at, name.from, "given twice");
     presence_add(o.named, f.index);
-    if (json_peek(p.in) == 'n' && !(takes_null(f) && f.shape == SINGLE)) {
-        json_literal(p.in, at, "null");
+    if (take_nothing(p, at, f))
         return;
-    }
     if (f.oneof)
         choose(p, up, o, f, name);
     value_push_constant(p.d, f.key);
@@ -238,6 +245,28 @@ void json_parse_message(json_parser &p, const place &at, const message &m)
     p.d.depth--;
 }
 
+static void expect_end(json_parser &p, const place &at)
+{
+    json_peek(p.in);
+    if (p.in.at < p.in.end)
+        json_fail(p.in, at, p.in.at, "not JSON: more text behind the value");
+}
+
+void json_parse_field_push(lua_State *L, schema *s, const message &m, const field &f, int constants,
+    const char *text, size_t n, const json_options &options)
+{
+    const place_root root = {m, 0};
+    const place up = {nullptr, &root, nullptr, 0, 0, 0};
+    place at = {&up, nullptr, &f, 0, 0, 0};
+    lua_pushnil(L);
+    decoder d = {L, constants, lua_gettop(L), 0, pace_of(L, n)};
+    json_parser p = {d, {p.d.pace, text, text, text + n}, s, options};
+    if (take_nothing(p, at, f) || !parse_field(p, at, f))
+        lua_pushnil(L);
+    expect_end(p, at);
+    required_check_field(p.d, at, f);
+}
+
 void json_parse_push(lua_State *L, schema *s, const message &m, int constants, const char *text,
     size_t n, const json_options &options)
 {
@@ -247,9 +276,7 @@ void json_parse_push(lua_State *L, schema *s, const message &m, int constants, c
     decoder d = {L, constants, lua_gettop(L), 0, pace_of(L, n)};
     json_parser p = {d, {p.d.pace, text, text, text + n}, s, options};
     json_parse_message(p, at, m);
-    json_peek(p.in);
-    if (p.in.at < p.in.end)
-        json_fail(p.in, at, p.in.at, "not JSON: more text behind the value");
+    expect_end(p, at);
     required_check(p.d, at, m);
 }
 

@@ -17,6 +17,11 @@ namespace codec
 void json_parse_push(lua_State *L, schema *s, const message &m, int constants, const char *text,
     size_t n, const json_options &options);
 
+/* The same of a text that is the value of one field of the message: pushes that, or nil where the
+ * text says that there is none. [-0, +1], may longjmp */
+void json_parse_field_push(lua_State *L, schema *s, const message &m, const field &f, int constants,
+    const char *text, size_t n, const json_options &options);
+
 } // namespace codec
 
 #endif

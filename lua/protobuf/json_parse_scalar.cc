@@ -172,9 +172,7 @@ static void name_value(json_parser &p, const place &at, const field &f, const ch
 {
     auto number = (int32_t)lua_tointeger(p.d.L, -1);
     int constant = table_find_value(*f.type_enum, number);
-    bool closed = f.type_enum->descriptor->file()->syntax() ==
-                  google::protobuf::FileDescriptor::SYNTAX_PROTO2;
-    if (!constant && closed)
+    if (!constant && f.type_enum->closed)
         json_fail(p.in, at, where, "%.60s has no value %d",
             f.type_enum->descriptor->full_name().c_str(), (int)number);
     if (!constant)

@@ -165,6 +165,42 @@ void json_print_message(json_printer &p, const place &at, const message &m)
     p.depth--;
 }
 
+static void print_whole_field(json_printer &p, place &at, const field &f)
+{
+    if (!at.value && f.shape == SINGLE && f.implicit)
+        json_print_default(p, at, f);
+    else if (!at.value)
+        json_put(p.out, at,
+            f.shape == SINGLE ? "null"
+            : f.shape == LIST ? "[]"
+                              : "{}",
+            f.shape == SINGLE ? 4 : 2);
+    else if (f.shape == LIST)
+        json_print_list(p, at, f);
+    else if (f.shape == MAP)
+        json_print_map(p, at, f);
+    else
+        json_print_value(p, at, f);
+}
+
+void json_print_field_push(lua_State *L, schema *s, const message &m, const field &f, int constants,
+    int table, const json_options &options)
+{
+    char small[SMALL];
+    fields_few few;
+    const place_root root = {m, 0};
+    const place up = {nullptr, &root, nullptr, 0, 0, table};
+    place at = {&up, nullptr, &f, 0, 0, 0};
+    lua_pushnil(L);
+    json_writer out = {pace_of(L, 0), lua_gettop(L), small, small, small + SMALL};
+    json_printer p = {out, s, constants, 0, options};
+    fields found = fields_push(p.out.pace, up, m, few);
+    if (fields_has(found, f.index))
+        at.value = found.slots[f.index];
+    print_whole_field(p, at, f);
+    lua_pushlstring(L, p.out.begin, (size_t)(p.out.at - p.out.begin));
+}
+
 void json_print_push(lua_State *L, schema *s, const message &m, int constants, int table,
     const json_options &options)
 {

@@ -18,6 +18,11 @@ namespace codec
 void json_print_push(lua_State *L, schema *s, const message &m, int constants, int table,
     const json_options &options);
 
+/* The same of the value of one field of it alone; "null" where a field with presence is not there.
+ */
+void json_print_field_push(lua_State *L, schema *s, const message &m, const field &f, int constants,
+    int table, const json_options &options);
+
 } // namespace codec
 
 #endif

@@ -13,6 +13,9 @@ namespace codec
 /* Raises if the message whose table is on the top lacks a required field. [-0, +0], may longjmp */
 void required_check(decoder &d, const place &at, const message &m);
 
+/* The same for the value of a field, which may be nil. [-0, +0], may longjmp */
+void required_check_field(decoder &d, place &at, const field &f);
+
 } // namespace codec
 
 #endif

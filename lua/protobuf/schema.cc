@@ -1,9 +1,11 @@
 #include "lua/protobuf/schema.h"
 
+#include "lua/protobuf/descriptor_set.h"
 #include "lua/protobuf/loader.h"
 
 #include <algorithm>
 #include <google/protobuf/descriptor.pb.h>
+#include <google/protobuf/unknown_field_set.h>
 #include <new>
 
 namespace codec
@@ -13,6 +15,7 @@ using google::protobuf::Descriptor;
 using google::protobuf::FieldDescriptor;
 using google::protobuf::FileDescriptor;
 using google::protobuf::FileDescriptorProto;
+using google::protobuf::MethodDescriptor;
 using google::protobuf::ServiceDescriptor;
 
 /* Loading. */
@@ -21,15 +24,15 @@ using google::protobuf::ServiceDescriptor;
  * failure halfway the store is not shared any more. */
 static bool load_into(schema &s, const std::shared_ptr<store> &to, const std::string &name)
 {
-    s.files = loader_load(*to, s.found, name);
-    if (s.files.empty())
+    s.loaded = loader_load(*to, s.found, name);
+    if (s.loaded.files.empty())
         return false;
     bool whole = to->whole;
     to->whole = false;
-    to->prepared.build(s.files);
+    to->prepared.build(s.loaded.files);
     to->whole = whole;
     s.held = to;
-    s.own.insert(s.files.begin(), s.files.end());
+    s.own.insert(s.loaded.files.begin(), s.loaded.files.end());
     return true;
 }
 
@@ -91,7 +94,8 @@ const char *schema_begin(schema *s, const char *file) noexcept
 const char *schema_load(schema *s, store *shared) noexcept
 {
     return schema_try(s, [&](std::string &problem) {
-        problem = shared ? load_shared(*s, *shared) : load_alone(*s, s->name);
+        bool may_share = shared && !descriptor_set_is(s->name);
+        problem = may_share ? load_shared(*s, *shared) : load_alone(*s, s->name);
     });
 }
 
@@ -158,9 +162,53 @@ const char *schema_find_extension(
 const char *schema_describe(schema *s, const FileDescriptor *file) noexcept
 {
     return schema_try(s, [&](std::string &) {
+        auto known = s->held->described.find(file->name());
         FileDescriptorProto described;
+        if (known != s->held->described.end()) {
+            s->result = known->second;
+            return;
+        }
         file->CopyTo(&described);
         described.SerializeToString(&s->result);
+    });
+}
+
+/* The annotation is an extension that the library does not know. Parts of it are joined: that is
+ * how messages are merged. */
+const char *schema_http_rule(schema *s, const MethodDescriptor *d) noexcept
+{
+    enum { HTTP = 72295728 };
+    return schema_try(s, [&](std::string &) {
+        const auto &options = d->options().unknown_fields();
+        s->result.clear();
+        for (int i = 0; i < options.field_count(); i++)
+            if (options.field(i).number() == HTTP &&
+                options.field(i).type() == google::protobuf::UnknownField::TYPE_LENGTH_DELIMITED)
+                s->result += options.field(i).length_delimited();
+    });
+}
+
+template <typename descriptor> static bool take_comment(schema *s, const descriptor *d)
+{
+    google::protobuf::SourceLocation at;
+    if (!d || !s->own.count(d->file()))
+        return false;
+    if (d->GetSourceLocation(&at))
+        s->result = at.leading_comments.empty() ? at.trailing_comments : at.leading_comments;
+    return true;
+}
+
+const char *schema_comment(schema *s, const char *name) noexcept
+{
+    return schema_try(s, [&](std::string &) {
+        const auto &pool = s->held->pool;
+        s->result.clear();
+        bool found = take_comment(s, pool.FindMessageTypeByName(name)) ||
+                     take_comment(s, pool.FindFieldByName(name)) ||
+                     take_comment(s, pool.FindMethodByName(name)) ||
+                     take_comment(s, pool.FindServiceByName(name)) ||
+                     take_comment(s, pool.FindEnumTypeByName(name));
+        (void)found;
     });
 }
 

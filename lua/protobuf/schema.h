@@ -1,6 +1,7 @@
 /*
- * A schema: a .proto file and all that it imports, checked and prepared for the codec. It keeps
- * what it has loaded, and may share that with other schemas. Later calls read no files.
+ * A schema: a .proto file or a descriptor set and all that it imports, checked and prepared for the
+ * codec. It keeps what it loaded, which it may share with others, and reads no file afterwards,
+ * whatever it is asked for.
  *
  * Nothing here calls Lua or lets exceptions out: a function that can fail returns NULL or, if it
  * failed, a line that says why, which lasts as long as the schema.
@@ -8,6 +9,7 @@
 #ifndef LUA_PROTOBUF_SCHEMA_H
 #define LUA_PROTOBUF_SCHEMA_H
 
+#include "lua/protobuf/loader.h"
 #include "lua/protobuf/sources.h"
 #include "lua/protobuf/store.h"
 
@@ -23,8 +25,8 @@ namespace codec
 struct schema {
     sources found;
     std::shared_ptr<store> held;
-    std::vector<const google::protobuf::FileDescriptor *> files; /* the main file is the last one */
-    std::unordered_set<const google::protobuf::FileDescriptor *> own; /* the same */
+    loaded_files loaded;
+    std::unordered_set<const google::protobuf::FileDescriptor *> own; /* all of them */
     std::string name;                                                 /* of the main file */
     std::string folders;                                              /* all, as a key */
     std::string problem;
@@ -57,9 +59,14 @@ const char *schema_find_symbol(
 const char *schema_find_extension(
     schema *s, const char *name, int number, const google::protobuf::FileDescriptor **out) noexcept;
 
-/* Makes the serialized FileDescriptorProto the result. */
+/* The serialized FileDescriptorProto is the result; of a set's file, the bytes as they came. */
 const char *schema_describe(schema *s, const google::protobuf::FileDescriptor *file) noexcept;
-/* Makes the numbers of the extensions of the message the result, each as an int. */
+/* The serialized google.api.HttpRule of a method is the result; nothing where it has none. */
+const char *schema_http_rule(schema *s, const google::protobuf::MethodDescriptor *d) noexcept;
+/* What the source says of a message, enum, field, service or method in front of it is the result.
+ */
+const char *schema_comment(schema *s, const char *name) noexcept;
+/* The numbers of the extensions of the message of that name, each as an int, are the result. */
 const char *schema_list_extensions(schema *s, const char *name) noexcept;
 
 /* Runs f, which may throw. f may write into its string what went wrong. */

@@ -1,5 +1,7 @@
 #include "lua/protobuf/sources.h"
 
+#include "lua/protobuf/common_protos.h"
+
 #include <cstdlib>
 #include <fstream>
 #include <google/protobuf/io/zero_copy_stream_impl_lite.h>
@@ -73,7 +75,7 @@ void sources::start_again()
     origins.clear();
     path_by_name.clear();
     errors.clear();
-    bytes = 0;
+    bytes = parts = 0;
 }
 
 /* Whether a file may have the name: a relative one that leads out of no folder. */
@@ -124,7 +126,7 @@ bool sources::count(const std::string &name, const std::string &path, size_t siz
 {
     path_by_name[name] = path;
     paths.push_back(path);
-    if (paths.size() > max_files)
+    if (paths.size() + parts > max_files)
         problem = "more than " + std::to_string(max_files) + " files";
     else if (size > max_bytes - bytes)
         problem = "more than " + std::to_string(max_bytes) + " bytes in all files";
@@ -169,6 +171,9 @@ const std::string *sources::text_of(const std::string &name)
     if (here != texts.end())
         return &here->second;
     std::string path = find(name);
+    const char *common = path.empty() ? common_proto(name) : nullptr;
+    if (common)
+        return &(texts[name] = common);
     origin o = {};
     problem = path.empty() ? "there is no such file" + searched() : "";
     if (path.empty())
@@ -181,6 +186,13 @@ const std::string *sources::text_of(const std::string &name)
     if (seen && o.bytes == text.size())
         origins[name] = o;
     return &(texts[name] = std::move(text));
+}
+
+bool sources::add_part(const std::string &whole, const std::string &name)
+{
+    auto path = path_by_name.find(whole);
+    path_by_name[name] = (path == path_by_name.end() ? whole : path->second) + ": " + name;
+    return paths.size() + ++parts <= max_files;
 }
 
 bool sources::take(const std::string &name, const origin &known)

@@ -21,6 +21,7 @@ struct store : std::enable_shared_from_this<store> {
     google::protobuf::DescriptorPool pool;
     std::unordered_map<std::string, origin>
         origins; /* of the files that are in the pool, by name */
+    std::unordered_map<std::string, std::string> described; /* files of sets, as they came */
     tables prepared;
     bool whole = true; /* usable for another schema: nothing in it is half done */
 };

@@ -128,6 +128,8 @@ static int add_default(tables &t, const FieldDescriptor *f)
 
 static void build_enum(tables &t, enumeration &e, const EnumDescriptor *d)
 {
+    e.closed = d->file()->syntax() == FileDescriptor::SYNTAX_PROTO2 &&
+               !t.beside.open.count(d->full_name());
     for (int i = 0; i < d->value_count(); i++) {
         int constant = add_string(t, d->value(i)->name());
         e.by_name.add(constant, (uint32_t)d->value(i)->number());
@@ -160,6 +162,14 @@ static enum shape shape_of(const FieldDescriptor *d)
     return d->is_repeated() ? LIST : SINGLE;
 }
 
+/* Whether a field that has its default is not told from one that is not there. */
+static bool is_implicit(const tables &t, const FieldDescriptor *d)
+{
+    if (d->is_repeated() || d->containing_type()->map_key())
+        return false;
+    return !d->has_presence() || (!d->message_type() && t.beside.implicit.count(d->full_name()));
+}
+
 static field build_field(tables &t, const FieldDescriptor *d)
 {
     field f = {};
@@ -173,7 +183,7 @@ static field build_field(tables &t, const FieldDescriptor *d)
     f.packed = d->is_packed();
     unsigned wire = f.packed ? (unsigned)WireFormatLite::WIRETYPE_LENGTH_DELIMITED : f.wire;
     f.tag = f.number << 3 | wire;
-    f.implicit = f.shape == SINGLE && !d->has_presence() && !d->containing_type()->map_key();
+    f.implicit = is_implicit(t, d);
     f.required = d->is_required();
     f.key = add_string(t, d->name());
     f.absent = f.shape == SINGLE ? add_default(t, d) : 0;

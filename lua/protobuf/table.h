@@ -50,6 +50,7 @@ struct enumeration {
     std::vector<int> dense;    /* constants of the numbers 0, 1, ...; 0 for none */
     names by_name;             /* the value is the number */
     std::unordered_map<std::string_view, int32_t> by_text;
+    bool closed; /* has no number but those of its values */
 };
 
 enum shape : uint8_t { SINGLE, LIST, MAP };
@@ -114,7 +115,14 @@ struct constant {
     double number;
 };
 
+/* What a file says that the library, to which it is one of proto2, does not know: by full names. */
+struct nuances {
+    std::unordered_set<std::string> implicit; /* fields, which have no presence of their own */
+    std::unordered_set<std::string> open;     /* enums, which take any number */
+};
+
 struct tables {
+    nuances beside;
     std::deque<message> messages;
     std::deque<enumeration> enums;
     std::vector<constant> constants; /* number n is at n - 1 */

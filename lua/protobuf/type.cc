@@ -4,6 +4,7 @@
 #include "lua/protobuf/encode.h"
 #include "lua/protobuf/json_parse.h"
 #include "lua/protobuf/json_print.h"
+#include "lua/protobuf/type_fields.h"
 
 namespace codec
 {
@@ -112,6 +113,45 @@ static int l_from_json(lua_State *L)
     return 1;
 }
 
+/* The field of the type at index 1 that the name at index 2 means: its own, or that in JSON. */
+static const field &check_field(lua_State *L, const message &m)
+{
+    size_t n;
+    const char *name = luaL_checklstring(L, 2, &n);
+    auto found = m.by_text.find({name, n});
+    if (found == m.by_text.end())
+        luaL_error(L, "protobuf: %s has no field %s", m.descriptor->full_name().c_str(), name);
+    return m.fields[found->second];
+}
+
+/* field_from_json(name, text [, options]) */
+static int l_field_from_json(lua_State *L)
+{
+    const type_handle *t = handle_check_type(L, 1);
+    const field &f = check_field(L, *t->m);
+    size_t n;
+    luaL_checktype(L, 3, LUA_TSTRING);
+    const char *text = lua_tolstring(L, 3, &n);
+    json_options options = json_options_take(L, 4);
+    lua_settop(L, 3);
+    int constants = push_constants(L, 1);
+    json_parse_field_push(L, t->owner->s, *t->m, f, constants, text, n, options);
+    return 1;
+}
+
+/* field_to_json(name, table [, options]) */
+static int l_field_to_json(lua_State *L)
+{
+    const type_handle *t = handle_check_type(L, 1);
+    const field &f = check_field(L, *t->m);
+    json_options options = json_options_take(L, 4);
+    lua_settop(L, 3);
+    int constants = push_constants(L, 1);
+    lua_pushvalue(L, 3);
+    json_print_field_push(L, t->owner->s, *t->m, f, constants, lua_gettop(L), options);
+    return 1;
+}
+
 static int l_describe_type(lua_State *L)
 {
     lua_pushfstring(
@@ -161,7 +201,9 @@ void type_push(lua_State *L, const schema_handle *owner, const message *m)
 /* The methods, which all types share. */
 
 static const luaL_Reg type_methods[] = {{"decode", l_decode}, {"decoder", l_decoder},
-    {"from_json", l_from_json}, {"encode", l_encode}, {"to_json", l_to_json}, {nullptr, nullptr}};
+    {"from_json", l_from_json}, {"encode", l_encode}, {"to_json", l_to_json},
+    {"field_from_json", l_field_from_json}, {"field_to_json", l_field_to_json},
+    {"fields", type_list_fields}, {nullptr, nullptr}};
 
 /* Each method has the buffer that encoding keeps as its upvalue. */
 void type_open(lua_State *L)

@@ -519,3 +519,27 @@ void bridge_print_routes(const struct bridge *b, FILE *out)
 {
     scripts_print(b->current->scripts, out);
 }
+
+/* The module that makes the document is one of the program's own, written in Lua. */
+static int l_openapi(lua_State *L)
+{
+    lua_getglobal(L, "require");
+    lua_pushliteral(L, "moontrail.grpc.openapi");
+    lua_call(L, 1, 1);
+    lua_call(L, 0, 1);
+    luaL_checkstring(L, -1);
+    return 1;
+}
+
+bool bridge_print_openapi(const struct bridge *b, FILE *out, char why[SCRIPT_WHY])
+{
+    struct vm *vm = b->current->vm;
+    bool made = vm_call(vm, l_openapi, NULL, 1);
+    const char *text = lua_tostring(vm->L, -1);
+    if (made)
+        fputs(text, out);
+    else
+        snprintf(why, SCRIPT_WHY, "%s", text ? text : "the document cannot be made");
+    lua_pop(vm->L, 1);
+    return made;
+}

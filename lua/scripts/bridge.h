@@ -40,5 +40,8 @@ struct handler *bridge_handler(struct bridge *b);
 struct handler *bridge_missing(struct bridge *b);
 struct part *bridge_part(struct bridge *b);
 void bridge_print_routes(const struct bridge *b, FILE *out);
+/* Prints the OpenAPI document of the services that the scripts have. False; why then is one line.
+ */
+bool bridge_print_openapi(const struct bridge *b, FILE *out, char why[SCRIPT_WHY]);
 
 #endif

@@ -122,15 +122,40 @@ int methods_find(const struct methods *m, struct str name)
     return found ? found->handler : LUA_NOREF;
 }
 
+static bool same_function(lua_State *L, const struct method *a, const struct method *b)
+{
+    lua_rawgeti(L, LUA_REGISTRYINDEX, a->handler);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, b->handler);
+    bool same = lua_rawequal(L, -1, -2);
+    lua_pop(L, 2);
+    return same;
+}
+
+bool methods_merge(lua_State *L, struct methods *m, const struct methods *other, const char *where)
+{
+    bool goes = !answers_all(m) && !answers_all(other);
+    for (size_t i = 0; goes && i < other->count; i++) {
+        const struct method *own = find(m, str_of(other->list[i].name));
+        goes = !own || same_function(L, own, &other->list[i]);
+    }
+    for (size_t i = 0; goes && i < other->count; i++) {
+        if (find(m, str_of(other->list[i].name)))
+            continue;
+        lua_rawgeti(L, LUA_REGISTRYINDEX, other->list[i].handler);
+        add(L, m, other->list[i].name, where);
+    }
+    if (goes) {
+        qsort(m->list, m->count, sizeof *m->list, by_name);
+        list_allowed(m);
+    }
+    return goes;
+}
+
 bool methods_same(const struct methods *a, const struct methods *b, lua_State *L)
 {
     bool same = a->count == b->count;
-    for (size_t i = 0; same && i < a->count; i++) {
-        lua_rawgeti(L, LUA_REGISTRYINDEX, a->list[i].handler);
-        lua_rawgeti(L, LUA_REGISTRYINDEX, b->list[i].handler);
-        same = by_name(&a->list[i], &b->list[i]) == 0 && lua_rawequal(L, -1, -2);
-        lua_pop(L, 2);
-    }
+    for (size_t i = 0; same && i < a->count; i++)
+        same = by_name(&a->list[i], &b->list[i]) == 0 && same_function(L, &a->list[i], &b->list[i]);
     return same;
 }
 

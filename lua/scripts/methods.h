@@ -35,6 +35,9 @@ void methods_fini(struct methods *m, lua_State *L);
 int methods_find(const struct methods *m, struct str name);
 /* Whether both have the same functions. [-0, +0] */
 bool methods_same(const struct methods *a, const struct methods *b, lua_State *L);
+/* Adds the functions of another, which keeps its own. False, and nothing is added, where both have
+ * a method, but for one function, or one of them answers all. [-0, +0, may longjmp] */
+bool methods_merge(lua_State *L, struct methods *m, const struct methods *other, const char *where);
 /* For the route table. */
 const char *methods_text(const struct methods *m);
 

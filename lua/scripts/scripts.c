@@ -228,14 +228,63 @@ struct loading {
     char *why;
 };
 
+/* Two routes that scripts have made of one path become one. */
+struct merge {
+    struct script *first;
+    const struct script *second;
+    bool merged;
+};
+
+static bool join_notes(struct script *first, const struct script *second)
+{
+    char *joined;
+    if (!second->note || (first->note && strcmp(first->note, second->note) == 0))
+        return true;
+    if (!first->note)
+        return (first->note = mem_strdup(second->note)) != NULL;
+    size_t size = strlen(first->note) + strlen(second->note) + sizeof "; ";
+    joined = mem_calloc(1, size);
+    if (!joined)
+        return false;
+    snprintf(joined, size, "%s; %s", first->note, second->note);
+    mem_free(first->note);
+    first->note = joined;
+    return true;
+}
+
+static int l_merge(lua_State *L)
+{
+    struct merge *m = lua_touserdata(L, 1);
+    m->merged = methods_merge(L, &m->first->methods, &m->second->methods, m->second->file.path);
+    if (m->merged && !join_notes(m->first, m->second))
+        luaL_error(L, "%s", rc_text(RC_NOMEM));
+    return 0;
+}
+
+static enum rc merge_routes(
+    struct scripts *all, struct script *first, const struct script *second, char *why)
+{
+    struct merge m = {first, second, false};
+    if (methods_same(&first->methods, &second->methods, all->vm->L))
+        return RC_OK;
+    if (!vm_call(all->vm, l_merge, &m, 0)) {
+        describe_error(all->vm->L, second->file.path, why);
+        return RC_INVALID;
+    }
+    if (m.merged)
+        return RC_OK;
+    fail(why, "%s: serves \"%s\", as does %s: keep one of them", second->file.path, second->path,
+        first->file.path);
+    return RC_INVALID;
+}
+
 static enum rc add_route(struct scripts *all, struct script *s, const char *pattern, char *why)
 {
     struct router_fault fault;
     enum rc rc = router_add(all->router, str_of(pattern), &s->file, &fault);
-    const struct script *other =
-        rc == RC_INVALID && fault.taken_by ? of_target(fault.taken_by) : NULL;
-    if (other && s->path && other->path && methods_same(&s->methods, &other->methods, all->vm->L))
-        return RC_OK;
+    struct script *other = rc == RC_INVALID && fault.taken_by ? of_target(fault.taken_by) : NULL;
+    if (other && s->path && other->path)
+        return merge_routes(all, other, s, why);
     if (other && s->path)
         fail(why, "%s: serves \"%s\", as does %s: keep one of them", s->file.path, s->path,
             other->file.path);

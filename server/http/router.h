@@ -7,10 +7,13 @@
  *     /api/users          literals
  *     /users/[id]         a parameter: one whole segment
  *     /files/[...path]    a rest: one or more segments up to the end
+ *     /files/[...path?]   the same, or none
+ *     /users/[id]:lock    a parameter, or a rest, with a verb behind it
  *
- * At each segment a literal takes precedence over a parameter, and that over a rest; if the better
- * branch fails further on, the others are tried. The pattern's literals are compared as bytes with
- * the path's decoded segments.
+ * At each segment a literal beats a parameter beats a rest; where the better branch fails further
+ * on, the others are tried. A path's verb is what follows the last colon of its last segment, one
+ * that is not escaped, where a pattern has that verb there; otherwise it belongs to the value. The
+ * pattern's literals are compared as bytes with the path's decoded segments.
  *
  * It owns its nodes and copies of the patterns; targets are borrowed.
  */
@@ -47,6 +50,7 @@ struct match {
     void *target;
     size_t count;
     struct param params[ROUTER_PARAMS_MAX]; /* in the order of the path */
+    struct str verb; /* what might be the path's; set where the router has verbs */
 };
 
 /* NULL when memory runs out. */

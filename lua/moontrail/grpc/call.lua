@@ -176,6 +176,9 @@ function methods:compress(on)
     local ctx, way = self.http, self.way
     local wanted = way.compression or "gzip"
     self.packing = false
+    if not way.accepts then -- a stream of lines is never compressed
+        return
+    end
     if way.is_whole then
         ctx:header(way.encoding, nil)
     end

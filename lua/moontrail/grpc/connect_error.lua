@@ -31,12 +31,21 @@ local function known(code)
     return codes[code] or codes[status.codes.UNKNOWN]
 end
 
+-- The names of all codes.
+function connect_error.names()
+    local names = {}
+    for i, known_code in ipairs(codes) do
+        names[i] = known_code[1]
+    end
+    return names
+end
+
 function connect_error.http_status(code)
     return known(code)[2]
 end
 
 -- A text as JSON, where what is no UTF-8 is replaced.
-local function quote(text)
+function connect_error.quote(text)
     local parts, at = {}, 1
     while at <= #text do
         local _, bad = utf8.len(text, at)
@@ -48,6 +57,8 @@ local function quote(text)
     end
     return json.encode(table.concat(parts))
 end
+
+local quote = connect_error.quote
 
 -- The message of a detail as JSON, for who reads along; nil where its type is not known.
 local function debug_form(schema, name, bytes)

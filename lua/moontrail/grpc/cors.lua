@@ -127,7 +127,8 @@ end
 local function answer_preflight(ctx, rpc)
     ctx:status(204)
     ctx:header {
-        ["access-control-allow-methods"] = ways.has_get(rpc) and "GET, POST" or "POST",
+        ["access-control-allow-methods"] = rpc.allowed
+            or ways.has_get(rpc) and "GET, POST" or "POST",
         ["access-control-allow-headers"] =
             request_fields(ctx:request_header("access-control-request-headers")),
         ["access-control-max-age"] = MAX_AGE,

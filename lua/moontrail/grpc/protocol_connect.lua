@@ -66,7 +66,7 @@ function connect.read_only(self, encoding)
 end
 
 -- The trailers are fields of the head.
-local function add_trailers(self)
+function connect.add_trailers(self)
     for _, pair in ipairs(self.trailers or {}) do
         local name = "trailer-" .. pair[1]
         self.http:add_header(name, pair[2])
@@ -79,7 +79,7 @@ function connect.write(self, bytes)
         error(status.new(status.codes.DEADLINE_EXCEEDED, "deadline exceeded"), 0)
     end
     if self.trailers then
-        add_trailers(self)
+        connect.add_trailers(self)
     end
     if self.packing then
         bytes = compression.pack(bytes, self.packing)
@@ -102,7 +102,7 @@ function connect.fail(self, code, text, shown)
     set_status(ctx, connect_error.http_status(code))
     ctx:header("content-type", "application/json")
     ctx:header("content-encoding", nil)
-    add_trailers(self)
+    connect.add_trailers(self)
     write(ctx, connect_error.encode(code, text, shown))
 end
 

@@ -180,15 +180,27 @@ function serve.route(rpc)
     return { POST = post, ["*"] = other }
 end
 
--- A method that a served service has not.
-local function run_unknown(self)
-    error(status.new(status.codes.UNIMPLEMENTED, "there is no method " .. self.http.path), 0)
+-- The handler of a route whose calls have no content-type to tell their way: pick(ctx) does.
+function serve.by(pick)
+    return function(ctx)
+        answer(ctx, pick(ctx))
+    end
+end
+
+-- Of a method that a served service has not.
+local function unknown(self)
+    return status.new(status.codes.UNIMPLEMENTED, "there is no method " .. self.http.path)
 end
 
 -- The handler of all paths below a service's that are no method's. It answers by whatever protocol
--- the request speaks, and by Connect's errors where that is none.
-function serve.unknown()
-    local rpc = { is_any = true, protocols = ways.all, runner = function() return run_unknown end }
+-- the request speaks, and by Connect's errors where that is none; with the status that
+-- problem(call) gives, if there is such a function.
+function serve.unknown(problem)
+    problem = problem or unknown
+    local function run(self)
+        error(problem(self), 0)
+    end
+    local rpc = { is_any = true, protocols = ways.all, runner = function() return run end }
     local known = {}
     local fallback = find(rpc, known, "application/json")
     return function(ctx)

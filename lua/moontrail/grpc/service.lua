@@ -6,6 +6,8 @@ local mt = require "moontrail"
 local nearest = require "moontrail.grpc.nearest"
 local options = require "moontrail.grpc.options"
 local serve = require "moontrail.grpc.serve"
+local served = require "moontrail.grpc.served"
+local transcode = require "moontrail.grpc.transcode"
 local ways = require "moontrail.grpc.ways"
 
 local service = {}
@@ -20,10 +22,11 @@ local defaults = {
     credentials = false,
     intercept = false,
     json = false,
+    transcode = true,
 }
 
 -- A method as --check shows it, in the words of a .proto.
-local function describe(method)
+function service.describe(method)
     return ("rpc (%s%s) returns (%s%s)"):format(
         method.client_streaming and "stream " or "", method.input_name,
         method.server_streaming and "stream " or "", method.output_name)
@@ -102,11 +105,17 @@ local function add_routes(self, object, routes, notes)
         check_field(self, name, value)
     end
     warn_of_missing(self, object)
-    for name, method in pairs(self.methods) do
-        local handler = rawget(object, name)
+    for _, name in ipairs(self.names) do
+        local method, handler = self.methods[name], rawget(object, name)
         local rpc = describe_rpc(self, method, handler)
         routes[rpc.path] = cors.around(serve.route(rpc), self.cors, rpc)
-        notes[rpc.path] = describe(method) .. (handler and "" or ", not implemented")
+        notes[rpc.path] = service.describe(method) .. (handler and "" or ", not implemented")
+        if self.options.transcode then
+            transcode.add(self, method, rpc, routes, notes)
+        end
+        if self.is_told then
+            served[#served + 1] = rpc
+        end
     end
     local rest = ("/%s/[...method]"):format(self.name)
     routes[rest] = cors.around({ ["*"] = serve.unknown() }, self.cors, { protocols = ways.all })
@@ -151,6 +160,7 @@ function service.new(schema, name, given, extras)
         schema = schema,
         name = name,
         options = options.check("service", given, defaults),
+        is_told = extras ~= nil, -- of what is served beside it nobody is told
         methods = {},
         names = {}, -- of the methods, in the order of the .proto
     }
