@@ -19,12 +19,9 @@ void pieces_keep(lua_State *L, int index)
 
 void pieces_push_joined(lua_State *L, int index)
 {
-    luaL_Buffer b;
-    luaL_buffinit(L, &b);
-    lua_Integer count = (lua_Integer)lua_rawlen(L, index);
-    for (lua_Integer i = 1; i <= count; i++) {
+    int count = (int)lua_rawlen(L, index);
+    luaL_checkstack(L, count, "too many pieces");
+    for (int i = 1; i <= count; i++)
         lua_rawgeti(L, index, i);
-        luaL_addvalue(&b);
-    }
-    luaL_pushresult(&b);
+    lua_concat(L, count);
 }

@@ -1,5 +1,6 @@
 #include "program/program.h"
 
+#include "core/activity.h"
 #include "core/check.h"
 #include "core/clock.h"
 #include "core/live.h"
@@ -50,7 +51,7 @@ static void watch_output(struct program_stream *s)
         descriptor_stop(&s->descriptor);
 }
 
-/* It has closed its input, or all of it was written. */
+/* The program has closed its input, or all of it was written. */
 static void end_input(struct program_stream *s)
 {
     s->ended = true;
@@ -65,19 +66,20 @@ static bool outputs_ended(const struct program *p)
     return p->outputs[PROGRAM_OUT].ended && p->outputs[PROGRAM_ERR].ended;
 }
 
-/* Its number may be another's from now on. */
+/* From now on its number may belong to another process. */
 static void reap(struct program *p)
 {
     siginfo_t info;
     check(p->seen && p->pid > 0);
     descriptor_stop(&p->end);
+    activity_drop_group(p->group);
     while (waitid(P_PIDFD, (id_t)p->pidfd, &info, WEXITED) && errno == EINTR)
         ;
     close(p->pidfd);
     p->pid = p->pidfd = -1;
 }
 
-/* All of it is over: nobody holds its outputs any more. */
+/* All of it has ended: no process holds its outputs any more. */
 static void reap_if_over(struct program *p)
 {
     if (p->state != PROGRAM_OVER || !outputs_ended(p))
@@ -106,7 +108,7 @@ static void free_program(struct program *p)
     mem_put(p, sizeof *p);
 }
 
-/* Its status, which stays for reap. */
+/* Reads its status, and leaves that to be reaped. */
 static void look(struct program *p)
 {
     siginfo_t info = {.si_pid = 0};
@@ -270,6 +272,7 @@ static void take_over(struct program *p, struct programs *all, const struct laun
 {
     p->pid = l->pid;
     p->pidfd = l->pidfd;
+    p->group = activity_add_group(p->pid);
     descriptor_init(&p->end, all->ev, on_end);
     descriptor_watch(&p->end, p->pidfd, DESCRIPTOR_READABLE);
     timer_init(&p->patience, all->ev, on_patience);
@@ -337,7 +340,7 @@ void programs_init(struct programs *all, struct ev_loop *ev)
     list_init(&all->all);
 }
 
-/* Waits for one until the time is over. */
+/* Waits for a process until the time is over. */
 static void await(struct program *p, double until)
 {
     struct pollfd end = {.fd = p->pidfd, .events = POLLIN};
@@ -346,7 +349,7 @@ static void await(struct program *p, double until)
         poll(&end, 1, left > 0 ? (int)ceil(left * 1000) : 0);
 }
 
-/* The process is waited for: nothing holds it up but the system. */
+/* Waits for the process, which only the system can delay. */
 static void finish(struct program *p)
 {
     kill_group(p, SIGKILL);

@@ -48,6 +48,7 @@ SERVICE = """
     Rpc.Look = Rpc.Echo
 
     function Rpc.Fail(request, call)
+        assert(call.ctx.remote)
         echo_metadata(call)
         local details
         if #request.data > 0 then
