@@ -66,7 +66,7 @@ struct program {
     pid_t pid;
     int pidfd;
     int group;  /* where it is noted for who sees this process end */
-    int code;   /* its exit status, once it is over; -1 where a signal has ended it */
+    int code;   /* its exit status, once it is over; -1 for a signal, or where nobody knows */
     int signal; /* that; 0 for none */
     bool seen;  /* its end was */
     struct descriptor end;
