@@ -52,8 +52,9 @@ UNITS     = $(sort $(shell find tests/unit -name '*.c'))
 SESSIONS  = $(wildcard tests/session/*.c)
 SUPPORT   = $(wildcard tests/session/support/*.c)
 C_FILES   = $(sort $(shell find server lua tests -name '*.[ch]' -o -name '*.cc'))
-TYPES     = moontrail.lua moontrail/grpc.lua moontrail/json.lua moontrail/protobuf.lua \
-            moontrail/zlib.lua
+TYPES     = moontrail.lua moontrail/base64.lua moontrail/grpc.lua moontrail/json.lua \
+            moontrail/protobuf.lua moontrail/zlib.lua
+NPM_READY = build/grpcjs/ready build/rpcjs/ready
 LUA_FILES = $(BUNDLED) $(TYPES:%=lua/types/%) $(wildcard tests/protobuf/*.lua tests/bench/*.lua \
               tests/bench/scripts/*.lua tests/lint/*.lua) \
             $(shell find scripts examples -name '*.lua')
@@ -106,6 +107,8 @@ run: all build/deps-run ## serve scripts/ on https://127.0.0.1:8443 and http://1
 	@echo '  curl -k --http2 https://127.0.0.1:8443/hello'
 	@echo "  nghttp -nv https://127.0.0.1:8443/hello          # the trailers"
 	@echo "  nghttp -nv 'https://127.0.0.1:8443/reset?code=2' # the reset code"
+	@echo "  curl -d '{\"name\":\"moon\"}' -H 'content-type: application/json' \\"
+	@echo '      http://127.0.0.1:8080/helloworld.Greeter/SayHello'
 	@echo 'Edit a script, and the next request runs it. Ctrl-C ends it.'
 	@build/moontrail --dev scripts
 
@@ -197,11 +200,11 @@ test: ## build and run every test, under ASan and UBSan
 	@for t in unit session fuzzbrief e2e; do $(MAKE) --no-print-directory $$t || exit 1; done
 
 testbuild: all build/test/moontrail build/test/lib/moontrail/protobuf.so build/tests/docs/manual \
-           build/tests/h1/events $(UNIT_TESTS) build/tests/release/pool $(SESSION_TESTS) build/grpcjs/ready
+           build/tests/h1/events $(UNIT_TESTS) build/tests/release/pool $(SESSION_TESTS) $(NPM_READY)
 
 fuzzbuild: $(FUZZERS)
 
-check: $(UNIT_TESTS) build/tests/release/pool $(SESSION_TESTS) build/test/moontrail ## test in a minute or two, between edits
+check: $(UNIT_TESTS) build/tests/release/pool $(SESSION_TESTS) build/test/moontrail build/test/lib/moontrail/protobuf.so ## test in a minute or two, between edits
 	@tests/run.sh unit $(UNIT_TESTS) build/tests/release/pool
 	@tests/run.sh session $(SESSION_TESTS)
 	@tests/check.sh
@@ -213,17 +216,17 @@ session: $(SESSION_TESTS) ## test sessions, frame by frame over memory
 	@tests/run.sh session $^
 
 e2e: all build/test/moontrail build/test/lib/moontrail/protobuf.so build/tests/docs/manual \
-     build/tests/h1/events build/deps-test build/deps-others build/grpcjs/ready ## test with real clients over real sockets
+     build/tests/h1/events build/deps-test build/deps-others $(NPM_READY) ## test with real clients over real sockets
 	/usr/bin/python3 -m pytest -q -p no:cacheprovider tests/e2e
 
-# The second gRPC client of the tests, with the versions that its lock names. Without it its tests are
-# left out, but not in CI.
-build/grpcjs/ready: tests/e2e/grpcjs/package.json tests/e2e/grpcjs/package-lock.json | build/deps-others
+# Clients of the tests from npm, with the versions that their locks name: a second one of gRPC, and
+# those of Connect and gRPC-Web. Without them their tests are left out, but not in CI.
+build/%/ready: tests/e2e/%/package.json tests/e2e/%/package-lock.json | build/deps-others
 	@mkdir -p $(@D)
 	@cp $^ $(@D)
 	$(call SHOW,NPM)cd $(@D) && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >npm.log 2>&1 \
 	    && touch ready || { tail -n 3 npm.log; rm -rf node_modules; \
-	    echo 'left out: npm cannot fetch grpc-js, and what tests with it'; [ -z "$(CI)" ]; }
+	    echo 'left out: npm cannot fetch the clients of $*, and what tests with them'; [ -z "$(CI)" ]; }
 
 fuzz: fuzzbuild ## fuzz each target for FUZZ_SECONDS (default 60), from its seeds
 	@for t in $(FUZZERS); do mkdir -p build/fuzz/corpus/$${t##*/}; \

@@ -12,7 +12,7 @@ using google::protobuf::FileDescriptor;
 using google::protobuf::MethodDescriptor;
 using google::protobuf::ServiceDescriptor;
 
-/* files(): the paths of those read */
+/* files(): the paths of the files that were read */
 static int l_files(lua_State *L)
 {
     const sources &found = handle_check_schema(L)->s->found;
@@ -58,7 +58,8 @@ static void set_type(
 
 static void push_method(lua_State *L, const schema_handle *h, const MethodDescriptor *d)
 {
-    lua_createtable(L, 0, 7);
+    using google::protobuf::MethodOptions;
+    lua_createtable(L, 0, 9);
     set_string(L, "name", d->name());
     set_type(L, "input", h, d->input_type());
     set_type(L, "output", h, d->output_type());
@@ -66,6 +67,13 @@ static void push_method(lua_State *L, const schema_handle *h, const MethodDescri
     set_string(L, "output_name", d->output_type()->full_name());
     set_boolean(L, "client_streaming", d->client_streaming());
     set_boolean(L, "server_streaming", d->server_streaming());
+    handle_check(L, schema_http_rule(h->s, d));
+    if (!h->s->result.empty()) {
+        handle_push_result(L, h->s);
+        lua_setfield(L, -2, "http");
+    }
+    set_string(
+        L, "idempotency", MethodOptions::IdempotencyLevel_Name(d->options().idempotency_level()));
 }
 
 static int push_service(lua_State *L, const schema_handle *h, const ServiceDescriptor *d)
@@ -91,20 +99,23 @@ static int l_service(lua_State *L)
     return d ? push_service(L, h, d) : 0;
 }
 
-/* services(): the names of the main file's */
+/* services(): the names of the main files' */
 static int l_services(lua_State *L)
 {
-    const FileDescriptor *file = handle_check_schema(L)->s->files.back();
-    lua_createtable(L, file->service_count(), 0);
-    for (int i = 0; i < file->service_count(); i++) {
-        const std::string &name = file->service(i)->full_name();
-        lua_pushlstring(L, name.data(), name.size());
-        lua_rawseti(L, -2, i + 1);
+    const loaded_files &loaded = handle_check_schema(L)->s->loaded;
+    lua_Integer n = 0;
+    lua_newtable(L);
+    for (size_t i = 0; i < loaded.main.size(); i++) {
+        for (int k = 0; k < loaded.main[i]->service_count(); k++) {
+            const std::string &name = loaded.main[i]->service(k)->full_name();
+            lua_pushlstring(L, name.data(), name.size());
+            lua_rawseti(L, -2, ++n);
+        }
     }
     return 1;
 }
 
-/* The bytes of a file's descriptor, and the file's name. */
+/* Pushes the bytes of a file's descriptor, and the file's name. */
 static int push_descriptor(lua_State *L, schema *s, const FileDescriptor *file)
 {
     if (!file)
@@ -163,6 +174,15 @@ static int l_extension_numbers(lua_State *L)
     return 1;
 }
 
+/* comment(name) */
+static int l_comment(lua_State *L)
+{
+    schema *s = handle_check_schema(L)->s;
+    handle_check(L, schema_comment(s, luaL_checkstring(L, 2)));
+    handle_push_result(L, s);
+    return 1;
+}
+
 /* dependencies(file name) */
 static int l_dependencies(lua_State *L)
 {
@@ -188,7 +208,7 @@ void describe_push_methods(lua_State *L)
         {"descriptor_of_symbol", l_descriptor_of_symbol},
         {"descriptor_of_extension", l_descriptor_of_extension},
         {"extension_numbers", l_extension_numbers}, {"dependencies", l_dependencies},
-        {nullptr, nullptr}};
+        {"comment", l_comment}, {nullptr, nullptr}};
     luaL_newlib(L, methods);
 }
 

@@ -12,7 +12,7 @@ namespace codec
 
 using google::protobuf::FieldDescriptor;
 
-enum { STACK = 20 /* slots that a level takes of the Lua stack */ };
+enum { STACK = 20 /* Lua stack slots that a level takes */ };
 
 /* A Lua error skips destructors. */
 static_assert(std::is_trivially_destructible<json_parser>::value);
@@ -25,10 +25,20 @@ bool json_parse_value(json_parser &p, const place &at, const field &f)
     return true;
 }
 
-/* Whether null is a value of the field's type; elsewhere it says that the field is not there. */
+/* Whether null is a value of the field's type. For other fields null means that the field is
+ * absent. */
 static bool takes_null(const field &f)
 {
     return f.null_value || (f.type_message && f.type_message->known == VALUE);
+}
+
+/* Reads a null that says so. */
+static bool take_nothing(json_parser &p, const place &at, const field &f)
+{
+    if (json_peek(p.in) != 'n' || (takes_null(f) && f.shape == SINGLE))
+        return false;
+    json_literal(p.in, at, "null");
+    return true;
 }
 
 /* Lists. */
@@ -52,7 +62,7 @@ void json_parse_list(json_parser &p, place &at, const field &f)
 
 /* Maps. */
 
-/* Reads the name of a member, which the top then keeps, and the colon behind it. */
+/* Reads the name of a member, which a value on the top keeps alive, and the colon after it. */
 static json_piece read_name(json_parser &p, const place &at)
 {
     if (json_peek(p.in) != '"')
@@ -62,7 +72,7 @@ static json_piece read_name(json_parser &p, const place &at)
     return name;
 }
 
-/* Whether the map has the key on the top already. */
+/* Raises if the map already has the key on the top. */
 static void check_key(json_parser &p, const place &at, int map, const json_piece &name)
 {
     lua_pushvalue(p.d.L, -1);
@@ -71,7 +81,8 @@ static void check_key(json_parser &p, const place &at, int map, const json_piece
     lua_pop(p.d.L, 1);
 }
 
-/* Pushes the key and the value of an entry; false where it is skipped, and nothing is pushed. */
+/* Pushes the key and the value of an entry. If the entry is skipped, pushes nothing and returns
+ * false. */
 static bool parse_entry(json_parser &p, place &at, const message &entry, int map)
 {
     json_piece name = read_name(p, at);
@@ -129,14 +140,14 @@ namespace
 /* A message being read. */
 struct object {
     const message &m;
-    int table;      /* where it lies on the stack */
-    presence named; /* fields that the text has named */
-    presence has;   /* those of them that have a value */
+    int table;      /* stack index */
+    presence named; /* fields that the text names */
+    presence has;   /* those of them with a value */
 };
 
 } // namespace
 
-/* Pushes the value of a field; false where it is skipped, and nothing is pushed. */
+/* Pushes the value of a field. If it is skipped, pushes nothing and returns false. */
 static bool parse_field(json_parser &p, place &at, const field &f)
 {
     if (f.shape == LIST)
@@ -165,10 +176,8 @@ static void parse_member_of(
     if (presence_has(o.named, f.index))
         json_fail(p.in, at, name.from, "given twice");
     presence_add(o.named, f.index);
-    if (json_peek(p.in) == 'n' && !(takes_null(f) && f.shape == SINGLE)) {
-        json_literal(p.in, at, "null");
+    if (take_nothing(p, at, f))
         return;
-    }
     if (f.oneof)
         choose(p, up, o, f, name);
     value_push_constant(p.d, f.key);
@@ -236,6 +245,28 @@ void json_parse_message(json_parser &p, const place &at, const message &m)
     p.d.depth--;
 }
 
+static void expect_end(json_parser &p, const place &at)
+{
+    json_peek(p.in);
+    if (p.in.at < p.in.end)
+        json_fail(p.in, at, p.in.at, "not JSON: more text behind the value");
+}
+
+void json_parse_field_push(lua_State *L, schema *s, const message &m, const field &f, int constants,
+    const char *text, size_t n, const json_options &options)
+{
+    const place_root root = {m, 0};
+    const place up = {nullptr, &root, nullptr, 0, 0, 0};
+    place at = {&up, nullptr, &f, 0, 0, 0};
+    lua_pushnil(L);
+    decoder d = {L, constants, lua_gettop(L), 0, pace_of(L, n)};
+    json_parser p = {d, {p.d.pace, text, text, text + n}, s, options};
+    if (take_nothing(p, at, f) || !parse_field(p, at, f))
+        lua_pushnil(L);
+    expect_end(p, at);
+    required_check_field(p.d, at, f);
+}
+
 void json_parse_push(lua_State *L, schema *s, const message &m, int constants, const char *text,
     size_t n, const json_options &options)
 {
@@ -245,9 +276,7 @@ void json_parse_push(lua_State *L, schema *s, const message &m, int constants, c
     decoder d = {L, constants, lua_gettop(L), 0, pace_of(L, n)};
     json_parser p = {d, {p.d.pace, text, text, text + n}, s, options};
     json_parse_message(p, at, m);
-    json_peek(p.in);
-    if (p.in.at < p.in.end)
-        json_fail(p.in, at, p.in.at, "not JSON: more text behind the value");
+    expect_end(p, at);
     required_check(p.d, at, m);
 }
 

@@ -76,7 +76,7 @@ static void put_name(json_printer &p, const place &at, const field &f, bool *fir
     json_put_char(p.out, at, ':');
 }
 
-/* Whether a list or map that is one has nothing in it. */
+/* Whether the value is an empty list or map. */
 static bool is_empty(lua_State *L, const place &at)
 {
     if (!lua_istable(L, at.value))
@@ -88,7 +88,7 @@ static bool is_empty(lua_State *L, const place &at)
     return empty;
 }
 
-/* Whether a field that is there is left out. */
+/* Whether a field is left out although it is set. */
 static bool is_left_out(json_printer &p, const place &at, const field &f)
 {
     if (p.options.defaults)
@@ -124,7 +124,7 @@ static void print_missing(json_printer &p, const place &up, const field &f, bool
         json_put(p.out, at, f.shape == LIST ? "[]" : "{}", 2);
 }
 
-/* Puts the fields by number. */
+/* Puts the fields in the order of their numbers. */
 static void print_fields(
     json_printer &p, const place &at, const message &m, const fields &found, bool first)
 {
@@ -163,6 +163,42 @@ void json_print_message(json_printer &p, const place &at, const message &m)
         json_put_char(p.out, at, '}');
     }
     p.depth--;
+}
+
+static void print_whole_field(json_printer &p, place &at, const field &f)
+{
+    if (!at.value && f.shape == SINGLE && f.implicit)
+        json_print_default(p, at, f);
+    else if (!at.value)
+        json_put(p.out, at,
+            f.shape == SINGLE ? "null"
+            : f.shape == LIST ? "[]"
+                              : "{}",
+            f.shape == SINGLE ? 4 : 2);
+    else if (f.shape == LIST)
+        json_print_list(p, at, f);
+    else if (f.shape == MAP)
+        json_print_map(p, at, f);
+    else
+        json_print_value(p, at, f);
+}
+
+void json_print_field_push(lua_State *L, schema *s, const message &m, const field &f, int constants,
+    int table, const json_options &options)
+{
+    char small[SMALL];
+    fields_few few;
+    const place_root root = {m, 0};
+    const place up = {nullptr, &root, nullptr, 0, 0, table};
+    place at = {&up, nullptr, &f, 0, 0, 0};
+    lua_pushnil(L);
+    json_writer out = {pace_of(L, 0), lua_gettop(L), small, small, small + SMALL};
+    json_printer p = {out, s, constants, 0, options};
+    fields found = fields_push(p.out.pace, up, m, few);
+    if (fields_has(found, f.index))
+        at.value = found.slots[f.index];
+    print_whole_field(p, at, f);
+    lua_pushlstring(L, p.out.begin, (size_t)(p.out.at - p.out.begin));
 }
 
 void json_print_push(lua_State *L, schema *s, const message &m, int constants, int table,

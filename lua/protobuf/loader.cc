@@ -1,5 +1,8 @@
 #include "lua/protobuf/loader.h"
 
+#include "lua/protobuf/common_protos.h"
+#include "lua/protobuf/descriptor_set.h"
+#include "lua/protobuf/editions.h"
 #include "lua/protobuf/vocabulary.h"
 
 #include <deque>
@@ -23,12 +26,28 @@ using google::protobuf::compiler::SourceTreeDescriptorDatabase;
 namespace
 {
 
-/* Parses files and builds them in the store's pool, imports first. */
+/* Tells what is wrong with a file of a set, which is in no line. */
+struct set_errors : DescriptorPool::ErrorCollector {
+    sources &from;
+
+    explicit set_errors(sources &found) : from(found)
+    {
+    }
+    void AddError(const std::string &file, const std::string &element,
+        const google::protobuf::Message *, ErrorLocation, const std::string &message) override
+    {
+        from.AddError(file, -1, 0, element + ": " + message);
+    }
+};
+
+/* Reads files and builds them in the store's pool, imports first. */
 struct loader {
     store &to;
     sources &from;
     DescriptorPoolDatabase known{*DescriptorPool::generated_pool()};
     SourceTreeDescriptorDatabase parser{&from, &known};
+    set_errors errors{from};
+    descriptor_set set; /* whose files go before those that are found elsewhere */
     std::deque<FileDescriptorProto> parsed; /* the parser knows positions by their addresses */
     std::unordered_set<std::string> begun;  /* each is loaded, in error, or being loaded */
     std::unordered_set<std::string> loaded, broken; /* those in error are told already */
@@ -37,12 +56,17 @@ struct loader {
     loader(store &s, sources &found) : to(s), from(found)
     {
         parser.RecordErrorsTo(&from);
-        parser.GetValidationErrorCollector(); /* begins to record positions */
+        parser.GetValidationErrorCollector(); /* makes it record positions */
         if (!to.pool.FindFileByName(vocabulary_name))
             to.pool.BuildFile(vocabulary_file());
     }
     bool load(const std::string &name);
+    bool load_set(const std::string &name);
     const FileDescriptor *build(const std::string &name);
+    const FileDescriptor *build_parsed(const std::string &name);
+    const FileDescriptor *build_given(const std::string &name, descriptor_set::file &file);
+    bool load_imports(FileDescriptorProto &file);
+    void tell(const std::string &name, const std::vector<std::string> &problems);
     bool reuse(const FileDescriptor *file);
     bool refuse_edition(const std::string &name);
     std::string name_of_import(const FileDescriptorProto &file, int i);
@@ -66,15 +90,15 @@ void loader::refuse_import(const FileDescriptorProto &file, int i, const std::st
 
 bool is_well_known(const std::string &name)
 {
-    return DescriptorPool::generated_pool()->FindFileByName(name) != nullptr;
+    return DescriptorPool::generated_pool()->FindFileByName(name) || common_proto(name);
 }
 
-/* An import is written as seen from a folder, as protoc has it; where no folder has such a file, as
- * seen from the file that imports it. */
+/* The name of an import is relative to a folder, as for protoc or, if no folder has such a file, to
+ * the importing file. */
 std::string loader::name_of_import(const FileDescriptorProto &file, int i)
 {
     const std::string &name = file.dependency(i);
-    if (begun.count(name) || from.has(name) || is_well_known(name))
+    if (begun.count(name) || set.files.count(name) || from.has(name) || is_well_known(name))
         return name;
     std::string beside =
         std::filesystem::path(file.name()).replace_filename(name).lexically_normal();
@@ -93,7 +117,7 @@ bool loader::load_import(FileDescriptorProto &file, int i)
         refuse_import(file, i, "it imports this file in turn");
         return false;
     }
-    if (!from.has(name) && !is_well_known(name)) {
+    if (!set.files.count(name) && !from.has(name) && !is_well_known(name)) {
         refuse_import(file, i, "there is no such file" + from.searched());
         return false;
     }
@@ -113,7 +137,7 @@ bool loader::load(const std::string &name)
     return built;
 }
 
-/* Takes a file that the pool has, with what it imports; false if one has changed since. */
+/* Takes a file of the pool, and its imports; false if one of them has changed since. */
 bool loader::reuse(const FileDescriptor *file)
 {
     const std::string &name = file->name();
@@ -138,28 +162,78 @@ bool loader::refuse_edition(const std::string &name)
     if (!text || !vocabulary_find_edition(*text, &line, &column))
         return false;
     from.AddError(name, line, column,
-        "editions are not supported; write syntax = \"proto3\" (or \"proto2\")");
+        "editions are read from descriptor sets, which protoc -o and buf build write; "
+        "in source write syntax = \"proto3\" (or \"proto2\")");
     return true;
 }
 
-const FileDescriptor *loader::build(const std::string &name)
+bool loader::load_imports(FileDescriptorProto &file)
 {
-    parsed.emplace_back();
-    FileDescriptorProto &file = parsed.back();
-    if (refuse_edition(name) || !parser.FindFileByName(name, &file))
-        return nullptr;
     bool complete = true;
     for (int i = 0; i < file.dependency_size(); i++)
         complete &= load_import(file, i);
-    if (!complete)
+    return complete;
+}
+
+const FileDescriptor *loader::build_parsed(const std::string &name)
+{
+    parsed.emplace_back();
+    FileDescriptorProto &file = parsed.back();
+    if (refuse_edition(name) || !parser.FindFileByName(name, &file) || !load_imports(file))
         return nullptr;
     const FileDescriptor *built =
         to.pool.BuildFileCollectingErrors(file, parser.GetValidationErrorCollector());
     if (built && from.origins.count(name))
         to.origins[name] = from.origins.at(name);
+    return built;
+}
+
+void loader::tell(const std::string &name, const std::vector<std::string> &problems)
+{
+    for (const std::string &problem : problems)
+        from.AddError(name, -1, 0, problem);
+}
+
+/* A file of a set. What its imports are called is left as it is. */
+const FileDescriptor *loader::build_given(const std::string &name, descriptor_set::file &file)
+{
+    std::vector<std::string> problems = editions_lower(file.proto, to.prepared.beside);
+    tell(name, problems);
+    if (!load_imports(file.proto) || !problems.empty())
+        return nullptr;
+    const FileDescriptor *built = to.pool.BuildFileCollectingErrors(file.proto, &errors);
+    if (built)
+        tell(name, editions_check(built, to.prepared.beside));
+    return built;
+}
+
+const FileDescriptor *loader::build(const std::string &name)
+{
+    auto given = set.files.find(name);
+    const FileDescriptor *built =
+        given == set.files.end() ? build_parsed(name) : build_given(name, given->second);
     for (int i = 0; built && i < built->message_type_count(); i++)
         refuse_groups(built->message_type(i));
     return built;
+}
+
+/* Reads a set, and loads all of its files into a store that none shares from then on: the files are
+ * in no folder. */
+bool loader::load_set(const std::string &name)
+{
+    const std::string *bytes = from.text_of(name);
+    std::string problem = bytes ? descriptor_set_read(*bytes, set) : from.GetLastErrorMessage();
+    to.whole = false;
+    for (size_t i = 0; problem.empty() && i < set.names.size(); i++)
+        if (!from.add_part(name, set.names[i]))
+            problem = "more than " + std::to_string(from.max_files) + " files";
+    tell(name, problem.empty() ? std::vector<std::string>() : std::vector<std::string>{problem});
+    for (size_t i = 0; problem.empty() && i < set.names.size(); i++)
+        if (!begun.count(set.names[i]))
+            load(set.names[i]);
+    for (auto &file : set.files)
+        to.described[file.first].swap(file.second.bytes);
+    return from.errors.empty();
 }
 
 void loader::refuse_groups(const Descriptor *d)
@@ -181,12 +255,19 @@ void loader::refuse_groups(const Descriptor *d)
 
 } // namespace
 
-std::vector<const FileDescriptor *> loader_load(store &to, sources &from, const std::string &name)
+loaded_files loader_load(store &to, sources &from, const std::string &name)
 {
     loader l(to, from);
-    if (!l.load(name) || !from.errors.empty())
+    bool is_set = descriptor_set_is(name);
+    bool loads = is_set ? l.load_set(name) : l.load(name);
+    if (!loads || !from.errors.empty())
         return {};
-    return l.files;
+    loaded_files result = {l.files, {}};
+    for (const std::string &part : l.set.names)
+        result.main.push_back(to.pool.FindFileByName(part));
+    if (!is_set)
+        result.main.push_back(l.files.back());
+    return result;
 }
 
 } // namespace codec

@@ -1,4 +1,4 @@
-/* Parsing a .proto file and all that it imports into a store. */
+/* Reading a .proto file, or a descriptor set, and all that it imports into a store. */
 #ifndef LUA_PROTOBUF_LOADER_H
 #define LUA_PROTOBUF_LOADER_H
 
@@ -11,11 +11,15 @@
 namespace codec
 {
 
-/* The file of that name and all that it imports, imports first, where none is in error; nothing
- * otherwise, and the sources have the errors. What the store has already is used again; where that
- * is out of date, there are no errors. May throw. */
-std::vector<const google::protobuf::FileDescriptor *> loader_load(
-    store &to, sources &from, const std::string &name);
+struct loaded_files {
+    std::vector<const google::protobuf::FileDescriptor *> files; /* imports first */
+    std::vector<const google::protobuf::FileDescriptor *> main;  /* the file itself, or a set's */
+};
+
+/* The file of that name and all that it imports, where none is in error; nothing otherwise, and the
+ * sources have the errors. What the store has already is used again; where that is out of date,
+ * there are no errors. May throw. */
+loaded_files loader_load(store &to, sources &from, const std::string &name);
 
 } // namespace codec
 

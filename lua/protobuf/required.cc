@@ -13,8 +13,7 @@ static void check_elements(decoder &d, place &at, const message &m)
     at.key = 0;
 }
 
-/* The field's value lies on the top. */
-static void check_field(decoder &d, place &at, const field &f)
+void required_check_field(decoder &d, place &at, const field &f)
 {
     if (f.required && lua_isnil(d.L, -1))
         place_fail(d.L, at, "required, but missing");
@@ -39,7 +38,7 @@ void required_check(decoder &d, const place &up, const message &m)
         place at = {&up, nullptr, &f, 0, 0, 0};
         value_push_constant(d, f.key);
         lua_rawget(d.L, -2);
-        check_field(d, at, f);
+        required_check_field(d, at, f);
         lua_pop(d.L, 1);
     }
 }

@@ -1,9 +1,11 @@
 #include "lua/protobuf/schema.h"
 
+#include "lua/protobuf/descriptor_set.h"
 #include "lua/protobuf/loader.h"
 
 #include <algorithm>
 #include <google/protobuf/descriptor.pb.h>
+#include <google/protobuf/unknown_field_set.h>
 #include <new>
 
 namespace codec
@@ -13,23 +15,24 @@ using google::protobuf::Descriptor;
 using google::protobuf::FieldDescriptor;
 using google::protobuf::FileDescriptor;
 using google::protobuf::FileDescriptorProto;
+using google::protobuf::MethodDescriptor;
 using google::protobuf::ServiceDescriptor;
 
 /* Loading. */
 
-/* Loads the file into the store; false where it is in error, or the store is out of date. What
- * fails half-way leaves a store that nobody shares from then on. */
+/* Loads the file into the store; false if it is in error, or if the store is out of date. After a
+ * failure halfway the store is not shared any more. */
 static bool load_into(schema &s, const std::shared_ptr<store> &to, const std::string &name)
 {
-    s.files = loader_load(*to, s.found, name);
-    if (s.files.empty())
+    s.loaded = loader_load(*to, s.found, name);
+    if (s.loaded.files.empty())
         return false;
     bool whole = to->whole;
     to->whole = false;
-    to->prepared.build(s.files);
+    to->prepared.build(s.loaded.files);
     to->whole = whole;
     s.held = to;
-    s.own.insert(s.files.begin(), s.files.end());
+    s.own.insert(s.loaded.files.begin(), s.loaded.files.end());
     return true;
 }
 
@@ -49,8 +52,8 @@ static std::string folders_of(const sources &found)
     return all;
 }
 
-/* What does not load into a shared store may be at odds with what is there: it is then told what is
- * wrong with it alone. */
+/* A file that does not load into a shared store may contradict others there: it is loaded again
+ * alone, so that only its own errors are reported. */
 static std::string load_shared(schema &s, store &shared)
 {
     if (shared.whole && load_into(s, shared.shared_from_this(), s.name)) {
@@ -91,7 +94,8 @@ const char *schema_begin(schema *s, const char *file) noexcept
 const char *schema_load(schema *s, store *shared) noexcept
 {
     return schema_try(s, [&](std::string &problem) {
-        problem = shared ? load_shared(*s, *shared) : load_alone(*s, s->name);
+        bool may_share = shared && !descriptor_set_is(s->name);
+        problem = may_share ? load_shared(*s, *shared) : load_alone(*s, s->name);
     });
 }
 
@@ -103,7 +107,7 @@ const char *schema_parse(schema *s, const char *name, const char *text, size_t n
     });
 }
 
-/* Look-ups: of what the pool has, that which is in a file of the schema's. */
+/* Look-ups: results of the pool, restricted to the schema's files. */
 
 template <typename descriptor> static const descriptor *own(const schema *s, const descriptor *d)
 {
@@ -158,9 +162,53 @@ const char *schema_find_extension(
 const char *schema_describe(schema *s, const FileDescriptor *file) noexcept
 {
     return schema_try(s, [&](std::string &) {
+        auto known = s->held->described.find(file->name());
         FileDescriptorProto described;
+        if (known != s->held->described.end()) {
+            s->result = known->second;
+            return;
+        }
         file->CopyTo(&described);
         described.SerializeToString(&s->result);
+    });
+}
+
+/* The annotation is an extension that the library does not know. Parts of it are joined: that is
+ * how messages are merged. */
+const char *schema_http_rule(schema *s, const MethodDescriptor *d) noexcept
+{
+    enum { HTTP = 72295728 };
+    return schema_try(s, [&](std::string &) {
+        const auto &options = d->options().unknown_fields();
+        s->result.clear();
+        for (int i = 0; i < options.field_count(); i++)
+            if (options.field(i).number() == HTTP &&
+                options.field(i).type() == google::protobuf::UnknownField::TYPE_LENGTH_DELIMITED)
+                s->result += options.field(i).length_delimited();
+    });
+}
+
+template <typename descriptor> static bool take_comment(schema *s, const descriptor *d)
+{
+    google::protobuf::SourceLocation at;
+    if (!d || !s->own.count(d->file()))
+        return false;
+    if (d->GetSourceLocation(&at))
+        s->result = at.leading_comments.empty() ? at.trailing_comments : at.leading_comments;
+    return true;
+}
+
+const char *schema_comment(schema *s, const char *name) noexcept
+{
+    return schema_try(s, [&](std::string &) {
+        const auto &pool = s->held->pool;
+        s->result.clear();
+        bool found = take_comment(s, pool.FindMessageTypeByName(name)) ||
+                     take_comment(s, pool.FindFieldByName(name)) ||
+                     take_comment(s, pool.FindMethodByName(name)) ||
+                     take_comment(s, pool.FindServiceByName(name)) ||
+                     take_comment(s, pool.FindEnumTypeByName(name));
+        (void)found;
     });
 }
 

@@ -1,6 +1,7 @@
 #include "lua/scripts/libraries.h"
 
 #include "lua/ctx/ctx.h"
+#include "lua/modules/base64/base64.h"
 #include "lua/modules/bundle.h"
 #include "lua/modules/json/json.h"
 #include "lua/modules/zlib/zlib.h"
@@ -25,6 +26,8 @@ int libraries_open(lua_State *L)
     lua_pushstring(L, folder);
     lua_pushcclosure(L, luaopen_moontrail, 1);
     lua_setfield(L, -2, "moontrail");
+    lua_pushcfunction(L, luaopen_moontrail_base64);
+    lua_setfield(L, -2, "moontrail.base64");
     lua_pushcfunction(L, luaopen_moontrail_json);
     lua_setfield(L, -2, "moontrail.json");
     lua_pushcfunction(L, luaopen_moontrail_zlib);

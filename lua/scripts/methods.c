@@ -22,20 +22,27 @@ static const struct method *find(const struct methods *m, struct str name)
     return NULL;
 }
 
+static bool answers_rest(const struct methods *m)
+{
+    return find(m, STR("*"));
+}
+
+/* Where a function answers all the rest, it is the one to know what is allowed. */
 static void list_allowed(struct methods *m)
 {
     size_t len = 0;
+    bool adds = !answers_rest(m);
     m->allow[0] = '\0';
     for (size_t i = 0; i < m->count; i++)
         len += (size_t)snprintf(m->allow + len, METHODS_ALLOW - len, "%s, ", m->list[i].name);
-    if (find(m, STR("GET")) && !find(m, STR("HEAD")))
+    if (adds && find(m, STR("GET")) && !find(m, STR("HEAD")))
         len += (size_t)snprintf(m->allow + len, METHODS_ALLOW - len, "HEAD, ");
-    if (!find(m, STR("OPTIONS")))
+    if (adds && !find(m, STR("OPTIONS")))
         len += (size_t)snprintf(m->allow + len, METHODS_ALLOW - len, "OPTIONS, ");
     m->allow[len - 2] = '\0';
 }
 
-/* Takes the function on top of the stack as that of a method. [-1, +0, may longjmp] */
+/* Adds the function on top of the stack as that of a method. [-1, +0, may longjmp] */
 static void add(lua_State *L, struct methods *m, const char *name, const char *where)
 {
     if (m->count == METHODS_MAX)
@@ -46,7 +53,7 @@ static void add(lua_State *L, struct methods *m, const char *name, const char *w
     m->count++;
 }
 
-/* Said once, where the scripts are proved, and not by each worker anew. */
+/* Warns only while the scripts are proved, so that the workers do not repeat it. */
 static void warn(lua_State *L, const char *name, const char *where)
 {
     struct method_doubt doubt = method_names_doubt(name);
@@ -110,18 +117,45 @@ int methods_find(const struct methods *m, struct str name)
     const struct method *found = answers_all(m) ? &m->list[0] : find(m, name);
     if (!found && str_eq(name, STR("HEAD")))
         found = find(m, STR("GET"));
+    if (!found)
+        found = find(m, STR("*"));
     return found ? found->handler : LUA_NOREF;
+}
+
+static bool same_function(lua_State *L, const struct method *a, const struct method *b)
+{
+    lua_rawgeti(L, LUA_REGISTRYINDEX, a->handler);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, b->handler);
+    bool same = lua_rawequal(L, -1, -2);
+    lua_pop(L, 2);
+    return same;
+}
+
+bool methods_merge(lua_State *L, struct methods *m, const struct methods *other, const char *where)
+{
+    bool goes = !answers_all(m) && !answers_all(other);
+    for (size_t i = 0; goes && i < other->count; i++) {
+        const struct method *own = find(m, str_of(other->list[i].name));
+        goes = !own || same_function(L, own, &other->list[i]);
+    }
+    for (size_t i = 0; goes && i < other->count; i++) {
+        if (find(m, str_of(other->list[i].name)))
+            continue;
+        lua_rawgeti(L, LUA_REGISTRYINDEX, other->list[i].handler);
+        add(L, m, other->list[i].name, where);
+    }
+    if (goes) {
+        qsort(m->list, m->count, sizeof *m->list, by_name);
+        list_allowed(m);
+    }
+    return goes;
 }
 
 bool methods_same(const struct methods *a, const struct methods *b, lua_State *L)
 {
     bool same = a->count == b->count;
-    for (size_t i = 0; same && i < a->count; i++) {
-        lua_rawgeti(L, LUA_REGISTRYINDEX, a->list[i].handler);
-        lua_rawgeti(L, LUA_REGISTRYINDEX, b->list[i].handler);
-        same = by_name(&a->list[i], &b->list[i]) == 0 && lua_rawequal(L, -1, -2);
-        lua_pop(L, 2);
-    }
+    for (size_t i = 0; same && i < a->count; i++)
+        same = by_name(&a->list[i], &b->list[i]) == 0 && same_function(L, &a->list[i], &b->list[i]);
     return same;
 }
 

@@ -437,6 +437,8 @@ function moontrail.all(...) end
 ---@field timeout? number seconds until the response is whole; no limit unless given
 ---@field connect_timeout? number seconds until there is a connection; 10 unless given
 ---@field idle_timeout? number seconds in which nothing moves; 60 unless given
+---@field keepalive? number HTTP/2: seconds without a frame until a sign of life is asked for
+---@field spread? boolean whether calls go round all addresses of the host's name
 ---@field version? "1.1"|"2" else as the URL says, and with `https` as the servers agree
 ---@field verify? boolean `false`: the certificate is not verified
 ---@field ca? string a file of certificates, PEM, in place of the system's
@@ -489,6 +491,10 @@ function response:read(max) end
 ---@return string? piece
 function response:read_exactly(n) end
 
+---Waits until a connection has taken the request.
+---@return "HTTP/2"|"HTTP/1.1" protocol
+function response:connected() end
+
 ---The whole body. Over the limit it raises, and closes the response.
 ---@param limit? integer bytes; 16 MiB unless given
 ---@return string body
@@ -540,6 +546,27 @@ function json.decode(text) end
 ---@param t? table a new one when left out
 ---@return table t
 function json.array(t) end
+
+---`local base64 = require "moontrail.base64"`
+---@class moontrail.base64
+local base64 = {}
+
+---The text of bytes, padded; with `"url"` in the alphabet for URLs, without padding.
+---@param bytes string|number what is to be encoded
+---@param alphabet? "standard"|"url" `"standard"` unless given
+---@return string text
+function base64.encode(bytes, alphabet) end
+
+---The bytes of a text in either alphabet, padded or not; nil for one that is none.
+---@param text string|number what was encoded
+---@return string? bytes
+function base64.decode(text) end
+
+---The same of texts that were encoded one by one and joined; nil for one that is none.
+---@param text string|number a piece of them
+---@return string? bytes
+---@return string? rest the characters at the end that more must follow
+function base64.decode_joined(text) end
 
 ---The options of deflating.
 ---@class moontrail.zlib.deflate_options
@@ -624,7 +651,7 @@ function inflate:close() end
 ---@class moontrail.protobuf
 local protobuf = {}
 
----A schema from a .proto file and what it imports. Raises a line for each fault in them.
+---A schema from a .proto file, or a descriptor set, and what it imports. Raises a line for each fault in them.
 ---@param file string a name that is searched in the folders, or a path
 ---@param folders? string[] where imports are searched, in that order
 ---@param bounds? moontrail.protobuf.bounds on what is read
@@ -658,7 +685,12 @@ function schema:message(name) end
 ---@return moontrail.protobuf.service? service
 function schema:service(name) end
 
----The full names of the services in the main file.
+---The comment on a message, enum, field, service or method; "" where there is none.
+---@param name string its full name
+---@return string text
+function schema:comment(name) end
+
+---The full names of the services in the main file, or in all of a set.
 ---@return string[] names
 function schema:services() end
 
@@ -706,6 +738,25 @@ function schema:dependencies(file) end
 ---@field output_name string
 ---@field client_streaming boolean
 ---@field server_streaming boolean
+---@field idempotency "IDEMPOTENCY_UNKNOWN"|"NO_SIDE_EFFECTS"|"IDEMPOTENT" its `idempotency_level`
+---@field http? string the bytes of its google.api.HttpRule
+
+---A field of a message type.
+---@class moontrail.protobuf.field
+---@field name string
+---@field json_name string
+---@field number integer
+---@field type string as a .proto has it: "int32", "message", "enum"
+---@field repeated? boolean
+---@field map? boolean
+---@field key? moontrail.protobuf.field of a map
+---@field value? moontrail.protobuf.field of a map
+---@field message? moontrail.protobuf.message its type
+---@field enum? string the full name of its type
+---@field values? string[] the names that the enum has
+---@field oneof? string
+---@field required? boolean
+---@field deprecated? boolean
 
 ---A message type.
 ---@class moontrail.protobuf.message
@@ -748,6 +799,24 @@ function message:to_json(value, options) end
 ---@param options? moontrail.protobuf.json_options how it differs from the mapping
 ---@return table value
 function message:from_json(text, options) end
+
+---The value of one field, of which the text is the JSON. Raises for what does not fit.
+---@param field string its name, in the .proto or in JSON
+---@param text string the JSON text
+---@param options? moontrail.protobuf.json_options how it differs from the mapping
+---@return any value nil for null
+function message:field_from_json(field, text, options) end
+
+---The JSON text of one field of a message.
+---@param field string its name, in the .proto or in JSON
+---@param value table the message
+---@param options? moontrail.protobuf.json_options how it differs from the mapping
+---@return string text "null" where the field is not there
+function message:field_to_json(field, value, options) end
+
+---The fields, by number.
+---@return moontrail.protobuf.field[] fields
+function message:fields() end
 
 ---A status of a call's error by name, or any number above 0.
 ---@alias moontrail.grpc.code integer
@@ -800,9 +869,43 @@ function message:from_json(text, options) end
 ---@field compression? "gzip"|"deflate"|false of replies, for clients that take it
 ---@field health? boolean whether grpc.health.v1.Health is served beside it; true unless given
 ---@field reflection? boolean whether the services for reflection are, and tell of it; likewise
+---@field protocols? ("grpc"|"grpc-web"|"connect")[] by which it is served; all unless given
+---@field origins? "*"|string[] whose pages may call it; none unless given
+---@field credentials? boolean whether pages of these origins may send cookies
+---@field intercept? moontrail.grpc.interceptor|moontrail.grpc.interceptor[] around each call
+---@field json? moontrail.protobuf.json_options how its JSON differs from the mapping
+
+---What a call passes through: `return next()`, or another reply, or an error.
+---@alias moontrail.grpc.interceptor fun(call: moontrail.grpc.call, next: fun(): table?): table?
 
 ---The options of a client.
+---@class moontrail.grpc.gateway_options
+---@field file? string the .proto or descriptor set that has the server's types
+---@field services? string[] those that are served by types: all unless given
+---@field reflect? boolean whether the server may be asked for its types; true unless given
+---@field origins? string[]|"*" whose pages may call it; none unless given
+---@field credentials? boolean whether these may send cookies
+---@field json? moontrail.protobuf.json_options how JSON differs from what it is by default
+---@field transcode? boolean whether there are routes of google.api.http; true unless given
+---@field max_message? integer the bytes of a message at the most, 4 MiB unless given
+---@field keepalive? number as a client's
+---@field connect_timeout? number as a client's
+---@field verify? boolean as a client's
+---@field ca? string as a client's
+
+---@class moontrail.grpc.retry
+---@field attempts? integer how often a call is made at the most; 3 unless given
+---@field codes? moontrail.grpc.code[] what it is made again for; UNAVAILABLE unless given
+---@field backoff? number[] the first wait at the most, and any: `{ 0.1, 2 }` unless given
+
+---@alias moontrail.grpc.client_interceptor fun(call: moontrail.grpc.client_call, next: fun(): table?): table?
+
 ---@class moontrail.grpc.client_options
+---@field protocol? "grpc"|"grpc-web"|"connect" `"grpc"` unless given
+---@field codec? "proto"|"json" `"proto"` unless given
+---@field retry? moontrail.grpc.retry calls that fail are made again; none unless given
+---@field keepalive? number seconds without a frame until a sign of life is asked for
+---@field intercept? moontrail.grpc.client_interceptor|moontrail.grpc.client_interceptor[]
 ---@field timeout? number seconds for each call; no limit unless given
 ---@field metadata? table<string, string|number|(string|number)[]> sent with each call
 ---@field max_message? integer the bytes of a reply's message at the most, 4 MiB unless given
@@ -840,12 +943,19 @@ local grpc = {}
 function grpc.service(file, name, options) end
 
 ---A client of a service on another server: a table with a function for each method.
----@param url string `h2c://HOST[:PORT]`, `http://…` (the same), `https://…` or `unix:FILE`
+---@param url string|string[] `h2c://HOST[:PORT]`, `http://…`, `https://…` or `unix:FILE`, or several
 ---@param file string the .proto, found as that of `grpc.service` is
 ---@param name string the service's full name
 ---@param options? moontrail.grpc.client_options those of all its calls
 ---@return table<string, fun(client: table, ...: table?): any, moontrail.grpc.client_call> client
 function grpc.client(url, file, name, options) end
+
+---A handler for a script that takes all paths, which puts a gRPC server behind gRPC-Web, Connect,
+---JSON and its routes of google.api.http.
+---@param url string `h2c://HOST[:PORT]`, `http://…` (the same), `https://…` or `unix:FILE`
+---@param options? moontrail.grpc.gateway_options where types come from, and who may call
+---@return fun(ctx: moontrail.ctx) handler
+function grpc.gateway(url, options) end
 
 ---Raises a status, which ends the call.
 ---@param code moontrail.grpc.code its name or its number
@@ -867,6 +977,10 @@ function health.set(service, status) end
 ---@field ctx moontrail.ctx the request beneath
 ---@field metadata table<string, string|string[]> of the request; `-bin` values are decoded
 ---@field compressed boolean whether the last message came compressed
+---@field request? table what interceptors see of a request that is one message
+---@field protocol "grpc"|"grpc-web"|"connect" by which it came
+---@field codec "proto"|"json" in which its messages are
+---@field method string its full name: `"pkg.Service/Method"`
 local call = {}
 
 ---The next message of a stream of requests, or nil at its end. Waits until there is one.
@@ -905,6 +1019,12 @@ function call:compress(on) end
 
 ---A call of a method on another server.
 ---@class moontrail.grpc.client_call
+---@field protocol "grpc"|"grpc-web"|"connect"
+---@field codec "proto"|"json"
+---@field method string `"pkg.Service/Method"`
+---@field request? table for interceptors: the message of a method that takes one
+---@field metadata_out table<string, string|number|(string|number)[]> for interceptors: what goes out
+---@field timeout? number for interceptors: seconds for the call
 ---@field metadata table<string, string|string[]> before the replies; it is waited for
 ---@field trailers? table<string, string|string[]> behind them, once the call has ended
 local client_call = {}

@@ -4,8 +4,8 @@
 #include "core/clock.h"
 #include "core/live.h"
 #include "http/code.h"
-#include "http/grpc.h"
 #include "http/handler.h"
+#include "http/rpc.h"
 
 void exchange_init(struct exchange *x, const struct exchange_host *host, const struct peer *peer,
     struct handler *handler, size_t body_max)
@@ -127,7 +127,7 @@ uint64_t exchange_received(const struct exchange *x)
 bool exchange_owed_body(const struct exchange *x)
 {
     return x->wants_body && x->kind == EXCHANGE_MESSAGES && !x->response.out.head_taken &&
-           !grpc_is_stream(&x->request);
+           !rpc_is_stream(&x->request);
 }
 
 bool exchange_want_met(const struct exchange *x)
@@ -274,8 +274,8 @@ static enum rc respond(struct exchange *x, int status, struct str text, const st
     size_t taken;
     struct response *r = &x->response;
     enum rc rc = response_restart(r);
-    if (!rc && grpc_is_call(&x->request))
-        return grpc_respond(r, &x->request, status, text);
+    if (!rc && rpc_protocol_of(&x->request))
+        return rpc_respond(r, &x->request, status, text, more);
     if (!rc)
         rc = response_set_status(r, status);
     if (!rc && text.n)

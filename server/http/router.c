@@ -7,7 +7,9 @@
 struct route {
     void *target;
     struct str pattern; /* the copy after this struct */
-    bool ends_in_rest;
+    struct str verb;    /* borrowed from pattern; of no length for none */
+    struct route *next; /* of another verb at the same node */
+    bool ends_in_rest, rest_may_be_empty;
     size_t count;
     struct str names[ROUTER_PARAMS_MAX]; /* borrowed from pattern */
     char text[];
@@ -19,17 +21,27 @@ struct node {
     struct node **literals; /* in the order of their bytes */
     size_t count, room;
     struct node *parameter;
-    struct route *rest;  /* the route that ends in a rest below this node */
-    struct route *route; /* the route that ends at this node */
-    size_t len;          /* of the literal */
+    struct route *rest;               /* the route that ends in a rest below this node */
+    struct route *route;              /* the route that ends at this node */
+    struct route *verbs, *rest_verbs; /* the same, with verbs */
+    size_t len;                       /* of the literal */
     char literal[];
 };
 
 struct router {
     struct node *root;
+    bool has_verbs;
 };
 
 enum kind { LITERAL, PARAMETER, REST };
+
+/* A segment of a pattern. */
+struct part {
+    enum kind kind;
+    struct str inner; /* a literal's bytes, or a name */
+    struct str verb;
+    bool has_verb, may_be_empty;
+};
 
 /* Takes "/segment" off the front of a path; false at its end. */
 static bool shift(struct str *path, struct str *segment)
@@ -61,17 +73,33 @@ static bool has_bracket(struct str s)
     return s.n && (memchr(s.p, '[', s.n) || memchr(s.p, ']', s.n));
 }
 
-/* The kind of a pattern's segment, and its content: the bytes of a literal, or a name. */
-static enum kind parse(struct str segment, struct str *inner)
+/* The length of the brackets that the segment begins with, up to its end or a colon; 0 for none. */
+static size_t bracketed(struct str segment)
 {
-    *inner = segment;
-    if (segment.n < 2 || segment.p[0] != '[' || segment.p[segment.n - 1] != ']')
-        return LITERAL;
-    *inner = (struct str){segment.p + 1, segment.n - 2};
-    if (!str_starts(*inner, STR("...")))
-        return PARAMETER;
-    *inner = (struct str){inner->p + 3, inner->n - 3};
-    return REST;
+    if (segment.n < 2 || segment.p[0] != '[')
+        return 0;
+    const char *colon = memrchr(segment.p, ':', segment.n);
+    if (segment.p[segment.n - 1] == ']')
+        return segment.n;
+    return colon && colon[-1] == ']' ? (size_t)(colon - segment.p) : 0;
+}
+
+static struct part parse(struct str segment)
+{
+    size_t n = bracketed(segment);
+    if (n == 0)
+        return (struct part){.kind = LITERAL, .inner = segment};
+    struct part part = {.kind = PARAMETER, .inner = {segment.p + 1, n - 2}};
+    part.has_verb = n < segment.n;
+    if (part.has_verb)
+        part.verb = (struct str){segment.p + n + 1, segment.n - n - 1};
+    if (!str_starts(part.inner, STR("...")))
+        return part;
+    part.kind = REST;
+    part.inner = (struct str){part.inner.p + 3, part.inner.n - 3};
+    part.may_be_empty = part.inner.n && part.inner.p[part.inner.n - 1] == '?';
+    part.inner.n -= part.may_be_empty;
+    return part;
 }
 
 static bool is_named(const struct route *route, struct str name)
@@ -98,18 +126,23 @@ static const char *add_name(struct route *route, struct str name)
 
 static const char *add_segment(struct route *route, struct str segment)
 {
-    struct str inner;
-    enum kind kind = parse(segment, &inner);
+    struct part part = parse(segment);
     if (route->ends_in_rest)
         return "goes on behind its rest";
+    if (route->verb.n)
+        return "goes on behind its verb";
     if (segment.n == 0)
         return "has an empty segment";
     if (is_dots(segment))
         return "has a segment of dots, which no path may have";
-    if (has_bracket(inner))
+    if (has_bracket(part.inner) || has_bracket(part.verb))
         return "has a stray bracket";
-    route->ends_in_rest = kind == REST;
-    return kind == LITERAL ? NULL : add_name(route, inner);
+    if (part.has_verb && part.verb.n == 0)
+        return "has an empty verb";
+    route->ends_in_rest = part.kind == REST;
+    route->rest_may_be_empty = part.may_be_empty;
+    route->verb = part.verb;
+    return part.kind == LITERAL ? NULL : add_name(route, part.inner);
 }
 
 /* Reads the pattern into the route's names; returns what is wrong with it, or NULL. */
@@ -158,6 +191,15 @@ static struct node *new_node(struct str literal)
     return node;
 }
 
+static void free_routes(struct route *first)
+{
+    while (first) {
+        struct route *next = first->next;
+        free_route(first);
+        first = next;
+    }
+}
+
 /* This recursion, like the others here, is as deep as the longest pattern. */
 static void free_node(struct node *node)
 {
@@ -168,14 +210,21 @@ static void free_node(struct node *node)
     free_node(node->parameter);
     free_route(node->rest);
     free_route(node->route);
+    free_routes(node->verbs);
+    free_routes(node->rest_verbs);
     mem_put(node->literals, node->room * sizeof *node->literals);
     mem_put(node, sizeof *node + node->len);
 }
 
-static int compare(const struct node *node, struct str s)
+static int compare(struct str a, struct str b)
 {
-    int order = memcmp(node->literal, s.p, node->len < s.n ? node->len : s.n);
-    return order ? order : (node->len > s.n) - (node->len < s.n);
+    int order = memcmp(a.p, b.p, a.n < b.n ? a.n : b.n);
+    return order ? order : (a.n > b.n) - (a.n < b.n);
+}
+
+static struct str literal_of(const struct node *node)
+{
+    return (struct str){node->literal, node->len};
 }
 
 /* The place of a literal among a node's, or the place where it belongs. */
@@ -184,7 +233,7 @@ static size_t position(const struct node *node, struct str literal)
     size_t low = 0, high = node->count;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        if (compare(node->literals[middle], literal) < 0)
+        if (compare(literal_of(node->literals[middle]), literal) < 0)
             low = middle + 1;
         else
             high = middle;
@@ -194,7 +243,7 @@ static size_t position(const struct node *node, struct str literal)
 
 static struct node *literal_at(const struct node *node, size_t at, struct str literal)
 {
-    bool found = at < node->count && compare(node->literals[at], literal) == 0;
+    bool found = at < node->count && compare(literal_of(node->literals[at]), literal) == 0;
     return found ? node->literals[at] : NULL;
 }
 
@@ -236,32 +285,43 @@ static struct node *parameter_child(struct node *node)
     return node->parameter;
 }
 
-/* Puts a route into the trie. If memory runs out, the nodes made so far stay; they match
- * nothing. */
+/* Where a node has such a route, or would. */
+static struct route **place_of(struct node *node, const struct route *route)
+{
+    struct route **at = route->ends_in_rest ? &node->rest : &node->route;
+    if (route->verb.n)
+        at = route->ends_in_rest ? &node->rest_verbs : &node->verbs;
+    while (route->verb.n && *at && compare((*at)->verb, route->verb) < 0)
+        at = &(*at)->next;
+    return at;
+}
+
+/* Puts a route into the trie. Nodes made before memory ran out stay: they match nothing. */
 static enum rc plant(struct node *node, struct route *route, struct router_fault *fault)
 {
-    struct str left = without_root(route->pattern), segment, inner;
+    struct str left = without_root(route->pattern), segment;
     while (node && shift(&left, &segment)) {
-        enum kind kind = parse(segment, &inner);
-        if (kind == LITERAL)
-            node = literal_child(node, inner);
-        else if (kind == PARAMETER)
+        struct part part = parse(segment);
+        if (part.kind == LITERAL)
+            node = literal_child(node, part.inner);
+        else if (part.kind == PARAMETER)
             node = parameter_child(node);
     }
     if (!node)
         return RC_NOMEM;
-    struct route **end = route->ends_in_rest ? &node->rest : &node->route;
-    if (*end) {
+    struct route **end = place_of(node, route);
+    if (*end && str_eq((*end)->verb, route->verb)) {
         *fault = (struct router_fault){"takes the same paths as another", (*end)->target};
         return RC_INVALID;
     }
+    route->next = *end;
     *end = route;
     return RC_OK;
 }
 
 struct router *router_new(void)
 {
-    struct router *r = mem_get(sizeof *r);
+    struct router *r = mem_get_zeroed(sizeof *r);
     if (!r)
         return NULL;
     r->root = new_node(STR(""));
@@ -289,6 +349,8 @@ enum rc router_add(struct router *r, struct str pattern, void *target, struct ro
     enum rc rc = fault->problem ? RC_INVALID : plant(r->root, route, fault);
     if (rc)
         free_route(route);
+    else
+        r->has_verbs |= route->verb.n > 0;
     return rc;
 }
 
@@ -346,12 +408,36 @@ static bool settle(const struct route *route, struct match *m)
     return true;
 }
 
-/* Finds the best route below a node, after count parameters. */
+/* The route of the path's verb, which is then taken off the value that it stands behind. */
+static const struct route *take_verb(const struct route *first, struct str *value, struct str verb)
+{
+    while (first && !str_eq(first->verb, verb))
+        first = first->next;
+    if (!first || value->n <= verb.n + 1 || value->p[value->n - verb.n - 2] == '/')
+        return NULL;
+    value->n -= verb.n + 1;
+    return first;
+}
+
+/* The path ends at the node. */
+static bool find_end(const struct node *node, size_t count, struct match *m)
+{
+    if (node->verbs && settle(take_verb(node->verbs, &m->params[count - 1].value, m->verb), m))
+        return true;
+    if (settle(node->route, m))
+        return true;
+    if (!node->rest || !node->rest->rest_may_be_empty)
+        return false;
+    m->params[count].value = STR("");
+    return settle(node->rest, m);
+}
+
+/* Finds the best route below a node. count parameters were passed on the way to it. */
 static bool find(const struct node *node, struct str left, size_t count, struct match *m)
 {
     struct str all = left, segment;
     if (!shift(&left, &segment))
-        return settle(node->route, m);
+        return find_end(node, count, m);
     const struct node *child = literal_at(node, position(node, segment), segment);
     if (child && find(child, left, count, m))
         return true;
@@ -360,9 +446,34 @@ static bool find(const struct node *node, struct str left, size_t count, struct 
         if (find(node->parameter, left, count + 1, m))
             return true;
     }
-    if (node->rest)
+    if (node->rest || node->rest_verbs)
         m->params[count].value = (struct str){all.p + 1, all.n - 1};
+    if (node->rest_verbs &&
+        settle(take_verb(node->rest_verbs, &m->params[count].value, m->verb), m))
+        return true;
     return settle(node->rest, m);
+}
+
+/* What follows the last colon of the last segment, as it is escaped; of no length for none. */
+static struct str raw_verb(struct str path)
+{
+    const char *slash = memrchr(path.p, '/', path.n);
+    const char *last = slash ? slash + 1 : path.p;
+    size_t n = (size_t)(path.p + path.n - last);
+    const char *colon = memrchr(last, ':', n);
+    if (!colon)
+        return (struct str){path.p + path.n, 0};
+    return (struct str){colon + 1, (size_t)(path.p + path.n - colon - 1)};
+}
+
+/* The end of the decoded path that was the verb. */
+static struct str decoded_verb(struct str path, struct str raw)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < raw.n; i++, n++)
+        if (raw.p[i] == '%' && urlencoded_byte((struct str){raw.p + i, raw.n - i}) != '/')
+            i += 2;
+    return (struct str){path.p + path.n - n, n};
 }
 
 enum router_result router_match(
@@ -374,7 +485,10 @@ enum router_result router_match(
         return ROUTER_BAD_PATH;
     if (uri_has_dots(path))
         return ROUTER_BAD_PATH;
+    struct str raw = r->has_verbs ? raw_verb(path) : STR("");
     enum router_result result = decode_path(&path, arena);
+    if (!result && r->has_verbs)
+        out->verb = decoded_verb(path, raw);
     if (!result && (has_empty_segment(path) || !find(r->root, without_root(path), 0, out)))
         result = ROUTER_NOT_FOUND;
     return result;
@@ -396,10 +510,14 @@ static void walk(const struct visitor *v, const struct node *node)
     if (!node)
         return;
     visit_route(v, node->route);
+    for (const struct route *r = node->verbs; r; r = r->next)
+        visit_route(v, r);
     for (size_t i = 0; i < node->count; i++)
         walk(v, node->literals[i]);
     walk(v, node->parameter);
     visit_route(v, node->rest);
+    for (const struct route *r = node->rest_verbs; r; r = r->next)
+        visit_route(v, r);
 }
 
 void router_walk(

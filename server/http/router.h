@@ -2,15 +2,18 @@
  * The route table: from a request's path to whatever the caller put there. It knows neither files
  * nor methods.
  *
- * A pattern is "/" or one segment after another, each behind a slash:
+ * A pattern is "/" or one segment after another, each after a slash:
  *
  *     /api/users          literals
  *     /users/[id]         a parameter: one whole segment
  *     /files/[...path]    a rest: one or more segments up to the end
+ *     /files/[...path?]   the same, or none
+ *     /users/[id]:lock    a parameter, or a rest, with a verb behind it
  *
  * At each segment a literal beats a parameter beats a rest; where the better branch fails further
- * on, the others are tried. The pattern's literals are compared as bytes with the path's decoded
- * segments.
+ * on, the others are tried. A path's verb is what follows the last colon of its last segment, one
+ * that is not escaped, where a pattern has that verb there; otherwise it belongs to the value. The
+ * pattern's literals are compared as bytes with the path's decoded segments.
  *
  * It owns its nodes and copies of the patterns; targets are borrowed.
  */
@@ -47,6 +50,7 @@ struct match {
     void *target;
     size_t count;
     struct param params[ROUTER_PARAMS_MAX]; /* in the order of the path */
+    struct str verb; /* what might be the path's; set where the router has verbs */
 };
 
 /* NULL when memory runs out. */
@@ -60,7 +64,7 @@ enum rc router_add(
     struct router *r, struct str pattern, void *target, struct router_fault *fault) MUST_CHECK;
 
 /*
- * Finds the route of a percent-encoded path without query. out is set where one is found.
+ * Finds the route of a percent-encoded path without query. out is set if one is found.
  *
  * The path's segments are decoded one by one; "%2F" stays as it is, so that no value gains a
  * separator. A malformed escape, a NUL, or a segment that is "." or ".." once decoded makes a bad

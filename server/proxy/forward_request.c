@@ -1,7 +1,7 @@
 /* The way up: the exchange's request becomes the call's. */
 #include "core/clock.h"
 #include "http/exchange.h"
-#include "http/grpc.h"
+#include "http/rpc.h"
 #include "proxy/forward_private.h"
 #include "proxy/pool.h"
 #include "proxy/routes.h"
@@ -119,7 +119,7 @@ void forward_pick(struct forward *f)
 bool forward_awaits_body(const struct forward *f)
 {
     const struct request *r = &f->x->request;
-    if (r->ended || r->body.len || f->hurried || f->body == FORWARD_BODY_HELD || grpc_is_call(r))
+    if (r->ended || r->body.len || f->hurried || f->body == FORWARD_BODY_HELD || rpc_is_stream(r))
         return false;
     return !pool_shares(f->shared->pool, &f->upstream->origin, f->shared->options);
 }

@@ -11,6 +11,7 @@
 #include "proxy/pool.h"
 #include "proxy/resolver.h"
 #include "proxy/share.h"
+#include "proxy/spread.h"
 
 enum { SITE_WHY = 512 };
 
@@ -59,6 +60,7 @@ struct ticket {
 
 struct pool_conn {
     struct list link; /* in its site's free or busy */
+    struct list *in;  /* which of them */
     struct site *site;
     struct dial dial;
     uint32_t calls;
@@ -76,11 +78,12 @@ struct site {
     struct origin origin;
     enum call_version version;
     bool insecure;
-    char *cas;           /* NULL for the system's store */
-    struct list free;    /* connections with room, the last used first */
-    struct list busy;    /* the others, those that are being opened included */
-    struct list waiting; /* tickets that may have a connection */
-    struct list paused;  /* tickets that were refused more than once */
+    char *cas;             /* NULL for the system's store */
+    struct spread *spread; /* of its addresses, where calls go round them; or NULL */
+    struct list free;      /* connections with room: the last used first, with spread last */
+    struct list busy;      /* the others, those that are being opened included */
+    struct list waiting;   /* tickets that may have a connection */
+    struct list paused;    /* tickets that were refused more than once */
     uint32_t conns;
     uint32_t opening;     /* connections of which is not known yet what they carry */
     uint32_t going;       /* those that take no further calls */
@@ -110,7 +113,7 @@ void site_sweep(struct site *s, double now);
 /* A connection that had been kept was silent: those that were idle since before then, of
  * clock_recent, may be as dead. */
 void site_distrust(struct site *s, double since);
-/* A connection has refused a call, which has left it; NULL where it is gone. */
+/* A connection has refused a call, which has left it; NULL if it is gone. */
 void site_refused(struct site *s, struct pool_conn *pc);
 /* A call has left its connection: it may have room again. */
 void site_left(struct pool_conn *pc);
@@ -127,7 +130,7 @@ void ticket_taken(struct ticket *t, struct pool_conn *pc);
 void ticket_wait(struct ticket *t, bool first);
 /* pool.c: ends a call that has none, and frees the ticket. */
 void ticket_fail(struct ticket *t, enum call_end end, const char *why);
-/* pool.c: the context for https; NULL where there is none, for the reason given. */
+/* pool.c: the context for https; NULL if there is none, for the reason given. */
 struct tls_client *pool_tls(struct pool *p, bool insecure, const char *cas, char why[SITE_WHY]);
 
 #endif

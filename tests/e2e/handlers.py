@@ -149,10 +149,12 @@ WALK = """
         local _, names = debug.getupvalue(getmetatable(ctx).__index, 1)
         add("moontrail.ctx", names)
         add("moontrail.grpc.call", call_names(require("moontrail.grpc.call").new(),
-            { ctx = true, metadata = true, compressed = true }))
+            { ctx = true, metadata = true, compressed = true, request = true, protocol = true,
+              codec = true, method = true }))
         local client = require("moontrail.grpc.client").new(schema, "http://127.0.0.1:1", "S")
         add("moontrail.grpc.client_call", call_names(client:Chat(),
-            { metadata = true, trailers = true }))
+            { metadata = true, trailers = true, protocol = true, codec = true, method = true,
+              request = true, metadata_out = true, timeout = true }))
         local res = mt.http.open { url = "http://127.0.0.1:1" }
         _, names = debug.getupvalue(debug.getmetatable(res).__index, 1)
         add("moontrail.http.response", names)

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-GRPCJS = Path(__file__).resolve().parents[2] / "build/grpcjs/node_modules"
+BUILD = Path(__file__).resolve().parents[2] / "build"
+GRPCJS = BUILD / "grpcjs/node_modules"
+RPCJS = BUILD / "rpcjs/node_modules"
 
 
 def has_module(name):
@@ -25,6 +27,7 @@ FOUND = {
     **{name: has_program(name) for name in ("chromium", "nginx", "node", "protoc")},
     **{name: has_module(name) for name in ("grpc", "google.protobuf")},
     "grpc-js": GRPCJS.exists(),
+    "rpc-js": RPCJS.exists(),
 }
 MISSING = sorted(name for name, found in FOUND.items() if not found)
 

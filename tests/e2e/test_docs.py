@@ -26,7 +26,8 @@ EXAMPLES = [example for document in ("api", "protobuf")
 OWNERS = {"moontrail.ctx": "ctx:", "moontrail": "mt.", "moontrail.log": "mt.log.",
           "moontrail.http": "mt.http.", "moontrail.http.response": "res:",
           "moontrail.task": "task:", "moontrail.channel": "channel:",
-          "moontrail.hook": "hook:", "moontrail.process": "process:", "moontrail.json": "json.", "moontrail.zlib": "zlib.",
+          "moontrail.hook": "hook:", "moontrail.process": "process:",
+          "moontrail.base64": "base64.", "moontrail.json": "json.", "moontrail.zlib": "zlib.",
           "moontrail.zlib.deflate": "stream:", "moontrail.zlib.inflate": "stream:"}
 ELSEWHERE = ("moontrail.protobuf", "moontrail.grpc")  # in documents of their own
 PLAIN = {"moontrail.options", "moontrail.worker"}  # fields alone
@@ -84,6 +85,13 @@ def test_grpc_service_of_the_document_answers_curl(grpc_of_the_document, tmp_pat
     command = re.search(r"^    \{ printf.*?\n\n", text, re.S | re.M)[0]
     output = subprocess.check_output(["sh", "-c", command], cwd=tmp_path / "scripts", timeout=30)
     assert output == b'message: "Hello moon"\n'
+
+
+def test_grpc_service_of_the_document_answers_json(grpc_of_the_document):
+    _, text = grpc_of_the_document
+    command = re.search(r"^    curl -d .*?\n\n", text, re.S | re.M)[0]
+    output = subprocess.check_output(["sh", "-c", command.replace("curl", "curl -s")], timeout=30)
+    assert output == b'{"message":"Hello moon"}'
 
 
 def test_grpc_client_of_the_document(grpc_of_the_document, connect):

@@ -14,6 +14,8 @@ FOLDERS = sorted(file.parent for file in (ROOT / "examples").glob("*/run.sh"))
 def test_example(folder, tmp_path):
     if (folder / "client.py").exists():
         need("grpc", "google.protobuf", "protoc")
+    if (folder / "page.html").exists():
+        need("chromium")
     process = subprocess.Popen(
         [folder / "run.sh"], cwd=tmp_path, env={**os.environ, "MOONTRAIL": PROGRAM}, text=True,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
@@ -27,5 +29,5 @@ def test_example(folder, tmp_path):
 
 
 def test_there_are_examples():
-    assert {"aggregate", "edge", "grpc-edge", "programs", "reset", "streaming", "trailers"} <= {
-        folder.name for folder in FOLDERS}
+    assert {"aggregate", "edge", "gateway-grpc", "grpc-edge", "programs", "reset", "streaming",
+            "trailers"} <= {folder.name for folder in FOLDERS}

@@ -167,8 +167,8 @@ def test_content_types_of_grpc(client, kind):
 
 
 @pytest.mark.parametrize("kind", [
-    "application/grpc-web", "application/grpc-web+proto", "application/grpcx", "application/json",
-    "application/grpc+foo", "application/grpc+", "application/grpc+proto2",
+    "application/grpc-webx", "application/grpc-web+foo", "application/grpcx", "application/jsonx",
+    "application/connect+proto", "application/grpc+foo", "application/grpc+", "application/grpc+proto2",
     "application/grpc+foo;charset=utf-8", "text/plain", ";application/grpc", ""])
 def test_other_content_types_are_unsupported(client, kind):
     stream = begin(client, "Echo", framed(REQUEST), headers=[("content-type", kind)])
@@ -180,7 +180,8 @@ def test_no_content_type_is_unsupported(client):
 
 
 def test_another_method_is_not_allowed(client):
-    assert client.fetch(PREFIX + "Echo").status == 405
+    response = client.fetch(PREFIX + "Echo")
+    assert (response.status, response.header("allow")) == (405, "POST")
 
 
 @pytest.mark.parametrize("timeout", [

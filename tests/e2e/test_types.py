@@ -13,8 +13,10 @@ TYPES = ROOT / "lua/types/moontrail.lua"
 PLAIN = {"moontrail.tls", "moontrail.error", "moontrail.cookie_options", "moontrail.proxy_options", "moontrail.process_options", "moontrail.exec_result",
          "moontrail.zlib.deflate_options",
          "moontrail.zlib.inflate_options", "moontrail.protobuf.bounds", "moontrail.protobuf.json_options",
-         "moontrail.protobuf.service", "moontrail.protobuf.method", "moontrail.grpc.detail",
+         "moontrail.protobuf.service", "moontrail.protobuf.method", "moontrail.protobuf.field",
+         "moontrail.grpc.detail",
          "moontrail.grpc.options", "moontrail.grpc.client_options", "moontrail.grpc.call_options",
+         "moontrail.grpc.retry", "moontrail.grpc.gateway_options",
          "moontrail.grpc.status", "moontrail.http.options"}
 
 SCRIPTS = {"index.lua": WALK}
@@ -72,7 +74,7 @@ def test_every_function_has_a_comment():
     assert len(FUNCTIONS) == len(re.findall("^function ", TYPES.read_text(), re.M))
 
 
-@pytest.mark.parametrize("name", ["moontrail.grpc", "moontrail.json", "moontrail.protobuf",
+@pytest.mark.parametrize("name", ["moontrail.base64", "moontrail.grpc", "moontrail.json", "moontrail.protobuf",
                                   "moontrail.zlib"])
 def test_a_module_below_is_found_under_its_name(name):
     file = ROOT / "lua/types" / (name.replace(".", "/") + ".lua")

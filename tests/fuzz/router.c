@@ -116,7 +116,8 @@ static void check_values(const struct match *m, const struct str *values)
     for (size_t i = 0; i < m->count; i++) {
         struct str value = m->params[i].value;
         bool is_rest = value.n > values[i].n;
-        require(value.n >= values[i].n && memcmp(value.p, values[i].p, values[i].n) == 0);
+        require(value.n >= values[i].n);
+        require(values[i].n == 0 || memcmp(value.p, values[i].p, values[i].n) == 0);
         require(!is_rest || (i + 1 == m->count && value.p[values[i].n] == '/'));
     }
 }

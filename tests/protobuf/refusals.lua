@@ -27,7 +27,8 @@ refuses('a.proto:1:54: Field number 1 has already been used in "A" by field "b".
 
 
 -- Editions, told once and alone, in imported files too.
-local editions = "editions are not supported; write syntax = \"proto3\" (or \"proto2\")"
+local editions = "editions are read from descriptor sets, which protoc -o and buf build write; "
+    .. 'in source write syntax = "proto3" (or "proto2")'
 refuses("a.proto:2:3: " .. editions,
     "// edition\n  edition /**/ = '2023'; message A { string b = 1; }")
 refuses(folder .. "/editions.proto:3:1: " .. editions,

@@ -500,7 +500,7 @@ static void BodyRate_StreamsOfMessages_GoOn(void **state)
 {
     (void)state;
     static const char *const types[] = {"application/grpc", "application/grpc+proto",
-        "application/connect+json", "Application/Connect+proto"};
+        "application/connect+json", "Application/Connect+proto", "application/grpc-web-text"};
     for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
         char fields[100];
         struct wire *w = open_for_rates("note(#ctx:body())", 65535);

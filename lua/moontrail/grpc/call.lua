@@ -1,10 +1,13 @@
--- A call as its handler sees it: metadata, messages in and out, and its end.
+-- A call as its handler sees it: metadata, messages in and out, and its end. Which protocol it
+-- comes by is its way's affair.
+local compression = require "moontrail.grpc.compression"
+local exposed = require "moontrail.grpc.exposed"
 local guard = require "moontrail.grpc.guard"
 local message = require "moontrail.grpc.message"
 local metadata = require "moontrail.grpc.metadata"
 local script = require "moontrail.grpc.script"
 
-local read_only, write = message.read_only, message.write
+local setmetatable = setmetatable
 
 local call = {}
 
@@ -17,57 +20,74 @@ local defaults = {
     compressed = false, -- whether the last message came so
     begun = false, -- a reply of a stream was sent
     has_headers = false, -- metadata is set that goes before the first reply
+    timed = false, -- the client has set a deadline
+    request = nil, -- what interceptors see of a request that is no stream
+    source = nil, -- the request's bytes, where its protocol does not send them as they are
+    is_answered = false, -- the one reply, or the failure, is written; for protocols that care
 }
 
 local Call = { __name = "moontrail.grpc.call" }
 
--- The metadata is put together, and the request guarded, when it is first looked at.
+-- What is put together when it is first looked at.
+local made = {
+    metadata = function(self) return metadata.read(self.http.fields) end,
+    ctx = function(self) return guard(self.http) end, -- whose functions of HTTP then raise
+    protocol = function(self) return self.way.protocol end,
+    codec = function(self) return self.way.codec end,
+    method = function(self) return self.way.path:sub(2) end,
+}
+
 function Call.__index(self, name)
-    if name == "metadata" then
-        self.metadata = metadata.read(self.http.fields)
-        return self.metadata
-    end
-    if name == "ctx" then
-        self.ctx = guard(self.http)
-        return self.ctx
+    local make = made[name]
+    if make then
+        local value = make(self)
+        self[name] = value
+        return value
     end
     return methods[name] or defaults[name]
 end
 
 -- packing is the encoding of replies, trailers the metadata that goes with the status.
-function call.new(ctx, method)
-    return setmetatable({ http = ctx, method = method, packing = false, trailers = false }, Call)
+function call.new(ctx, way)
+    return setmetatable({ http = ctx, way = way, packing = false, trailers = false }, Call)
 end
 
 -- The next message, or nil.
 local function receive(self)
-    local method = self.method
-    local bytes, compressed = message.read(self.http, self.encoding, method.limit)
+    local way = self.way
+    local bytes, compressed = way.read(self, self.encoding)
     if not bytes then
         return nil
     end
     self.compressed = compressed
-    return method.decode(bytes)
+    return way.decode(bytes)
 end
 
 -- The one message of a request that is no stream.
 function call.receive_only(self, encoding)
-    local method = self.method
-    local bytes, compressed, first = read_only(self.http, encoding, method.limit)
+    local way = self.way
+    local bytes, compressed, first = way.read_only(self, encoding)
     if compressed then
         self.compressed = true
     end
-    return method.decode(bytes, first)
+    return way.decode(bytes, first)
 end
+
+-- What a handler has given where it gave no table: an empty message, where there is no other.
+local function given(reply, way)
+    reply = message.given(reply, way.output)
+    if not reply then
+        script.blame("%s has a %s as its reply, not a table", way.path, type(reply))
+    end
+    return reply
+end
+
+call.given = given
 
 -- Sends a reply, the table that the handler gave.
 local function send(self, reply)
-    local method = self.method
-    reply = reply or message.given(reply, method.output)
-    if not reply then
-        script.blame("%s has a %s as its reply, not a table", method.path, type(reply))
-    end
-    write(self.http, method.encode(method.output, reply), self.packing)
+    local way = self.way
+    way.write(self, way.encode(way.output, reply or given(reply, way)))
 end
 
 call.send = send
@@ -82,7 +102,7 @@ end
 
 function methods:recv()
     check_self(self, "recv")
-    if not self.method.client_streaming then
+    if not self.way.client_streaming then
         script.blame("recv is for methods whose requests are a stream")
     end
     return receive(self)
@@ -96,7 +116,7 @@ end
 
 function methods:send(reply)
     check_self(self, "send")
-    if not self.method.server_streaming then
+    if not self.way.server_streaming then
         script.blame("send is for methods whose replies are a stream: return the reply")
     end
     send(self, reply)
@@ -122,6 +142,7 @@ function methods:header(name, value)
     each(value, function(one)
         self.http:add_header(metadata.check(name, one))
     end)
+    exposed.add(self.http, name:lower())
     self.has_headers = true
 end
 
@@ -151,13 +172,20 @@ end
 
 -- Whether replies are compressed from here on, where the client takes that.
 function methods:compress(on)
-    local ctx, wanted = self.http, self.method.compression or "gzip"
+    local ctx, way = self.http, self.way
+    local wanted = way.compression or "gzip"
     self.packing = false
-    if not on or not message.accepts(ctx:request_header("grpc-accept-encoding"), wanted) then
+    if not way.accepts then -- a stream of lines is never compressed
         return
     end
-    if ctx:header("grpc-encoding") ~= wanted then
-        ctx:header("grpc-encoding", wanted)
+    if way.is_whole then
+        ctx:header(way.encoding, nil)
+    end
+    if not on or not compression.accepts(ctx:request_header(way.accepts), wanted) then
+        return
+    end
+    if ctx:header(way.encoding) ~= wanted then
+        ctx:header(way.encoding, wanted)
     end
     self.packing = wanted
 end

@@ -53,29 +53,34 @@ local function read_fields(bytes)
     return fields
 end
 
--- A google.protobuf.Any as grpc.error takes it: as a table where the schema knows its type.
-local function read_any(bytes, schema)
-    local url, value = "", ""
+-- A google.protobuf.Any.
+local function read_any(bytes)
+    local any = { type_url = "", value = "" }
     for _, field in ipairs(read_fields(bytes) or {}) do
-        if field[1] == 1 and type(field[2]) == "string" then
-            url = field[2]
-        elseif field[1] == 2 and type(field[2]) == "string" then
-            value = field[2]
+        local name = ({ "type_url", "value" })[field[1]]
+        if name and type(field[2]) == "string" then
+            any[name] = field[2]
         end
     end
-    local name = url:match("^.*/(.*)") or url
+    return any
+end
+
+-- The same as grpc.error takes it: as a table where the schema knows its type.
+local function resolve(any, schema)
+    local name = any.type_url:match("^.*/(.*)") or any.type_url
     local message = schema:message(name)
     if message then
-        local ok, decoded = pcall(message.decode, message, value)
+        local ok, decoded = pcall(message.decode, message, any.value)
         if ok then
             return { type = name, value = decoded }
         end
     end
-    return { type_url = url, value = value }
+    return any
 end
 
--- The details in the bytes of a google.rpc.Status, as an array; nil where they cannot be read.
-function details.decode(bytes, schema)
+-- What the bytes of a google.rpc.Status have as details, as an array of Anys; nil where they cannot
+-- be read.
+function details.anys(bytes)
     local fields = read_fields(bytes)
     if not fields then
         return nil
@@ -83,8 +88,17 @@ function details.decode(bytes, schema)
     local list = {}
     for _, field in ipairs(fields) do
         if field[1] == 3 and type(field[2]) == "string" then
-            list[#list + 1] = read_any(field[2], schema)
+            list[#list + 1] = read_any(field[2])
         end
+    end
+    return list
+end
+
+-- The same as grpc.error takes them.
+function details.decode(bytes, schema)
+    local list = details.anys(bytes)
+    for i, any in ipairs(list or {}) do
+        list[i] = resolve(any, schema)
     end
     return list
 end

@@ -61,11 +61,15 @@ function metadata.decode(text)
     return table.concat(parts)
 end
 
--- What is the protocol's, and no metadata.
-local reserved = { te = true, ["content-type"] = true, ["content-length"] = true, trailer = true }
+-- What is a protocol's, or HTTP's, and no metadata.
+local reserved = {}
+for name in ([[te content-type content-length content-encoding accept-encoding trailer host
+        connection keep-alive transfer-encoding upgrade]]):gmatch("%S+") do
+    reserved[name] = true
+end
 
 local function is_reserved(name)
-    return reserved[name] or name:find("^grpc%-") ~= nil
+    return reserved[name] or name:find("^grpc%-") ~= nil or name:find("^connect%-") ~= nil
 end
 
 -- One value of a name as it is; more of them as an array in their order.

@@ -1,10 +1,14 @@
 -- Services: what a script fills with functions, and the routes that come of it.
 local blame = require("moontrail.grpc.script").blame
-local message = require "moontrail.grpc.message"
+local cors = require "moontrail.grpc.cors"
+local intercept = require "moontrail.grpc.intercept"
 local mt = require "moontrail"
 local nearest = require "moontrail.grpc.nearest"
 local options = require "moontrail.grpc.options"
 local serve = require "moontrail.grpc.serve"
+local served = require "moontrail.grpc.served"
+local transcode = require "moontrail.grpc.transcode"
+local ways = require "moontrail.grpc.ways"
 
 local service = {}
 
@@ -13,10 +17,16 @@ local defaults = {
     compression = false,
     health = true,
     reflection = true,
+    protocols = ways.names,
+    origins = false,
+    credentials = false,
+    intercept = false,
+    json = false,
+    transcode = true,
 }
 
 -- A method as --check shows it, in the words of a .proto.
-local function describe(method)
+function service.describe(method)
     return ("rpc (%s%s) returns (%s%s)"):format(
         method.client_streaming and "stream " or "", method.input_name,
         method.server_streaming and "stream " or "", method.output_name)
@@ -54,20 +64,22 @@ local function check_field(self, name, value)
 end
 
 -- handler is nil for a method that the script leaves out.
-local function make_route(self, method, handler)
-    local input, output = method.input, method.output
-    return serve.route {
+local function describe_rpc(self, method, handler)
+    return {
         path = ("/%s/%s"):format(self.name, method.name),
         schema = self.schema,
-        handler = handler,
-        input = input,
-        output = output,
-        decode = message.decoder(input),
-        encode = output.encode,
+        handler = handler and intercept.around(handler, self.options.intercept, method),
+        given_handler = handler,
+        missing = "the method is not implemented",
+        input = method.input,
+        output = method.output,
         client_streaming = method.client_streaming,
         server_streaming = method.server_streaming,
+        idempotency = method.idempotency,
         limit = self.options.max_message,
         compression = self.options.compression,
+        protocols = self.protocols,
+        json = self.options.json or nil,
     }
 end
 
@@ -93,12 +105,21 @@ local function add_routes(self, object, routes, notes)
         check_field(self, name, value)
     end
     warn_of_missing(self, object)
-    for name, method in pairs(self.methods) do
-        local path = ("/%s/%s"):format(self.name, name)
-        local handler = rawget(object, name)
-        routes[path] = { POST = make_route(self, method, handler) }
-        notes[path] = describe(method) .. (handler and "" or ", not implemented")
+    for _, name in ipairs(self.names) do
+        local method, handler = self.methods[name], rawget(object, name)
+        local rpc = describe_rpc(self, method, handler)
+        routes[rpc.path] = cors.around(serve.route(rpc), self.cors, rpc)
+        notes[rpc.path] = service.describe(method) .. (handler and "" or ", not implemented")
+        if self.options.transcode then
+            transcode.add(self, method, rpc, routes, notes)
+        end
+        if self.is_told then
+            served[#served + 1] = rpc
+        end
     end
+    local rest = ("/%s/[...method]"):format(self.name)
+    routes[rest] = cors.around({ ["*"] = serve.unknown() }, self.cors, { protocols = ways.all })
+    notes[rest] = "any other method, not implemented"
 end
 
 -- A service of a schema, as the .proto has it.
@@ -112,6 +133,26 @@ function service.find(schema, name)
     return found
 end
 
+local function as_set(list)
+    local set = {}
+    for _, name in ipairs(list) do
+        set[name] = true
+    end
+    return set
+end
+
+-- What JSON may differ in is known by who writes it.
+local function check_json(self)
+    local method = self.methods[self.names[1]]
+    local given = self.options.json
+    if given and method then
+        local ok, problem = pcall(method.input.to_json, method.input, "", given)
+        if not ok and problem:find("^protobuf: ") then
+            blame("json: %s", problem:match("^protobuf: (.*)"))
+        end
+    end
+end
+
 -- A service of a schema: the object for the script, and what it is to us. Beside it others may be
 -- served, such as health: extras(self) gives their routes.
 function service.new(schema, name, given, extras)
@@ -119,6 +160,7 @@ function service.new(schema, name, given, extras)
         schema = schema,
         name = name,
         options = options.check("service", given, defaults),
+        is_told = extras ~= nil, -- of what is served beside it nobody is told
         methods = {},
         names = {}, -- of the methods, in the order of the .proto
     }
@@ -126,6 +168,9 @@ function service.new(schema, name, given, extras)
         self.methods[method.name] = method
         self.names[i] = method.name
     end
+    self.protocols = as_set(self.options.protocols)
+    self.cors = cors.new(self.options)
+    check_json(self)
     local metatable = { __name = "moontrail.grpc.service" }
     function metatable.__newindex(object, key, value)
         check_field(self, key, value)

@@ -1,5 +1,6 @@
 -- Statuses of gRPC: their names and numbers, the errors that carry them, and how they travel.
 local nearest = require "moontrail.grpc.nearest"
+local pb = require "moontrail.protobuf"
 local script = require "moontrail.grpc.script"
 
 local blame = script.blame
@@ -62,7 +63,7 @@ local function blame_code(code)
 end
 
 -- The number of a status given by name or number.
-local function check_code(code)
+function status.check_code(code)
     local number = status.codes[code] or math.tointeger(code)
     if number == 0 then
         blame("no status of an error: %s: a method that returns has it", code)
@@ -101,6 +102,11 @@ function status.new(code, message, details)
         { kind = "grpc", code = code, message = message, details = details }, Status)
 end
 
+-- The status for a message that cannot be decoded.
+function status.unreadable(code, problem)
+    return status.new(code, "a message cannot be read: " .. problem)
+end
+
 -- The text of a message, which may be an error that was caught.
 local function check_message(message)
     return script.text(message or "") or blame("the message of a status is a table, not a string")
@@ -108,7 +114,7 @@ end
 
 -- grpc.error
 function status.raise(code, message, details)
-    local raised = status.new(check_code(code), check_message(message), details)
+    local raised = status.new(status.check_code(code), check_message(message), details)
     if details ~= nil then
         check_details(details)
         raised.line = script.line()
@@ -142,11 +148,23 @@ local function field(number, bytes)
     return string.char(number << 3 | 2) .. varint(#bytes) .. bytes
 end
 
+local common
+
+-- The message type of that name in a schema, or one of those that details mostly have; nil.
+function status.type_of(schema, name)
+    local found = schema and schema:message(name)
+    if found or not name:find("^google%.rpc%.") then
+        return found
+    end
+    common = common or pb.load("google/rpc/error_details.proto")
+    return common:message(name)
+end
+
 -- A google.protobuf.Any; messages are found in the schema.
 local function encode_detail(detail, schema)
     local url, value = detail.type_url, detail.value
     if not url then
-        local message = schema:message(detail.type)
+        local message = status.type_of(schema, detail.type)
         if not message then
             error(("there is no message %s"):format(detail.type), 0)
         end

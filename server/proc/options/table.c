@@ -20,6 +20,11 @@ const struct definition options_table[] = {
         "a Lua file that returns a table of these options", NULL},
     {OPTIONS_COMMAND, "check", 0, OPTIONS_SWITCH, FIELD(check), NULL,
         "load the configuration and the scripts, print the route table, and exit 0 or 1", NULL},
+    {OPTIONS_COMMAND, "openapi", 0, OPTIONS_SWITCH, FIELD(openapi), NULL,
+        "load the scripts, print an OpenAPI document of the gRPC services' routes of HTTP, and "
+        "exit 0 "
+        "or 1",
+        NULL},
     {OPTIONS_COMMAND, "version", 0, OPTIONS_SWITCH, FIELD(version), NULL,
         "print the version and exit", NULL},
     {OPTIONS_COMMAND, "help", 'h', OPTIONS_SWITCH, FIELD(help), NULL, "print this help and exit",

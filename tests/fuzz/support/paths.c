@@ -55,10 +55,21 @@ static bool decode(struct str *segment, char *out)
     return true;
 }
 
+/* The part behind the segment's last colon. */
+static struct str behind_colon(struct str segment)
+{
+    const char *colon = segment.n ? memrchr(segment.p, ':', segment.n) : NULL;
+    return colon ? (struct str){colon + 1, (size_t)(segment.p + segment.n - colon - 1)} : STR("");
+}
+
 bool paths_decode(struct str path, struct segments *out)
 {
+    static char verb[PATHS_BYTES];
     char *at = out->text;
     if (path.n > PATHS_BYTES || !paths_split(path, out))
+        return false;
+    out->verb = out->count ? behind_colon(out->list[out->count - 1]) : STR("");
+    if (out->verb.n && !decode(&out->verb, verb))
         return false;
     for (size_t i = 0; i < out->count; i++) {
         if (!decode(&out->list[i], at) || is_dots(out->list[i]))
@@ -76,11 +87,33 @@ static bool starts_and_ends(struct str s, const char *start, const char *end)
     return s.n >= a + b && memcmp(s.p, start, a) == 0 && memcmp(s.p + s.n - b, end, b) == 0;
 }
 
-static enum kind kind_of(struct str segment)
+/* The verb of a pattern's segment; its p is NULL where there is no colon for one. */
+static struct str verb_of(struct str segment)
 {
+    struct str verb = behind_colon(segment);
+    size_t left = segment.n - verb.n;
+    bool has = left >= 3 && segment.p[0] == '[' && segment.p[left - 1] == ':' &&
+               segment.p[left - 2] == ']' && segment.p[segment.n - 1] != ']';
+    return has ? verb : (struct str){NULL, 0};
+}
+
+static struct str without_verb(struct str segment)
+{
+    struct str verb = verb_of(segment);
+    return (struct str){segment.p, verb.p ? segment.n - verb.n - 1 : segment.n};
+}
+
+static enum kind kind_of(struct str whole)
+{
+    struct str segment = without_verb(whole);
     if (starts_and_ends(segment, "[...", "]"))
         return REST;
     return starts_and_ends(segment, "[", "]") ? PARAMETER : LITERAL;
+}
+
+static bool may_be_none(struct str segment)
+{
+    return kind_of(segment) == REST && starts_and_ends(without_verb(segment), "[...", "?]");
 }
 
 /* What stands in the brackets, or is the literal. */
@@ -88,13 +121,16 @@ static struct str inner(struct str segment)
 {
     static const size_t skipped[] = {[LITERAL] = 0, [PARAMETER] = 1, [REST] = 4};
     enum kind kind = kind_of(segment);
-    size_t left = segment.n - skipped[kind] - (kind == LITERAL ? 0 : 1);
+    size_t left = without_verb(segment).n - skipped[kind] - (kind == LITERAL ? 0 : 1);
+    left -= may_be_none(segment);
     return (struct str){segment.p + skipped[kind], left};
 }
 
 static bool is_segment(struct str segment)
 {
-    struct str name = inner(segment);
+    struct str name = inner(segment), verb = verb_of(segment);
+    if (verb.p && (verb.n == 0 || memchr(verb.p, '[', verb.n) || memchr(verb.p, ']', verb.n)))
+        return false;
     if (name.n == 0 || memchr(name.p, '[', name.n) || memchr(name.p, ']', name.n))
         return false;
     return kind_of(segment) == LITERAL ? !is_dots(segment) : name.p[0] != '.';
@@ -105,7 +141,8 @@ bool paths_is_pattern(const struct segments *pattern)
     size_t names = 0;
     for (size_t i = 0; i < pattern->count; i++) {
         struct str segment = pattern->list[i];
-        if (!is_segment(segment) || (kind_of(segment) == REST && i + 1 < pattern->count))
+        bool ends = kind_of(segment) == REST || verb_of(segment).p;
+        if (!is_segment(segment) || (ends && i + 1 < pattern->count))
             return false;
         if (kind_of(segment) == LITERAL)
             continue;
@@ -123,11 +160,27 @@ bool paths_same(const struct segments *a, const struct segments *b)
     bool same = a->count == b->count;
     for (size_t i = 0; same && i < a->count; i++) {
         enum kind kind = kind_of(a->list[i]);
-        same = kind == kind_of(b->list[i]);
+        same = kind == kind_of(b->list[i]) && str_eq(verb_of(a->list[i]), verb_of(b->list[i]));
         if (kind == LITERAL)
             same = same && str_eq(a->list[i], b->list[i]);
     }
     return same;
+}
+
+/* Whether the segment of the pattern, if it asks for a verb, finds it behind the value, of which it
+ * is then taken. */
+static bool match_verb(struct str segment, const struct segments *path, size_t i, struct str *value)
+{
+    struct str verb = verb_of(segment), last = path->list[path->count - 1];
+    bool is_last = i + 1 == path->count;
+    if (!verb.p)
+        return true;
+    if (!str_eq(verb, path->verb) || last.n <= verb.n + 1 ||
+        (kind_of(segment) == PARAMETER && !is_last))
+        return false;
+    if (is_last)
+        value->n -= verb.n + 1;
+    return true;
 }
 
 bool paths_match(const struct segments *pattern, const struct segments *path, struct str *values)
@@ -137,26 +190,37 @@ bool paths_match(const struct segments *pattern, const struct segments *path, st
         if (path->list[i].n == 0)
             return false;
     for (i = 0; i < pattern->count; i++) {
+        if (i == path->count && may_be_none(pattern->list[i]) && !verb_of(pattern->list[i]).p) {
+            values[named] = STR("");
+            return true;
+        }
         if (i == path->count)
             return false;
         enum kind kind = kind_of(pattern->list[i]);
         if (kind == LITERAL && !str_eq(pattern->list[i], path->list[i]))
             return false;
-        if (kind != LITERAL)
-            values[named++] = path->list[i];
+        if (kind != LITERAL) {
+            values[named] = path->list[i];
+            if (!match_verb(pattern->list[i], path, i, &values[named++]))
+                return false;
+        }
         if (kind == REST)
             return true;
     }
     return i == path->count;
 }
 
-/* At the first segment of two kinds a literal beats a parameter, and that a rest. */
+/* At the first segment of two kinds a literal beats a parameter, and that a rest; of one kind what
+ * has the verb is better; one that ends is better than one with a rest of nothing. */
 bool paths_is_better(const struct segments *a, const struct segments *b)
 {
-    for (size_t i = 0; i < a->count && i < b->count; i++)
+    for (size_t i = 0; i < a->count && i < b->count; i++) {
         if (kind_of(a->list[i]) != kind_of(b->list[i]))
             return kind_of(a->list[i]) < kind_of(b->list[i]);
-    return false;
+        if (!verb_of(a->list[i]).p != !verb_of(b->list[i]).p)
+            return verb_of(a->list[i]).p != NULL;
+    }
+    return a->count < b->count;
 }
 
 /* Prefixes. */

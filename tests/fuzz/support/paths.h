@@ -17,6 +17,7 @@ enum {
 struct segments {
     size_t count;
     struct str list[PATHS_SEGMENTS];
+    struct str verb; /* of a decoded path: behind the last colon of the last segment, or none */
     char text[PATHS_BYTES];
 };
 

@@ -247,6 +247,55 @@ static void Match_EmptySegment_NotFound(void **state)
     router_free(r);
 }
 
+static void Match_Verb_BeforeTheValueThatHasIt(void **state)
+{
+    (void)state;
+    struct router *r = WITH("/v/[id]", "/v/[id]:lock", "/v/[id]:open", "/v/all:lock", "/v/all",
+        "/v/[a]/x/[b]:lock", "/f/[...path]:lock", "/f/[...path]", "/f/one");
+    static const struct lookup lookups[] = {
+        {"/v/7", "/v/[id] id=7"},
+        {"/v/7:lock", "/v/[id]:lock id=7"},
+        {"/v/7:open", "/v/[id]:open id=7"},
+        {"/v/7:shut", "/v/[id] id=7:shut"},
+        {"/v/7:", "/v/[id] id=7:"},
+        {"/v/:lock", "/v/[id] id=:lock"},
+        {"/v/7:a:lock", "/v/[id]:lock id=7:a"},
+        {"/v/7:lock:a", "/v/[id] id=7:lock:a"},
+        {"/v/7%3Alock", "/v/[id] id=7:lock"},
+        {"/v/7:%6Cock", "/v/[id]:lock id=7"},
+        {"/v/7%2F8:lock", "/v/[id]:lock id=7%2F8"},
+        {"/v/all:lock", "/v/all:lock"},
+        {"/v/all", "/v/all"},
+        {"/v/all:open", "/v/[id]:open id=all"},
+        {"/v/1:lock/x/2", "404"},
+        {"/v/1:lock/x/2:lock", "/v/[a]/x/[b]:lock a=1:lock b=2"},
+        {"/f/a/b:lock", "/f/[...path]:lock path=a/b"},
+        {"/f/a:lock/b", "/f/[...path] path=a:lock/b"},
+        {"/f/a/:lock", "/f/[...path] path=a/:lock"},
+        {"/f/one", "/f/one"},
+        {"/f/one:lock", "/f/[...path]:lock path=one"},
+    };
+    assert_lookups(r, lookups, count_of(lookups));
+    router_free(r);
+}
+
+static void Match_RestThatMayBeNone_BehindAllElse(void **state)
+{
+    (void)state;
+    struct router *r = WITH("/f/[...path?]", "/g/[...path?]", "/g", "/h/[...path?]:lock", "/[x]");
+    static const struct lookup lookups[] = {
+        {"/f", "/f/[...path?] path="},
+        {"/f/a/b", "/f/[...path?] path=a/b"},
+        {"/f/", "404"},
+        {"/g", "/g"},
+        {"/g/a", "/g/[...path?] path=a"},
+        {"/h", "/[x] x=h"},
+        {"/h/a:lock", "/h/[...path?]:lock path=a"},
+    };
+    assert_lookups(r, lookups, count_of(lookups));
+    router_free(r);
+}
+
 static void Match_EachByte_AsItsEscape(void **state)
 {
     (void)state;
@@ -335,6 +384,13 @@ static void Add_Malformed_SaysWhy(void **state)
         {"/[[id]]", "has a stray bracket"},
         {"/[a][b]", "has a stray bracket"},
         {"/[...[a]", "has a stray bracket"},
+        {"/[id]:a:b", "has a stray bracket"},
+        {"/[id]:[a]", "has a stray bracket"},
+        {"/[id]:", "has an empty verb"},
+        {"/[...path]:", "has an empty verb"},
+        {"/[...?]", "has a parameter without a name"},
+        {"/[id]:lock/x", "goes on behind its verb"},
+        {"/[...path]:lock/x", "goes on behind its rest"},
     };
     struct router *r = router_new();
     for (size_t i = 0; i < count_of(cases); i++) {
@@ -355,6 +411,9 @@ static void Add_SameShape_NamesTheOther(void **state)
         {"/users/[id]", "/users/[name]"},
         {"/f/[...a]", "/f/[...b]"},
         {"/[a]/x/[b]", "/[b]/x/[a]"},
+        {"/v/[a]:lock", "/v/[b]:lock"},
+        {"/f/[...a]:lock", "/f/[...b?]:lock"},
+        {"/f/[...a]", "/f/[...b?]"},
     };
     for (size_t i = 0; i < count_of(pairs); i++) {
         struct router *r = WITH(pairs[i][0]);
@@ -488,21 +547,33 @@ static struct str next_segment(struct str *left)
     return (struct str){start, n};
 }
 
+static bool ends_with(struct str s, struct str end)
+{
+    return s.n >= end.n && memcmp(s.p + s.n - end.n, end.p, end.n) == 0;
+}
+
 /* How a pattern takes a path: a letter for each segment, a literal sorting before a parameter
- * before a rest. False where it does not take it. */
+ * before a rest, and each of these with a verb before one without. False where it does not take it.
+ */
 static bool takes(struct str pattern, struct str path, char *kinds)
 {
+    const struct str all = path;
     while (pattern.n && path.n) {
         struct str p = next_segment(&pattern), s = next_segment(&path);
-        bool rest = str_starts(p, STR("[..."));
+        bool rest = str_starts(p, STR("[...")), verb = ends_with(p, STR("]:v"));
         if (p.p[0] != '[' && !str_eq(p, s))
             return false;
-        *kinds++ = p.p[0] != '[' ? '1' : rest ? '3' : '2';
+        if (verb && (!ends_with(all, STR(":v")) || (!rest && path.n) || ends_with(all, STR("/:v"))))
+            return false;
+        *kinds++ = p.p[0] != '[' ? '1' : (char)('2' + 2 * rest + !verb);
         *kinds = '\0';
         if (rest)
             return true;
     }
-    return pattern.n == 0 && path.n == 0;
+    bool none = str_eq(pattern, STR("/[...r?]"));
+    if (none)
+        strcpy(kinds, "5");
+    return (none || pattern.n == 0) && path.n == 0;
 }
 
 static const char *best(char patterns[][32], size_t n, const char *path)
@@ -531,16 +602,20 @@ static void make_pattern(char *out)
         strcat(out, segment);
     }
     if (check_random() % 4 == 0)
-        strcat(out, "/[...r]");
+        strcat(out, check_random() % 2 ? "/[...r]" : "/[...r?]");
+    if (out[strlen(out) - 1] == ']' && check_random() % 3 == 0)
+        strcat(out, ":v");
 }
 
 static void make_path(char *out)
 {
     static const char *const segments[] = {"/a", "/b", "/aa", "/c"};
+    static const char *const ends[] = {"", "", ":v", ":w", "/:v", ":v:", "%3Av"};
     size_t count = 1 + check_random() % 5;
     *out = '\0';
     for (size_t i = 0; i < count; i++)
         strcat(out, segments[check_random() % count_of(segments)]);
+    strcat(out, ends[check_random() % count_of(ends)]);
 }
 
 /* Adds up to n patterns of different shapes; returns how many. */
@@ -563,8 +638,8 @@ static void Match_AtRandom_AsTheSearch(void **state)
 {
     (void)state;
     struct arena none;
-    arena_init(&none, NULL, 0, 0);
-    for (int round = 0; round < 300; round++) {
+    arena_init(&none, room, sizeof room, 1 << 20);
+    for (int round = 0; round < 1000; round++) {
         char patterns[12][32], path[32];
         struct router *r = router_new();
         size_t count = add_random(r, patterns, count_of(patterns));
@@ -595,6 +670,8 @@ int main(void)
         checked(Match_EscapedSlash_StaysAsItIs),
         checked(Match_BadPath_WhateverTheRoutes),
         checked(Match_EmptySegment_NotFound),
+        checked(Match_Verb_BeforeTheValueThatHasIt),
+        checked(Match_RestThatMayBeNone_BehindAllElse),
         checked(Match_EachByte_AsItsEscape),
         checked(Match_NoEscapes_NoMemory),
         checked(Match_LongPaths_JustLong),
