@@ -874,6 +874,7 @@ function message:fields() end
 ---@field credentials? boolean whether pages of these origins may send cookies
 ---@field intercept? moontrail.grpc.interceptor|moontrail.grpc.interceptor[] around each call
 ---@field json? moontrail.protobuf.json_options how its JSON differs from the mapping
+---@field transcode? boolean whether it has the routes of google.api.http; true unless given
 
 ---What a call passes through: `return next()`, or another reply, or an error.
 ---@alias moontrail.grpc.interceptor fun(call: moontrail.grpc.call, next: fun(): table?): table?
@@ -978,7 +979,7 @@ function health.set(service, status) end
 ---@field metadata table<string, string|string[]> of the request; `-bin` values are decoded
 ---@field compressed boolean whether the last message came compressed
 ---@field request? table what interceptors see of a request that is one message
----@field protocol "grpc"|"grpc-web"|"connect" by which it came
+---@field protocol "grpc"|"grpc-web"|"connect"|"http" by which it came
 ---@field codec "proto"|"json" in which its messages are
 ---@field method string its full name: `"pkg.Service/Method"`
 local call = {}

@@ -296,7 +296,8 @@ static struct route **place_of(struct node *node, const struct route *route)
     return at;
 }
 
-/* Puts a route into the trie. Nodes made before memory ran out stay: they match nothing. */
+/* Puts a route into the trie. If memory runs out, the nodes made so far stay; they match
+ * nothing. */
 static enum rc plant(struct node *node, struct route *route, struct router_fault *fault)
 {
     struct str left = without_root(route->pattern), segment;

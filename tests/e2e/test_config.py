@@ -13,7 +13,7 @@ from upstreams import free_port
 
 HANDLER = "return function(ctx) ctx:text('hello') end"
 OPTION = re.compile(r"^  (?:-\w, |    )--([a-z-]+)(?: (\S+))? ", re.M)
-COMMANDS = {"config", "check", "version", "help"}  # for the command line alone
+COMMANDS = {"config", "check", "openapi", "version", "help"}  # for the command line alone
 
 # A value that an option with this argument takes, as Lua.
 VALUES = {"": "true", "N": "7", "BYTES": "70000", "MIB": "64", "SECONDS": "1.5", "URL":

@@ -2,13 +2,15 @@
 versions."""
 import base64
 import json
+import socket
 import subprocess
+from urllib.parse import urlsplit
 
 import pytest
 
 from client import Client
 from http1 import Http1
-from server import ROOT, run, write_scripts
+from server import PATIENCE, ROOT, run, write_scripts
 
 PROTO = """
     syntax = "proto3";
@@ -104,8 +106,13 @@ SERVICE = """
         })
     end
     function Library.Many(request, call)
+        call:trailer("x-end", "behind")
         for i = 1, request.numbers[1] or 0 do
             call:send { name = "s" .. i }
+        end
+        if request.theme == "park" then
+            local closed <close> = setmetatable({}, { __close = function() print "park is over" end })
+            require("moontrail").sleep(3600)
         end
         if request.name ~= "" then
             grpc.error(request.name, "in the middle")
@@ -460,6 +467,22 @@ def test_a_stream_of_events(wire):
 def test_a_stream_of_bodies_as_they_are(wire):
     response = wire.fetch("/v1/pieces")
     assert (response.header("content-type"), response.body) == ("text/x-pieces", b"p1p2p3")
+
+
+def test_metadata_behind_a_stream_is_a_trailer(server):
+    with Client(server.https) as client:
+        response = client.fetch("/v1/many?numbers=1", headers=[("te", "trailers")])
+        assert ("x-end", "behind") in [tuple(pair) for pair in response.trailers]
+
+
+def test_a_reply_goes_out_when_it_is_sent_and_a_client_that_goes_ends_the_call(server):
+    parts = urlsplit(server.http)
+    with socket.create_connection((parts.hostname, parts.port), timeout=PATIENCE) as wire:
+        wire.sendall(b"GET /v1/many?numbers=2&theme=park HTTP/1.1\r\nhost: x\r\n\r\n")
+        got = b""
+        while b'{"name":"s2"}\n' not in got:
+            got += wire.recv(4096)
+    assert server.wait_for("park is over")
 
 
 def test_a_stream_of_requests_has_no_route(wire):

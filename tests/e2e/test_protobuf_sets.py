@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from optional import need
+from optional import RPCJS, need
 
 need("protoc", "google.protobuf")
 
@@ -20,7 +20,7 @@ CHECKS = sorted(path.name for path in TREE.glob("[!_]*.lua")
                 if path.name not in ("schema.lua", "refusals.lua"))
 
 # The fields that newer descriptors have: a file's edition, and where options have their features.
-EDITION, OF_FILE, OF_MESSAGE, OF_FIELD, OF_ONEOF, OF_ENUM = 14, 50, 12, 21, 1, 7
+EDITION_FIELD, OF_FILE, OF_MESSAGE, OF_FIELD, OF_ONEOF, OF_ENUM = 14, 50, 12, 21, 1, 7
 FEATURES = {"presence": 1, "enum": 2, "repeated": 3, "encoding": 5}
 EXPLICIT, IMPLICIT, REQUIRED = 1, 2, 3
 OPEN, CLOSED = 1, 2
@@ -30,8 +30,8 @@ DELIMITED = 2
 Field = descriptor_pb2.FieldDescriptorProto
 
 
-def check(script, **environment):
-    done = subprocess.run([PROGRAM, "--check", script], capture_output=True, text=True, timeout=120,
+def check(script, *options, **environment):
+    done = subprocess.run([PROGRAM, *options, "--check", script], capture_output=True, text=True, timeout=120,
                           stdin=subprocess.DEVNULL, env={**os.environ, **environment})
     assert not FAULT.search(done.stderr), done.stderr
     return done
@@ -230,7 +230,7 @@ def set_features(options, number, **features):
 
 def edition_file(name="e.proto", edition=1000, features=None, **given):
     file = descriptor_pb2.FileDescriptorProto(name=name, syntax="editions", package="e", **given)
-    file.MergeFromString(varint(EDITION << 3) + varint(edition))
+    file.MergeFromString(varint(EDITION_FIELD << 3) + varint(edition))
     if features:
         set_features(file.options, OF_FILE, **features)
     return file
@@ -387,3 +387,79 @@ def test_closed_enums_beside_implicit_presence_are_refused(tmp_path):
 def test_an_edition_that_is_not_known(tmp_path, edition):
     assert refused(tmp_path, edition_file(edition=edition)) == (
         f"types.binpb: e.proto: is of an edition that is not known ({edition}): 2023 and 2024 are")
+
+
+def test_sets_broken_at_random_are_refused_or_loaded(tmp_path):
+    """What a compiler never writes ends no process."""
+    entry = descriptor_pb2.DescriptorProto(
+        name="MapEntry", options={"map_entry": True},
+        field=[field("key", 1, Field.TYPE_STRING), field("value", 2, Field.TYPE_MESSAGE, type_name=".e.A")])
+    message = descriptor_pb2.DescriptorProto(
+        name="A", nested_type=[entry], oneof_decl=[{"name": "o"}],
+        extension_range=[{"start": 100, "end": 200}], field=[
+            field("x", 1, features={"presence": IMPLICIT}), field("y", 2, default_value="7"),
+            field("one", 3, oneof_index=0), field("list", 4, repeated=True),
+            field("level", 5, Field.TYPE_ENUM, type_name=".e.Level"),
+            field("map", 6, Field.TYPE_MESSAGE, True, type_name=".e.A.MapEntry")])
+    whole = make_set(make_file(), edition_file(message_type=[message], dependency=["a.proto"],
+                                               enum_type=[enum("Level", 0, 2)]))
+    (tmp_path / "whole.bin").write_bytes(whole)
+    script = tmp_path / "_break.lua"
+    script.write_text(f"""
+        local pb = require "moontrail.protobuf"
+        local whole = assert(io.open("{tmp_path}/whole.bin", "rb")):read("a")
+        math.randomseed(7)
+        local loaded = 0
+        for round = 1, 1000 do
+            local bytes = {{ whole:byte(1, -1) }}
+            for _ = 1, math.random(3) do
+                bytes[math.random(#bytes)] = math.random(0, 255)
+            end
+            local ok, schema = pcall(pb.parse, string.char(table.unpack(bytes)), "types.pb")
+            assert(ok or schema:find("^types.pb: "), schema)
+            local A = ok and schema:message("e.A")
+            if A then
+                loaded = loaded + 1
+                pcall(function() A:encode(A:decode("")) A:to_json(A:from_json("{{}}")) A:fields() end)
+            end
+        end
+        assert(loaded > 0)
+        return print""")
+    done = check(script, "--load-timeout", "0")
+    assert done.returncode == 0, done.stderr
+
+
+EDITION = """
+edition = "2023";
+package e;
+import "google/protobuf/timestamp.proto";
+option features.field_presence = IMPLICIT;
+message A {
+  string implicit = 1;
+  string explicit = 2 [features.field_presence = EXPLICIT];
+  repeated int32 packed = 3;
+  repeated int32 loose = 4 [features.repeated_field_encoding = EXPANDED];
+  map<string, A> map = 5;
+  google.protobuf.Timestamp at = 6;
+  oneof choice { int32 one = 7; A two = 8; }
+}
+"""
+
+
+def test_what_buf_builds_of_an_edition(tmp_path):
+    need("rpc-js")
+    source = write_scripts(tmp_path / "source", {"a.proto": EDITION, "buf.yaml": "version: v2\n"})
+    subprocess.run([RPCJS / ".bin/buf", "build", source, "-o", tmp_path / "types.binpb"], check=True,
+                   env={**os.environ, "BUF_CACHE_DIR": str(tmp_path / "cache")})
+    script = tmp_path / "_code.lua"
+    script.write_text(f"""
+        local check = dofile("{TREE}/_check.lua")
+        local schema = require("moontrail.protobuf").load("types.binpb", {{ "{tmp_path}" }})
+        local A = schema:message("e.A")
+        check.same(A:decode(""), {{ implicit = "", packed = {{}}, loose = {{}}, map = {{}} }})
+        check.wire(A, {{ implicit = "", explicit = "", packed = {{ 1, 2 }}, loose = {{ 1, 2 }} }},
+            "1200 1a020102 2001 2002")
+        assert(A:from_json('{{"at":"1970-01-01T00:00:01Z","two":{{}}}}').at.seconds == 1)
+        return check.done""")
+    done = check(script)
+    assert done.returncode == 0, done.stderr

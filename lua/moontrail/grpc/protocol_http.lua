@@ -222,8 +222,9 @@ local function write_raw(self, reply)
     write(self.http, bytes_of(self, reply))
 end
 
+-- Trailers are for clients that take them; there is no other place for them by now.
 local function end_stream(self)
-    for _, pair in ipairs(self.trailers or {}) do
+    for _, pair in ipairs(self.http:supports_trailers() and self.trailers or {}) do
         self.http:append_trailer(pair[1], pair[2])
     end
 end

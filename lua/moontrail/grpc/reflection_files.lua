@@ -24,6 +24,8 @@ local File = pb.parse([[
       repeated int32 public_dependency = 10;
       repeated int32 weak_dependency = 11;
       optional string syntax = 12;
+      optional int32 edition = 14;
+      repeated string option_dependency = 15;
     }]], "file.proto"):message("File")
 
 -- A file is { name, descriptor, imports = the files that it imports, by_import = the same by the

@@ -67,7 +67,7 @@ struct options {
     double heartbeat_timeout; /* seconds; 0 is none */
     double ticket_rotation;   /* seconds; 0 is none */
     bool dev, watch, check, openapi, version, help;
-    enum options_source source;        /* who sets now */
+    enum options_source source;        /* the source that is being read */
     unsigned char set_by[OPTIONS_MAX]; /* an enum options_source, by place in the table */
     struct arena strings;              /* those that came from a file */
 };
