@@ -1,6 +1,4 @@
-/* The only file that knows every part: it provides what the server serves with, and lets the master
- * serve it.
- */
+/* Knows all parts: gives the master the service that its workers run. No other file does. */
 #include "core/log.h"
 #include "core/mem.h"
 #include "core/version.h"
@@ -24,12 +22,12 @@
 #include <stdio.h>
 #include <unistd.h>
 
-/* What serves in a worker, and what --check and a proof look at. */
+/* What runs in a worker, and what --check and a proof examine. */
 struct server {
-    int index; /* of the worker; 0 where there is none */
+    int index; /* of the worker; 0 outside of one */
     struct dispatch dispatch;
     struct proxy *proxy;
-    struct bridge *bridge; /* NULL where upstreams take every request */
+    struct bridge *bridge; /* NULL if upstreams take every request */
     struct pool *pool;     /* NULL before join */
     struct pool_connector connector;
     struct programs programs;
@@ -62,7 +60,7 @@ static void close_server(struct server *s)
     mem_put(s, sizeof *s);
 }
 
-/* The routes that the options give to other servers. */
+/* Adds the routes to upstreams that the options give. */
 static enum rc add_upstreams(struct server *s, const struct options *o, char why[SERVICE_WHY])
 {
     enum rc rc = RC_OK;
@@ -80,7 +78,7 @@ static enum rc add_upstreams(struct server *s, const struct options *o, char why
     return RC_INVALID;
 }
 
-/* A server that lacks scripts. NULL; why then says the reason. */
+/* A server without scripts yet. NULL on failure; why then says the reason. */
 static struct server *new_server(
     const struct options *o, int index, struct ev_loop *loop, char why[SERVICE_WHY])
 {
@@ -104,7 +102,7 @@ static void add_bridge(struct server *s)
     dispatch_add(&s->dispatch, bridge_missing(s->bridge));
 }
 
-/* RC_INVALID where the scripts do not load; there is a bridge then if it may do without. */
+/* RC_INVALID if the scripts do not load; with may_lack a bridge without scripts is made then. */
 static enum rc open_bridge(struct server *s, const struct options *o, struct ev_loop *loop,
     bool may_lack, char why[SERVICE_WHY])
 {
@@ -142,7 +140,8 @@ static struct handler *handler_of(struct server *s)
     return &s->dispatch.base;
 }
 
-/* What the proxy returns to a script is taken up in the same turn, since it comes first. */
+/* The proxy comes before the bridge, so that an exchange it returns to a script goes on in the same
+ * turn. */
 static enum rc join(struct server *s, const struct options *o, struct loop *loop)
 {
     enum rc rc = pool_new(loop, &o->pool, &s->pool);
@@ -190,8 +189,8 @@ static const struct service service = {
     .close = close_server,
 };
 
-/* A descriptor that is missing here would be that of the first socket, which the log, and programs
- * that scripts start, would then write to. */
+/* Were one of them closed, the first socket would get its number, and the log, as well as programs
+ * that scripts start, would write to that socket. */
 static bool fill_standard_streams(void)
 {
     int fd;
@@ -201,14 +200,14 @@ static bool fill_standard_streams(void)
     return fd >= 0 && close(fd) == 0;
 }
 
-/* One line on stderr that names the thing and the cure. */
+/* Writes one line on stderr, which names the thing and the cure. */
 static int complain(const char *why, int status)
 {
     fprintf(stderr, "moontrail: %s\n", why);
     return status;
 }
 
-/* A first-time user has no scripts, and names none. */
+/* Whether the user is new here: there are no scripts, and no option names any. */
 static bool is_beginner(const struct options *o)
 {
     return !options_is_set(o, "scripts") && !o->upstream.count && access(o->scripts, F_OK) &&
@@ -236,7 +235,7 @@ static enum rc check_certificates(const struct options *o, char why[SERVICE_WHY]
     return rc;
 }
 
-/* The scripts are read as workers will read them, where that is possible. */
+/* Reads the scripts as the user of the workers, if possible. */
 static enum rc read_as_user(const struct options *o, char why[SERVICE_WHY])
 {
     uid_t user;

@@ -12,11 +12,11 @@
 #include <lauxlib.h>
 #include <stdio.h>
 
-enum { CALL_KIB = 16 }; /* what a call holds that the collector cannot see, about */
+enum { CALL_KIB = 16 }; /* about what a call holds outside of the collector's sight */
 
 static const char metatable_key;
 
-/* What the call tells. */
+/* What the call reports. */
 
 static struct http_call *of_call(struct call *c)
 {
@@ -44,7 +44,7 @@ static void set_failure(struct http_call *h, enum http_failure failure, const ch
     snprintf(h->why, sizeof h->why, "%s", why);
 }
 
-/* The end of the upload is not waited for. */
+/* The end of an upload is not awaited. */
 static void on_done(struct call *c, enum call_end end, const char *why)
 {
     struct http_call *h = of_call(c);
@@ -104,7 +104,7 @@ struct http_call *http_call_new(lua_State *L)
     return h;
 }
 
-/* No connection takes it. The tasks that write it or wait for the response are told. */
+/* No connection will take the call. Tells the tasks that write it, or wait for its response. */
 static void overload(struct http_call *h, const char *why)
 {
     outgoing_abort(&h->call.request);
@@ -153,7 +153,7 @@ void http_call_close(struct http_call *h)
     task_wake(h->writer);
 }
 
-/* The error of an upload has the text of its cause, which is on top and gets replaced by it. */
+/* Replaces the cause on top of the stack by the error of the upload, which has the cause's text. */
 static void push_upload_error(lua_State *L)
 {
     error_text_push(L, -1);
@@ -180,7 +180,7 @@ bool http_call_fail(lua_State *L, struct http_call *h)
     return true;
 }
 
-/* From the script's value to the call. */
+/* From a script's value to its call. */
 
 struct http_call *http_call_arg(lua_State *L)
 {
@@ -272,8 +272,8 @@ struct http_call *http_call_resumed(lua_State *L)
     return h;
 }
 
-/* The metatable. Its __index has one upvalue: a table from each name to its method, or to the light
- * userdata of its struct http_call_field. */
+/* The metatable. Its __index has one upvalue: a table that maps each name to its method, or to the
+ * light userdata of its struct http_call_field. */
 
 static int l_index(lua_State *L)
 {

@@ -23,8 +23,8 @@ enum http_failure http_failure_of(enum call_end end)
     return ends[end];
 }
 
-/* Failures as scripts see them. Where there was no connection in time res.failure tells the one,
- * and the error's kind the other. */
+/* Failures as scripts see them. If there was no connection in time, res.failure says that there was
+ * none, and the error's kind that time ran out. */
 static const struct {
     const char *name;
     enum error_kind kind;
@@ -40,7 +40,7 @@ static const struct {
     [FAILURE_TOO_LARGE] = {"limit", KIND_LIMIT, "connection lost"},
     [FAILURE_TIMEOUT] = {"timeout", KIND_TIMEOUT, "timed out"},
     [FAILURE_LATE] = {"timeout", KIND_TIMEOUT, "timed out"},
-    [FAILURE_UPLOAD] = {"upload", KIND_UPLOAD, ""}, /* its error is kept */
+    [FAILURE_UPLOAD] = {"upload", KIND_UPLOAD, ""}, /* the upload's own error is kept */
 };
 
 const char *http_failure_name(enum http_failure failure)
@@ -48,7 +48,7 @@ const char *http_failure_name(enum http_failure failure)
     return failures[failure].name;
 }
 
-/* Pushes what the text of its failure says behind the colon. */
+/* Pushes the part of the error's text that follows the kind of failure. */
 static void push_detail(lua_State *L, const struct http_call *h)
 {
     char text[32], name[CODE_NAME_SIZE];
@@ -61,7 +61,7 @@ static void push_detail(lua_State *L, const struct http_call *h)
         lua_pushfstring(L, ": %s", h->why);
 }
 
-/* Sets what the kind of the error on top adds. */
+/* Sets the fields that the kind of the error on top has in addition. */
 static void add_fields(lua_State *L, const struct http_call *h)
 {
     char name[CODE_NAME_SIZE];

@@ -1,4 +1,4 @@
-/* What a call of another server has failed of, and the error that scripts get for it. */
+/* Why a call of another server has failed, and the error that scripts get for that. */
 #ifndef LUA_CLIENT_FAILURE_H
 #define LUA_CLIENT_FAILURE_H
 
@@ -13,22 +13,22 @@ enum http_failure {
     FAILURE_UNREACHABLE,
     FAILURE_CONNECT_TIMEOUT, /* no connection in time */
     FAILURE_REFUSED,         /* by the other server, which did not process it */
-    FAILURE_OVERLOAD,        /* too many wait for a connection */
+    FAILURE_OVERLOAD,        /* too many calls wait for a connection */
     FAILURE_RESET,
     FAILURE_LOST,
-    FAILURE_PROTOCOL,  /* what came was no HTTP */
-    FAILURE_TOO_LARGE, /* the response has passed a limit of the server's */
-    FAILURE_TIMEOUT,   /* a limit of call_options has passed */
-    FAILURE_LATE,      /* the script's own timeout has */
-    FAILURE_UPLOAD,    /* of the function that gives its body */
+    FAILURE_PROTOCOL,  /* the peer did not send valid HTTP */
+    FAILURE_TOO_LARGE, /* the response exceeded a limit of this server */
+    FAILURE_TIMEOUT,   /* a timeout of call_options passed */
+    FAILURE_LATE,      /* the script's own timeout passed */
+    FAILURE_UPLOAD,    /* the function that gives the body failed */
 };
 
-/* What an end makes of a call that is not whole by then. */
+/* The failure of a call that ended before it was complete. */
 enum http_failure http_failure_of(enum call_end end);
-/* What res.failure tells; NULL for none. */
+/* The name in res.failure; NULL for none. */
 const char *http_failure_name(enum http_failure failure);
-/* Pushes the error of a call that has failed, but not of its upload, and whose name is that.
- * [-0, +1, may longjmp] */
+/* Pushes the error of a failed call, unless its upload has failed; name is the call's. [-0, +1, may
+ * longjmp] */
 void http_failure_push(lua_State *L, const struct http_call *h, const char *name);
 
 #endif

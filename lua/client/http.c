@@ -9,7 +9,7 @@
 
 /* Sending. */
 
-/* fail(call, problem), for the upload: whether somebody will hear of it. */
+/* fail(call, problem), for the upload: returns whether a task will get the error */
 static int l_fail(lua_State *L)
 {
     struct http_call *h = http_call_arg(L);
@@ -18,7 +18,7 @@ static int l_fail(lua_State *L)
     return 1;
 }
 
-/* Starts the task that writes the body at index 2, of the userdata at index 1. */
+/* Starts the task that writes the body at index 2 for the userdata at index 1. */
 static void start_upload(lua_State *L, struct http_call *h)
 {
     lua_settop(L, 2);
@@ -40,7 +40,8 @@ static void check_body(lua_State *L, enum rc rc)
         luaL_error(L, "%s", rc_text(rc));
 }
 
-/* What fits into the queue is there when the call begins; of what does not, the length is told. */
+/* Queues a body that fits into the queue before the call begins; for a larger one only sets the
+ * length. */
 static bool queue_body(lua_State *L, struct http_call *h, struct str body)
 {
     size_t taken;
@@ -61,7 +62,7 @@ static bool queue_body(lua_State *L, struct http_call *h, struct str body)
     return false;
 }
 
-/* With the body at the index: whether it is queued whole. */
+/* Takes the body at the index. Returns whether all of it is queued. */
 static bool take_body(lua_State *L, int index, struct http_call *h)
 {
     struct str body = STR("");
@@ -85,11 +86,11 @@ static void set_name(lua_State *L, int index, const struct connector_order *orde
     lua_setiuservalue(L, index, HTTP_CALL_NAME);
 }
 
-/* What a call is made of stands on the stack. */
+/* Positions on the stack of what a call is made from. */
 enum { URL = 1, BODY, OPTIONS, CALL };
 
-/* Makes the call, and leaves its userdata and the body alone on the stack. With open its body is
- * for the script to write. */
+/* Makes the call, and leaves only its userdata and the body on the stack. With open, the script
+ * writes the body. */
 static struct http_call *begin(lua_State *L, const char *method, bool open)
 {
     struct http_call *h = http_call_new(L);
@@ -140,7 +141,7 @@ static int answer_on(lua_State *L, struct http_call *h)
 
 /* The functions. */
 
-/* Puts the options at index 1 where begin looks for them. */
+/* Moves the options from index 1 to the place where begin expects them. */
 static void arrange(lua_State *L)
 {
     luaL_checktype(L, 1, LUA_TTABLE);
@@ -157,7 +158,7 @@ static int l_request(lua_State *L)
     return answer_on(L, begin(L, "GET", false));
 }
 
-/* open{url=, …} → a call whose request is for the script to write */
+/* open{url=, …} → a call whose request the script writes */
 static int l_open(lua_State *L)
 {
     arrange(L);

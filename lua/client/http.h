@@ -1,7 +1,7 @@
 /*
- * mt.http: calls of other servers from a script. request, get and post give the response once its
- * head is there; open gives the call at once, whose request the script then writes. A body that
- * does not fit into the call's queue is written by a task of its own, which goes on while the
+ * mt.http: calls of other servers from a script. request, get and post return the response after
+ * its head has come; open returns the call at once, and the script then writes its request. A body
+ * that does not fit into the call's queue is written by a task of its own, which goes on while the
  * response is read.
  */
 #ifndef LUA_CLIENT_HTTP_H

@@ -12,7 +12,7 @@ static int refuse(lua_State *L, const char *name, const char *wanted)
     return luaL_error(L, "%s is %s, not a %s", name, wanted, luaL_typename(L, -1));
 }
 
-/* The string on top, which the table keeps. */
+/* The string on top of the stack. The table keeps it alive. */
 static struct str take_string(lua_State *L, const char *name)
 {
     struct str s;
@@ -52,7 +52,7 @@ static void check_header(lua_State *L, enum rc rc, struct str name, struct str v
         luaL_error(L, "%s", rc_text(rc));
 }
 
-/* Adds a header with the name at index -2 or deeper, and the value on top. */
+/* Adds a header: its name is at index -2 or deeper, its value on top. */
 static void add_header(lua_State *L, struct http_options *o, struct str name)
 {
     struct str value;
@@ -69,7 +69,7 @@ static void add_header(lua_State *L, struct http_options *o, struct str name)
         check_header(L, outgoing_add_header(&o->call->call.request, name, value), name, value);
 }
 
-/* The key and the value on top: a value, or an array of them. */
+/* Adds the header of the key and the value on top. The value may be an array of values. */
 static void take_header(lua_State *L, struct http_options *o)
 {
     if (lua_type(L, -2) != LUA_TSTRING)
@@ -160,7 +160,7 @@ static void take_ca(lua_State *L, struct http_options *o)
     o->order.options.cas = take_string(L, "ca").p;
 }
 
-/* The code that sends the body reads it. */
+/* Leaves the body alone: the code that sends it reads it. */
 static void take_nothing(lua_State *L, struct http_options *o)
 {
     (void)L, (void)o;
@@ -185,7 +185,8 @@ static const struct option {
     {"ca", take_ca},
 };
 
-/* The key and the value on top. A misspelled option would go unnoticed. */
+/* Reads the option of the key and the value on top. Unknown names are refused, since a misspelled
+ * option would go unnoticed. */
 static void take_option(lua_State *L, struct http_options *o)
 {
     const char *name = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : luaL_typename(L, -2);
@@ -198,7 +199,7 @@ static void take_option(lua_State *L, struct http_options *o)
     luaL_error(L, "a request has no option %s", name);
 }
 
-/* What goes out unless the script has set it. */
+/* Sets a header, unless the script has set it. */
 static void set_default(lua_State *L, struct outgoing *request, struct str name, struct str value)
 {
     if (!fields_find(&request->head, name))

@@ -1,9 +1,9 @@
-/* What a script writes of its request to another server, while the call is under way. */
+/* How a script writes its request to another server while the call is under way. */
 #include "lua/client/call.h"
 #include "lua/client/call_private.h"
 #include "lua/ctx/args.h"
 
-/* Whether more may be written: false once the other server wants no more of it. */
+/* Whether more may be written. False once the other server wants no more of the body. */
 static bool check_write(lua_State *L, struct http_call *h, enum rc rc)
 {
     if (rc == RC_STATE && h->failure)
@@ -30,7 +30,7 @@ static enum rc write_piece(void *call, const char *data, size_t n, size_t *taken
     return call_write(call, data, n, taken);
 }
 
-/* Queues what there is room for of what is left of the write. */
+/* Queues as much of the rest of the write as there is room for. */
 static enum progress queue_arguments(lua_State *L, struct http_call *h)
 {
     enum rc rc = arguments_write(L, &h->write, write_piece, &h->call);
@@ -70,7 +70,7 @@ static int write_on(lua_State *L, struct http_call *h)
                              : push_wanted(L, progress == QUEUED);
 }
 
-/* write(...): whether the other server still wants it. */
+/* write(...) → whether the other server still wants it */
 static int l_write(lua_State *L)
 {
     return write_on(L, start_write(L));
@@ -93,13 +93,13 @@ static int finish_on(lua_State *L, struct http_call *h)
     return push_wanted(L, progress == QUEUED && check_write(L, h, call_finish(&h->call)));
 }
 
-/* finish(...): writes these, and ends the request. */
+/* finish(...): writes the arguments, and ends the request */
 static int l_finish(lua_State *L)
 {
     return finish_on(L, start_write(L));
 }
 
-/* append_trailer(name, value): sent behind the request's body. */
+/* append_trailer(name, value): sends it after the request's body */
 static int l_append_trailer(lua_State *L)
 {
     struct http_call *h = check_unfinished(L);

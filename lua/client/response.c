@@ -1,4 +1,4 @@
-/* What a script reads of another server's response. */
+/* How a script reads another server's response. */
 #include "http/code.h"
 #include "lua/client/call.h"
 #include "lua/client/call_private.h"
@@ -6,7 +6,7 @@
 #include "lua/ctx/field_table.h"
 #include "lua/runtime/error_value.h"
 
-enum { BODY_LIMIT = 16 << 20 }; /* bytes that res:body takes unless told otherwise */
+enum { BODY_LIMIT = 16 << 20 }; /* bytes that res:body takes by default */
 
 /* Fields. */
 
@@ -41,7 +41,7 @@ static void push_reset_code(lua_State *L, struct http_call *h)
     lua_pushstring(L, is_reset ? code_name(h->call.reset_code, name) : NULL);
 }
 
-/* A table of the response's fields, made when it is first looked at. */
+/* Pushes a table of the response's fields, made at first use. */
 static void push_table(lua_State *L, struct http_call *h, enum http_call_value kept,
     void (*push)(lua_State *L, const struct fields *fields))
 {
@@ -92,7 +92,7 @@ static int answer_on(lua_State *L, struct http_call *h)
     return http_call_wait_response(L, h, NULL, k_answer);
 }
 
-/* response(): the same, once its head has come. */
+/* response(): returns the same call, after its head has come */
 static int l_response(lua_State *L)
 {
     return answer_on(L, http_call_live(L));
@@ -145,7 +145,7 @@ static int k_read(lua_State *L, int status, lua_KContext unused)
     return read_on(L, http_call_resumed(L));
 }
 
-/* With the maximum at index 2. */
+/* The maximum is at index 2. */
 static int read_on(lua_State *L, struct http_call *h)
 {
     lua_settop(L, 2);
@@ -177,8 +177,8 @@ static int refuse_body(lua_State *L, struct http_call *h)
     return lua_error(L);
 }
 
-/* Whether the body is known to be too large before it comes. A response to HEAD, and 304, have a
- * length and no body. */
+/* Whether the body is known in advance to be too large. Responses to HEAD, and 304, have a length
+ * but no body. */
 static bool will_be_too_large(const struct http_call *h)
 {
     const struct call *c = &h->call;
@@ -195,7 +195,7 @@ static int k_body(lua_State *L, int status, lua_KContext unused)
     return body_on(L, http_call_resumed(L));
 }
 
-/* With a table of the pieces at index 2. */
+/* The table of pieces is at index 2. */
 static int body_on(lua_State *L, struct http_call *h)
 {
     const struct body_source source = source_of(h);

@@ -4,8 +4,8 @@
 
 #include <lauxlib.h>
 
-/* lauxlib does not count the self of a method's call; of any other it is taken off the stack.
- * Returns the argument's index then. */
+/* lauxlib does not count the self of a method's call. If this is a call of another form, takes the
+ * self off the stack. Returns the argument's index. */
 static int without_self(lua_State *L, int arg)
 {
     lua_Debug call;
@@ -16,7 +16,8 @@ static int without_self(lua_State *L, int arg)
     return arg - 1;
 }
 
-/* What is neither string nor number: an error that a script has caught may be sent. */
+/* A value that is neither string nor number. An error that a script has caught is accepted as its
+ * text. */
 static struct str convert(lua_State *L, int arg, const char *table_problem)
 {
     struct str s;

@@ -1,7 +1,7 @@
 /*
- * What a script writes in one call, string by string: by ctx:write, and as a client of its request.
- * The arguments stay on the stack while the call waits for room, and are gone on with from where
- * they were.
+ * The strings that a script writes in one call: by ctx:write, and to its request as a client. The
+ * arguments stay on the stack while the call waits for room; writing then continues where it
+ * stopped.
  */
 #ifndef LUA_CTX_ARGUMENTS_H
 #define LUA_CTX_ARGUMENTS_H
@@ -11,18 +11,18 @@
 #include <lua.h>
 #include <stddef.h>
 
-/* What is left of them. */
+/* What is left of the arguments. */
 struct arguments_left {
-    int next;      /* the first argument that is not written whole */
-    size_t offset; /* the byte in it that comes next */
+    int next;      /* the first argument that is not completely written */
+    size_t offset; /* the next byte in it */
 };
 
-/* Takes what there is room for of n bytes, and says how much that is. */
+/* Takes as much of n bytes as there is room for, and says how much that is. */
 typedef enum rc arguments_sink(void *of, const char *data, size_t n, size_t *taken);
 
-/* Writes what there is room for of the arguments, strings or numbers, up to the top. RC_AGAIN where
- * some are left; else what the sink gives. Inline, so that the sink is inline too.
- * [-0, +0, may longjmp] */
+/* Writes as much of the arguments, strings or numbers up to the top, as there is room for. RC_AGAIN
+ * if some are left; else the sink's result. Inline, so that the sink is inline too. [-0, +0, may
+ * longjmp] */
 static inline enum rc arguments_write(
     lua_State *L, struct arguments_left *left, arguments_sink *sink, void *of)
 {

@@ -21,7 +21,7 @@ bool body_push_piece(lua_State *L, const struct body_source *s, size_t max)
     return true;
 }
 
-/* Pushes the next n bytes, which are queued. */
+/* Pushes the next n bytes; so many are queued. */
 static void push_bytes(lua_State *L, const struct body_source *s, size_t n)
 {
     size_t front;
@@ -44,7 +44,7 @@ static void push_bytes(lua_State *L, const struct body_source *s, size_t n)
     luaL_pushresultsize(&b, n);
 }
 
-/* As pieces_keep; the table is made for the first of them. */
+/* As pieces_keep, but makes the table for the first piece. */
 static void keep(lua_State *L, int index)
 {
     if (lua_isnil(L, index)) {

@@ -1,4 +1,4 @@
-/* Cookies (RFC 6265): what the client sent, and what it is to keep. */
+/* Cookies (RFC 6265): those that the client sent, and those that it is to keep. */
 #include "http/exchange.h"
 #include "lua/ctx/args.h"
 #include "lua/ctx/ctx.h"
@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <time.h>
 
-/* Of the request. */
+/* Cookies of the request. */
 
 static struct str unquote(struct str s)
 {
@@ -18,7 +18,7 @@ static struct str unquote(struct str s)
     return s;
 }
 
-/* Takes what stands before the next ";" off the front; false at the end. */
+/* Takes the text before the next ";" off the front; false at the end. */
 static bool next_pair(struct str *left, struct str *pair)
 {
     if (left->n == 0)
@@ -40,7 +40,8 @@ static bool is_named(struct str pair, struct str name, struct str *value)
     return str_eq(field_trim((struct str){pair.p, n}), name);
 }
 
-/* The first cookie of that name; HTTP/2 may divide them among several fields (RFC 9113 8.2.3). */
+/* Finds the first cookie of the name. HTTP/2 may split cookies into several fields (RFC 9113
+ * 8.2.3). */
 static bool find_cookie(const struct fields *fields, struct str name, struct str *value)
 {
     for (size_t i = 0; i < fields->count; i++) {
@@ -66,7 +67,7 @@ static int l_cookie(lua_State *L)
     return 1;
 }
 
-/* Of the response. */
+/* Cookies of the response. */
 
 /* cookie-octet of RFC 6265 4.1.1. */
 static bool is_cookie_octet(unsigned char byte)
@@ -86,7 +87,8 @@ static void check_pair(lua_State *L, struct str name, struct str value)
 
 enum { OPTIONS = 4 }; /* the index of the table of options */
 
-/* An option, which adds an attribute: push pushes its text above the option's value. */
+/* An option that adds an attribute. push pushes the attribute's text, with the option's value on
+ * top of the stack. */
 struct attribute {
     const char *option, *name;
     void (*push)(lua_State *L, const struct attribute *a);
@@ -97,7 +99,7 @@ static void refuse_option(lua_State *L, const struct attribute *a, const char *w
     luaL_error(L, "cookie option %s is %s", a->option, wanted);
 }
 
-/* av-octet of RFC 6265 4.1.1, with bytes above 127 let through. */
+/* av-octet of RFC 6265 4.1.1, and also bytes above 127. */
 static void push_text(lua_State *L, const struct attribute *a)
 {
     if (lua_type(L, -1) != LUA_TSTRING)
@@ -117,10 +119,10 @@ static void push_seconds(lua_State *L, const struct attribute *a)
     lua_pushfstring(L, "; %s=%I", a->name, (LUAI_UACINT)seconds);
 }
 
-/* The years that RFC 6265 5.1.1 reads: 1601 to 9999. */
+/* The years that RFC 6265 5.1.1 can parse: 1601 to 9999. */
 static const lua_Number first_date = -11644473600, last_date = 253402300799;
 
-/* The date of RFC 9110 5.6.7. strftime would speak the locale's language. */
+/* The date of RFC 9110 5.6.7. strftime would use the locale's language. */
 static void push_date(lua_State *L, time_t date)
 {
     static const char days[] = "SunMonTueWedThuFriSat";
@@ -179,7 +181,7 @@ static void push_same_site(lua_State *L, const struct attribute *a)
     refuse_option(L, a, "\"Strict\", \"Lax\" or \"None\"");
 }
 
-/* In the order in which they are sent. */
+/* In the order in which the attributes are sent. */
 static const struct attribute attributes[] = {
     {"path", "Path", push_text},
     {"domain", "Domain", push_text},
@@ -211,7 +213,7 @@ static void check_options(lua_State *L)
     }
 }
 
-/* Appends the attributes that are asked for to the text on top. */
+/* Appends the attributes of the options to the text on top. */
 static void append_attributes(lua_State *L)
 {
     for (const struct attribute *a = attributes; a < attributes + ATTRIBUTES; a++) {

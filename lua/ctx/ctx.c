@@ -15,10 +15,11 @@
 
 #include <lauxlib.h>
 
-/* A task that goes on and on after its request was aborted is ended. */
+/* A task that keeps running after its request was aborted is ended after so many raised errors, or
+ * seconds. */
 enum { ABORT_ERRORS = 100, ABORT_SECONDS = 5 };
 
-/* Addresses that serve as keys in ctx tables: for the handle, and for a field that is nil. */
+/* Their addresses are keys in ctx tables: for the handle, and for fields whose value is nil. */
 static const char handle_key, nil_key;
 
 /* Life. */
@@ -52,7 +53,7 @@ enum rc ctx_new(struct vm *vm, struct exchange *x, struct ctx **out)
     return RC_OK;
 }
 
-/* Who waits for the request, other than its own task. */
+/* Interrupts the tasks that wait for the request, except its own. */
 static void interrupt_others(struct ctx *c)
 {
     struct task *reader = c->reader, *writer = c->writer;
@@ -115,8 +116,8 @@ void ctx_abort(struct ctx *c, struct cut cut)
 
 /* Deadlines. */
 
-/* The wait raises even if the deadline is moved before its task runs. The timer's clock may be a
- * little ahead: what it says is over is over for who asks what is left, too. */
+/* The wait raises even if a script moves the deadline before the task runs. The timer's clock may
+ * be a little ahead: for whoever asks what is left, too, the time is then over. */
 static void on_deadline(struct timer *t)
 {
     struct ctx *c = container_of(t, struct ctx, alarm);
@@ -140,7 +141,7 @@ void ctx_set_deadline(struct ctx *c, double seconds)
     timer_start(&c->alarm, seconds);
 }
 
-/* The table that ctx_push made last gets its handle. [-0, +0, may longjmp] */
+/* Gives the table that ctx_push made last its handle. [-0, +0, may longjmp] */
 static void attach(lua_State *L, struct ctx *c)
 {
     if (c->attached)
@@ -244,7 +245,7 @@ void ctx_check(lua_State *L, struct ctx *c)
     raise_aborted(L, c);
 }
 
-/* From a table to its request. */
+/* From a ctx table to its request. */
 
 static int raise_ended(lua_State *L)
 {
@@ -261,7 +262,7 @@ static bool is_ctx(lua_State *L, int index)
     return same;
 }
 
-/* The running task's request, if the table is its own; NULL otherwise. */
+/* The running task's request if the table at the index belongs to it; else NULL. */
 static struct ctx *own(lua_State *L, int index)
 {
     const struct task *t = vm_of(L)->running;
@@ -269,7 +270,7 @@ static struct ctx *own(lua_State *L, int index)
     return c && lua_topointer(L, index) == c->table ? c : NULL;
 }
 
-/* The request of a ctx table, NULL when it has ended. */
+/* The request of a ctx table; NULL if it has ended. */
 static struct ctx *of_table(lua_State *L, int index)
 {
     struct ctx *c = own(L, index);
@@ -281,7 +282,7 @@ static struct ctx *of_table(lua_State *L, int index)
     return c;
 }
 
-/* The request that the running task serves or was started for. */
+/* The request that the running task serves, or was started for. */
 static struct ctx *of_task(lua_State *L, const struct task *t)
 {
     if (!t || (!t->ctx && !t->request))
@@ -321,7 +322,7 @@ struct ctx *ctx_live(lua_State *L)
     return c;
 }
 
-/* The running task, whose wait is over, gives up its slot. */
+/* Frees the slots of the running task, whose wait is over. */
 static void leave_slots(struct ctx *c, const struct task *t)
 {
     if (c->reader == t)
@@ -344,11 +345,11 @@ struct ctx *ctx_resumed(lua_State *L, lua_KContext handle)
     return c;
 }
 
-/* The metatable. Its functions have one upvalue: a table from each name of the API to its function,
- * or to the light userdata of its struct ctx_field. */
+/* The metatable. Its functions have one upvalue: a table that maps each name of the API to its
+ * function, or to the light userdata of its struct ctx_field. */
 
-/* A field is computed once and then kept in the table, under the address of its description, so
- * that it can still be read after an abort. */
+/* A field is computed once and then kept in the table, with the address of its description as key.
+ * It can thus still be read after an abort. */
 static int push_field(lua_State *L, const struct ctx_field *f)
 {
     int kept = lua_rawgetp(L, 1, f);
@@ -381,7 +382,8 @@ static bool is_status(lua_State *L, int index)
     return n >= 200 && n <= 599;
 }
 
-/* Assigning to ctx.status or ctx.text is how others make a response. */
+/* Scripts that assign to ctx.status or ctx.text expect the way of other frameworks to make a
+ * response: the error tells the way that works here. */
 static int refuse_assignment(lua_State *L, bool is_function)
 {
     const char *name = lua_tostring(L, 2), *call = "";
@@ -402,7 +404,7 @@ static int l_newindex(lua_State *L)
     return 0;
 }
 
-/* next() without the keys that are ours. */
+/* next() without this file's own keys. */
 static int l_next(lua_State *L)
 {
     lua_settop(L, 2);
@@ -415,7 +417,8 @@ static int l_next(lua_State *L)
     return 1;
 }
 
-/* A wait in the loop does not add the handle to what the loop goes through. */
+/* Attaches the handle first: a wait within the loop would add it to the table that the loop
+ * traverses. */
 static int l_pairs(lua_State *L)
 {
     struct ctx *c = own(L, 1);
@@ -473,7 +476,7 @@ void ctx_push(lua_State *L, struct ctx *c)
     lua_rawseti(L, LUA_REGISTRYINDEX, c->vm->ctx_begun);
 }
 
-/* What is in the place is replaced, which takes no memory. */
+/* Overwrites the reference in place: that needs no memory. */
 void ctx_let_go(struct vm *vm)
 {
     lua_pushboolean(vm->L, false);

@@ -5,8 +5,8 @@
  *     ──client gone, reset, shutdown──▶ aborted ──handler has returned──▶ ended
  *       └──handler has returned──▶ freed ◀──no task is left that was started for it──┘
  *
- * The handle of a freed request gives nothing. A request that has ended still tells those tasks
- * why.
+ * The handle of a freed request gives nothing. A request that has ended still tells the tasks that
+ * were started for it why.
  *
  * When an exchange dies its ctx is detached from it first, so that nothing that a script holds can
  * reach freed memory; then the waits are cancelled and the task raises.
@@ -47,7 +47,7 @@ struct ctx {
     int handler;        /* the registry's reference to the function to call */
     struct match match; /* the script, a struct script_file, and the path's parameters, which lie in
                            the exchange's arena */
-    /* The tasks that wait for the request's body, and for the response to go out. Set until they
+    /* The tasks that wait for the request's body, and for the response to be sent. Set until they
      * run again, so that no other task takes their place after they were woken or interrupted. */
     struct task *reader, *writer;
     struct lender lender; /* of x, while another server answers */
@@ -55,19 +55,19 @@ struct ctx {
     bool status_set;      /* by the script */
     bool aborted;
     double aborted_at;        /* on clock_monotonic */
-    int abort_errors;         /* raised since */
+    int abort_errors;         /* raised since then */
     bool ended;               /* the handler has returned; only followers are left */
-    size_t followers;         /* tasks that were started for it, and are not over */
+    size_t followers;         /* tasks that were started for it and have not ended */
     double deadline;          /* on clock_monotonic; 0 is none */
     struct timer alarm;       /* runs towards the deadline */
-    bool expired;             /* the deadline ended a wait whose task has not run since */
+    bool expired;             /* the deadline ended a wait, and the task has not run since */
     bool over_limit;          /* the request's body passed its limit, and was answered */
     struct cut cut;           /* why it was aborted */
-    struct report_kept *kept; /* what the log says of it, once aborted; may be NULL */
+    struct report_kept *kept; /* what the log says of it after it was aborted; may be NULL */
     uint64_t conn;            /* numbers for the log */
     uint32_t stream;
     struct body_whole whole;     /* the request's body, read by ctx:body */
-    struct arguments_left write; /* of a write under way */
+    struct arguments_left write; /* the rest of a write under way */
 };
 
 /* The script that answers it. */
@@ -79,40 +79,41 @@ static inline struct script_file *ctx_script(const struct ctx *c)
 /* Makes the metatable. [-0, +0, may longjmp] */
 void ctx_open(lua_State *L);
 
-/* For an exchange, with its match and handler still to be set. RC_NOMEM. */
+/* For an exchange. Its match and handler are still to be set. RC_NOMEM. */
 enum rc ctx_new(struct vm *vm, struct exchange *x, struct ctx **out) MUST_CHECK;
-/* Its handler has returned: handles that scripts kept give nothing from now on. An aborted request,
- * however, stays until the tasks that were started for it are over: their waits and calls raise the
- * abort error. */
+/* To be called when its handler has returned: handles that scripts kept are invalid from then on.
+ * An aborted request, however, stays until the tasks that were started for it have ended: their
+ * waits and calls raise the abort error. */
 void ctx_free(struct ctx *c);
-/* A task begins, or is over; t->request may be the handle of the request that it follows. */
+/* A task begins, or has ended. t->request may be the handle of the request for which it was
+ * started. */
 void ctx_follow(const struct task *t);
 void ctx_unfollow(const struct task *t);
 /* Pushes a new table of the functions that a ctx has. [-0, +1, may longjmp] */
 void ctx_push_functions(lua_State *L);
 /* Pushes the new table of c. [-0, +1, may longjmp] */
 void ctx_push(lua_State *L, struct ctx *c);
-/* The table that was pushed last may be collected: its task has waited or is over. */
+/* Allows the table that was pushed last to be collected: its task has waited or ended. */
 void ctx_let_go(struct vm *vm);
-/* Ends what another server does for it: the exchange is the handler's again. */
+/* Ends what another server does for it, and gives the exchange back to the handler. */
 void ctx_take_back(struct ctx *c);
-/* Detaches c from its exchange, which may be freed then, and wakes what waits. */
+/* Detaches c from its exchange, which may then be freed, and wakes the tasks that wait. */
 void ctx_abort(struct ctx *c, struct cut cut);
 /* Calls and drops the on_abort functions, if c is aborted. Their errors are logged. [-0, +0, may
  * longjmp] */
 void ctx_call_callbacks(lua_State *L, struct ctx *c);
-/* The same outside of Lua. */
+/* The same, called from outside of Lua. */
 void ctx_call_callbacks_at_end(struct ctx *c);
 
 /* For the files that implement ctx functions. */
 
-/* The request that the call is about: of the table at index 1, or of the running task, and then
- * index 1 is made nil: arguments begin at index 2. Raises if it has ended. [-0, +0|1, may longjmp]
- */
+/* The request of the table at index 1, if there is one, or of the running task; then nil is
+ * inserted at index 1, so that arguments begin at index 2. Raises if it has ended. [-0, +0|1, may
+ * longjmp] */
 struct ctx *ctx_arg(lua_State *L);
-/* As ctx_arg; raises if it is aborted as well. */
+/* As ctx_arg, but also raises if the request is aborted. */
 struct ctx *ctx_live(lua_State *L);
-/* The request that a wait resumed for, by the handle that the wait kept; its slot is free again.
+/* The request for which a wait was resumed, by the handle that the wait kept. Frees its slot.
  * Raises as ctx_live. */
 struct ctx *ctx_resumed(lua_State *L, lua_KContext handle);
 /* Raises the abort error if c is aborted, having called the on_abort functions. A task that
@@ -124,8 +125,8 @@ void ctx_check_task(lua_State *L, struct task *t);
 void ctx_set_deadline(struct ctx *c, double seconds);
 /* The handle of the request that the running task serves or was started for; 0 is none. */
 int64_t ctx_running(const struct vm *vm);
-/* Whether the value at the index, an error of the task, is an abort error, of whichever request.
- * [-0, +0, may longjmp] */
+/* Whether the value at the index, an error of the task, is an abort error of any request. [-0, +0,
+ * may longjmp] */
 bool ctx_is_abort_error(lua_State *L, int index, const struct task *t);
 
 #endif

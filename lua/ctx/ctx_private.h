@@ -16,7 +16,7 @@ extern const luaL_Reg ctx_response_functions[]; /* the head, and the body */
 extern const luaL_Reg ctx_proxy_functions[];    /* proxy */
 extern const luaL_Reg ctx_life_functions[];     /* aborted, on_abort */
 
-/* A request field: pushes its value, nil where it has none. [-0, +1, may longjmp] */
+/* A request field: pushes its value, or nil if it has none. [-0, +1, may longjmp] */
 struct ctx_field {
     const char *name;
     void (*push)(lua_State *L, const struct ctx *c);

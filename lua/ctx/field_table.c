@@ -23,15 +23,15 @@ static void add_str(luaL_Buffer *b, struct str s)
     luaL_addlstring(b, s.n ? s.p : "", s.n);
 }
 
-/* Fields of a message, each of which knows the one of its name behind it: 0 for none, as none
- * stands behind itself. */
+/* The fields of a message. Each links to the next field of the same name; 0 means none, since field
+ * 0 is never next. */
 struct chains {
     const struct fields *fields;
     uint32_t *next;
-    bool *is_later; /* whether one of its name stands before it */
+    bool *is_later; /* whether an earlier field has the same name */
 };
 
-/* Pushes the values of a chain, which has more than one, in one piece. */
+/* Pushes the values of a chain of at least two fields, as one string. */
 static void push_joined(lua_State *L, const struct chains *c, size_t first)
 {
     luaL_Buffer b;
@@ -60,9 +60,9 @@ static void push_chains(lua_State *L, const struct chains *c)
     }
 }
 
-enum { FEW = 24 }; /* fields that are compared each with each */
+enum { FEW = 24 }; /* up to so many fields are compared each with each */
 
-/* To look for the name among few fields costs less than in a table. */
+/* With few fields, comparing names is cheaper than a table. */
 static void link_few(const struct chains *c)
 {
     for (size_t i = 1; i < c->fields->count; i++)
@@ -83,7 +83,8 @@ static void push_few(lua_State *L, const struct fields *fields)
     push_chains(L, &c);
 }
 
-/* The table on top has, for each name so far, where it stood last; in the end it has the values. */
+/* The table on top maps each name to the position of its last field so far, and in the end to its
+ * value. */
 static void link_many(lua_State *L, const struct chains *c)
 {
     for (size_t i = 0; i < c->fields->count; i++) {
@@ -99,7 +100,7 @@ static void link_many(lua_State *L, const struct chains *c)
     }
 }
 
-/* Below the table lies what the chains take. */
+/* The memory of the chains lies below the table on the stack. */
 static void push_many(lua_State *L, const struct fields *fields)
 {
     size_t n = fields->count;

@@ -1,4 +1,4 @@
-/* What a handler reads in decoded form: the query's arguments, and those of a form's body. */
+/* What a handler reads in decoded form: the arguments of the query, and those of a form's body. */
 #include "http/exchange.h"
 #include "http/urlencoded.h"
 #include "lua/ctx/ctx.h"
@@ -19,8 +19,8 @@ static void push_decoded(lua_State *L, struct str s)
     luaL_pushresultsize(&b, urlencoded_decode(s, out));
 }
 
-/* Adds the value on top to the ones of a name before it, the value's or the table of which lies
- * below. [-2, +1] */
+/* Adds the value on top to those that its name already has: below it lies the first value, or the
+ * table of them. [-2, +1] */
 static void join_value(lua_State *L)
 {
     if (lua_type(L, -2) == LUA_TSTRING) {
@@ -54,7 +54,7 @@ static int refuse_arguments(lua_State *L)
     return lua_error(L);
 }
 
-/* Pushes the table of a text's arguments. */
+/* Pushes a table of the text's arguments. */
 static int push_arguments(lua_State *L, struct str text)
 {
     struct str name, value;

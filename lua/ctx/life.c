@@ -1,4 +1,4 @@
-/* How a handler learns that its request is no more. */
+/* How a handler learns that its request has ended early. */
 #include "core/clock.h"
 #include "lua/ctx/args.h"
 #include "lua/ctx/ctx.h"
@@ -40,7 +40,7 @@ static int l_on_abort(lua_State *L)
     return 0;
 }
 
-/* deadline(seconds) sets, deadline(nil) removes, deadline() tells what is left. */
+/* deadline(seconds) sets it, deadline(nil) removes it, deadline() returns the seconds left. */
 static int l_deadline(lua_State *L)
 {
     struct ctx *c = ctx_live(L);

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Called by Lua with the table of names and the key that it lacks. */
+/* Called by Lua with the table of names and a key that is not in it. */
 static int l_missed(lua_State *L)
 {
     struct vm *vm = vm_of(L);
@@ -41,7 +41,7 @@ static void look_at(struct search *s, const char *known)
     }
 }
 
-/* NULL where none is near. */
+/* NULL if no name is near. */
 static const char *nearest(const char *name)
 {
     static const luaL_Reg *const lists[] = {ctx_stream_functions, ctx_request_functions,
@@ -56,7 +56,8 @@ static const char *nearest(const char *name)
     return s.nearest;
 }
 
-/* Whether Lua's own words say that the error comes of the name. Only the text's end hangs on it. */
+/* Whether Lua's message says that the missed name caused the error. This decides only on an
+ * addition to the text. */
 static bool is_about(const char *text, const char *name)
 {
     char method[VM_MISSED + 16], field[VM_MISSED + 16];

@@ -1,7 +1,7 @@
 /*
- * Names of ctx that do not exist. Looking one up is no error, since scripts keep fields of their
- * own there; but the last one is noted, and if an error follows from it, the error's text says what
- * was meant:
+ * Names of ctx that do not exist. Looking one up is not an error, since scripts keep fields of
+ * their own there. But the last one is noted, and if an error follows from it, the error's text
+ * names the nearest name:
  *
  *     attempt to call a nil value (method 'txt'): nearest: text
  */
@@ -10,11 +10,11 @@
 
 #include <lua.h>
 
-/* Makes the table on top, which has the names that exist, note a look-up of any other. [-0, +0, may
- * longjmp] */
+/* Makes the table on top, which has the names that exist, note look-ups of other names. [-0, +0,
+ * may longjmp] */
 void missed_watch(lua_State *L);
-/* Pushes the text of the error at the index, as error_text_push, with what was meant. [-0, +1, may
- * longjmp for want of memory] */
+/* Pushes the text of the error at the index, as error_text_push does, and the name that was meant.
+ * [-0, +1, may longjmp for want of memory] */
 void missed_push_text(lua_State *L, int index);
 
 #endif

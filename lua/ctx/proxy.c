@@ -1,4 +1,4 @@
-/* Handing the exchange to another server. */
+/* Passing the exchange on to another server. */
 #include "http/exchange.h"
 #include "http/forwarder.h"
 #include "lua/ctx/args.h"
@@ -28,7 +28,7 @@ static void cancel_proxy(struct task *t)
     ctx_take_back(t->data);
 }
 
-/* The order. Its strings go into the exchange's arena. */
+/* The order. Its strings are kept in the exchange's arena. */
 
 static struct str keep(lua_State *L, struct ctx *c, struct str text)
 {
@@ -38,7 +38,8 @@ static struct str keep(lua_State *L, struct ctx *c, struct str text)
     return (struct str){copy, text.n};
 }
 
-/* Adds the key and the value on top of the stack, which stay there: false leaves a field out. */
+/* Adds the key and the value on top of the stack, and leaves them there. false as the value removes
+ * a field. */
 static void add_field(lua_State *L, struct ctx *c, struct fields *list)
 {
     bool drops = lua_isboolean(L, -1) && !lua_toboolean(L, -1);
@@ -91,7 +92,7 @@ static void take_timeout(lua_State *L, struct forward_order *order)
         luaL_error(L, "timeout is a number of seconds above 0");
 }
 
-/* A misspelled option would go unnoticed. */
+/* Refuses unknown options: a misspelled one would go unnoticed. */
 static void check_options(lua_State *L)
 {
     static const char *const names[] = {"headers", "path", "timeout", NULL};

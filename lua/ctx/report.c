@@ -12,7 +12,7 @@
 
 enum { TEXT_MAX = 2048 }; /* bytes of a path or a method; what is longer is cut */
 
-/* A request that is over, with both texts behind it. */
+/* A request that has ended. Both texts follow the struct. */
 struct report_kept {
     size_t method, path; /* their lengths */
     char text[];

@@ -1,6 +1,6 @@
 /*
- * What the log says of one request: each line has the numbers of its connection and stream, its
- * method, its path without the query, and the script that answers it:
+ * Log lines about one request: each line has the numbers of its connection and stream, its method,
+ * its path without the query, and the script that answers it:
  *
  *     handler failed conn=7 stream=1 error="…" traceback="…" method=GET path=/a script=s/a.lua
  */
@@ -16,10 +16,10 @@
 struct ctx;
 struct task;
 
-enum { REPORT_FIELDS = 4 }; /* fields of an event's own, at most */
+enum { REPORT_FIELDS = 4 }; /* the most fields that an event has of its own */
 
-/* As log_event, of a request; and of a task that a script has started, with what is still known of
- * the request that it was started for. */
+/* As log_event, for a request; or for a task that a script has started, with what is still known of
+ * the request for which it was started. */
 #define report_event(c, level, event, ...) report_with(report_write, c, level, event, __VA_ARGS__)
 #define report_task_event(t, level, event, ...) \
     report_with(report_write_task, t, level, event, __VA_ARGS__)
@@ -37,17 +37,17 @@ void report_write(const struct ctx *c, enum log_level level, const char *event,
 void report_write_task(const struct task *t, enum log_level level, const char *event,
     const struct log_field *fields, size_t n);
 
-/* The event of a task that has failed, a handler's or one that a script has started; its stack is
- * as it was left. */
+/* Logs that a task has failed: a handler's, or one that a script has started. Its stack must be as
+ * the error left it. */
 void report_failure(
     const struct task *t, const char *event, struct str error, struct str traceback);
 
-/* The event of an error that closing a task has raised, the error on top. It is no fault where it
- * is an abort error, or where the task was stopped. [-0, +0] */
+/* Logs the error on top, which closing a task has raised. It is not a fault if it is an abort
+ * error, or if the task was stopped. [-0, +0] */
 void report_close_error(lua_State *L, const struct task *t, bool stopped);
 
-/* Keeps a copy of the request's method and path, before its exchange is gone. Without memory the
- * lines go without them. */
+/* Keeps a copy of the request's method and path, before its exchange is freed. If there is no
+ * memory, the lines lack them. */
 void report_keep(struct ctx *c);
 void report_drop(struct ctx *c);
 

@@ -149,7 +149,7 @@ static struct body_source source_of(const struct ctx *c)
 
 static int k_read(lua_State *L, int status, lua_KContext handle);
 
-/* A wait keeps the maximum at index 1. */
+/* If it has to wait, the maximum is kept at index 1. */
 static int read_on(lua_State *L, struct ctx *c, lua_Integer max)
 {
     const struct body_source source = source_of(c);
@@ -176,7 +176,7 @@ static int l_read(lua_State *L)
     return read_on(L, c, max);
 }
 
-/* Answers 413, or resets where the head is out, and raises. */
+/* Answers 413, or resets if the head has been sent, and raises. */
 static int refuse_body(lua_State *L, struct ctx *c)
 {
     if (c->x->response.out.state != OUTGOING_OPEN) {
@@ -187,7 +187,7 @@ static int refuse_body(lua_State *L, struct ctx *c)
     }
     c->over_limit = true;
     exchange_respond(c->x, 413, STR("Content Too Large\n"), NULL);
-    /* Without the memory to respond it was reset. */
+    /* There was no memory for a response: the stream was reset. */
     if (!c->x->instance)
         ctx_abort(c, cut_of(CUT_BY_HANDLER));
     ctx_check(L, c);

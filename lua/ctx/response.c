@@ -1,4 +1,4 @@
-/* What a handler answers: the head, and the body as it is written. */
+/* What a handler answers: the head, and the body in pieces. */
 #include "http/exchange.h"
 #include "lua/ctx/args.h"
 #include "lua/ctx/ctx.h"
@@ -24,7 +24,7 @@ static int l_status(lua_State *L)
     return 0;
 }
 
-/* Raises for what response.h gave for a header. */
+/* Raises for an error that a function of response.h gave for a header. */
 static int refuse_header(lua_State *L, enum rc rc, struct str name, struct str value)
 {
     const char *problem = field_header_problem(name);
@@ -44,7 +44,7 @@ static void check_header(lua_State *L, enum rc rc, struct str name, struct str v
         refuse_header(L, rc, name, value);
 }
 
-/* Sets, or with nil removes, the header whose name and value are at the indices. */
+/* Sets the header whose name and value are at the indices; a value of nil removes it. */
 static void set_header(lua_State *L, struct response *r, int name_at, int value_at)
 {
     struct str name = ctx_check_str(L, name_at), value = STR("");
@@ -56,7 +56,7 @@ static void set_header(lua_State *L, struct response *r, int name_at, int value_
     check_header(L, outgoing_set_header(&r->out, name, value), name, value);
 }
 
-/* The key and the value on top of the stack are to be a header's. */
+/* Checks that the key and the value on top of the stack can be a header's. */
 static void check_pair(lua_State *L)
 {
     if (lua_type(L, -2) != LUA_TSTRING)
@@ -97,7 +97,8 @@ static int l_add_header(lua_State *L)
     return 0;
 }
 
-/* For functions that make a whole response: they name what the script has called. */
+/* For functions that make a whole response: the error names the function that the script has
+ * called. */
 static void check_open(lua_State *L, const struct ctx *c, const char *function)
 {
     if (c->x->response.out.state != OUTGOING_OPEN)
@@ -133,7 +134,7 @@ static void cancel_write(struct task *t)
         c->x->want = WANT_NOTHING;
 }
 
-/* Waits until what is wanted has come about, and goes on with k; at once where it has already. */
+/* Waits until the condition is met and goes on with k; if it is met already, does so at once. */
 static int wait_writable(lua_State *L, struct ctx *c, enum exchange_want want, lua_KFunction k)
 {
     struct task *t = task_waiter(L);
@@ -154,7 +155,7 @@ static void claim_writer(lua_State *L, const struct ctx *c)
 
 /* Interim responses. */
 
-/* Adds the string key and the value at the top of the stack, which must stay there, to a list. */
+/* Adds the string key and the value on top of the stack to a list. They must stay on the stack. */
 static void collect_field(lua_State *L, struct exchange *x, struct fields *list)
 {
     check_pair(L);
@@ -165,7 +166,7 @@ static void collect_field(lua_State *L, struct exchange *x, struct fields *list)
         problem = field_value_problem(value);
     if (problem)
         luaL_error(L, "header \"%s\" %s", name.p, problem);
-    /* A number's text is gone with the stack. */
+    /* The text of a number lasts only as long as its place on the stack. */
     value.p = arena_copy(&x->arena, value.p, value.n);
     if (!value.p || fields_add(list, &x->arena, name, value))
         luaL_error(L, "%s", rc_text(RC_NOMEM));
@@ -220,7 +221,8 @@ static enum rc write_piece(void *exchange, const char *data, size_t n, size_t *t
     return exchange_write(exchange, data, n, taken);
 }
 
-/* Queues what there is room for of what is left of the write; whether all of it is queued. */
+/* Queues as much of the rest of the write as there is room for. Returns whether all of it is
+ * queued. */
 static bool queue_arguments(lua_State *L, struct ctx *c)
 {
     enum rc rc = arguments_write(L, &c->write, write_piece, c->x);
@@ -244,7 +246,7 @@ static void check_arguments(lua_State *L)
         ctx_check_str(L, i);
 }
 
-/* Begins to write the arguments from index first on, which are strings or numbers. */
+/* Begins to write the arguments from index first on. They are strings or numbers. */
 static bool start_write(lua_State *L, struct ctx *c, int first)
 {
     claim_writer(L, c);
@@ -264,7 +266,7 @@ static int l_write(lua_State *L)
     return write_all(L, c, 2);
 }
 
-/* Whether a piece would stand in the middle of what another task writes. */
+/* Whether another task is in the midst of a write, into which a piece must not be inserted. */
 static bool is_busy(const struct ctx *c)
 {
     return c->writer && c->x->response.out.state < OUTGOING_FINISHED;
@@ -330,7 +332,7 @@ static int l_finish(lua_State *L)
     return end_response(L, c);
 }
 
-/* A content-type for a body, unless the handler has set one. */
+/* Sets the content-type of a body, unless the handler has set one. */
 static void set_type(lua_State *L, struct ctx *c, struct str type)
 {
     struct outgoing *out = &c->x->response.out;
@@ -340,7 +342,7 @@ static void set_type(lua_State *L, struct ctx *c, struct str type)
     check_header(L, rc, STR("content-type"), type);
 }
 
-/* One string is written, whatever follows it: gsub, for one, returns a count as well. */
+/* Writes one string and ignores further arguments: gsub, for example, also returns a count. */
 static int write_typed(lua_State *L, const char *function, struct str type)
 {
     struct ctx *c = ctx_live(L);

@@ -19,17 +19,17 @@
  */
 struct spawn {
     struct task *task; /* NULL once it is over */
-    int self;          /* the registry's reference to the userdata, while the task lives */
-    int count;         /* of arguments, the function included, and then of results */
+    int self;          /* the registry's reference to the userdata while the task lives */
+    int count;         /* of arguments, the function included; later of results */
     bool failed;       /* the value is an error */
     enum spawn_cause cancelled;
     int cancel_errors;     /* raised since then */
-    struct spawn_end *end; /* NULL for nobody */
-    struct task *watcher;  /* waits in mt.all for this task and others; NULL for none */
-    struct list joiners;   /* tasks that wait for it, by task.queue */
+    struct spawn_end *end; /* NULL if nobody is to be told */
+    struct task *watcher;  /* a task in mt.all that waits for this one; NULL if there is none */
+    struct list joiners;   /* tasks that wait for this one, by task.queue */
 };
 
-/* A task that goes on and on after it was cancelled is ended. */
+/* A task that keeps running after it was cancelled is ended after so many raised errors. */
 enum { CANCEL_ERRORS = 100 };
 
 static const char metatable_key;
@@ -49,7 +49,7 @@ static struct spawn *check_spawn(lua_State *L, int index)
 
 /* The task's side. */
 
-/* Packs count values on top of the stack into the user value of the userdata at index. */
+/* Packs the count values on top of the stack into the user value of the userdata at the index. */
 static void keep_values(lua_State *L, int index, struct spawn *s, int count)
 {
     lua_createtable(L, count, 0);
@@ -60,7 +60,7 @@ static void keep_values(lua_State *L, int index, struct spawn *s, int count)
     s->count = count;
 }
 
-/* Pushes what keep_values kept. */
+/* Pushes the values that keep_values stored. */
 static int push_values(lua_State *L, int index, const struct spawn *s)
 {
     luaL_checkstack(L, s->count + 1, "too many values");
@@ -72,7 +72,7 @@ static int push_values(lua_State *L, int index, const struct spawn *s)
     return s->count;
 }
 
-/* reason is what scripts decide by, as that of a request's abort. */
+/* The error has a reason, like that of a request's abort, for scripts to test. */
 static void raise_cancelled(lua_State *L, enum spawn_cause cause)
 {
     static const struct {
@@ -125,7 +125,7 @@ struct failure {
     bool silent;
 };
 
-/* Logs the error on top of the stack; an abort error is no fault. */
+/* Logs the error on top of the stack. An abort error is not a fault. */
 static void log_failure(lua_State *L, struct task *t)
 {
     size_t error_len, traceback_len;
@@ -142,7 +142,7 @@ static void log_failure(lua_State *L, struct task *t)
         t, "task failed", (struct str){error, error_len}, (struct str){traceback, traceback_len});
 }
 
-/* Keeps the error as the task's value, and logs it where nobody waits to hear of it. */
+/* Stores the error as the task's value, and logs it if no task waits for it. */
 static int l_fail(lua_State *L)
 {
     const struct failure *f = lua_touserdata(L, 1);
@@ -175,7 +175,7 @@ static void wake_joiners(struct spawn *s)
     task_wake(s->watcher);
 }
 
-/* Who gets what a task's results may refer to. */
+/* The task that takes over what the results may refer to. */
 static struct task *heir_of(const struct spawn *s, const struct task *t)
 {
     if (s->watcher)
@@ -267,7 +267,7 @@ static int l_spawn(lua_State *L)
     return 1;
 }
 
-/* Pushes the results of a task that is over, or raises its error. */
+/* Pushes the results of a finished task, or raises its error. */
 static int finish(lua_State *L, int index, const struct spawn *s)
 {
     int count = push_values(L, index, s);
@@ -344,7 +344,7 @@ static int push_firsts(lua_State *L, int count)
     return count;
 }
 
-/* Waits for the tasks that make up the stack. The first error cancels the others. */
+/* Waits for the tasks on the stack, which has nothing else. The first error cancels the others. */
 static int wait_all(lua_State *L, int count)
 {
     bool over = true;
@@ -369,7 +369,7 @@ static int l_resumed(lua_State *L)
     return 0;
 }
 
-/* Each task that is over wakes the wait; what ends the wait cancels them all. */
+/* Runs each time that one of the tasks has finished. If the wait was ended, cancels them all. */
 static int k_all(lua_State *L, int status, lua_KContext count)
 {
     (void)status;
@@ -382,8 +382,8 @@ static int k_all(lua_State *L, int status, lua_KContext count)
     return wait_all(L, (int)count);
 }
 
-/* Puts the task in the place of the function at the index. Those that were started before it are
- * cancelled where there is no memory for it. */
+/* Replaces the function at the index by its task. If there is no memory for that, the tasks started
+ * before it are cancelled. */
 static void start_one(lua_State *L, int index)
 {
     lua_pushcfunction(L, l_spawn);

@@ -22,19 +22,19 @@ enum spawn_cause {
 
 /* Adds spawn and all to the table on top of the stack. [-0, +0, may longjmp] */
 void spawn_open(lua_State *L);
-/* Starts a task for the function and the arguments from index first on, which are replaced by its
- * userdata: that owns what is returned. [-n, +1, may longjmp] */
+/* Starts a task for the function and the arguments from index first on. Replaces them by the task's
+ * userdata, which owns the returned struct. [-n, +1, may longjmp] */
 struct spawn *spawn_start(lua_State *L, int first);
-/* Who is told when a task is over, before it can be joined: once, whatever its end. */
+/* Told once, whatever the outcome, when a task has ended, before it can be joined. */
 struct spawn_end {
     void (*over)(struct spawn_end *end);
 };
 
-/* Of a task that is not over; end is borrowed until it is. */
+/* For a task that has not ended; end is borrowed until it has. */
 void spawn_watch(struct spawn *s, struct spawn_end *end);
-/* Cancels a task; no effect on one that is over. */
+/* Cancels a task; no effect if it has ended. */
 void spawn_cancel(struct spawn *s, enum spawn_cause cause);
-/* Cancels every such task of the vm, and those that are started from now on. */
+/* Cancels all such tasks of the vm, and those that are started later. */
 void spawn_cancel_all(struct vm *vm, enum spawn_cause cause);
 
 #endif

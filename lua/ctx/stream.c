@@ -19,7 +19,7 @@ static int l_supports_trailers(lua_State *L)
     return 1;
 }
 
-/* Raises for what response.h gave for a trailer. */
+/* Raises for an error that a function of response.h gave for a trailer. */
 static int refuse(lua_State *L, enum rc rc, const char *problem, const char *late)
 {
     const char *name = lua_tostring(L, 2);

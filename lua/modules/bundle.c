@@ -3,7 +3,7 @@
 #include <lauxlib.h>
 #include <string.h>
 
-/* What require calls: compiles the module and runs it with its name. */
+/* The loader that require calls: compiles the module and runs it with its name. */
 static int l_load(lua_State *L)
 {
     const struct bundled *b = lua_touserdata(L, lua_upvalueindex(1));

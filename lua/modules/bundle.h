@@ -1,7 +1,7 @@
 /*
- * The modules that are written in Lua, lua/moontrail/, as scripts require them. The build puts
- * their texts into the program (bundle.sh), so that it needs no files; each is compiled when it is
- * first required.
+ * The modules written in Lua (lua/moontrail/), for scripts to require. The build puts their texts
+ * into the program (bundle.sh), so that it needs no files; each is compiled when it is first
+ * required.
  */
 #ifndef LUA_MODULES_BUNDLE_H
 #define LUA_MODULES_BUNDLE_H
@@ -14,7 +14,7 @@ struct bundled {
     const char *text;
 };
 
-/* All of them; the last has no name. */
+/* All of them; the last has a NULL name. */
 extern const struct bundled bundled[];
 
 /* Lets require find them. [-0, +0, may longjmp] */

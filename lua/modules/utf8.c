@@ -4,7 +4,7 @@
 #include <stdint.h>
 #include <string.h>
 
-/* How many ASCII bytes stand at the front, perhaps up to seven fewer. */
+/* The number of ASCII bytes at the front, or up to seven fewer. */
 static size_t skip_ascii(const unsigned char *p, size_t n)
 {
     size_t i = 0;
@@ -17,8 +17,8 @@ static size_t skip_ascii(const unsigned char *p, size_t n)
     return i;
 }
 
-/* Whether the second byte rules out a form that is too long, a surrogate, or a character above
- * U+10FFFF (RFC 3629, section 4). */
+/* Whether the second byte makes the character an overlong form, a surrogate, or one above U+10FFFF
+ * (RFC 3629, section 4). */
 static bool second_fits(unsigned char first, unsigned char second)
 {
     switch (first) {
@@ -35,7 +35,7 @@ static bool second_fits(unsigned char first, unsigned char second)
     }
 }
 
-/* The length of the character at p, which is no ASCII, of which n bytes are there; 0 when it is
+/* The length of the non-ASCII character at p, of which n bytes are available; 0 if it is
  * malformed. */
 static size_t character(const unsigned char *p, size_t n)
 {

@@ -4,7 +4,7 @@
 
 #include <stddef.h>
 
-/* How many bytes at the front of the text are well-formed: n when all are. */
+/* How many bytes at the front of the text are well-formed; n if all are. */
 size_t utf8_length(const char *text, size_t n);
 
 #endif

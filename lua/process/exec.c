@@ -5,12 +5,12 @@
 
 #include <lauxlib.h>
 
-enum { EXEC_LIMIT = 16 << 20 }; /* bytes of each output, unless the script says otherwise */
+enum { EXEC_LIMIT = 16 << 20 }; /* bytes of each output, by default */
 
 /* The stack: the arguments and the options, and then these. */
 enum { PROCESS = 3, PIECES };
 
-/* Moves what there is of an output to its table of pieces. */
+/* Moves what has arrived of an output to its table of pieces. */
 static void collect(lua_State *L, const struct process *s, enum program_output which)
 {
     size_t n;
@@ -22,7 +22,7 @@ static void collect(lua_State *L, const struct process *s, enum program_output w
     }
 }
 
-/* The pieces may go before those of the other output are joined. */
+/* The pieces of one output may be collected before those of the other are joined. */
 static void set_output(lua_State *L, enum program_output which, const char *name)
 {
     pieces_push_joined(L, PIECES + (int)which);
@@ -31,7 +31,7 @@ static void set_output(lua_State *L, enum program_output which, const char *name
     lua_replace(L, PIECES + (int)which);
 }
 
-/* The process is over, and closed: it holds nothing any more. */
+/* The process has ended and is closed: it holds nothing more. */
 static int push_result(lua_State *L, struct process *s)
 {
     char name[SIGNAL_NAME];
@@ -72,7 +72,7 @@ static int l_resumed(lua_State *L)
     return 0;
 }
 
-/* What ends the wait ends the program: nobody has its process. */
+/* If the wait is cancelled, the program is ended: no script has its process. */
 static int k_exec(lua_State *L, int status, lua_KContext unused)
 {
     (void)status, (void)unused;

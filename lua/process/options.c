@@ -7,7 +7,7 @@
 
 enum { TIMEOUT_MAX = 100000000 }; /* seconds: three years */
 
-/* Where there is no PATH. */
+/* Used if there is no PATH. */
 static const char standard_path[] = "/usr/local/bin:/usr/bin:/bin";
 
 static int refuse(lua_State *L, const char *name, const char *wanted)
@@ -15,7 +15,7 @@ static int refuse(lua_State *L, const char *name, const char *wanted)
     return luaL_error(L, "%s is %s, not a %s", name, wanted, luaL_typename(L, -1));
 }
 
-/* The string or number on top, which becomes a string that has no NUL. */
+/* The string or number on top, made a string without NUL. */
 static const char *take_text(lua_State *L, const char *name)
 {
     size_t n;
@@ -27,7 +27,7 @@ static const char *take_text(lua_State *L, const char *name)
     return text;
 }
 
-/* Room for count pointers and a NULL behind them, on top. */
+/* Pushes room for count pointers and a NULL after them. */
 static const char **push_list(lua_State *L, size_t count)
 {
     const char **list = lua_newuserdatauv(L, (count + 1) * sizeof *list, 0);
@@ -69,7 +69,7 @@ static void push_our_environment(lua_State *L)
     }
 }
 
-/* The name and the value on top, for the table at the index; they stay. */
+/* Sets the variable of the name and value on top in the table; both stay on the stack. */
 static void change_environment(lua_State *L, int table)
 {
     if (lua_type(L, -2) != LUA_TSTRING)
@@ -90,7 +90,7 @@ static void change_environment(lua_State *L, int table)
     lua_rawset(L, table);
 }
 
-/* The table of changes is on top; the merged one stays there. */
+/* Merges the table of changes on top, and leaves the result there. */
 static void take_environment(lua_State *L, struct process_options *o)
 {
     size_t count = 0;
@@ -118,8 +118,8 @@ static const char *find_variable(const char *const *envp, const char *name)
     return NULL;
 }
 
-/* Where the program may lie: in the folders of PATH, unless its name has a slash. A folder without
- * a name, which is the one that we happen to be in, is left out. */
+/* The paths where the program may be: in the folders of PATH, unless its name has a slash. An empty
+ * folder in PATH, which means the working directory, is left out. */
 static void find_files(lua_State *L, struct process_options *o)
 {
     const char *name = o->order.argv[0], *path = find_variable(o->order.envp, "PATH");
@@ -194,7 +194,7 @@ static const struct option {
 
 enum { OPTIONS = sizeof known_options / sizeof *known_options };
 
-/* A misspelled option would go unnoticed. */
+/* Unknown options are refused: a misspelled one would go unnoticed. */
 static void check_name(lua_State *L, int index)
 {
     const char *name = lua_type(L, index) == LUA_TSTRING ? lua_tostring(L, index) : NULL;

@@ -1,4 +1,4 @@
-/* What a script says of a program that it starts. */
+/* The options that a script gives for a program. */
 #ifndef LUA_PROCESS_OPTIONS_H
 #define LUA_PROCESS_OPTIONS_H
 
@@ -11,7 +11,7 @@
 
 struct process_defaults {
     uint64_t limit; /* bytes of each output */
-    bool has_input; /* its input is what the option stdin says, and empty without it */
+    bool has_input; /* its input is the option stdin, and empty without it */
 };
 
 struct process_options {
@@ -22,8 +22,8 @@ struct process_options {
     struct str input; /* borrowed from the table of options */
 };
 
-/* Reads the arguments, a table, and the options, a table or nil, at the indices. What the order
- * points to lies in values that are pushed, and in the tables. [-0, +n, may longjmp] */
+/* Reads the arguments, a table, and the options, a table or nil, at the indices. The order points
+ * into the tables and into values that are pushed. [-0, +n, may longjmp] */
 void process_options_read(lua_State *L, int argv, int options,
     const struct process_defaults *defaults, struct process_options *o);
 

@@ -13,11 +13,11 @@
 /* The userdata's user values. */
 enum { NAME = 1, INPUT, VALUES = INPUT };
 
-enum { KIB = 16 }; /* what a process holds that the collector cannot see, about */
+enum { KIB = 16 }; /* about what a process holds outside of the collector's sight */
 
 static const char metatable_key;
 
-/* Who waits. */
+/* The tasks that wait. */
 
 static void wake_all(struct process *s)
 {
@@ -46,7 +46,7 @@ void process_leave(struct process *s)
 
 /* Life. */
 
-/* Nothing of it is to be seen any more. */
+/* Releases the program: scripts see nothing more of it. */
 static void let_go(struct process *s)
 {
     struct program *p = s->program;
@@ -82,7 +82,7 @@ static void on_alarm(struct timer *t)
         fail(s, PROCESS_LATE);
 }
 
-/* What the program tells. */
+/* What the program reports. */
 
 static void on_output(struct program *p, enum program_output which)
 {
@@ -95,7 +95,7 @@ static void on_output(struct program *p, enum program_output which)
         task_wake(s->readers[which]);
 }
 
-/* Writes what it can of the option stdin. */
+/* Writes as much of the option stdin as there is room for. */
 static void feed(struct process *s)
 {
     size_t taken;
@@ -167,7 +167,7 @@ static void keep(lua_State *L, int index, const struct process_options *o)
     lua_setiuservalue(L, index, INPUT);
 }
 
-/* The program runs: from here on nothing raises. */
+/* The program runs: nothing raises from here on. */
 static void set_going(struct process *s, struct task *t, const struct process_options *o)
 {
     task_bind(t, &s->bond);

@@ -1,4 +1,4 @@
-/* What a script writes to a program, and reads of it. */
+/* How a script writes to a program, and reads from it. */
 #include "lua/ctx/args.h"
 #include "lua/process/process.h"
 
@@ -8,7 +8,7 @@
 
 static int k_read(lua_State *L, int status, lua_KContext which);
 
-/* The next piece, of at most the bytes that the integer at index 2 says. */
+/* Pushes the next piece, of at most as many bytes as the integer at index 2 says. */
 static int read_piece(lua_State *L, struct process *s, enum program_output which)
 {
     size_t n, max = (size_t)lua_tointeger(L, 2);
@@ -62,7 +62,7 @@ static int l_read_error(lua_State *L)
 
 static int k_write(lua_State *L, int status, lua_KContext finishes);
 
-/* Queues what there is room for of the arguments, and waits for more room. */
+/* Queues as much of the arguments as there is room for, and waits for more room. */
 static int write_pieces(lua_State *L, struct process *s, bool finishes)
 {
     struct task *t = task_waiter(L);

@@ -26,7 +26,7 @@ void base64_encode(char *out, const uint8_t *bytes, size_t n)
     out[3] = '=';
 }
 
-/* What a character stands for; -1 for none. */
+/* The value of a character; -1 if it has none. */
 static int value_of(char c)
 {
     if (c >= 'A' && c <= 'Z')
@@ -38,7 +38,7 @@ static int value_of(char c)
     return c == '+' || c == '-' ? 62 : c == '/' || c == '_' ? 63 : -1;
 }
 
-/* The length without padding; false where there is padding, and not as much as is due. */
+/* The length without padding; false if there is padding, but not as much as required. */
 static bool strip(const char *text, size_t *n)
 {
     size_t padding = 0;

@@ -16,8 +16,8 @@ inline size_t base64_length(size_t n)
 /* Writes base64_length(n) characters, padded. */
 void base64_encode(char *out, const uint8_t *bytes, size_t n);
 
-/* Writes at most n / 4 * 3 + 3 bytes, and says how many; false where the text is none. The end may
- * be padded or not. */
+/* Writes at most n / 4 * 3 + 3 bytes, and says how many; false if the text is not base64. Padding
+ * is optional. */
 bool base64_decode(uint8_t *out, size_t *written, const char *text, size_t n);
 
 } // namespace codec

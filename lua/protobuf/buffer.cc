@@ -11,7 +11,7 @@ enum {
     SPARE_UPVALUE = 1
 };
 
-static const size_t size_max = INT_MAX; /* of a message, by the format's definition */
+static const size_t size_max = INT_MAX; /* of a message, as the format defines it */
 
 void buffer_grow(encoder &e, const place &at, size_t n)
 {
@@ -23,7 +23,7 @@ void buffer_grow(encoder &e, const place &at, size_t n)
     void *spare = lua_touserdata(e.L, lua_upvalueindex(SPARE_UPVALUE));
     if (spare && lua_rawlen(e.L, lua_upvalueindex(SPARE_UPVALUE)) >= size) {
         lua_pushvalue(e.L, lua_upvalueindex(SPARE_UPVALUE));
-        lua_pushnil(e.L); /* a finalizer that encodes shall not use the same one */
+        lua_pushnil(e.L); /* a finalizer that encodes must not use the same buffer */
         lua_replace(e.L, lua_upvalueindex(SPARE_UPVALUE));
         size = lua_rawlen(e.L, -1);
     } else {

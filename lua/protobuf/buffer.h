@@ -1,7 +1,7 @@
 /*
- * The bytes of a message being written, from the end to the front, so that each length is known
- * when it is written. They lie on the C stack first, then in userdata that grow: any Lua error may
- * pass.
+ * The bytes of a message, written from its end to its front, so that each length is known when it
+ * is written. They are on the C stack first and later in userdata that grow, so that any Lua error
+ * may pass.
  */
 #ifndef LUA_PROTOBUF_BUFFER_H
 #define LUA_PROTOBUF_BUFFER_H
@@ -15,7 +15,7 @@ namespace codec
 
 struct encoder {
     lua_State *L;
-    int buffer; /* where the userdata with the bytes lies on the stack */
+    int buffer; /* stack index of the userdata with the bytes */
     int depth;
     struct pace pace;
     uint8_t *begin; /* of the buffer */
@@ -23,10 +23,10 @@ struct encoder {
     uint8_t *end;
 };
 
-/* Moves what is written to a larger buffer with room for n bytes more. may longjmp */
+/* Moves the bytes to a larger buffer, with room for n more. may longjmp */
 void buffer_grow(encoder &e, const place &at, size_t n);
 
-/* Keeps a buffer that grew in the running function's upvalue, unless it is huge. */
+/* Keeps a buffer that has grown in the running function's upvalue, unless it is huge. */
 void buffer_keep(encoder &e);
 
 inline size_t buffer_written(const encoder &e)
@@ -34,7 +34,7 @@ inline size_t buffer_written(const encoder &e)
     return (size_t)(e.end - e.at);
 }
 
-/* Makes room for n bytes in front of what is written; gives where they go. */
+/* Makes room for n bytes in front of those written; returns where they go. */
 inline uint8_t *buffer_extend(encoder &e, const place &at, size_t n)
 {
     if ((size_t)(e.at - e.begin) < n)
@@ -51,7 +51,7 @@ inline void buffer_put_varint(encoder &e, const place &at, uint64_t v)
             v, buffer_extend(e, at, google::protobuf::io::CodedOutputStream::VarintSize64(v)));
 }
 
-/* Puts the tag and the length in front of what was written since. */
+/* Puts the tag and the length in front of the bytes written since. */
 inline void buffer_put_length(encoder &e, const place &at, uint32_t tag, size_t before)
 {
     buffer_put_varint(e, at, buffer_written(e) - before);

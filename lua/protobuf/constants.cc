@@ -23,7 +23,7 @@ static void push_constant(lua_State *L, const constant &c)
     }
 }
 
-/* Tells the names where their strings lie; the constants lie on the top. */
+/* Sets the addresses of the names' strings. The constants are on the top. */
 static void fill_names(lua_State *L, names &n)
 {
     for (names::entry &entry : n.listed) {
@@ -33,7 +33,7 @@ static void fill_names(lua_State *L, names &n)
     }
 }
 
-/* Gives the metatable of a message its defaults; the constants lie on the top. */
+/* Puts its defaults into a message's metatable. The constants are on the top. */
 static void fill_metatable(lua_State *L, const message &m)
 {
     lua_rawgeti(L, -1, m.metatable);

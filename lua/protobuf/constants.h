@@ -1,4 +1,4 @@
-/* The Lua values that the codec pushes for what it knows of messages. */
+/* The Lua values that the codec pushes for names and defaults of messages. */
 #ifndef LUA_PROTOBUF_CONSTANTS_H
 #define LUA_PROTOBUF_CONSTANTS_H
 
@@ -9,8 +9,9 @@
 namespace codec
 {
 
-/* Gives the table on the top, always the same, the constants that it lacks, and tells the names
- * where their strings lie. [-0, +0], may longjmp: the tables are of no use to others then */
+/* Adds to the table on the top, always the same for a store, the constants that it lacks, and
+ * sets the addresses of the names' strings. [-0, +0], may longjmp: then nothing else may use the
+ * tables */
 void constants_fill(lua_State *L, tables &t);
 
 } // namespace codec

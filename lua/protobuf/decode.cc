@@ -14,14 +14,14 @@ namespace codec
 using google::protobuf::internal::WireFormatLite;
 
 enum {
-    ENTRY_ROOM = 64, /* entries of a map that it gets room for at once: their keys may be equal */
-    STACK = 12       /* slots that a level takes of the Lua stack */
+    ENTRY_ROOM = 64, /* entries for which a map gets room at once; their keys may turn out equal */
+    STACK = 12       /* Lua stack slots that a level takes */
 };
 
 /* A message being decoded. */
 struct target {
     const message &m;
-    int table; /* where it lies on the stack */
+    int table; /* stack index */
     presence has;
 };
 
@@ -30,7 +30,7 @@ static_assert(std::is_trivially_destructible<decoder>::value);
 static_assert(std::is_trivially_destructible<target>::value);
 static_assert(std::is_trivially_destructible<input>::value);
 
-/* Whether the table has the field. */
+/* Whether the table has a value for the field. */
 static bool has(decoder &d, const target &t, const field &f)
 {
     if (presence_has(t.has, f.index))
@@ -43,11 +43,11 @@ static bool has(decoder &d, const target &t, const field &f)
     return found;
 }
 
-/* Messages: each works on the table on the top. [-0, +0], may longjmp */
+/* Messages. Each function works on the table on the top. [-0, +0], may longjmp */
 
 static void decode_message(decoder &d, const place &at, const message &m, input in, bool fresh);
 
-/* Reads a message with its length into the table on the top. */
+/* Reads a length and a message into the table on the top. */
 static void read_message(decoder &d, const place &at, const field &f, input &in, bool fresh)
 {
     input bytes;
@@ -67,8 +67,8 @@ static void push_any(decoder &d, const place &at, const field &f, input &in)
     }
 }
 
-/* Removes the member of the field's oneof that came before it. Where members take turns, Lua sorts
- * the table anew now and then. */
+/* Removes the member of the field's oneof that came earlier. If members take turns, Lua rehashes
+ * the table now and then. */
 static void choose(decoder &d, const place &at, target &t, const field &f)
 {
     uint32_t &chosen = t.has.chosen[f.oneof - 1];
@@ -85,7 +85,7 @@ static void choose(decoder &d, const place &at, target &t, const field &f)
     chosen = f.index + 1;
 }
 
-/* The last of several scalars counts; several messages become one. */
+/* Of several scalars the last one counts; several messages are merged. */
 static void read_single(decoder &d, const place &at, target &t, const field &f, input &in)
 {
     if (f.oneof)
@@ -118,14 +118,14 @@ static size_t count_packed(const field &f, const input &in)
     return count_varints(in);
 }
 
-/* Pushes the list or map that the field has. */
+/* Pushes the list or map that the field has already. */
 static void push_old(decoder &d, target &t, const field &f)
 {
     value_push_constant(d, f.key);
     lua_rawget(d.L, t.table);
 }
 
-/* Pushes a new list or map with that much room, which the field has from now on. */
+/* Pushes a new list or map with so much room, and makes it the field's value. */
 static void push_new(decoder &d, target &t, const field &f, size_t elements, size_t entries)
 {
     lua_createtable(d.L, (int)std::min(elements, (size_t)INT32_MAX), (int)entries);
@@ -154,7 +154,7 @@ static void read_packed(decoder &d, place &at, target &t, const field &f, input 
     lua_pop(d.L, 1);
 }
 
-/* Whether the same tag comes next; moves past it then. */
+/* Moves past the next tag if it is the same; returns whether it was. */
 static bool read_same_tag(input &in, uint32_t tag)
 {
     input ahead = in;
@@ -165,7 +165,7 @@ static bool read_same_tag(input &in, uint32_t tag)
     return true;
 }
 
-/* How many values with the same tag follow each other. */
+/* How many values with the same tag follow one another. */
 static size_t count_run(input in, uint32_t tag)
 {
     size_t n = 0;
@@ -175,7 +175,7 @@ static size_t count_run(input in, uint32_t tag)
     return n;
 }
 
-/* Reads the elements behind the tag, and those that follow with the same tag. */
+/* Reads the elements after the tag, and those that follow with the same tag. */
 static void read_list(decoder &d, place &at, target &t, const field &f, uint32_t tag, input &in)
 {
     if (has(d, t, f))
@@ -194,7 +194,7 @@ static void read_list(decoder &d, place &at, target &t, const field &f, uint32_t
 
 /* Maps. */
 
-/* Reads the key or value of an entry over what lies at the index. */
+/* Reads the key or value of an entry, and replaces the value at the index by it. */
 static void read_part(decoder &d, const place &at, const field &f, input &in, int index)
 {
     if (lua_istable(d.L, index)) {
@@ -206,7 +206,7 @@ static void read_part(decoder &d, const place &at, const field &f, input &in, in
     lua_replace(d.L, index);
 }
 
-/* Puts what a part that is not there reads as at the index. */
+/* Puts the default at the index if the entry lacks that part. */
 static void fill_part(decoder &d, const place &at, const field &f, int index)
 {
     if (!lua_isnil(d.L, index))
@@ -240,7 +240,7 @@ static void push_entry(decoder &d, const place &at, const message &entry, input 
     fill_part(d, at, entry.fields[1], key + 1);
 }
 
-/* Pushes the key and the value of the next entry. */
+/* Reads the next entry, and pushes its key and value. */
 static void read_entry(decoder &d, const place &at, const field &f, input &in)
 {
     input bytes;
@@ -250,8 +250,8 @@ static void read_entry(decoder &d, const place &at, const field &f, input &in)
     push_entry(d, at, *f.type_message, bytes);
 }
 
-/* Each reads the entries behind the tag, and those that follow with the same tag, into the map on
- * the top, and pops it. */
+/* Each function reads the entries after the tag, and those that follow with the same tag, into the
+ * map on the top, and pops it. */
 
 static void read_int_entries(
     decoder &d, const place &at, target &t, const field &f, uint32_t tag, input &in, bool fresh)
@@ -293,7 +293,7 @@ static void read_map(
 
 /* Fields. */
 
-/* Reads the field behind the tag, whose type of the wire says how; false when it does not fit. */
+/* Reads the field after the tag; false if the tag's wire type does not fit the field. */
 static bool read_field(
     decoder &d, const place &up, target &t, const field &f, uint32_t tag, input &in)
 {

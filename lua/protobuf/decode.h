@@ -1,6 +1,6 @@
 /*
- * Wire bytes to Lua tables. The bytes lie in a string that stays on the stack. What a peer sends
- * can make it raise, and take memory in proportion to its length, and nothing else.
+ * Wire bytes to Lua tables. The bytes are in a string that stays on the stack. All that a peer's
+ * bytes can do is raise an error, and take time and memory in proportion to their length.
  */
 #ifndef LUA_PROTOBUF_DECODE_H
 #define LUA_PROTOBUF_DECODE_H
@@ -11,9 +11,9 @@
 namespace codec
 {
 
-/* Pushes the table of a message; the table of constants lies at that index. fail is where a
- * function lies that is given the text of what is wrong with the bytes, and gives what is raised in
- * its place; 0 for none. [-0, +1], may longjmp */
+/* Pushes the table of a message; constants: the index of the table of constants. fail: the index of
+ * a function that gets the text of what is wrong with the bytes, and returns the value that is
+ * raised instead; 0 for none. [-0, +1], may longjmp */
 void decode_push(lua_State *L, const message &m, int constants, input in, int fail);
 
 } // namespace codec

@@ -12,7 +12,7 @@ using google::protobuf::FileDescriptor;
 using google::protobuf::MethodDescriptor;
 using google::protobuf::ServiceDescriptor;
 
-/* files(): the paths of those read */
+/* files(): the paths of the files that were read */
 static int l_files(lua_State *L)
 {
     const sources &found = handle_check_schema(L)->s->found;
@@ -115,7 +115,7 @@ static int l_services(lua_State *L)
     return 1;
 }
 
-/* The bytes of a file's descriptor, and the file's name. */
+/* Pushes the bytes of a file's descriptor, and the file's name. */
 static int push_descriptor(lua_State *L, schema *s, const FileDescriptor *file)
 {
     if (!file)

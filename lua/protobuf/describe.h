@@ -1,4 +1,4 @@
-/* The methods of schemas: what is in the files that were loaded. */
+/* The methods of schemas, which describe what is in the loaded files. */
 #ifndef LUA_PROTOBUF_DESCRIBE_H
 #define LUA_PROTOBUF_DESCRIBE_H
 

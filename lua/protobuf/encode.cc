@@ -63,7 +63,7 @@ static void put_bits_field(encoder &e, const place &at, const field &f)
     buffer_put_varint(e, at, f.tag);
 }
 
-/* The value with the field's tag. */
+/* Puts the value and the field's tag. */
 static void put_single(encoder &e, const place &at, const field &f)
 {
     if (f.type == FieldDescriptor::TYPE_MESSAGE) {
@@ -128,7 +128,7 @@ static void put_field(encoder &e, const place &up, const field &f, int value)
 
 /* Messages. */
 
-/* Puts the fields, last ones first. */
+/* Puts the fields, the last one first. */
 static void put_fields(encoder &e, const place &at, const message &m, const fields &present)
 {
     for (size_t word = m.filled.size(); word-- > 0;) {
@@ -141,7 +141,7 @@ static void put_fields(encoder &e, const place &at, const message &m, const fiel
     }
 }
 
-/* [-0, +0], may longjmp, as may all of the above */
+/* [-0, +0], may longjmp, as may all functions above */
 static void put_message(encoder &e, const place &at, const message &m)
 {
     fields_few few;

@@ -16,7 +16,7 @@ static_assert(std::is_trivially_destructible<fields_few>::value);
     place_fail(L, at, "the keys of a message are names of fields, not a %s", luaL_typename(L, -2));
 }
 
-/* The field that the key below the top names. */
+/* The field whose name is the key below the top. */
 static const field &to_field(lua_State *L, const place &at, const message &m)
 {
     if (lua_type(L, -2) != LUA_TSTRING)
@@ -27,7 +27,7 @@ static const field &to_field(lua_State *L, const place &at, const message &m)
     return m.fields[entry->value];
 }
 
-/* Another member of the field's oneof may not be there. */
+/* Raises if another member of the field's oneof is set. */
 static void choose(lua_State *L, const place &at, const message &m, const field &f, fields &found)
 {
     uint32_t &chosen = found.chosen[f.oneof - 1];
@@ -62,7 +62,7 @@ static void check_required(lua_State *L, const place &up, const message &m, cons
     }
 }
 
-/* What is found in a message of many fields lies in userdata on the stack. */
+/* For a message of many fields, the result is stored in userdata on the stack. */
 static fields push_many(lua_State *L, const message &m)
 {
     size_t set = m.filled.size() * sizeof(uint64_t);

@@ -3,7 +3,7 @@
 namespace codec
 {
 
-enum { EMPTY_TABLE = 3 /* an empty list or map takes the memory of as many fields, about */ };
+enum { EMPTY_TABLE = 3 /* about as many fields as take the memory of an empty list or map */ };
 
 static void fill_fields(
     decoder &d, const place &at, const message &m, const presence &has, int table)

@@ -6,8 +6,8 @@ namespace codec
 {
 
 static const char type_mark = 0;
-static const char shared_key = 0; /* in the registry: the tables of constants by folders */
-enum { STORE = 0 /* the key of its store in a table of constants */ };
+static const char shared_key = 0; /* in the registry: tables of constants, by folders */
+enum { STORE = 0 /* key of the store in a table of constants */ };
 
 static const char schema_name[] = "moontrail.protobuf.schema";
 
@@ -24,8 +24,8 @@ static int l_close(lua_State *L)
     return 0;
 }
 
-/* The tables of constants by the folders of their stores, as long as there are schemas that have
- * them. Each has its store under STORE; a holder of the table keeps a schema, and so the store. */
+/* The tables of constants by the folders of their stores, as long as schemas refer to them. Each
+ * has its store under STORE: whatever holds such a table also keeps a schema, and so the store. */
 static void open_shared(lua_State *L)
 {
     lua_newtable(L);
@@ -50,7 +50,7 @@ store *handle_push_shared(lua_State *L, const schema *s)
     return found;
 }
 
-/* Makes the table on the top the one of those folders. */
+/* Stores the table on the top as that of the schema's folders. */
 static void share(lua_State *L, const schema *s)
 {
     lua_rawgetp(L, LUA_REGISTRYINDEX, &shared_key);

@@ -7,16 +7,16 @@
 namespace codec
 {
 
-enum { FIRST_ROOM = 32, SPARSE = 4 /* times the keys, and no more, for the sake of the slots */ };
+enum { FIRST_ROOM = 32, SPARSE = 4 /* times the keys: no table grows larger to separate slots */ };
 
-/* How the keys lie in a table of that size. */
+/* How the keys are distributed in a table of that size. */
 struct int_slots {
     size_t room;  /* a power of two */
     size_t count; /* of the keys */
     uint8_t taken[];
 };
 
-/* As Lua 5.4 has it. */
+/* The hash of Lua 5.4. */
 static uint8_t &slot_of(int_slots *s, lua_Integer key)
 {
     return s->taken[(lua_Unsigned)key % ((s->room - 1) | 1)];
@@ -30,7 +30,7 @@ static int_slots *push_slots(decoder &d, size_t room)
     return s;
 }
 
-/* Counts the keys of the table at the index; false when too many share a slot. */
+/* Counts the keys of the table at the index by slot; false if too many share a slot. */
 static bool count_slots(decoder &d, int table, int_slots *s)
 {
     for (lua_pushnil(d.L); lua_next(d.L, table); lua_pop(d.L, 1)) {
@@ -53,7 +53,7 @@ static bool is_sparse(const int_map &m, size_t room)
     place_fail(d.L, at, "more than %d keys are alike to a table", INT_MAP_CHAIN);
 }
 
-/* Pushes the count of slots for the smallest table from that room on that parts the keys. */
+/* Pushes the slot counts of the smallest table, of at least that room, that separates the keys. */
 static int_slots *push_fitting(decoder &d, const place &at, const int_map &m, size_t room)
 {
     for (; !is_sparse(m, room); room *= 2) {
@@ -65,7 +65,7 @@ static int_slots *push_fitting(decoder &d, const place &at, const int_map &m, si
     fail(d, at);
 }
 
-/* Moves the entries to a table of that room, or a larger one. */
+/* Moves the entries to a table with that room, or a larger one. */
 static void grow(decoder &d, const place &at, int_map &m, size_t room)
 {
     luaL_checkstack(d.L, LUA_MINSTACK, "protobuf");
@@ -86,7 +86,7 @@ static void grow(decoder &d, const place &at, int_map &m, size_t room)
     lua_pop(d.L, 1);
 }
 
-/* Makes room for another key, in its slot too. */
+/* Makes room for another key, and in its slot too. */
 static void take_slot(decoder &d, const place &at, int_map &m, lua_Integer key)
 {
     if (!m.slots && m.count < INT_MAP_SMALL)

@@ -1,8 +1,9 @@
 /*
  * Filling a map with integer keys. Lua's tables hash an integer by its remainder modulo the table's
  * size less one, so a peer that chooses the keys could put them all into one slot, and each look-up
- * would try every one. So the table grows here, not in Lua: its size is known, the keys in each
- * slot are counted, and too many in one are refused if a larger table does not separate them.
+ * would then try every one of them. So the table grows here, not in Lua: its size is known, the
+ * keys in each slot are counted, and if too many share one and no larger table separates them, they
+ * are refused.
  */
 #ifndef LUA_PROTOBUF_INT_MAP_H
 #define LUA_PROTOBUF_INT_MAP_H
@@ -13,21 +14,21 @@ namespace codec
 {
 
 enum {
-    INT_MAP_SMALL = 8, /* keys of a map that may share a slot uncounted */
-    INT_MAP_CHAIN = 64 /* keys that may share a slot of a larger one */
+    INT_MAP_SMALL = 8, /* keys of a small map, whose slots are not counted */
+    INT_MAP_CHAIN = 64 /* keys of a larger map that may share a slot */
 };
 
 struct int_map {
-    int table;    /* where the Lua table lies on the stack; a larger one may take its place */
-    size_t count; /* of its keys */
-    struct int_slots *slots; /* NULL while it is small */
+    int table;               /* stack index of the Lua table, which a larger one may replace */
+    size_t count;            /* of its keys */
+    struct int_slots *slots; /* NULL if it is small */
 };
 
 /* Whether the keys of the map are integers. */
 bool int_map_is_for(const field &map);
 
-/* Begins, or goes on, with the map on the top; a new one has room for INT_MAP_SMALL. Leaves one
- * value above it. [-0, +1], may longjmp */
+/* Begins, or continues, the map on the top; a new one has room for INT_MAP_SMALL. Pushes one value.
+ * [-0, +1], may longjmp */
 int_map int_map_begin(decoder &d, bool fresh);
 
 /* Whether it has the key at the index. [-0, +0] */

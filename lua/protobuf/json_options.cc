@@ -8,7 +8,7 @@ namespace codec
 namespace
 {
 
-/* An option, and the one value besides nil that it has. */
+/* An option, and its only valid value besides nil. */
 struct known_option {
     const char *name;
     const char *value; /* NULL for true */
@@ -22,7 +22,8 @@ static const known_option known[] = {{"defaults", nullptr, &json_options::defaul
     {"enums", "number", &json_options::enum_numbers},
     {"unknown", "ignore", &json_options::ignore_unknown}};
 
-/* Whether the value on the top is that of the option; false says that it is none. */
+/* Whether the value on the top switches the option on. Raises if it is not a value of the
+ * option. */
 static bool is_on(lua_State *L, const known_option &o)
 {
     if (lua_type(L, -1) == LUA_TBOOLEAN && !o.value)

@@ -1,4 +1,4 @@
-/* How JSON differs from the mapping that protocol buffers define. */
+/* Deviations from the JSON mapping of protocol buffers. */
 #ifndef LUA_PROTOBUF_JSON_OPTIONS_H
 #define LUA_PROTOBUF_JSON_OPTIONS_H
 
@@ -9,12 +9,12 @@ namespace codec
 
 struct json_options {
     bool defaults;       /* fields at their default are written */
-    bool proto_names;    /* fields are written by their names in the .proto */
+    bool proto_names;    /* fields are written with their names in the .proto */
     bool enum_numbers;   /* values of enums are written as numbers */
-    bool ignore_unknown; /* fields and values of enums that are unknown are skipped */
+    bool ignore_unknown; /* unknown fields, and unknown values of enums, are skipped */
 };
 
-/* Takes the table at the index, or nothing. [-0, +0], may longjmp */
+/* Reads the options from the table at the index, if there is one. [-0, +0], may longjmp */
 json_options json_options_take(lua_State *L, int index);
 
 } // namespace codec

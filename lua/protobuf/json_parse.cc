@@ -12,7 +12,7 @@ namespace codec
 
 using google::protobuf::FieldDescriptor;
 
-enum { STACK = 20 /* slots that a level takes of the Lua stack */ };
+enum { STACK = 20 /* Lua stack slots that a level takes */ };
 
 /* A Lua error skips destructors. */
 static_assert(std::is_trivially_destructible<json_parser>::value);
@@ -25,7 +25,8 @@ bool json_parse_value(json_parser &p, const place &at, const field &f)
     return true;
 }
 
-/* Whether null is a value of the field's type; elsewhere it says that the field is not there. */
+/* Whether null is a value of the field's type. For other fields null means that the field is
+ * absent. */
 static bool takes_null(const field &f)
 {
     return f.null_value || (f.type_message && f.type_message->known == VALUE);
@@ -61,7 +62,7 @@ void json_parse_list(json_parser &p, place &at, const field &f)
 
 /* Maps. */
 
-/* Reads the name of a member, which the top then keeps, and the colon behind it. */
+/* Reads the name of a member, which a value on the top keeps alive, and the colon after it. */
 static json_piece read_name(json_parser &p, const place &at)
 {
     if (json_peek(p.in) != '"')
@@ -71,7 +72,7 @@ static json_piece read_name(json_parser &p, const place &at)
     return name;
 }
 
-/* Whether the map has the key on the top already. */
+/* Raises if the map already has the key on the top. */
 static void check_key(json_parser &p, const place &at, int map, const json_piece &name)
 {
     lua_pushvalue(p.d.L, -1);
@@ -80,7 +81,8 @@ static void check_key(json_parser &p, const place &at, int map, const json_piece
     lua_pop(p.d.L, 1);
 }
 
-/* Pushes the key and the value of an entry; false where it is skipped, and nothing is pushed. */
+/* Pushes the key and the value of an entry. If the entry is skipped, pushes nothing and returns
+ * false. */
 static bool parse_entry(json_parser &p, place &at, const message &entry, int map)
 {
     json_piece name = read_name(p, at);
@@ -138,14 +140,14 @@ namespace
 /* A message being read. */
 struct object {
     const message &m;
-    int table;      /* where it lies on the stack */
-    presence named; /* fields that the text has named */
-    presence has;   /* those of them that have a value */
+    int table;      /* stack index */
+    presence named; /* fields that the text names */
+    presence has;   /* those of them with a value */
 };
 
 } // namespace
 
-/* Pushes the value of a field; false where it is skipped, and nothing is pushed. */
+/* Pushes the value of a field. If it is skipped, pushes nothing and returns false. */
 static bool parse_field(json_parser &p, place &at, const field &f)
 {
     if (f.shape == LIST)

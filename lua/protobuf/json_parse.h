@@ -1,7 +1,7 @@
 /*
- * JSON to tables, by the mapping that protocol buffers define, and strict: what is no JSON, a field
- * that is unknown or given twice, by either of its names, and a value of another type are errors.
- * As with bytes, what a peer sends takes time and memory in proportion to its length.
+ * JSON to tables, by the mapping that protocol buffers define. It is strict: text that is not JSON,
+ * an unknown field, a field given twice (by either of its names), and a value of another type are
+ * errors. As with bytes, a peer's text takes time and memory in proportion to its length.
  */
 #ifndef LUA_PROTOBUF_JSON_PARSE_H
 #define LUA_PROTOBUF_JSON_PARSE_H
@@ -12,8 +12,8 @@
 namespace codec
 {
 
-/* Pushes the table of a message, as decoding its bytes gives it; the table of constants lies at
- * that index. The text lies in a string that stays on the stack. [-0, +1], may longjmp */
+/* Pushes the table of a message, as decoding its bytes gives it. constants: the index of the table
+ * of constants. The text is in a string that stays on the stack. [-0, +1], may longjmp */
 void json_parse_push(lua_State *L, schema *s, const message &m, int constants, const char *text,
     size_t n, const json_options &options);
 

@@ -7,7 +7,7 @@
 namespace codec
 {
 
-enum { STEP_BYTES = 16 /* of the value of an Any, or of a text read twice, that are one thing */ };
+enum { STEP_BYTES = 16 /* bytes of an Any, or of a text read twice, that are one thing */ };
 
 static place place_of(const place &up, const field &f)
 {
@@ -44,9 +44,9 @@ static void parse_time(json_parser &p, const place &at, const message &m)
     set_field(p, m.fields[1]);
 }
 
-/* FieldMask: names in camelCase, which have underscores in the table. */
+/* FieldMask: camelCase names, which are written with underscores in the table. */
 
-/* Writes a path, and gives its length; 0 where it is none. */
+/* Converts a path, and returns its length; 0 if it is invalid. */
 static size_t to_snake_case(char *out, const char *at, const char *end)
 {
     char *to = out;
@@ -61,7 +61,7 @@ static size_t to_snake_case(char *out, const char *at, const char *end)
     return (size_t)(to - out);
 }
 
-/* Pushes the list of the paths in the piece. */
+/* Pushes a list of the paths in the text. */
 static void push_paths(json_parser &p, const place &at, const json_piece &text)
 {
     auto out = (char *)lua_newuserdatauv(p.d.L, 2 * json_length(text) + 1, 0);
@@ -94,7 +94,7 @@ static void parse_field_mask(json_parser &p, const place &at, const message &m)
 
 /* Struct, ListValue, Value, and the wrappers. */
 
-/* The member of Value that a token begins; NULL for none. */
+/* The member of Value whose kind the token is; NULL if there is none. */
 static const field *member_for(const message &m, char c)
 {
     switch (c) {
@@ -142,8 +142,8 @@ static void parse_only_field(json_parser &p, const place &up, const message &m)
 
 /* Any. */
 
-/* Looks for the type's name in the object whose brace is open, without moving; pushes what keeps
- * it. False where there is none. */
+/* Looks for the type's name in the object whose brace is open, without moving, and pushes the value
+ * that keeps the name alive. False if there is none. */
 static bool find_type(json_parser &p, const place &at, json_piece &type)
 {
     json_reader ahead = p.in;
@@ -174,7 +174,7 @@ static bool find_type(json_parser &p, const place &at, json_piece &type)
     return found;
 }
 
-/* The message that a URL names behind its last slash. */
+/* The message whose name follows the last slash of a URL. */
 static const message &message_of(json_parser &p, const place &at, const json_piece &type)
 {
     const message *m = nullptr;
@@ -191,7 +191,7 @@ static const message &message_of(json_parser &p, const place &at, const json_pie
     return *m;
 }
 
-/* Reads the members of an Any that holds a message with a way of its own: "value" has it. */
+/* Reads the members of an Any whose message has a JSON form of its own: that is in "value". */
 static void parse_inner_value(json_parser &p, const place &at, const message &m)
 {
     bool found = false;
@@ -217,7 +217,7 @@ static void parse_inner_value(json_parser &p, const place &at, const message &m)
         json_fail(p.in, at, p.in.at - 1, "there is no value beside @type");
 }
 
-/* Pushes the bytes of the message whose table is on the top, in its place. */
+/* Replaces the message's table on the top by the message's bytes. */
 static void encode_top(json_parser &p, const place &at, const message &m)
 {
     encode_push(p.d.L, m, lua_gettop(p.d.L));

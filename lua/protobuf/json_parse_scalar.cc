@@ -15,7 +15,7 @@ static bool says(const json_piece &p, const char *text)
     return json_length(p) == strlen(text) && memcmp(p.at, text, json_length(p)) == 0;
 }
 
-/* Whether all of the piece is a number. */
+/* Whether the whole text is a number. */
 static bool is_number(const json_piece &p)
 {
     return number_end(p.at, p.end) == p.end;
@@ -29,7 +29,7 @@ static bool is_number(const json_piece &p)
         FieldDescriptor::TypeName((FieldDescriptor::Type)f.type));
 }
 
-/* Each pushes the number that a piece says. */
+/* Each function pushes the number that a text contains. */
 
 static void push_signed(json_parser &p, const place &at, const field &f, const json_piece &text,
     int64_t min, int64_t max)
@@ -66,7 +66,7 @@ static void push_integer(json_parser &p, const place &at, const field &f, const 
     case FieldDescriptor::TYPE_FIXED64:
         push_unsigned(p, at, f, text, UINT64_MAX);
         break;
-    default: /* the signed ones of 64 bits */
+    default: /* the signed types of 64 bits */
         push_signed(p, at, f, text, INT64_MIN, INT64_MAX);
     }
 }
@@ -87,7 +87,7 @@ static void push_floating(json_parser &p, const place &at, const field &f, const
     lua_pushnumber(p.d.L, v);
 }
 
-/* What only a string can say of a floating number; false where it says none of it. */
+/* Pushes NaN or an infinity, which only a string can express; false if the text is none of them. */
 static bool push_infinite(json_parser &p, const json_piece &text)
 {
     double infinity = std::numeric_limits<double>::infinity();
@@ -110,7 +110,7 @@ static const char *expected_of(const field &f)
     return is_floating(f) ? "a number" : "an integer";
 }
 
-/* A number, as it is or in a string, of which only the piece is left on the stack. */
+/* Reads a number, which may be in a string. */
 static void parse_number(json_parser &p, const place &at, const field &f)
 {
     char c = json_peek(p.in);
@@ -167,7 +167,7 @@ static void parse_bytes(json_parser &p, const place &at)
     lua_pop(p.d.L, 1);
 }
 
-/* The name of the value with the number on the top takes its place, where there is one. */
+/* Replaces the number on the top by the name of the enum's value, if it has one. */
 static void name_value(json_parser &p, const place &at, const field &f, const char *where)
 {
     auto number = (int32_t)lua_tointeger(p.d.L, -1);
@@ -181,7 +181,8 @@ static void name_value(json_parser &p, const place &at, const field &f, const ch
     value_push_constant(p.d, constant);
 }
 
-/* A value by its name: of several with one number, the first is what the table gets. */
+/* Reads a value of an enum by its name. If several names have the same number, the table gets the
+ * first of them. */
 static bool parse_name(json_parser &p, const place &at, const field &f)
 {
     json_piece text = json_string(p.in, at);

@@ -76,7 +76,7 @@ static void put_name(json_printer &p, const place &at, const field &f, bool *fir
     json_put_char(p.out, at, ':');
 }
 
-/* Whether a list or map that is one has nothing in it. */
+/* Whether the value is an empty list or map. */
 static bool is_empty(lua_State *L, const place &at)
 {
     if (!lua_istable(L, at.value))
@@ -88,7 +88,7 @@ static bool is_empty(lua_State *L, const place &at)
     return empty;
 }
 
-/* Whether a field that is there is left out. */
+/* Whether a field is left out although it is set. */
 static bool is_left_out(json_printer &p, const place &at, const field &f)
 {
     if (p.options.defaults)
@@ -124,7 +124,7 @@ static void print_missing(json_printer &p, const place &up, const field &f, bool
         json_put(p.out, at, f.shape == LIST ? "[]" : "{}", 2);
 }
 
-/* Puts the fields by number. */
+/* Puts the fields in the order of their numbers. */
 static void print_fields(
     json_printer &p, const place &at, const message &m, const fields &found, bool first)
 {

@@ -1,6 +1,6 @@
 /*
- * Tables to JSON, by the mapping that protocol buffers define. A table is checked just as when it
- * becomes bytes.
+ * Tables to JSON, by the mapping that protocol buffers define. A table is checked as for encoding
+ * to bytes.
  */
 #ifndef LUA_PROTOBUF_JSON_PRINT_H
 #define LUA_PROTOBUF_JSON_PRINT_H
@@ -13,8 +13,8 @@
 namespace codec
 {
 
-/* Pushes the text of the message whose table, and the table of constants, lie at these indices.
- * [-0, +1], may longjmp */
+/* Pushes the text of a message. Its table, and the table of constants, are at the indices. [-0,
+ * +1], may longjmp */
 void json_print_push(lua_State *L, schema *s, const message &m, int constants, int table,
     const json_options &options);
 

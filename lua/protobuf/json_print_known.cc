@@ -9,9 +9,9 @@
 namespace codec
 {
 
-enum { STEP_BYTES = 16 /* of the value of an Any that are one thing */ };
+enum { STEP_BYTES = 16 /* bytes of an Any's value that count as one thing */ };
 
-/* The place of a field whose value is found, or 0. */
+/* The place of a field, with its value's stack index or, if it is not set, 0. */
 static place place_of(const place &up, const fields &found, const field &f)
 {
     return {&up, nullptr, &f, 0, 0, fields_has(found, f.index) ? found.slots[f.index] : 0};
@@ -44,7 +44,7 @@ static void print_time(json_printer &p, const place &up, const message &m, const
 
 /* FieldMask. */
 
-/* Puts the path in camelCase; false where it could not be told from another then. */
+/* Puts the path in camelCase; false if that could not be converted back. */
 static bool put_camel_case(json_printer &p, const place &at, const char *path, size_t n)
 {
     char *out = json_room(p.out, at, n);
@@ -132,7 +132,7 @@ static void print_any_value(json_printer &p, const place &up, const message &m, 
 
 /* Any. */
 
-/* The string of the field that the place tells; none is an empty one. */
+/* The string of the place's field; empty if it is not set. */
 static const char *to_string(json_printer &p, const place &at, size_t *n)
 {
     *n = 0;
@@ -153,7 +153,8 @@ static const message &message_of(json_printer &p, const place &at, const char *u
     return *m;
 }
 
-/* Puts the message whose table is on the top; the brace is open, and "@type" is put. */
+/* Puts the members of the message whose table is on the top. The brace is open, and "@type" is
+ * written. */
 static void print_inner(json_printer &p, const place &up, const message &m)
 {
     place at = up;

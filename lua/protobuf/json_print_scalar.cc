@@ -21,7 +21,7 @@ static void put_text(json_printer &p, const place &at, const char *text)
     json_put(p.out, at, text, strlen(text));
 }
 
-/* The string that the place tells, which is UTF-8 where it is text. */
+/* The string at the place; must be UTF-8 if the field is a string. */
 static const char *to_string(json_printer &p, const place &at, const field &f, size_t *n)
 {
     lua_State *L = json_state(p);
@@ -92,7 +92,7 @@ static void put_enum(json_printer &p, const place &at, const field &f, int32_t n
     }
 }
 
-/* What the wire's bits say; integers as keys are in quotes whatever their size. */
+/* Puts a number by its bits on the wire. Integers that are keys are always quoted. */
 static void put_bits(json_printer &p, const place &at, const field &f, uint64_t bits, bool key)
 {
     switch (f.type) {

@@ -15,8 +15,8 @@ namespace codec
 {
 
 enum {
-    STEP_CHARACTERS = 16, /* of a string that are one step */
-    SHOWN_MAX = 40        /* bytes of a token in a message */
+    STEP_CHARACTERS = 16, /* of a string, which count as one step */
+    SHOWN_MAX = 40        /* bytes of a token that a message shows */
 };
 
 void json_fail(const json_reader &r, const place &at, const char *where, const char *format, ...)
@@ -49,7 +49,7 @@ char json_peek(json_reader &r)
     return r.at < r.end ? *r.at : '\0';
 }
 
-/* What stands there, for a message. */
+/* Describes the next character, for a message. */
 static void describe(const json_reader &r, char *out, size_t size)
 {
     unsigned char c = r.at < r.end ? (unsigned char)*r.at : 0;
@@ -116,7 +116,7 @@ json_piece json_number(json_reader &r, const place &at)
 
 /* Strings. */
 
-/* The value of four hexadecimal digits; -1 where they are none. */
+/* The value of four hexadecimal digits; -1 if they are not. */
 static long hex4(const char *at, const char *end)
 {
     long v = 0;
@@ -144,7 +144,7 @@ static bool is_low(long v)
     return v >= 0xdc00 && v < 0xe000;
 }
 
-/* The length of the escape that begins with the backslash there; 0 where it is none. */
+/* The length of the escape that begins with the backslash; 0 if it is invalid. */
 static int escape_length(const char *at, const char *end)
 {
     if (end - at < 2)
@@ -160,7 +160,7 @@ static int escape_length(const char *at, const char *end)
     return pair ? 12 : 0;
 }
 
-/* Writes a character as UTF-8; gives its length. */
+/* Writes a character as UTF-8, and returns its length. */
 static size_t put_character(char *out, unsigned long c)
 {
     if (c < 0x80) {
@@ -174,7 +174,7 @@ static size_t put_character(char *out, unsigned long c)
     return n;
 }
 
-/* Writes what an escape of that length says; gives how many bytes. */
+/* Writes the character of an escape of that length, and returns how many bytes it takes. */
 static size_t put_escape(char *out, const char *at, int length)
 {
     static const char from[] = "bfnrt", to[] = "\b\f\n\r\t";
@@ -189,7 +189,7 @@ static size_t put_escape(char *out, const char *at, int length)
     return put_character(out, v);
 }
 
-/* Pushes what the string says, whose escapes are well-formed. */
+/* Pushes the text of a string, whose escapes are well-formed. */
 static void unescape(json_reader &r, json_piece &p)
 {
     char *out = (char *)lua_newuserdatauv(r.pace.L, json_length(p), 0), *to = out;
@@ -209,7 +209,7 @@ static void unescape(json_reader &r, json_piece &p)
     p.end = to;
 }
 
-/* Moves to the quote that closes; gives whether there are escapes. */
+/* Moves to the closing quote. Returns whether there are escapes. */
 static bool find_end(json_reader &r, const place &at)
 {
     bool escaped = false;
@@ -328,7 +328,7 @@ void json_fail_type(json_reader &r, const place &at, const char *expected)
         fail_syntax(r, at, "a value");
     }
     const char *where = r.at;
-    json_skip(r, at, DEPTH_MAX); /* what is no JSON is told first */
+    json_skip(r, at, DEPTH_MAX); /* text that is not JSON is reported first */
     json_fail(r, at, where, "expected %s, got %s", expected, got);
 }
 

@@ -10,7 +10,7 @@ namespace codec
 
 static const size_t size_max = INT_MAX;
 
-enum { STEP_BYTES = 16 /* of a string that are one step */ };
+enum { STEP_BYTES = 16 /* of a string, which count as one step */ };
 
 char *json_room(json_writer &w, const place &at, size_t n)
 {

@@ -1,4 +1,4 @@
-/* Writing JSON: text that lies on the C stack first, then in userdata that grow, so that any Lua
+/* Writing JSON: the text is on the C stack first and later in userdata that grow, so that any Lua
  * error may pass. */
 #ifndef LUA_PROTOBUF_JSON_WRITER_H
 #define LUA_PROTOBUF_JSON_WRITER_H
@@ -10,11 +10,11 @@ namespace codec
 
 struct json_writer {
     struct pace pace;
-    int buffer; /* where the userdata with the text lies on the stack */
+    int buffer; /* stack index of the userdata with the text */
     char *begin, *at, *end;
 };
 
-/* Makes room for n bytes more, and gives where they go. may longjmp, as may all here */
+/* Makes room for n more bytes, and returns where they go. may longjmp, as may all functions here */
 char *json_room(json_writer &w, const place &at, size_t n);
 
 void json_put(json_writer &w, const place &at, const char *text, size_t n);
@@ -25,9 +25,9 @@ inline void json_put_char(json_writer &w, const place &at, char c)
     w.at++;
 }
 
-/* A string in quotes, with what must be escaped; it is to be UTF-8. */
+/* Puts a string in quotes, with escapes as needed; it must be UTF-8. */
 void json_put_string(json_writer &w, const place &at, const char *text, size_t n);
-/* Bytes as base64, in quotes. */
+/* Puts bytes as base64, in quotes. */
 void json_put_base64(json_writer &w, const place &at, const char *bytes, size_t n);
 
 } // namespace codec

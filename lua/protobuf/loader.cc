@@ -56,7 +56,7 @@ struct loader {
     loader(store &s, sources &found) : to(s), from(found)
     {
         parser.RecordErrorsTo(&from);
-        parser.GetValidationErrorCollector(); /* begins to record positions */
+        parser.GetValidationErrorCollector(); /* makes it record positions */
         if (!to.pool.FindFileByName(vocabulary_name))
             to.pool.BuildFile(vocabulary_file());
     }
@@ -93,8 +93,8 @@ bool is_well_known(const std::string &name)
     return DescriptorPool::generated_pool()->FindFileByName(name) || common_proto(name);
 }
 
-/* An import is written as seen from a folder, as protoc has it; where no folder has such a file, as
- * seen from the file that imports it. */
+/* The name of an import is relative to a folder, as for protoc or, if no folder has such a file, to
+ * the importing file. */
 std::string loader::name_of_import(const FileDescriptorProto &file, int i)
 {
     const std::string &name = file.dependency(i);
@@ -137,7 +137,7 @@ bool loader::load(const std::string &name)
     return built;
 }
 
-/* Takes a file that the pool has, with what it imports; false if one has changed since. */
+/* Takes a file of the pool, and its imports; false if one of them has changed since. */
 bool loader::reuse(const FileDescriptor *file)
 {
     const std::string &name = file->name();

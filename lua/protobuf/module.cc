@@ -1,9 +1,9 @@
 /*
  * The module moontrail.protobuf: loading schemas.
  *
- * Lua errors jump over C++ frames without running destructors. So the functions here, and all that
- * call Lua, have no locals with destructors; what owns memory hangs on userdata that were created
- * before it; and what can throw runs below schema_try, calling no Lua.
+ * Lua errors jump over C++ frames without running destructors. So the functions here, and all
+ * others that call Lua, have no locals with destructors; memory is owned by userdata that were
+ * created before it; and code that can throw is called by schema_try, and calls no Lua.
  */
 #include "lua/protobuf/describe.h"
 #include "lua/protobuf/pace.h"
@@ -30,7 +30,7 @@ static void add_folders(lua_State *L, schema *s, int index)
     }
 }
 
-/* Takes the bound whose name and value are on the top. */
+/* Sets the bound whose name and value are on the top. */
 static void take_bound(lua_State *L, schema *s)
 {
     int exact;
@@ -44,7 +44,7 @@ static void take_bound(lua_State *L, schema *s)
     (files ? s->found.max_files : s->found.max_bytes) = (size_t)n;
 }
 
-/* Takes the folders and bounds at index 2 and 3. */
+/* Reads the folders and bounds at index 2 and 3. */
 static void take_options(lua_State *L, schema *s)
 {
     add_folders(L, s, 2);
@@ -91,7 +91,7 @@ static int l_parse(lua_State *L)
     const char *text = luaL_checklstring(L, 1, &n);
     const char *name = luaL_checkstring(L, 2);
     lua_settop(L, 4);
-    lua_rotate(L, 1, -1); /* folders and bounds lie where load has them */
+    lua_rotate(L, 1, -1); /* folders and bounds to the place where load has them */
     schema *s = handle_push_schema(L)->s;
     take_options(L, s);
     handle_check(L, schema_parse(s, name, text, n));
@@ -105,7 +105,7 @@ extern "C" __attribute__((visibility("default"))) int luaopen_moontrail_protobuf
 int luaopen_moontrail_protobuf(lua_State *L)
 {
     static const luaL_Reg functions[] = {{"load", l_load}, {"parse", l_parse}, {nullptr, nullptr}};
-    /* What it would write on stderr is told by errors that we raise. */
+    /* The library need not write on stderr: the errors that are raised tell the same. */
     google::protobuf::SetLogHandler(nullptr);
     describe_push_methods(L);
     handle_open(L);

@@ -19,7 +19,7 @@ static const char *skip_digits(const char *at, const char *end)
     return at;
 }
 
-/* Behind the exponent, if one begins there; NULL where it is cut off. */
+/* The end of the exponent, if one begins here; NULL if it is cut off. */
 static const char *skip_exponent(const char *at, const char *end)
 {
     if (at == end || (*at != 'e' && *at != 'E'))
@@ -50,8 +50,8 @@ namespace
 
 /* A number as 0.digits times a power of ten. */
 struct decimal {
-    const char *at, *end; /* the digits, and perhaps a point among them */
-    long point;           /* digits in front of the point, with the exponent counted in */
+    const char *at, *end; /* the digits; a point may be among them */
+    long point;           /* position of the point among the digits, plus the exponent */
     bool negative;
 };
 
@@ -78,13 +78,13 @@ static decimal split(const char *at, const char *end)
     return d;
 }
 
-/* v = 10 v + digit; false when it does not fit. */
+/* v = 10 v + digit; false if that overflows. */
 static bool append(uint64_t *v, unsigned digit)
 {
     return !__builtin_mul_overflow(*v, 10u, v) && !__builtin_add_overflow(*v, digit, v);
 }
 
-/* The integer that it is, without its sign. */
+/* The integer that the number is, without its sign; false if it is none. */
 static bool to_magnitude(const decimal &d, uint64_t *v)
 {
     long place = 0;
@@ -117,7 +117,7 @@ bool number_to_int64(const char *at, const char *end, int64_t *v)
     return true;
 }
 
-/* Whether a number that is beyond what a type holds is too small for it, not too large. */
+/* Whether a number that the type cannot hold is too small, rather than too large. */
 static bool is_tiny(const char *at, const char *end)
 {
     decimal d = split(at, end);
@@ -160,7 +160,7 @@ size_t number_of_uint64(char *out, uint64_t v)
     return write(out, v);
 }
 
-/* Many take -0 for an integer, which has no sign then. */
+/* Many readers take -0 for an integer, which has no sign. */
 template <typename floating> static size_t write_floating(char *out, floating v)
 {
     static const char zero[] = "-0.0";

@@ -1,4 +1,4 @@
-/* Numbers as JSON writes them (RFC 8259, section 6), read and written to the last digit. */
+/* Numbers as JSON writes them (RFC 8259, section 6), read and written without loss. */
 #ifndef LUA_PROTOBUF_NUMBER_H
 #define LUA_PROTOBUF_NUMBER_H
 
@@ -10,18 +10,18 @@ namespace codec
 
 enum { NUMBER_ROOM = 32 }; /* characters of a number that is written */
 
-/* Where the number that begins there ends; NULL where none does. */
+/* The end of the number that begins here; NULL if none does. */
 const char *number_end(const char *at, const char *end);
 
-/* Each reads a number that is all of the text. False when it does not fit: an integer may have a
- * fraction or an exponent, as long as it is one. */
+/* Each function reads a number, which is the whole text; false if the type cannot hold it. An
+ * integer may be written with a fraction or an exponent. */
 bool number_to_int64(const char *at, const char *end, int64_t *v);
 bool number_to_uint64(const char *at, const char *end, uint64_t *v);
-/* The nearest one; false when it is beyond the largest. */
+/* The nearest number; false if it is beyond the largest. */
 bool number_to_double(const char *at, const char *end, double *v);
 bool number_to_float(const char *at, const char *end, float *v);
 
-/* Each writes the shortest text that reads as the number, and gives its length. */
+/* Each function writes the shortest text that reads back as the number, and returns its length. */
 size_t number_of_int64(char *out, int64_t v);
 size_t number_of_uint64(char *out, uint64_t v);
 size_t number_of_double(char *out, double v);

@@ -1,8 +1,8 @@
 /*
- * How the codec's loops keep pace with what bounds them. Every step is counted, and after some
- * thousands of them Lua runs for a moment: the code that bounds how long Lua runs sets a hook that
- * counts instructions, and it raises there. What is made without a byte of the message for it
- * (defaults, empty tables) is counted as well, and has a bound of its own.
+ * How the codec's loops stay within the limits on time and memory. Steps are counted, and after
+ * every few thousand of them Lua runs for a moment: the code that bounds how long Lua runs sets a
+ * hook that counts instructions, and the hook can raise then. Values that are made without any byte
+ * of the message (defaults, empty tables) are counted too, and have a bound of their own.
  */
 #ifndef LUA_PROTOBUF_PACE_H
 #define LUA_PROTOBUF_PACE_H
@@ -16,19 +16,19 @@ namespace codec
 
 enum {
     PACE_STEPS = 2048,  /* from one look to the next */
-    PACE_FREE = 2000000 /* things that any message may make for nothing, besides one for a byte */
+    PACE_FREE = 2000000 /* values made for nothing that any message may have, besides one a byte */
 };
 
 struct pace {
     lua_State *L;
     int steps;   /* left until the next look */
-    size_t free; /* things that may still be made for nothing */
+    size_t free; /* values that may still be made for nothing */
 };
 
-/* Makes what looking needs. [-0, +0], may longjmp, as may all here */
+/* Makes the function that looks need. [-0, +0], may longjmp, as may all functions here */
 void pace_open(lua_State *L);
 
-/* For n bytes that are read, or written. */
+/* For n bytes that are read or written. */
 inline pace pace_of(lua_State *L, size_t n)
 {
     return {L, PACE_STEPS, PACE_FREE + n};
@@ -43,13 +43,13 @@ inline void pace_step(pace &p)
         pace_look(p);
 }
 
-/* n steps at once, each in proportion to what is worked on already. */
+/* Counts n steps at once, each for a bounded part of work that is already done. */
 void pace_walk(pace &p, size_t n);
 
-/* Raises that what makes too much is at that place. */
+/* Raises that the message makes too many values at this place. */
 [[noreturn]] void pace_fail(pace &p, const place &at);
 
-/* As n steps, for things that no byte stands for. */
+/* Counts n steps, for values that no byte stands for. */
 inline void pace_make(pace &p, const place &at, size_t n)
 {
     if (n > p.free)

@@ -6,7 +6,7 @@
 namespace codec
 {
 
-/* Appends "[3]" or "["key"]", the front of a long one. */
+/* Appends "[3]" or "["key"]"; a long key is cut. */
 static void add_element(lua_State *L, luaL_Buffer *b, const place &at)
 {
     char text[100];

@@ -59,7 +59,7 @@ static void search(decoder &d, const place &at, const message &m, int table, pre
     }
 }
 
-/* Of a table that is filled again. */
+/* For a table that is filled again. */
 static presence push_again(decoder &d, const place &at, const message &m)
 {
     int table = lua_gettop(d.L);

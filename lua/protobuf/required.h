@@ -1,6 +1,6 @@
 /*
- * The required fields of a message that was read. As several messages on the wire may become one,
- * they are looked for when all is read.
+ * The required fields of a decoded message. They are checked after everything is read, since
+ * several messages on the wire may be merged into one.
  */
 #ifndef LUA_PROTOBUF_REQUIRED_H
 #define LUA_PROTOBUF_REQUIRED_H
@@ -10,7 +10,7 @@
 namespace codec
 {
 
-/* Raises where the message whose table is on the top lacks one. [-0, +0], may longjmp */
+/* Raises if the message whose table is on the top lacks a required field. [-0, +0], may longjmp */
 void required_check(decoder &d, const place &at, const message &m);
 
 /* The same for the value of a field, which may be nil. [-0, +0], may longjmp */

@@ -20,8 +20,8 @@ using google::protobuf::ServiceDescriptor;
 
 /* Loading. */
 
-/* Loads the file into the store; false where it is in error, or the store is out of date. What
- * fails half-way leaves a store that nobody shares from then on. */
+/* Loads the file into the store; false if it is in error, or if the store is out of date. After a
+ * failure halfway the store is not shared any more. */
 static bool load_into(schema &s, const std::shared_ptr<store> &to, const std::string &name)
 {
     s.loaded = loader_load(*to, s.found, name);
@@ -52,8 +52,8 @@ static std::string folders_of(const sources &found)
     return all;
 }
 
-/* What does not load into a shared store may be at odds with what is there: it is then told what is
- * wrong with it alone. */
+/* A file that does not load into a shared store may contradict others there: it is loaded again
+ * alone, so that only its own errors are reported. */
 static std::string load_shared(schema &s, store &shared)
 {
     if (shared.whole && load_into(s, shared.shared_from_this(), s.name)) {
@@ -107,7 +107,7 @@ const char *schema_parse(schema *s, const char *name, const char *text, size_t n
     });
 }
 
-/* Look-ups: of what the pool has, that which is in a file of the schema's. */
+/* Look-ups: results of the pool, restricted to the schema's files. */
 
 template <typename descriptor> static const descriptor *own(const schema *s, const descriptor *d)
 {

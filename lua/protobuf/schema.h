@@ -3,8 +3,8 @@
  * codec. It keeps what it loaded, which it may share with others, and reads no file afterwards,
  * whatever it is asked for.
  *
- * None of this calls Lua, and no exception leaves it: what can fail returns NULL, or a line that
- * says what went wrong and lasts as long as the schema.
+ * Nothing here calls Lua or lets exceptions out: a function that can fail returns NULL or, if it
+ * failed, a line that says why, which lasts as long as the schema.
  */
 #ifndef LUA_PROTOBUF_SCHEMA_H
 #define LUA_PROTOBUF_SCHEMA_H
@@ -30,31 +30,32 @@ struct schema {
     std::string name;                                                 /* of the main file */
     std::string folders;                                              /* all, as a key */
     std::string problem;
-    std::string result; /* bytes that were asked for; to be dropped when they are taken */
+    std::string result; /* bytes that were asked for; handle_push_result frees them */
 };
 
-/* NULL when memory ran out. */
+/* NULL if memory ran out. */
 schema *schema_new() noexcept;
 void schema_free(schema *s) noexcept;
 
 const char *schema_add_folder(schema *s, const char *folder) noexcept;
-/* Looks for the file that is to be loaded: its name, and the folders, are known then. */
+/* Looks for the file that is to be loaded; after that its name and the folders are known. */
 const char *schema_begin(schema *s, const char *file) noexcept;
-/* Each may be called once, instead of the other: loads the file, into the store of others that have
- * the same folders, if it fits there, or one of its own; or the text of a file of that name. */
+/* One of the two may be called, once. schema_load loads the file into the store of others with the
+ * same folders, if it fits there, or else into its own; schema_parse reads the text as a file of
+ * that name. */
 const char *schema_load(schema *s, store *shared) noexcept;
 const char *schema_parse(schema *s, const char *name, const char *text, size_t n) noexcept;
 
-/* What has that name is *out, or NULL. */
+/* *out is the message of the name, or NULL. */
 const char *schema_find_message(schema *s, const char *name, const message **out) noexcept;
 const char *schema_find_service(
     schema *s, const char *name, const google::protobuf::ServiceDescriptor **out) noexcept;
 const char *schema_find_file(
     schema *s, const char *name, const google::protobuf::FileDescriptor **out) noexcept;
-/* The file that defines a message, enum, field, service or method. */
+/* The file that defines the message, enum, field, service or method. */
 const char *schema_find_symbol(
     schema *s, const char *name, const google::protobuf::FileDescriptor **out) noexcept;
-/* The file that extends the message of that name by that number. */
+/* The file that extends the message of that name with that number. */
 const char *schema_find_extension(
     schema *s, const char *name, int number, const google::protobuf::FileDescriptor **out) noexcept;
 
@@ -68,7 +69,7 @@ const char *schema_comment(schema *s, const char *name) noexcept;
 /* The numbers of the extensions of the message of that name, each as an int, are the result. */
 const char *schema_list_extensions(schema *s, const char *name) noexcept;
 
-/* Runs f, which may throw, and may say what went wrong in the string that it is given. */
+/* Runs f, which may throw. f may write into its string what went wrong. */
 template <typename function> const char *schema_try(schema *s, function f) noexcept
 {
     try {

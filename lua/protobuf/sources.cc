@@ -25,14 +25,14 @@ static std::string join(const std::string &folder, const std::string &name)
     return folder.empty() || folder.back() == '/' ? folder + name : folder + "/" + name;
 }
 
-/* The path without links and dots, or as it is. */
+/* The path without links and dots; unchanged if it cannot be resolved. */
 static std::string real_path(const std::string &path)
 {
     std::unique_ptr<char, decltype(&free)> real(realpath(path.c_str(), nullptr), free);
     return real ? real.get() : path;
 }
 
-/* The path of the file of that name; empty when no folder has it. */
+/* The path of the file of that name; empty if no folder has it. */
 std::string sources::find(const std::string &name)
 {
     for (const std::string &folder : folders) {
@@ -78,7 +78,7 @@ void sources::start_again()
     bytes = parts = 0;
 }
 
-/* Whether a file may go by the name: it is neither absolute nor does it lead out of a folder. */
+/* Whether a file may have the name: a relative one that leads out of no folder. */
 static bool is_plain(const std::string &name)
 {
     std::string path = "/" + name + "/";
@@ -105,7 +105,7 @@ std::string sources::name_of(const std::string &file)
     return path.substr(slash);
 }
 
-/* The file as it is now; its digest is empty. */
+/* The file in its present state; its digest is empty. */
 static bool look_at(const std::string &path, origin *out)
 {
     struct stat s;
@@ -121,7 +121,7 @@ static bool is_same(const origin &a, const origin &b)
            a.changed.tv_sec == b.changed.tv_sec && a.changed.tv_nsec == b.changed.tv_nsec;
 }
 
-/* Counts a file against the bounds. */
+/* Counts a file towards the bounds. */
 bool sources::count(const std::string &name, const std::string &path, size_t size)
 {
     path_by_name[name] = path;
@@ -146,12 +146,12 @@ std::string sources::read(const std::string &path)
     while (file && (file.read(piece, sizeof piece) || file.gcount() > 0)) {
         text.append(piece, (size_t)file.gcount());
         if (text.size() > max_bytes - bytes)
-            break; /* told when it is counted */
+            break; /* reported when it is counted */
     }
     return text;
 }
 
-/* FNV-1a, twice: two texts of a server that differ shall not pass for one. */
+/* FNV-1a, twice: two different texts on one server must not have the same digest. */
 static std::string digest_of(const std::string &text)
 {
     uint64_t a = 0xcbf29ce484222325, b = a ^ 0x9e3779b97f4a7c15;

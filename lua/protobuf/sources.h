@@ -17,13 +17,13 @@
 namespace codec
 {
 
-/* A file as it was when it was read. */
+/* A file at the time when it was read. */
 struct origin {
     std::string path;
     uint64_t device, inode;
     size_t bytes;
     struct timespec changed;
-    std::string digest; /* tells its text from others */
+    std::string digest; /* identifies its text */
 };
 
 class sources : public google::protobuf::compiler::SourceTree,
@@ -31,46 +31,46 @@ class sources : public google::protobuf::compiler::SourceTree,
 {
   public:
     size_t max_files = 1000, max_bytes = 16 << 20; /* of all files that are read */
-    std::vector<std::string> folders;              /* searched in that order */
+    std::vector<std::string> folders;              /* searched in this order */
     std::vector<std::string> paths;                /* of the files read, in the order read */
-    std::set<std::string> places; /* where files were looked for, those found included */
+    std::set<std::string> places; /* where files were looked for, including those found */
     std::string errors;           /* lines: "path:line:column: message" */
     std::unordered_map<std::string, origin> origins; /* of the files read, by name */
 
-    /* The name under which imports see the file that is given by such a name or by its path. Adds
-     * the path's folder where it is in none of the others. */
+    /* The name that imports use for the file that is given by its name or path. Adds the path's
+     * folder if the file is in none of the others. */
     std::string name_of(const std::string &file);
 
-    /* Takes the text of a file that needs not be in a folder. */
+    /* Takes the text of a file that need not be in a folder. */
     void give(const std::string &name, const std::string &text);
 
     /* Whether a folder has the file. */
     bool has(const std::string &name);
-    /* The folders, for a message: " in a, b". */
+    /* The folders, for error messages: " in a, b". */
     std::string searched() const;
-    /* The text of a file, read at the first call; NULL where it cannot be. */
+    /* The text of a file, which is read at the first call; NULL if that fails. */
     const std::string *text_of(const std::string &name);
     /* Notes a file that lies within another, which was read; false when there are too many. */
     bool add_part(const std::string &whole, const std::string &name);
     /* Takes a file that was read for another schema, as if it were read. False when there is
      * another of that name, or it has changed. */
     bool take(const std::string &name, const origin &known);
-    /* Forgets what was read, but for the places. */
+    /* Forgets what was read, except the places. */
     void start_again();
-    /* Frees the texts read; streams opened must be closed. */
+    /* Frees the texts; streams on them must be closed. */
     void forget_texts();
 
-    /* NULL when there is none; the stream is the caller's, its bytes are ours. */
+    /* NULL if there is none. The stream belongs to the caller, its bytes do not. */
     google::protobuf::io::ZeroCopyInputStream *Open(const std::string &name) override;
     std::string GetLastErrorMessage() override;
 
-    /* Lines and columns count from 0; a line of -1 is the whole file. */
+    /* Lines and columns count from 0; line -1 is the whole file. */
     void AddError(
         const std::string &name, int line, int column, const std::string &message) override;
 
   private:
     std::unordered_map<std::string, std::string> texts; /* by name */
-    std::unordered_map<std::string, std::string> given; /* those that need no folder */
+    std::unordered_map<std::string, std::string> given; /* texts that need no folder */
     std::unordered_map<std::string, std::string> path_by_name;
     size_t bytes = 0, parts = 0;
     std::string problem; /* why the last one could not be opened */

@@ -1,7 +1,7 @@
 /*
- * What schemas share that are loaded from the same folders: the files that are parsed and checked
- * so far, and what is prepared of them. A file is used again as long as it is the one that its name
- * finds in the folders, and has not changed since.
+ * Shared by schemas that are loaded from the same folders: the files that have been parsed and
+ * checked so far, and the tables prepared from them. A file is used again as long as its name still
+ * leads to it in the folders and it has not changed.
  */
 #ifndef LUA_PROTOBUF_STORE_H
 #define LUA_PROTOBUF_STORE_H
@@ -23,7 +23,7 @@ struct store : std::enable_shared_from_this<store> {
         origins; /* of the files that are in the pool, by name */
     std::unordered_map<std::string, std::string> described; /* files of sets, as they came */
     tables prepared;
-    bool whole = true; /* fit for another schema: nothing was left half done in it */
+    bool whole = true; /* usable for another schema: nothing in it is half done */
 };
 
 } // namespace codec

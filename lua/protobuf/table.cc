@@ -14,8 +14,8 @@ using google::protobuf::FileDescriptor;
 using google::protobuf::internal::WireFormatLite;
 
 enum {
-    DENSE_MIN = 64,   /* numbers below are looked up directly however few are taken */
-    EXPLICIT_ROOM = 4 /* of the fields that may be missing, as many are expected */
+    DENSE_MIN = 64,   /* smaller numbers are looked up directly, however few are used */
+    EXPLICIT_ROOM = 4 /* at most so many of the fields that may be missing are expected */
 };
 
 /* Names. */
@@ -69,7 +69,7 @@ int table_find_value(const enumeration &e, int32_t number)
     return found != e.values.end() && found->number == number ? found->constant : 0;
 }
 
-/* How many numbers from 0 are looked up directly, when the largest of the count taken is last. */
+/* How many numbers, from 0 on, are looked up directly if count are used and last is the largest. */
 static size_t dense_size(size_t count, size_t last)
 {
     return std::min(last + 1, std::max((size_t)DENSE_MIN, 4 * count));
@@ -195,7 +195,7 @@ static field build_field(tables &t, const FieldDescriptor *d)
     return f;
 }
 
-/* Numbers the oneofs that have members. */
+/* Numbers the oneofs with members. */
 static void number_oneofs(message &m)
 {
     m.oneofs = (uint32_t)m.descriptor->real_oneof_decl_count();
@@ -223,7 +223,7 @@ static void build_look_ups(message &m)
     m.by_name.reserve();
 }
 
-/* Counts what a table of the message will have, and what proto2 says of its fields. */
+/* Counts the entries of a decoded message, and collects proto2's defaults and requirements. */
 static void build_presence(tables &t, message &m)
 {
     int explicit_count = 0;
@@ -242,7 +242,7 @@ static void build_presence(tables &t, message &m)
         m.metatable = add_constant(t, {constant::METATABLE, {}, 0, 0});
 }
 
-/* A field's own name does not take that of another in JSON. */
+/* A name that is one field's own and another field's JSON name means the latter. */
 static void build_texts(message &m)
 {
     for (const field &f : m.fields)
@@ -296,8 +296,8 @@ static void build_message(tables &t, message &m)
     m.known = known_of(d->full_name());
 }
 
-/* Tells each message from the first new one whether one that it may hold has a required field: none
- * before it can hold a new one. */
+/* Marks each new message that can contain a required field. Earlier messages cannot contain new
+ * ones. */
 static void spread_requirements(tables &t, size_t first)
 {
     for (bool more = true; more;) {
@@ -312,7 +312,7 @@ static void spread_requirements(tables &t, size_t first)
     }
 }
 
-/* To be called when all requirements are spread. */
+/* To be called after all requirements are spread. */
 static void list_checked(message &m)
 {
     for (const field &f : m.fields)

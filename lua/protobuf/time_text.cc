@@ -9,7 +9,7 @@ namespace codec
 static const int64_t day = 86400;
 static const int64_t first_second = -62135596800; /* 0001-01-01T00:00:00Z */
 static const int64_t last_second = 253402300799;  /* 9999-12-31T23:59:59Z */
-static const int64_t longest = 315576000000;      /* of a duration */
+static const int64_t longest = 315576000000;      /* of a duration, in seconds */
 
 enum { BILLION = 1000000000, FRACTION_MAX = 9, ERA_YEARS = 400, ERA_DAYS = 146097 };
 
@@ -28,7 +28,7 @@ bool duration_is_valid(const instant &t)
 
 /* Writing. */
 
-/* The fraction of a second, with its point, or nothing. */
+/* Writes the fraction of a second with its point, or nothing. */
 static size_t write_fraction(char *out, int32_t nanos)
 {
     if (nanos == 0)
@@ -45,13 +45,13 @@ static bool is_leap(int64_t year)
     return year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
 }
 
-/* Days in front of a month of a year that begins in March, where the leap day is the last. */
+/* Days before a month in a year that begins in March, so that the leap day is the last. */
 static int64_t days_to_month(int64_t month_from_march)
 {
     return (153 * month_from_march + 2) / 5;
 }
 
-/* Days since 1970-01-01 of a date of the Gregorian calendar. */
+/* Days from 1970-01-01 to a date of the Gregorian calendar. */
 static int64_t days_of(int64_t year, int month, int day_of_month)
 {
     year -= month <= 2;
@@ -92,7 +92,7 @@ size_t duration_write(char *out, const instant &t)
     return (size_t)(at - out);
 }
 
-/* Reading: each moves past what it reads, and gives false where something else is there. */
+/* Reading: each function moves past what it reads; false if the text is something else. */
 
 namespace
 {
@@ -161,7 +161,7 @@ static bool read_clock(reader &r, bool seconds, int *time)
     return hour < 24 && minute < 60 && second < 60;
 }
 
-/* Seconds that the clock there is ahead. */
+/* Reads a zone; *ahead is the number of seconds by which its clock is ahead of UTC. */
 static bool read_zone(reader &r, int *ahead)
 {
     *ahead = 0;

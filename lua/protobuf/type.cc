@@ -20,7 +20,7 @@ static int l_encode(lua_State *L)
     return 1;
 }
 
-/* Where a position counted from 1, or from the end when negative, lies among n bytes and one. */
+/* The offset of a position among n bytes. Positions count from 1, or from the end if negative. */
 static size_t to_offset(lua_Integer position, size_t n)
 {
     if (position > 0)
@@ -28,7 +28,7 @@ static size_t to_offset(lua_Integer position, size_t n)
     return position < -(lua_Integer)n ? 0 : (size_t)((lua_Integer)n + position + 1);
 }
 
-/* The part of the n bytes that the positions at the index and behind it mean. */
+/* The part of the n bytes between the two positions at the index and after it. */
 static input to_part(lua_State *L, int index, const uint8_t *bytes, size_t n)
 {
     size_t first = to_offset(luaL_optinteger(L, index, 1), n);
@@ -38,14 +38,14 @@ static input to_part(lua_State *L, int index, const uint8_t *bytes, size_t n)
     return last < first ? input{bytes, bytes} : input{bytes + first - 1, bytes + last};
 }
 
-/* Pushes the constants of the type at the index; gives where they lie. */
+/* Pushes the constants of the type at the index; returns their stack index. */
 static int push_constants(lua_State *L, int type)
 {
     lua_getiuservalue(L, type, TYPE_CONSTANTS);
     return lua_gettop(L);
 }
 
-/* Decodes the bytes at the index, of which two arguments more may mean a part. */
+/* Decodes the bytes at the index, or the part of them that two further arguments give. */
 static int decode_at(lua_State *L, const type_handle *t, int type, int bytes_at, int fail)
 {
     size_t n;
@@ -64,7 +64,7 @@ static int l_decode(lua_State *L)
     return decode_at(L, handle_check_type(L, 1), 1, 2, 0);
 }
 
-/* What decoder gives, a function of the same arguments; its upvalues are the type and fail. */
+/* The function that decoder returns: decode, with the type and fail as upvalues. */
 static int l_decode_or_fail(lua_State *L)
 {
     int type = lua_upvalueindex(1), fail = lua_upvalueindex(2);
@@ -159,7 +159,7 @@ static int l_describe_type(lua_State *L)
     return 1;
 }
 
-/* Pushes the metatable of a type: its methods, and its name among them. */
+/* Pushes the metatable of a type: its methods and its name. */
 static void push_type_metatable(lua_State *L, const message *m)
 {
     lua_createtable(L, 0, 3);
@@ -198,14 +198,14 @@ void type_push(lua_State *L, const schema_handle *owner, const message *m)
     lua_remove(L, -2);
 }
 
-/* What all types share. */
+/* The methods, which all types share. */
 
 static const luaL_Reg type_methods[] = {{"decode", l_decode}, {"decoder", l_decoder},
     {"from_json", l_from_json}, {"encode", l_encode}, {"to_json", l_to_json},
     {"field_from_json", l_field_from_json}, {"field_to_json", l_field_to_json},
     {"fields", type_list_fields}, {nullptr, nullptr}};
 
-/* Each method of types has an upvalue: the buffer that encoding keeps. */
+/* Each method has the buffer that encoding keeps as its upvalue. */
 void type_open(lua_State *L)
 {
     luaL_newlibtable(L, type_methods);

@@ -17,7 +17,7 @@ void value_fail(decoder &d, const place &at)
     place_fail(d.L, at, "truncated or malformed message");
 }
 
-/* Each pushes a value. [-0, +1], may longjmp */
+/* Each function pushes a value. [-0, +1], may longjmp */
 
 static void push_enum(decoder &d, const field &f, int32_t number)
 {

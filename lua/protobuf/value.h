@@ -1,4 +1,4 @@
-/* What the wire says of a scalar to a Lua value. */
+/* Conversion of scalars on the wire to Lua values. */
 #ifndef LUA_PROTOBUF_VALUE_H
 #define LUA_PROTOBUF_VALUE_H
 
@@ -10,8 +10,8 @@ namespace codec
 
 struct decoder {
     lua_State *L;
-    int constants; /* where they lie on the stack */
-    int notes;     /* where what presence keeps lies: nil, or a table */
+    int constants; /* stack index */
+    int notes;     /* stack index of what presence keeps: nil, or a table */
     int depth;
     struct pace pace;
 };
@@ -19,13 +19,13 @@ struct decoder {
 /* Raises that the bytes are malformed. */
 [[noreturn]] void value_fail(decoder &d, const place &at);
 
-/* [-0, +1], may longjmp, as may the next */
+/* [-0, +1], may longjmp, as may value_push */
 inline void value_push_constant(decoder &d, int constant)
 {
     lua_rawgeti(d.L, d.constants, constant);
 }
 
-/* Reads a value of the field's type, anything but a message, and pushes it. */
+/* Reads a value of the field's type, which is not a message, and pushes it. */
 void value_push(decoder &d, const place &at, const field &f, input &in);
 
 } // namespace codec

@@ -15,7 +15,7 @@ using google::protobuf::io::Tokenizer;
 
 const char vocabulary_name[] = "google/protobuf/descriptor.proto";
 
-/* What versions from 22 on have more: the fields of messages that there were, and new messages. */
+/* What version 22 and later add: fields of existing messages, and new messages. */
 static const char additions[] = R"(
 syntax = "proto2";
 package google.protobuf;
@@ -143,7 +143,7 @@ message FeatureSetDefaults {
 }
 )";
 
-/* Whether the message has a field of that number, or the name. */
+/* Whether the message has a field with that number or name. */
 static bool has_field(const DescriptorProto &m, const google::protobuf::FieldDescriptorProto &f)
 {
     for (const auto &own : m.field())
@@ -152,7 +152,7 @@ static bool has_field(const DescriptorProto &m, const google::protobuf::FieldDes
     return false;
 }
 
-/* Adds what a later version of the message has more. */
+/* Adds what a later version of the message has in addition. */
 static void extend(DescriptorProto &m, const DescriptorProto &more)
 {
     DescriptorProto rest = more;
@@ -194,7 +194,7 @@ const FileDescriptorProto &vocabulary_file()
 namespace
 {
 
-/* What is wrong with the text is told by those who read all of it. */
+/* Errors in the text are reported when all of it is read. */
 struct silent : google::protobuf::io::ErrorCollector {
     void AddError(int, google::protobuf::io::ColumnNumber, const std::string &) override
     {

@@ -7,7 +7,7 @@ namespace codec
 
 using google::protobuf::internal::WireFormatLite;
 
-/* Skips to behind the end of the group whose start the tag was. */
+/* Skips to the end of the group that begins with the tag. */
 static bool skip_group(input &in, uint32_t start, int depth)
 {
     uint32_t tag;
@@ -36,7 +36,7 @@ bool wire_skip(input &in, uint32_t tag, int depth)
         return skip_group(in, tag, depth);
     case WireFormatLite::WIRETYPE_FIXED32:
         return wire_fixed32(in, word);
-    default: /* the end of a group that did not begin, or no type at all */
+    default: /* the end of a group that did not begin, or an unknown type */
         return false;
     }
 }

@@ -1,6 +1,6 @@
 /*
- * Reading the wire format from bytes that lie in one piece. A coded stream of the library has a
- * destructor, which a Lua error would skip; this has none.
+ * Reading the wire format from contiguous bytes. The library's coded streams have destructors,
+ * which a Lua error would skip; this reader has none.
  */
 #ifndef LUA_PROTOBUF_WIRE_H
 #define LUA_PROTOBUF_WIRE_H
@@ -12,10 +12,10 @@
 namespace codec
 {
 
-enum { VARINT_MAX = 10, SHORT_MAX = 5 }; /* bytes; the second of a tag or a length */
+enum { VARINT_MAX = 10, SHORT_MAX = 5 }; /* bytes; SHORT_MAX for a tag or a length */
 
-/* What is left to read. Each wire_ function moves past what it gives, and returns false where the
- * bytes end too early or break the format. */
+/* What is left to read. Each wire_ function moves past what it returns; false if the bytes end too
+ * early or are malformed. */
 struct input {
     const uint8_t *at, *end;
 };
@@ -64,7 +64,7 @@ inline bool wire_fixed64(input &in, uint64_t &v)
     return true;
 }
 
-/* A length and as many bytes. */
+/* Reads a length, and as many bytes. */
 inline bool wire_bytes(input &in, input &bytes)
 {
     const uint8_t *start = in.at;
@@ -76,7 +76,8 @@ inline bool wire_bytes(input &in, input &bytes)
     return true;
 }
 
-/* A tag, whose field number is not 0. Bits beyond the 32nd are dropped, as the library does. */
+/* Reads a tag, whose field number must not be 0. Bits beyond the 32nd are dropped, as the library
+ * does. */
 inline bool wire_tag(input &in, uint32_t &tag)
 {
     const uint8_t *start = in.at;
@@ -87,7 +88,7 @@ inline bool wire_tag(input &in, uint32_t &tag)
     return tag >> 3 != 0;
 }
 
-/* Skips the value behind the tag; groups that many levels deep. */
+/* Skips the value after the tag, with groups at most so many levels deep. */
 bool wire_skip(input &in, uint32_t tag, int depth);
 
 } // namespace codec

@@ -6,7 +6,7 @@
 
 #include <lauxlib.h>
 
-enum { LOAD_INSTRUCTIONS = 100000 }; /* of Lua between two looks at the clock */
+enum { LOAD_INSTRUCTIONS = 100000 }; /* of Lua, from one look at the clock to the next */
 
 bool budget_is_spent(const struct budget *b)
 {
@@ -22,7 +22,8 @@ static void arm(lua_State *L)
     lua_sethook(L, on_hook, LUA_MASKCOUNT, 1);
 }
 
-/* Where the task cannot be killed from here, what catches the error runs one instruction more. */
+/* Sets hooks everywhere: if the task cannot be killed from here, code that catches the error runs
+ * only one more instruction. */
 static void arm_all(const struct task *t)
 {
     arm(t->vm->L);
@@ -31,7 +32,8 @@ static void arm_all(const struct task *t)
         arm(t->chain[i]);
 }
 
-/* The first __close that runs too long costs itself alone, and not those that follow. */
+/* The first __close that runs too long is ended by itself: those that follow get time of their
+ * own. */
 static void forgive_once(struct task *t)
 {
     t->overran = true;
@@ -39,8 +41,8 @@ static void forgive_once(struct task *t)
     budget_begin_closing(&t->vm->budget);
 }
 
-/* A hook may be left over from a resume that ended as it was set: it then does nothing. Lua turns
- * hooks off while one runs, and on again when it returns or its error is caught. */
+/* A hook may be left over from a resume that ended while it was being set; it then does nothing.
+ * Lua turns hooks off while one runs, and on again when it returns or its error is caught. */
 static void on_hook(lua_State *L, lua_Debug *unused)
 {
     (void)unused;
@@ -71,7 +73,7 @@ void budget_tick(struct budget *b)
         arm(L);
 }
 
-/* Where it stands is said of level 0: a hook has none of its own. */
+/* Level 0 is the function that was interrupted: a hook has no level of its own. */
 static void raise_late(lua_State *L, double seconds)
 {
     luaL_where(L, 0);
@@ -80,7 +82,8 @@ static void raise_late(lua_State *L, double seconds)
     lua_error(L);
 }
 
-/* A coroutine that a script made as it loaded has the hook for life: it then takes it off. */
+/* A coroutine that a script created while loading keeps the hook afterwards: the hook removes
+ * itself. */
 static void on_load_hook(lua_State *L, lua_Debug *unused)
 {
     (void)unused;

@@ -5,9 +5,9 @@
 
 #include <lauxlib.h>
 
-enum { CLOSE_DEPTH = 100 }; /* closes within closes: each takes some of C's stack */
+enum { CLOSE_DEPTH = 100 }; /* closes within closes; each takes some of the C stack */
 
-/* What became of a resumed coroutine: a count of results, or one of these. */
+/* The outcome of a resume: a count of results, or one of these. */
 enum { FAILED = -1, WAITS = -2 };
 
 static lua_State *check_coroutine(lua_State *L)
@@ -34,7 +34,7 @@ static int take_results(lua_State *L, lua_State *co, int count)
     return count;
 }
 
-/* Resumes co, which the task has entered, with arguments on its stack. */
+/* Resumes co, which the task has entered, with the arguments on its stack. */
 static int drive(lua_State *L, lua_State *co, int args)
 {
     struct vm *vm = vm_of(L);
@@ -55,7 +55,7 @@ static int drive(lua_State *L, lua_State *co, int args)
     return FAILED;
 }
 
-/* Resumes co with the arguments on top of L. */
+/* Resumes co with the arguments on top of L's stack. */
 static int start(lua_State *L, lua_State *co, int args)
 {
     if (!lua_checkstack(co, args))
@@ -104,7 +104,7 @@ static void check_depth(lua_State *L)
         luaL_error(L, "coroutines close each other too deep");
 }
 
-/* An error of a wrapped coroutine closes it, and goes on with the position of the call. */
+/* An error closes a wrapped coroutine, and is raised again with the position of the call. */
 static int rethrow(lua_State *L, lua_State *co)
 {
     int status = lua_status(co);
@@ -152,14 +152,14 @@ static int l_wrap(lua_State *L)
     return 1;
 }
 
-/* Whether L is a task's own coroutine, out of which nothing may yield but a wait. */
+/* Whether L is a task's own coroutine. Only a wait may yield out of that. */
 static bool is_task(lua_State *L)
 {
     const struct task *t = vm_of(L)->running;
     return t && t->co == L;
 }
 
-/* A coroutine that is closed within an xpcall is resumed for the last time. */
+/* A coroutine that is closed within an xpcall is resumed one last time. */
 static int k_yield(lua_State *L, int status, lua_KContext unused)
 {
     (void)status, (void)unused;
@@ -208,7 +208,8 @@ static int l_status(lua_State *L)
     return 1;
 }
 
-/* Lua would go on looking for the message handler where it stood. */
+/* Has a coroutine leave its xpcalls before it is closed. Lua would otherwise keep looking for their
+ * message handler on the stack. */
 static void leave_handlers(lua_State *L, lua_State *co)
 {
     int results;

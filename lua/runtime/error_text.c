@@ -21,7 +21,7 @@ static const char *push_field(lua_State *L, int index, const char *name)
     return NULL;
 }
 
-/* "no such user (code 404)": the fields that errors have by custom. */
+/* "no such user (code 404)": the fields that error tables usually have. */
 static bool push_fields(lua_State *L, int index)
 {
     int top = lua_gettop(L);
@@ -36,7 +36,7 @@ static bool push_fields(lua_State *L, int index)
     return message || code;
 }
 
-/* Pushes what tostring gives, or why it gives nothing. */
+/* Pushes the result of tostring, or the reason why there is none. */
 static void push_tostring(lua_State *L, int index)
 {
     lua_pushcfunction(L, l_tostring);

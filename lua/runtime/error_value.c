@@ -40,7 +40,7 @@ void error_value_push(lua_State *L, enum error_kind kind, const char *format, ..
     va_end(arguments);
 }
 
-/* Sets where the error on top comes from, if Lua code has called the running function. */
+/* Sets the place where the error on top was raised, if Lua code has called the running function. */
 static void set_where(lua_State *L)
 {
     lua_Debug caller;
@@ -90,8 +90,8 @@ bool error_value_is(lua_State *L, int index, enum error_kind kind)
     return same;
 }
 
-/* Pushes a field as a string; false, and nothing, where it is none. A script may have changed it.
- */
+/* Pushes a field as a string. If it is not one, since a script may have changed it, pushes nothing
+ * and returns false. */
 static bool push_string(lua_State *L, int index, const char *name)
 {
     lua_pushstring(L, name);
@@ -113,7 +113,7 @@ static void push_text(lua_State *L, int index)
     lua_concat(L, is_placed ? 3 : 1);
 }
 
-/* Puts the text of an error in its place; leaves any other value as it is. */
+/* Replaces an error by its text; leaves any other value as it is. */
 static void to_text(lua_State *L, int index)
 {
     if (!is_error(L, index))
@@ -153,7 +153,7 @@ static int l_len(lua_State *L)
     return 1;
 }
 
-/* A function of strings, the upvalue, called as a method of an error. */
+/* Calls a string function, the upvalue, as a method of an error. */
 static int l_method(lua_State *L)
 {
     luaL_checkany(L, 1);
@@ -164,8 +164,8 @@ static int l_method(lua_State *L)
     return lua_gettop(L);
 }
 
-/* The function that strings have under the name at index 2, for errors. The upvalue is a table of
- * those that were made, by that of the strings. */
+/* Pushes the string method of the name at index 2 in the form for errors. The upvalue is a table of
+ * the forms made so far, by string function. */
 static int l_index(lua_State *L)
 {
     lua_settop(L, 2);

@@ -1,19 +1,19 @@
 /*
- * Errors that are values. What happens outside of a script, such as an abort or a server that is
- * lost, is raised as a table, so that no code need compare texts:
+ * Errors that are values. Events outside of a script, such as an abort or a lost server, are raised
+ * as tables, so that no code need compare texts:
  *
  *     { kind = "reset", message = "GET http://h/: reset: CANCEL", code = "CANCEL", where =
  * "a.lua:3" }
  *
- * Its text is the message behind the line that called, if it has one; tostring, "..", # and the
+ * Its text is the message after the place of the call, if that is known; tostring, "..", # and the
  * functions of strings (e:find("CANCEL")) take the value for its text. To raise one:
  *
  *     error_value_push_here(L, KIND_RESET, "%s: reset: %s", name, code);
  *     error_value_set(L, "code", code);
  *     return lua_error(L);
  *
- * The metatable lies in the registry under a name, so that a module that is loaded as a library may
- * have a copy of this file: its errors are the same kind of value.
+ * The metatable is in the registry under a name, so that a module that is loaded as a library may
+ * have a copy of this file: its errors are still the same kind of value.
  */
 #ifndef LUA_RUNTIME_ERROR_VALUE_H
 #define LUA_RUNTIME_ERROR_VALUE_H
@@ -21,7 +21,7 @@
 #include <lua.h>
 #include <stdbool.h>
 
-/* docs/api.md says what each is. */
+/* docs/api.md explains each kind. */
 enum error_kind {
     KIND_ABORT, /* with reason */
     KIND_TIMEOUT,
@@ -40,8 +40,8 @@ void error_value_open(lua_State *L);
 
 /* Pushes an error whose message is formatted as by lua_pushfstring. [-0, +1, may longjmp] */
 void error_value_push(lua_State *L, enum error_kind kind, const char *format, ...);
-/* The same, which tells the line of the script that called the running C function, as the errors of
- * luaL_error do. [-0, +1, may longjmp] */
+/* As error_value_push, with the script's line that called the running C function, as in the errors
+ * of luaL_error. [-0, +1, may longjmp] */
 void error_value_push_here(lua_State *L, enum error_kind kind, const char *format, ...);
 /* Sets a field of the error on top. [-0, +0, may longjmp] */
 void error_value_set(lua_State *L, const char *name, const char *value);
@@ -49,7 +49,7 @@ void error_value_set(lua_State *L, const char *name, const char *value);
 /* Whether the value at the index is such an error of that kind. [-0, +0, may longjmp for want of
  * memory] */
 bool error_value_is(lua_State *L, int index, enum error_kind kind);
-/* Puts the text of an error in its place; leaves any other value as it is. [-0, +0, may longjmp] */
+/* Replaces an error by its text; leaves any other value as it is. [-0, +0, may longjmp] */
 void error_value_to_text(lua_State *L, int index);
 
 #endif

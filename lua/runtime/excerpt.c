@@ -7,12 +7,12 @@
 #include <string.h>
 
 enum {
-    AROUND = 2,  /* lines shown before the one meant, and behind it */
-    SHOWN = 160, /* bytes of each, at the most */
+    AROUND = 2,  /* lines shown before the one meant, and after it */
+    SHOWN = 160, /* bytes of each line, at most */
     LINE_MAX_NUMBER = 1 << 20
 };
 
-/* Reads a line without its end, of which what is longer is left out. False at the file's end. */
+/* Reads a line without its end, and cuts it if it is too long. False at the end of the file. */
 static bool read_line(FILE *f, char out[SHOWN + 1])
 {
     int n = 0, c;
@@ -45,7 +45,7 @@ static bool show(const char *path, int line, char out[EXCERPT_SIZE])
     return met;
 }
 
-/* The colon behind which a line's number stands, and a colon behind that; NULL for none. */
+/* The colon before a line number that is followed by another colon; NULL if there is none. */
 static const char *find_number(const char *text)
 {
     for (const char *c = strchr(text, ':'); c; c = strchr(c + 1, ':')) {
@@ -65,8 +65,8 @@ static bool show_path(const char *from, const char *to, int line, char out[EXCER
     return show(path, line, out);
 }
 
-/* A path may hold blanks; or stand behind some words. One that Lua has cut short, with three dots
- * in front, has the whole one before it. */
+/* A path may contain blanks, or follow other words. A path that Lua has shortened, with three dots
+ * in front, follows the whole one. */
 bool excerpt_of_text(const char *text, char out[EXCERPT_SIZE])
 {
     const char *colon = find_number(text), *word = colon;

@@ -1,5 +1,5 @@
 /*
- * The lines of a script around the one to show, which has an arrow in front:
+ * The lines of a script around one that is marked with an arrow:
  *
  *         6 | return function(ctx)
  *     ->  7 |     ctx:text("x" end
@@ -15,10 +15,11 @@
 
 enum { EXCERPT_SIZE = 1024 };
 
-/* Around the place that an error's text names, such as "s/a.lua:7: unexpected symbol". False if it
- * names no file that can be read; out is empty then. */
+/* The lines around the place that an error's text names, such as "s/a.lua:7: unexpected symbol". If
+ * it names no readable file, returns false and out is empty. */
 bool excerpt_of_text(const char *text, char out[EXCERPT_SIZE]);
-/* Of the line that a coroutine is at in the innermost function that a file has. */
+/* The lines around the current one of a coroutine, in its innermost function that is from a
+ * file. */
 bool excerpt_of_stack(lua_State *co, char out[EXCERPT_SIZE]);
 
 #endif

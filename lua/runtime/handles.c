@@ -5,7 +5,7 @@
 
 struct handle_place {
     void *thing;      /* NULL while the place is free */
-    size_t next_free; /* while it is free */
+    size_t next_free; /* if the place is free */
     uint32_t uses;
     bool retired;
 };
@@ -49,7 +49,7 @@ enum rc handles_put(struct handles *h, void *thing, int64_t *handle)
     return RC_OK;
 }
 
-/* The place of a handle in use, or NULL. */
+/* The place of a valid handle, or NULL. */
 static struct handle_place *place_of(const struct handles *h, int64_t handle)
 {
     uint64_t at = (uint64_t)handle >> 32;

@@ -1,6 +1,6 @@
 /*
- * Handles: integers that scripts may keep for ever in place of pointers. The handle of an object
- * that is gone gives NULL, since each place in the table counts how often it was used.
+ * Handles: integers that scripts may keep for ever instead of pointers. The handle of an object
+ * that no longer exists gives NULL, since each place in the table counts how often it was used.
  */
 #ifndef LUA_RUNTIME_HANDLES_H
 #define LUA_RUNTIME_HANDLES_H
@@ -23,9 +23,9 @@ struct handles {
 void handles_fini(struct handles *h);
 /* RC_NOMEM. */
 enum rc handles_put(struct handles *h, void *thing, int64_t *handle) MUST_CHECK;
-/* NULL if it is no handle, or a dropped one. */
+/* NULL if the number is not a handle, or its object was dropped. */
 void *handles_get(const struct handles *h, int64_t handle);
-/* Drops a handle that is in use: it gives NULL from now on. */
+/* Drops a handle that is in use: it gives NULL afterwards. */
 void handles_drop(struct handles *h, int64_t handle);
 /* The handle still gives its object, which no longer counts and which handles_next skips. It must
  * be dropped later. */

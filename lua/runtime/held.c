@@ -2,9 +2,9 @@
 
 #include "lua/runtime/task.h"
 
-enum { SLOTS = 3, LEVELS = 200, LIST = 10000 }; /* LEVELS and LIST: looked at, at the most */
+enum { SLOTS = 3, LEVELS = 200, LIST = 10000 }; /* LEVELS and LIST bound how much is looked at */
 
-/* Of the value on top. */
+/* The bytes that the value on top holds. */
 static size_t bytes_of(lua_State *co)
 {
     size_t bytes = 0;
@@ -21,7 +21,7 @@ static size_t bytes_of(lua_State *co)
     return bytes;
 }
 
-/* Locals and temporaries of each function, those in C too. */
+/* Looks at locals and temporaries of each function, including C functions. */
 static size_t held_by(lua_State *co)
 {
     lua_Debug ar;

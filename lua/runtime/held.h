@@ -1,6 +1,6 @@
 /*
- * The memory that a waiting task holds: the strings on its stacks, and in lists there, where an
- * unfinished body or message lies. Strings in the scripts' own tables are not counted.
+ * The memory that a waiting task holds: the strings on its stacks, and in lists on them, which hold
+ * an unfinished body or message. Strings in the scripts' own tables are not counted.
  */
 #ifndef LUA_RUNTIME_HELD_H
 #define LUA_RUNTIME_HELD_H

@@ -5,8 +5,8 @@
 #include <lauxlib.h>
 #include <string.h>
 
-/* The registry's keys: of the list, whose items are names and files in turn, and of the value to be
- * closed, whose metatable takes the last of them away. */
+/* Keys of the registry: for the list of what is loading, names and files in turn, and for a value
+ * that is to be closed, whose metatable removes the last pair from the list. */
 static const char list_key, guard_key;
 
 static const char *name_at(lua_State *L, int list, lua_Integer i)
@@ -17,7 +17,7 @@ static const char *name_at(lua_State *L, int list, lua_Integer i)
     return name;
 }
 
-/* Called as a __close. */
+/* The __close metamethod. */
 static int l_leave(lua_State *L)
 {
     lua_rawgetp(L, LUA_REGISTRYINDEX, &list_key);
@@ -31,7 +31,7 @@ static int l_leave(lua_State *L)
     return 0;
 }
 
-/* "a requires b, which requires a", of those from the first on. */
+/* Raises "a requires b, which requires a", with the names from the first on. */
 static int raise_circle(
     lua_State *L, int list, lua_Integer first, lua_Integer count, const char *name)
 {
@@ -61,7 +61,8 @@ void nesting_open(lua_State *L)
     lua_rawsetp(L, LUA_REGISTRYINDEX, &guard_key);
 }
 
-/* Where the file is among those that load, for the last time, or 0; *times says how often. */
+/* The last position of the file among those that are loading, or 0; *times is how often it is
+ * there. */
 static lua_Integer find(lua_State *L, int list, const char *file, int *times)
 {
     lua_Integer at = 0;

@@ -1,6 +1,6 @@
 /*
- * The files that are being loaded, each by the one before it. If a file would load itself, the
- * error names this circle instead of overflowing the stack.
+ * The files that are being loaded, each by the one before it. If one would load itself, an error
+ * names the circle, before the stack overflows.
  */
 #ifndef LUA_RUNTIME_NESTING_H
 #define LUA_RUNTIME_NESTING_H

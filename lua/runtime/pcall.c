@@ -5,15 +5,16 @@
 
 #include <lauxlib.h>
 
-enum { WITHIN_XPCALL = 1, XPCALL = 2 }; /* what a call knows of itself when it ends */
+enum { WITHIN_XPCALL = 1, XPCALL = 2 }; /* flags that a call passes to its continuation */
 
-/* A closed coroutine leaves its xpcalls, and yields for good outside of the last. */
+/* A coroutine that is being closed leaves its xpcalls one by one. Outside of the last it yields and
+ * is not resumed. */
 static int leave(lua_State *L)
 {
     return vm_has_mark(L, VM_HANDLER) ? lua_error(L) : lua_yield(L, 0);
 }
 
-/* The results stand behind what the call has put first: true, and the handler of an xpcall. */
+/* The results follow the values that the call has put first: true, and the handler of an xpcall. */
 static int finish(lua_State *L, int status, lua_KContext call)
 {
     if (call & XPCALL)
@@ -37,8 +38,8 @@ static int l_pcall(lua_State *L)
     return finish(L, lua_pcallk(L, lua_gettop(L) - 2, LUA_MULTRET, 0, 0, finish), 0);
 }
 
-/* Calls the handler. The end of a task is none of its business, and where a hook raises, hooks are
- * off until the error is caught: nothing would stop a handler that loops. */
+/* Calls the handler, except for the error that ends a task. Hooks are off after one has raised,
+ * until the error is caught, so nothing would stop a handler that loops. */
 static int l_handle(lua_State *L)
 {
     const struct vm *vm = vm_of(L);
@@ -50,8 +51,8 @@ static int l_handle(lua_State *L)
     return 1;
 }
 
-/* xpcall(f, handler, ...): as pcall; an error is what handler(error) gives. The main state is
- * never yielded out of, and new coroutines take its marks over. */
+/* xpcall(f, handler, ...): as pcall, but an error is replaced by handler(error). The main state
+ * gets no mark: it never yields, and new coroutines would inherit the mark. */
 static int l_xpcall(lua_State *L)
 {
     int args = lua_gettop(L) - 2;

@@ -6,7 +6,7 @@
 #include <lauxlib.h>
 #include <string.h>
 
-/* The registry's key of the table, whose keys are the paths. */
+/* The registry's key of the table whose keys are the paths. */
 static const char sources_key;
 
 void sources_note(lua_State *L, const char *path)
@@ -29,8 +29,8 @@ void sources_visit(struct vm *vm, void (*visit)(void *data, const char *file), v
     lua_pop(L, 1);
 }
 
-/* Notes each file that package.path has for a name, up to the one that was found: one that comes
- * to be there is what require then finds. [-0, +0] */
+/* Notes each file that package.path allows for a name, up to the one that was found: if one of them
+ * is created later, require finds that instead. [-0, +0] */
 static void note_candidates(lua_State *L, const char *name, const char *found)
 {
     int top = lua_gettop(L);
@@ -50,7 +50,8 @@ static void note_candidates(lua_State *L, const char *name, const char *found)
     lua_settop(L, top);
 }
 
-/* Pushes where require finds a module among Lua files, or nil and where it looked. [-0, +2] */
+/* Pushes the Lua file in which require finds a module, or nil and the places where it looked. [-0,
+ * +2] */
 static void search_path(lua_State *L)
 {
     lua_getfield(L, lua_upvalueindex(1), "searchpath");
@@ -59,7 +60,7 @@ static void search_path(lua_State *L)
     lua_call(L, 2, 2);
 }
 
-/* Stands for the chunk of a module, which is its upvalue, as what require calls. */
+/* What require calls as a module's loader; the upvalue is the module's chunk. */
 static int l_module(lua_State *L)
 {
     const char *name = luaL_checkstring(L, 1), *file = luaL_checkstring(L, 2);
@@ -72,7 +73,7 @@ static int l_module(lua_State *L)
     return 1;
 }
 
-/* The searcher of modules written in Lua; its upvalue is the table package. */
+/* The searcher of modules written in Lua. Its upvalue is the table `package`. */
 static int l_search(lua_State *L)
 {
     const char *name = luaL_checkstring(L, 1);
@@ -90,7 +91,7 @@ static int l_search(lua_State *L)
     return 2;
 }
 
-/* before is how many values lie below the results. */
+/* before: how many values lie below the results. */
 static int k_original(lua_State *L, int status, lua_KContext before)
 {
     (void)status;
@@ -105,7 +106,7 @@ static int call_original(lua_State *L, int args, int before)
     return k_original(L, LUA_OK, before);
 }
 
-/* Stands for loadfile, which is its upvalue. */
+/* Replaces loadfile, its upvalue. */
 static int l_loadfile(lua_State *L)
 {
     if (lua_type(L, 1) == LUA_TSTRING)
@@ -113,8 +114,8 @@ static int l_loadfile(lua_State *L)
     return call_original(L, lua_gettop(L), 0);
 }
 
-/* Stands for dofile, which is its upvalue. A file may well run itself a few times; and while
- * requests are served, those that wait in one are nothing to each other. */
+/* Replaces dofile, its upvalue. A file may run itself a few times. While requests are served
+ * nothing is counted: tasks that wait in the same file are unrelated. */
 static int l_dofile(lua_State *L)
 {
     enum { OFTEN = 16 };
@@ -138,7 +139,7 @@ static void replace_global(lua_State *L, const char *name, lua_CFunction f)
 
 void sources_open(lua_State *L)
 {
-    enum { LUA_SEARCHER = 2 }; /* its place among package.searchers */
+    enum { LUA_SEARCHER = 2 }; /* its position in package.searchers */
     lua_newtable(L);
     lua_rawsetp(L, LUA_REGISTRYINDEX, &sources_key);
     lua_getglobal(L, "package");

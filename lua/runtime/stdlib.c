@@ -13,7 +13,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-/* print(...): the values, as tostring gives them, divided by tabs. */
+/* print(...): the values as tostring gives them, separated by tabs. */
 static int l_print(lua_State *L)
 {
     luaL_Buffer b;
@@ -75,8 +75,8 @@ static void set_cpath(lua_State *L)
     lua_pop(L, 3);
 }
 
-/* Makes luaL_Buffer's metatable while memory is there: lauxlib leaves it half made for ever if
- * memory runs out in the middle. */
+/* Makes luaL_Buffer's metatable while there is memory: if memory ran out halfway, lauxlib would
+ * never complete it. */
 static void make_buffer_metatable(lua_State *L)
 {
     luaL_Buffer b;
@@ -85,8 +85,8 @@ static void make_buffer_metatable(lua_State *L)
     lua_pop(L, 1);
 }
 
-/* Lua's own seed is made of the time and an address, which are the same in workers that were forked
- * alike: all would draw the same numbers. */
+/* Lua derives its own seed from the time and an address. Both are the same in workers that were
+ * forked together, which would all draw the same numbers. */
 static void seed_random(lua_State *L)
 {
     lua_Integer seed[2];

@@ -8,7 +8,7 @@
 
 enum { CAPACITY_MAX = 1 << 30 };
 
-/* Tasks that wait, by task.queue, and how many of them were woken and have not run since. */
+/* Waiting tasks, by task.queue, and how many were woken but have not run since. */
 struct side {
     struct list waiting;
     lua_Integer woken;
@@ -18,12 +18,12 @@ struct side {
  * What a script holds: a userdata, whose user value is a table of the values. A task that waits has
  * it on its stack.
  *
- * For each receiver that is woken one of the values is set aside, and for each sender one of the
- * places: nobody who comes later is served before them.
+ * One value is set aside for each receiver that is woken, and one place for each sender: no task
+ * that comes later is served before them.
  */
 struct channel {
     lua_Integer capacity;
-    lua_Integer first, count; /* of the values: the place of the first, from 0, and how many */
+    lua_Integer first, count; /* of the values: position of the first, from 0; how many there are */
     bool closed;
     struct side receivers, senders;
 };
@@ -43,7 +43,7 @@ static struct channel *check_channel(lua_State *L)
     return ch;
 }
 
-/* Who waits. */
+/* Waiting. */
 
 static bool has_value(const struct channel *ch)
 {
@@ -61,7 +61,8 @@ static void wake(struct side *s)
     task_wake(container_of(list_shift(&s->waiting), struct task, queue));
 }
 
-/* Wakes whom a value, or a place, is there for; of a closed channel all. */
+/* Wakes a receiver for each value and a sender for each place; if the channel is closed, all of
+ * them. */
 static void settle(struct channel *ch)
 {
     while (!list_empty(&ch->receivers.waiting) && (ch->closed || has_value(ch)))
@@ -70,7 +71,7 @@ static void settle(struct channel *ch)
         wake(&ch->senders);
 }
 
-/* Counts as woken until it runs. */
+/* A cancelled task counts as woken until it runs. */
 static void cancel_wait(struct task *t)
 {
     struct side *s = t->data;
@@ -91,7 +92,8 @@ static int l_resumed(lua_State *L)
     return 0;
 }
 
-/* First in a continuation. What was set aside for a task that does not go on is for another. */
+/* To be called first in a continuation. If the task is ended, what was set aside for it goes to
+ * another. */
 static struct channel *resumed(lua_State *L, bool sends)
 {
     struct channel *ch = lua_touserdata(L, 1);
@@ -104,8 +106,8 @@ static struct channel *resumed(lua_State *L, bool sends)
     return ch;
 }
 
-/* A call that need not wait raises in a task that may not go on all the same, lest a loop of them
- * never ends. While a script loads there is no task. */
+/* Raises in a task that has been ended: otherwise a loop of calls that need not wait would never
+ * end. There is no task while a script loads. */
 static void check_task(lua_State *L)
 {
     struct task *t = vm_of(L)->running;
@@ -120,7 +122,7 @@ static lua_Integer place_of(const struct channel *ch, lua_Integer number)
     return (ch->first + number) % ch->capacity + 1;
 }
 
-/* Takes the value at index 2 in. */
+/* Puts in the value at index 2. */
 static void put(lua_State *L, struct channel *ch)
 {
     lua_getiuservalue(L, 1, 1);
@@ -131,7 +133,7 @@ static void put(lua_State *L, struct channel *ch)
     settle(ch);
 }
 
-/* Pushes the first value, which is in the channel no longer. */
+/* Removes the first value, and pushes it. */
 static void take(lua_State *L, struct channel *ch)
 {
     lua_getiuservalue(L, 1, 1);
@@ -219,7 +221,7 @@ static int l_recv(lua_State *L)
     return recv(L, ch);
 }
 
-/* channel:messages() → what for takes: recv, and the channel that it is called with. */
+/* channel:messages() → what a for loop takes: recv, and the channel */
 static int l_messages(lua_State *L)
 {
     check_channel(L);

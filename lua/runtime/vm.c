@@ -7,18 +7,18 @@
 
 #include <lauxlib.h>
 
-/* The share that may be taken after a collection, of the memory that loading the scripts has left:
- * to load them anew frees no more than that. */
+/* A vm is bloated if a collection leaves more than this share taken of the memory that was free
+ * after loading: loading the scripts anew would free no more than that. */
 static const double bloated_share = 0.9;
 
-enum { PAUSE = 200 }; /* Lua's own: a collection begins when the memory has doubled */
+enum { PAUSE = 200 }; /* Lua's default: a collection begins when the memory has doubled */
 
-/* Past the vm's limit memory has run out: Lua then collects what it can, and tries once more. */
+/* Beyond the vm's limit an allocation fails. Lua then collects what it can, and tries once more. */
 static void *alloc(void *data, void *block, size_t old_size, size_t new_size)
 {
     struct vm *vm = data;
     if (!block)
-        old_size = 0; /* it told the kind of object */
+        old_size = 0; /* it gave the kind of object */
     if (new_size == 0) {
         mem_put(block, old_size);
         vm->memory -= old_size;
@@ -79,7 +79,8 @@ void vm_free(struct vm *vm)
     mem_put(vm, sizeof *vm);
 }
 
-/* Not by generations, where Lua leaves the stacks of coroutines as large as they have become. */
+/* Collects in incremental mode: in generational mode Lua does not shrink the stacks of
+ * coroutines. */
 static int l_collect(lua_State *L)
 {
     int mode = lua_gc(L, LUA_GCINC, 0, 0, 0);
@@ -95,7 +96,8 @@ void vm_collect(struct vm *vm)
         lua_settop(vm->L, 0);
 }
 
-/* Halfway to the limit, and not so near that each piece of a body costs a collection. */
+/* Halfway to the limit, but at a distance that keeps each piece of a body from costing a
+ * collection. */
 static size_t next_mark(const struct vm *vm)
 {
     size_t left = vm->memory_limit > vm->memory ? vm->memory_limit - vm->memory : 0;
@@ -112,9 +114,9 @@ void vm_set_memory_limit(struct vm *vm, size_t bytes)
         vm->memory_mark = bytes / 4 * 3;
 }
 
-/* What one task leaves is not what the next one fails for. Collects, and sets the mark and the
- * collector's pause so that the next collection comes when half of what is left is taken, if not
- * before: buffers of Lua's library fail without trying one first. */
+/* Garbage of one task must not make the next one fail. Collects, and sets the mark and the
+ * collector's pause so that the next collection comes when half of the remaining memory is taken,
+ * if not before: buffers of Lua's library fail without trying a collection first. */
 static void make_room(struct vm *vm)
 {
     double floor = (double)vm->memory_floor, limit = (double)vm->memory_limit;
@@ -143,7 +145,7 @@ bool vm_run(struct vm *vm)
     }
     if (vm->relieved)
         make_room(vm);
-    list_splice(&now, &vm->ready); /* those that have not run are the first again */
+    list_splice(&now, &vm->ready); /* those that have not run come first again */
     list_splice(&vm->ready, &now);
     return !list_empty(&vm->ready);
 }

@@ -46,7 +46,7 @@ int waiting_start(lua_State *L, struct waiting *w, struct task *t, int fd, unsig
 
 unsigned waiting_over(lua_State *L, struct waiting *w)
 {
-    if (w->task) /* the time is over */
+    if (w->task) /* timed out */
         stop(w);
     task_resumed(L);
     return w->events;

@@ -5,17 +5,17 @@
 #include <stdbool.h>
 #include <string.h>
 
-enum { WARNING_MAX = 2048 }; /* what is longer is cut */
+enum { WARNING_MAX = 2048 }; /* longer ones are cut */
 
-/* A warning comes in pieces. */
+/* A warning, which arrives in pieces. */
 struct warning {
     size_t len;
     bool off;
-    bool more; /* a piece has come, and not the last */
+    bool more; /* a piece has arrived, but not the last */
     char text[WARNING_MAX];
 };
 
-/* The registry's key of the struct, which is not freed before the last warning. */
+/* The registry's key of the struct, which lives until the last warning. */
 static const char warning_key;
 
 static bool take_control(struct warning *w, const char *piece)

@@ -8,7 +8,7 @@
 
 #include <stdio.h>
 
-/* As many fields as an answer has, beside those of every response. */
+/* The most fields that an answer adds to those of every response. */
 enum { FIELDS_MAX = 3 };
 
 static bool has_fault(const struct vm *vm)
@@ -21,13 +21,13 @@ static struct field fault_field(const struct vm *vm)
     return (struct field){STR("moontrail-fault"), str_of(vm->fault)};
 }
 
-/* What is said of it where there is no more to say than the status, and nobody develops. */
+/* Answers with the text only: without --dev, or if there is nothing to add to it. */
 static void answer_plainly(struct exchange *x, int status, struct str text, struct fields *more)
 {
     exchange_respond(x, status, status == 204 ? STR("") : text, more);
 }
 
-/* The page says text, and why the scripts do not load. */
+/* Answers with a page: the text, and why the scripts do not load. */
 static void answer_in_dev(
     const struct vm *vm, struct exchange *x, int status, struct str text, struct fields *more)
 {
@@ -77,14 +77,14 @@ void answer_without_scripts(const struct vm *vm, struct exchange *x)
     answer_plainly(x, 503, str_of(text), &more);
 }
 
-/* The fault begins with the file that it is in. */
+/* Whether the scripts fail to load because of this file: the fault begins with its path. */
 static bool is_broken(const struct vm *vm, const struct script_file *file)
 {
     size_t n = strlen(file->path);
     return strncmp(vm->fault, file->path, n) == 0 && vm->fault[n] == ':';
 }
 
-/* Without memory for it the answer goes without. */
+/* If there is no memory for it, the script's name is left out. */
 static void note_script(struct exchange *x, const struct script_file *file)
 {
     x->answered_by = arena_copy(&x->arena, file->path, strlen(file->path) + 1);
@@ -101,7 +101,7 @@ static bool mark(const struct vm *vm, struct exchange *x, const struct script_fi
         return true;
     }
     if (outgoing_set_header(&x->response.out, fault.name, fault.value))
-        return false; /* as above */
+        return false; /* not fatal either: the field is left out */
     return false;
 }
 

@@ -14,15 +14,15 @@ struct exchange;
 struct script_file;
 struct vm;
 
-/* A status with its name as the text; allow, the methods that the path has, may be NULL. */
+/* Answers a status with its name as the text. allow, the methods of the path, may be NULL. */
 void answer_status(const struct vm *vm, struct exchange *x, int status, const char *allow);
-/* 500 with the text, or where the head is out already a reset. */
+/* Answers 500 with the text or, if the head has been sent, resets. */
 void answer_failure(const struct vm *vm, struct exchange *x, struct str text);
-/* 503, since there are no scripts to answer; with --dev it says why. */
+/* Answers 503, since there are no scripts; with --dev it says why. */
 void answer_without_scripts(const struct vm *vm, struct exchange *x);
-/* With --dev: marks the response that a handler of the script is about to make. If the script's
- * file fails to load by now and a browser asks for the page, the answer is that error: true
- * then. */
+/* With --dev: marks the response that a handler of the script is about to make. If by now the
+ * script's file does not load and a browser asks for the page, answers with that error instead, and
+ * returns true. */
 bool answer_mark(const struct vm *vm, struct exchange *x, const struct script_file *file);
 
 #endif

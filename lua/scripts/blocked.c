@@ -12,7 +12,7 @@
 
 #include <math.h>
 
-/* Seconds that are worth a line; with --dev a developer wants to know earlier. */
+/* Steps that take longer are logged; with --dev earlier, since a developer wants to know. */
 static const double long_seconds = 1, long_seconds_dev = 0.2;
 
 static const char *file_of(const struct ctx *c)

@@ -8,9 +8,9 @@
 struct task;
 struct vm;
 
-/* For vm.blocked: logs the task, if it took long enough to be worth a line. */
+/* For vm.blocked: logs the task if it ran long enough. */
 void blocked_report(struct task *t);
-/* Writes what runs to the process's activity. Safe in a signal handler. */
+/* Writes what is running to the process's activity. Safe in a signal handler. */
 void blocked_describe(const struct vm *vm);
 
 #endif

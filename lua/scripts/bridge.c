@@ -21,11 +21,11 @@ struct bridge {
     struct part part;
     struct generation_source source;
     struct generation *current;
-    struct list old; /* generations that are not over yet, the oldest first */
-    unsigned live;   /* generations, the current one included */
-    unsigned loaded; /* generations so far */
+    struct list old; /* generations that have not ended, the oldest first */
+    unsigned live;   /* number of generations, the current one included */
+    unsigned loaded; /* number of generations loaded so far */
     bool draining;
-    struct vm *volatile running; /* the one whose tasks run now, for the ticks */
+    struct vm *volatile running; /* the vm whose tasks are running, for the ticks */
     char fault[VM_FAULT];
 };
 
@@ -37,8 +37,8 @@ static int k_returned(lua_State *L, int status, lua_KContext unused)
     return 0;
 }
 
-/* Calls the handler with a new ctx, which stays on the stack below it: nothing else need hold it.
- */
+/* Calls the handler with a new ctx. The ctx stays on the stack below the handler, so that no other
+ * reference need keep it. */
 static int l_enter(lua_State *L)
 {
     const struct task *t = lua_touserdata(L, 1);
@@ -49,7 +49,7 @@ static int l_enter(lua_State *L)
     return k_returned(L, LUA_OK, 0);
 }
 
-/* The same for who develops: what the handler returns is looked at. */
+/* The same under --dev: the values that the handler returns are examined. */
 
 enum { ENTERED_TASK = 1, ENTERED_CTX }; /* what is left of l_enter's stack */
 
@@ -71,7 +71,7 @@ static int l_enter_in_dev(lua_State *L)
     return k_returned_in_dev(L, LUA_OK, 0);
 }
 
-/* The handler has returned; the response ends with it. */
+/* Ends the response after the handler has returned. */
 static enum rc complete(struct ctx *c)
 {
     if (!c->x || c->x->response.out.state >= OUTGOING_FINISHED)
@@ -91,7 +91,7 @@ static void finish_request(struct task *t, int status)
     if (c->x)
         exchange_detach(c->x);
     check_hot(!c->x || !c->x->instance);
-    t->ctx = NULL; /* a signal may look */
+    t->ctx = NULL; /* a signal handler may look at it */
     ctx_free(c);
 }
 
@@ -109,7 +109,7 @@ static enum rc begin(struct ctx *c)
     return RC_OK;
 }
 
-/* A path that no script has is declined. */
+/* Declines a path that no script has. */
 static bool on_start(struct handler *h, struct exchange *x)
 {
     struct generation *g = container_of(h, struct bridge, handler)->current;
@@ -147,7 +147,7 @@ static bool on_missing(struct handler *h, struct exchange *x)
     return true;
 }
 
-/* The task in a slot leaves it itself, once it runs. */
+/* The waiting task frees its slot itself, once it runs. */
 static void on_readable(struct exchange *x)
 {
     task_wake(((const struct ctx *)x->instance)->reader);
@@ -158,7 +158,7 @@ static void on_writable(struct exchange *x)
     task_wake(((const struct ctx *)x->instance)->writer);
 }
 
-/* A task that has not begun never does. */
+/* A task that has not begun is dropped. */
 static void on_abort(struct exchange *x, struct cut cut)
 {
     struct ctx *c = x->instance;
@@ -223,7 +223,8 @@ static void stop(struct bridge *b, struct generation *g)
     b->running = NULL;
 }
 
-/* Large ones leave more free memory behind than the next one is likely to take. */
+/* After a large generation free memory is returned to the system: the next one is unlikely to need
+ * so much. */
 static void close_generation(struct bridge *b, struct generation *g)
 {
     enum { LARGE = 1 << 20 };
@@ -251,7 +252,7 @@ static bool run_old(struct bridge *b)
     return more;
 }
 
-/* What runs in a generation that is aborted needs another turn to end. */
+/* The aborted tasks run, and end, in the next turn. */
 static void bound_generations(struct bridge *b)
 {
     unsigned max = b->source.options.max_generations, live = b->live;
@@ -266,7 +267,7 @@ static void bound_generations(struct bridge *b)
     }
 }
 
-/* A new generation takes over; where it does not load, the old one stays. */
+/* A new generation takes over. If it does not load, the old one stays. */
 static enum rc renew(struct bridge *b, char why[SCRIPT_WHY])
 {
     struct generation *fresh;
@@ -295,8 +296,8 @@ static void set_fault(struct bridge *b, const char *why)
             *c = '?';
 }
 
-/* Scripts that fill their memory are loaded anew, to begin with none taken; not where it is known
- * that those on disk do not load. */
+/* Loads scripts that have filled their memory anew, so that they begin without garbage; but not if
+ * those on disk are known not to load. */
 static void retire(struct bridge *b)
 {
     char why[SCRIPT_WHY];
@@ -310,8 +311,8 @@ static void retire(struct bridge *b)
     set_fault(b, why);
 }
 
-/* The next one in the list of old ones, and behind the last the current one, and then NULL. NULL
- * gives the first. */
+/* The generation after g: the old ones in order, then the current one, then NULL. NULL for g gives
+ * the first. */
 static struct generation *next_generation(const struct bridge *b, const struct generation *g)
 {
     if (g == b->current)
@@ -320,8 +321,8 @@ static struct generation *next_generation(const struct bridge *b, const struct g
     return next == &b->old ? b->current : container_of(next, struct generation, link);
 }
 
-/* The limit is the process's: each generation may take what the others leave; the current one a
- * little in any case, so that it answers while old ones end. */
+/* The limit is for the whole process: each generation may take what the others leave. The current
+ * one gets at least a little, so that it can answer while old ones end. */
 static void share_memory(struct bridge *b)
 {
     enum { ANYWAY = 8 };
@@ -338,8 +339,8 @@ static void share_memory(struct bridge *b)
     }
 }
 
-/* Ends the requests that hold most, whichever generation they are of, where that frees what
- * matters: so nobody can have the scripts retired by bodies that never end. */
+/* Ends the requests that hold the most memory, in any generation, if that frees enough. So no
+ * client can force the scripts to be reloaded by sending bodies that never end. */
 static bool relieve(struct bridge *b)
 {
     enum { PART = 4, MATTERS = 64 };
@@ -398,7 +399,7 @@ static void on_drain(struct part *p)
     generation_drain(b->current);
 }
 
-/* Who was told of a reload, or of the end, may take a while. */
+/* The functions of mt.on_reload may take a while. */
 static bool on_holds(struct part *p)
 {
     const struct bridge *b = container_of(p, struct bridge, part);

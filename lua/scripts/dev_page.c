@@ -6,7 +6,7 @@
 
 #include <stdio.h>
 
-enum { PAGE_MAX = 32768 }; /* bytes; what is longer is cut */
+enum { PAGE_MAX = 32768 }; /* longer ones are cut */
 
 struct page {
     bool html;
@@ -58,7 +58,7 @@ static void put_title(struct page *p, int status)
     struct str name = status_text(status, text);
     snprintf(number, sizeof number, "%d ", status);
     put(p, number, strlen(number));
-    put(p, name.p, name.n - 1); /* without the line's end */
+    put(p, name.p, name.n - 1); /* without the newline */
 }
 
 static void put_head(struct page *p, int status)

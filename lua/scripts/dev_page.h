@@ -13,13 +13,13 @@ struct exchange;
 
 struct dev_page {
     bool html;
-    struct str text; /* up to the next page */
+    struct str text; /* valid until the next page is made */
 };
 
 /* Whether the request asks for a page (Fetch Metadata: sec-fetch-dest; or accept). */
 bool dev_page_is_wanted(const struct exchange *x);
-/* For a status; text says what went wrong, and may be "". fault is why the scripts do not load, ""
- * where they do. */
+/* The page for a status. text says what went wrong, and may be "". fault is why the scripts do not
+ * load, or "". */
 struct dev_page dev_page_make(
     const struct exchange *x, int status, struct str text, const char *fault);
 

@@ -51,7 +51,7 @@ static enum rc load(struct generation *g, const char *path, char why[SCRIPT_WHY]
     return rc;
 }
 
-/* What loading has left behind is not what the scripts need. */
+/* Garbage left by loading does not count as memory that the scripts need. */
 static void set_floor(struct generation *g)
 {
     vm_collect(g->vm);
@@ -94,7 +94,7 @@ enum rc generation_prove(const struct generation_source *from,
     return rc;
 }
 
-/* It ends: each wait raises, and who swallows that is killed. */
+/* Ends its tasks: every wait raises, and a task that catches that and goes on is killed. */
 void generation_stop(struct generation *g)
 {
     if (g->schedule)

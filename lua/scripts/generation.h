@@ -24,13 +24,13 @@ enum generation_state {
 struct generation {
     struct list link;
     struct vm *vm;
-    struct scripts *scripts; /* NULL in a bare one */
+    struct scripts *scripts; /* NULL in a generation without scripts */
     struct schedule *schedule;
     enum generation_state state;
     bool aborted; /* generation_abort was called */
 };
 
-/* What generations are made from; all of it is borrowed. */
+/* What generations are made from. Everything is borrowed. */
 struct generation_source {
     struct ev_loop *ev;
     const char *path; /* of a file or a folder */
@@ -41,34 +41,35 @@ struct generation_source {
 /* Loads the scripts into a vm of their own. RC_INVALID, RC_NOMEM; why then is one line. */
 enum rc generation_new(
     const struct generation_source *from, struct generation **out, char why[SCRIPT_WHY]) MUST_CHECK;
-/* One without scripts; its vm serves what is answered in their place. RC_NOMEM. */
+/* A generation without scripts; its vm serves the answers in their place. RC_NOMEM. */
 enum rc generation_bare(const struct generation_source *from, struct generation **out) MUST_CHECK;
-/* Loads them as generation_new does, and throws the result away; visits the path of each file that
- * loading came upon, in no order, where it fails too. */
+/* Loads the scripts as generation_new does, and discards them. Visits the path of each file that
+ * loading came upon, in no order, even if loading fails. */
 enum rc generation_prove(const struct generation_source *from,
     void (*visit)(void *data, const char *file), void *data, char why[SCRIPT_WHY]) MUST_CHECK;
-/* Every request must be over. Spawned tasks are aborted with the reason "shutdown" and run to their
- * end; they still need the ticks. */
+/* Every request must have ended. Spawned tasks are aborted with the reason "shutdown" and run to
+ * their end, for which they need the ticks. */
 void generation_stop(struct generation *g);
-/* Stops first, if that was not done. */
+/* Calls generation_stop first if that was not done. */
 void generation_free(struct generation *g);
-/* One step further. What is old does nothing unasked any more, and its scripts are told. */
+/* Moves one state further. An old generation runs nothing without a request, and its scripts are
+ * told. */
 void generation_set_state(struct generation *g, enum generation_state state);
-/* Of one that is old: aborts every request with the reason "reload"; the clients get 503, or a
- * reset with CANCEL. To be done once. */
+/* For an old generation, once: aborts every request with the reason "reload". The clients get 503,
+ * or a reset with CANCEL. */
 void generation_abort(struct generation *g);
-/* The worker drains: its scripts are told, once. */
+/* The worker drains: the scripts are told, once. */
 void generation_drain(struct generation *g);
-/* Whether functions of mt.on_reload run. */
+/* Whether functions of mt.on_reload are running. */
 bool generation_is_telling(const struct generation *g);
-/* For one that is old: moves it on towards its end. Whether it may be freed. */
+/* For an old generation: moves it on towards its end. Returns whether it may be freed. */
 bool generation_wind_up(struct generation *g);
-/* The most bytes that a request of it holds; see held.h. */
+/* The largest number of bytes that a request of the generation holds; see held.h. */
 size_t generation_heaviest(struct generation *g);
 /* Ends requests that hold so many bytes or more, until what they held is most: with 413 where the
  * request's body is still coming, 503 where not, or a reset. Gives what they held. */
 size_t generation_relieve(struct generation *g, size_t least, size_t most);
-/* Whether it has taken nearly all memory beyond what it began with, and collecting did not help. */
+/* Whether nearly all memory beyond what it began with is taken, even after a collection. */
 bool generation_is_bloated(struct generation *g);
 
 #endif

@@ -14,7 +14,7 @@
 #include <lauxlib.h>
 #include <stdio.h>
 
-/* What l_describe leaves on the main state's stack, from the bottom. */
+/* The values that l_describe leaves on the main state's stack, from the bottom up. */
 enum { MESSAGE = 1, TRACEBACK, PAGE, IS_ABORT, RESULTS = IS_ABORT };
 
 struct error {
@@ -32,7 +32,7 @@ static void push_error(lua_State *L, const struct error *e)
         task_push_error(L, e->task);
 }
 
-/* Describes the failure in four values: see above. */
+/* Describes the error by the values of the enum above. */
 static int l_describe(lua_State *L)
 {
     const struct error *e = lua_touserdata(L, 1);
@@ -67,7 +67,7 @@ static void log_failure(lua_State *L, const struct task *t)
         report_failure(t, "handler failed", message, traceback);
 }
 
-/* An error after the response was sent, or one that was answered already, changes nothing. */
+/* If the response was sent or an error was answered already, another error changes nothing. */
 static void answer(struct ctx *c, struct str page)
 {
     if (c->x && !c->over_limit && !outgoing_over(&c->x->response.out))

@@ -4,8 +4,8 @@
 
 #include <lua.h>
 
-/* Opens Lua's libraries and every module of this server, with the scripts' folder, a string as
- * light userdata, at index 1. A function of Lua's: [-0, +0, may longjmp] */
+/* Opens Lua's libraries and every module of this server. The scripts' folder, a string as light
+ * userdata, is at index 1. A lua_CFunction: [-0, +0, may longjmp] */
 int libraries_open(lua_State *L);
 
 #endif

@@ -6,9 +6,9 @@
 #include <string.h>
 #include <strings.h>
 
-enum { COMMON = 9 }; /* the first ones, of RFC 9110 and RFC 5789: others are too rare to be meant */
+enum { COMMON = 9 }; /* the first of these, from RFC 9110 and RFC 5789: the others are too rare */
 
-/* Of IANA's registry. */
+/* From IANA's registry. */
 static const char *const known[] = {"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH",
     "TRACE", "CONNECT", "ACL", "BASELINE-CONTROL", "BIND", "CHECKIN", "CHECKOUT", "COPY", "LABEL",
     "LINK", "LOCK", "MERGE", "MKACTIVITY", "MKCALENDAR", "MKCOL", "MKREDIRECTREF", "MKWORKSPACE",
@@ -17,7 +17,7 @@ static const char *const known[] = {"GET", "HEAD", "POST", "PUT", "DELETE", "OPT
 
 enum { KNOWN = sizeof known / sizeof *known };
 
-/* What other frameworks call all of them. */
+/* Names that other frameworks use for all methods. */
 static const char *const every[] = {"ANY", "ALL"};
 
 static bool is_known(const char *name)
@@ -44,7 +44,7 @@ static bool is_every(const char *name)
     return false;
 }
 
-/* Two neighbours that have changed places. */
+/* Whether two neighbouring letters have changed places. */
 static bool is_swapped(const char *a, const char *b)
 {
     size_t n = strlen(a), i = 0;
@@ -55,7 +55,8 @@ static bool is_swapped(const char *a, const char *b)
     return i + 1 < n && a[i] == b[i + 1] && a[i + 1] == b[i] && strcmp(a + i + 2, b + i + 2) == 0;
 }
 
-/* One letter may be wrong; in GET and PUT not the first, lest SET be one. */
+/* Whether one letter differs. In GET and PUT it must not be the first: SET is no typing error for
+ * GET. */
 static bool is_near(const char *name, const char *of)
 {
     if (is_swapped(name, of))

@@ -4,8 +4,8 @@
 #define LUA_SCRIPTS_METHOD_NAMES_H
 
 struct method_doubt {
-    const char *reason;  /* NULL if the name is not doubtful */
-    const char *nearest; /* what was meant; "" where it is no method */
+    const char *reason;  /* NULL if the name is not in doubt */
+    const char *nearest; /* the method that was probably meant; "" if it is none */
 };
 
 struct method_doubt method_names_doubt(const char *name);

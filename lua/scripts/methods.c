@@ -42,7 +42,7 @@ static void list_allowed(struct methods *m)
     m->allow[len - 2] = '\0';
 }
 
-/* Takes the function on top of the stack as that of a method. [-1, +0, may longjmp] */
+/* Adds the function on top of the stack as that of a method. [-1, +0, may longjmp] */
 static void add(lua_State *L, struct methods *m, const char *name, const char *where)
 {
     if (m->count == METHODS_MAX)
@@ -53,7 +53,7 @@ static void add(lua_State *L, struct methods *m, const char *name, const char *w
     m->count++;
 }
 
-/* Said once, where the scripts are proved, and not by each worker anew. */
+/* Warns only while the scripts are proved, so that the workers do not repeat it. */
 static void warn(lua_State *L, const char *name, const char *where)
 {
     struct method_doubt doubt = method_names_doubt(name);

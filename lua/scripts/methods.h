@@ -1,6 +1,6 @@
 /*
- * The functions that answer a path, by method: what a script returns, a function or a table of
- * them. It owns its references to the functions, in the registry.
+ * The functions that answer a path, by method. A script returns them: one function, or a table. It
+ * owns its references to the functions, in the registry.
  */
 #ifndef LUA_SCRIPTS_METHODS_H
 #define LUA_SCRIPTS_METHODS_H
@@ -19,21 +19,21 @@ struct method {
     int handler;
 };
 
-/* Empty when all of it is zero. */
+/* An empty one is all zero. */
 struct methods {
     size_t count;
     struct method list[METHODS_MAX]; /* sorted by name */
-    char allow[METHODS_ALLOW];       /* as the Allow field has them */
+    char allow[METHODS_ALLOW];       /* in the form of the Allow field */
 };
 
-/* Takes the value on top of the stack. Raises for one that is neither, naming where it comes from;
- * what it has taken by then is kept. [-0, +0, may longjmp] */
+/* Takes the value on top of the stack. Raises for a value that is neither a function nor a table,
+ * and names where it comes from; what was taken by then is kept. [-0, +0, may longjmp] */
 void methods_take(lua_State *L, struct methods *m, const char *where);
 void methods_fini(struct methods *m, lua_State *L);
-/* The reference to the function for a method: GET's for HEAD without one, that of "*" for one that
- * is not there; LUA_NOREF for none. */
+/* The reference to the function for a method. HEAD without one has that of GET, any other method
+ * without one that of "*"; LUA_NOREF for none. */
 int methods_find(const struct methods *m, struct str name);
-/* Whether two answer alike: by the same functions. [-0, +0] */
+/* Whether both have the same functions. [-0, +0] */
 bool methods_same(const struct methods *a, const struct methods *b, lua_State *L);
 /* Adds the functions of another, which keeps its own. False, and nothing is added, where both have
  * a method, but for one function, or one of them answers all. [-0, +0, may longjmp] */

@@ -9,7 +9,7 @@
 
 #include <lauxlib.h>
 
-/* Marks a mistake as told; whether it was already. */
+/* Marks a mistake as reported. Returns whether it was already. */
 static bool was_told(bool *told)
 {
     bool before = *told;
@@ -17,9 +17,9 @@ static bool was_told(bool *told)
     return before;
 }
 
-/* What is returned. */
+/* Returned values. */
 
-/* The fault's field is not the handler's. */
+/* Whether the handler has set a header; this server's own field does not count. */
 static bool has_header(const struct outgoing *out)
 {
     for (size_t i = 0; i < out->head.count; i++)
@@ -35,8 +35,9 @@ static bool is_empty(const struct ctx *c)
            out->trailers.count == 0;
 }
 
-/* Of helpers that write, and return a number, say, nothing is lost; a string or a table is, even
- * behind what was written. «return ctx» is good style. */
+/* Whether a returned value is lost. A number or function is not if the handler has written:
+ * helpers that write often return one. A string or another table is lost in any case. "return ctx"
+ * is fine. */
 static bool is_lost(lua_State *L, int index, int table, bool written)
 {
     int type = lua_type(L, index);
@@ -45,7 +46,7 @@ static bool is_lost(lua_State *L, int index, int table, bool written)
     return type == LUA_TSTRING || (type == LUA_TTABLE && !lua_rawequal(L, index, table));
 }
 
-/* The index of the first value that is lost, or 0. */
+/* The index of the first lost value, or 0. */
 static int find_lost(lua_State *L, int table, bool written)
 {
     int last = written && lua_gettop(L) > table ? table + 1 : lua_gettop(L);
@@ -85,7 +86,7 @@ static void tell_global(lua_State *L, const struct ctx *c)
     lua_pop(L, 2);
 }
 
-/* __newindex of the globals. */
+/* The __newindex metamethod of the globals. */
 static int l_new_global(lua_State *L)
 {
     const struct task *t = vm_of(L)->running; /* NULL while scripts load */

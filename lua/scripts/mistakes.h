@@ -1,6 +1,6 @@
 /*
- * Mistakes that look like success, reported under --dev: each once for a script and generation, as
- * a warning that names it. Nothing here runs without --dev.
+ * Mistakes that look like success. Under --dev each is reported once for a script and generation,
+ * as a warning. Nothing here runs without --dev.
  *
  *     return value lost    a handler returned what other frameworks take for the response
  *     response empty       it wrote nothing, and set neither status nor header
@@ -13,9 +13,9 @@
 
 struct ctx;
 
-/* Makes assignments of new globals be reported. [-0, +0, may longjmp] */
+/* Has assignments of new globals reported. [-0, +0, may longjmp] */
 void mistakes_open(lua_State *L);
-/* The handler has returned; its ctx table is at the index, and what it returned are the values
+/* To be called after the handler has returned. Its ctx table is at the index, and its results are
  * above. [-0, +0, may longjmp] */
 void mistakes_look_at_return(lua_State *L, struct ctx *c, int table);
 

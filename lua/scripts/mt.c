@@ -42,7 +42,7 @@ static int l_sleep(lua_State *L)
     return task_wait(L, t, cancel_sleep, NULL, 0, k_sleep);
 }
 
-/* now(): seconds since 1970, with fractions. */
+/* now(): seconds since 1970, with fractions */
 static int l_now(lua_State *L)
 {
     lua_pushnumber(L, clock_wall());
@@ -57,15 +57,16 @@ static int l_load_error(lua_State *L)
     return 1;
 }
 
-/* watch(path): loads anew when the file changes. */
+/* watch(path): reloads the scripts when the file changes */
 static int l_watch(lua_State *L)
 {
     sources_note(L, luaL_checkstring(L, 1));
     return 0;
 }
 
-/* A field of the log line from the key and value on top of the stack. What is neither number nor
- * boolean goes in as tostring gives it, and then stays on the stack in place of the value. */
+/* Makes a field of the log line from the key and value on top of the stack. A value that is neither
+ * number nor boolean is written as tostring gives it; that text then replaces the value on the
+ * stack. */
 static struct log_field to_field(lua_State *L)
 {
     const char *key = lua_tostring(L, -2);
@@ -86,8 +87,8 @@ static int by_key(const void *a, const void *b)
     return strcmp(((const struct log_field *)a)->key, ((const struct log_field *)b)->key);
 }
 
-/* Writes the line, its fields by their names, since a table has no order; the texts stay on the
- * stack meanwhile, each with its key. */
+/* Writes the line with its fields sorted by name, since a table has no order. Until then the texts
+ * stay on the stack, each with its key. */
 static int write_log(lua_State *L, enum log_level level)
 {
     struct log_field fields[LOG_FIELDS_MAX];
@@ -132,7 +133,7 @@ static int l_error(lua_State *L)
     return write_log(L, LOG_ERROR);
 }
 
-/* The folders as one string, divided by semicolons as in package.path. */
+/* The folders as one string, separated by semicolons as in package.path. */
 static void push_proto_path(lua_State *L, const struct vm_options *options)
 {
     luaL_Buffer b;
@@ -145,7 +146,7 @@ static void push_proto_path(lua_State *L, const struct vm_options *options)
     luaL_pushresult(&b);
 }
 
-/* What of the command line concerns a script. */
+/* The options of the command line that concern a script. */
 static void push_options(lua_State *L)
 {
     const struct vm_options *options = &vm_of(L)->options;
@@ -158,7 +159,7 @@ static void push_options(lua_State *L)
     lua_setfield(L, -2, "proto_path");
 }
 
-/* Which of the workers this is. */
+/* The index of this worker, and the number of workers. */
 static void push_worker(lua_State *L)
 {
     const struct vm_options *options = &vm_of(L)->options;

@@ -10,9 +10,9 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-enum { DEPTH_MAX = 32 }; /* folders in each other */
+enum { DEPTH_MAX = 32 }; /* nested folders */
 
-/* A folder, and those that it lies in. */
+/* A folder, linked to the one that contains it. */
 struct place {
     const struct place *above;
     dev_t device;
@@ -20,7 +20,7 @@ struct place {
 };
 
 struct walk {
-    size_t root_len; /* of the path, up to where the pattern begins */
+    size_t root_len; /* length of the root's path, after which the pattern begins */
     enum rc (*visit)(void *data, const char *file, const char *pattern);
     void (*warn)(void *data, const char *path, const char *reason);
     void *data;
@@ -54,8 +54,8 @@ static enum rc visit_file(struct walk *w)
 
 static enum rc walk_folder(struct walk *w, const struct place *above, int depth);
 
-/* What cannot be looked at is no script, unless its name says that it is one; nor is one that has
- * gone since the folder was read. */
+/* A file that cannot be examined is passed over, unless its name says that it is a script; a file
+ * that has vanished since the folder was read, in any case. */
 static enum rc pass_over(struct walk *w, const char *name)
 {
     struct stat st;
@@ -74,7 +74,7 @@ static enum rc visit_any(
     return S_ISREG(st->st_mode) ? visit_file(w) : refuse(w, "is no file");
 }
 
-/* Visits the entry of the folder at w->path, which is as before when it returns RC_OK. */
+/* Visits an entry of the folder at w->path. w->path is unchanged if it returns RC_OK. */
 static enum rc walk_entry(struct walk *w, const char *name, const struct place *above, int depth)
 {
     struct stat st;
@@ -96,13 +96,13 @@ static int is_route(const struct dirent *entry)
     return entry->d_name[0] != '_' && entry->d_name[0] != '.';
 }
 
-/* The order of bytes: the locale has no say in it. */
+/* Sorts by bytes, in every locale. */
 static int by_bytes(const struct dirent **a, const struct dirent **b)
 {
     return strcmp((*a)->d_name, (*b)->d_name);
 }
 
-/* Whether a link has led back to one of the folders above. */
+/* Whether the folder contains itself, by way of a link. */
 static bool is_above(const struct place *here)
 {
     for (const struct place *p = here->above; p; p = p->above)
@@ -117,7 +117,7 @@ static enum rc leave_out(struct walk *w, const char *reason)
     return RC_OK;
 }
 
-/* Below the root, a folder that cannot be read holds up nothing else. */
+/* A folder that cannot be read is an error only if it is the root. */
 static enum rc fail_to_read(struct walk *w, int error, int depth)
 {
     if (depth == 0)

@@ -1,4 +1,4 @@
-/* A folder of scripts: which files are routes, and of which paths. It reads names alone. */
+/* A folder of scripts: which files are routes, and for which paths. Reads names only. */
 #ifndef LUA_SCRIPTS_ROUTE_FILES_H
 #define LUA_SCRIPTS_ROUTE_FILES_H
 
@@ -6,12 +6,12 @@
 
 #include <stddef.h>
 
-/* Writes the folder that modules lie in: path itself, or the folder of the file at path. */
+/* Writes the folder for modules: path itself or, if it is a file, the folder that contains it. */
 void route_files_folder(const char *path, char *out, size_t size);
 
 struct route_visitor {
     enum rc (*file)(void *data, const char *file, const char *pattern);
-    /* A folder below the root that cannot be read, or leads back to one that it lies in. */
+    /* A folder below the root that cannot be read, or that contains itself by way of a link. */
     void (*left_out)(void *data, const char *path, const char *reason);
 };
 

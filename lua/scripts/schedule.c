@@ -12,13 +12,13 @@
 
 static const double seconds_max = 1e8; /* three years */
 
-/* A function that is run as a task: a userdata whose user value it is, and which the registry keeps
- * as long as it is linked or runs. */
+/* A function that is run as a task: a userdata with the function as its user value. The registry
+ * keeps it while it is linked or runs. */
 struct entry {
     struct list link; /* in every or hooks */
     struct schedule *schedule;
     int self;
-    const char *with;     /* what the function is called with; NULL for nothing */
+    const char *with;     /* the argument of the function; NULL for none */
     struct spawn_end end; /* of its run */
 };
 
@@ -26,7 +26,7 @@ struct entry {
 struct every {
     struct entry base;
     double seconds;
-    double began; /* on clock_monotonic, when it last did */
+    double began; /* when it last began, on clock_monotonic */
     struct timer timer;
 };
 
@@ -79,7 +79,7 @@ static int l_start(lua_State *L)
     return 0;
 }
 
-/* Whether the task was started: its end is told then. */
+/* Whether the task was started, and thus reports its end. */
 static bool start(struct entry *e, const char *what)
 {
     struct vm *vm = e->schedule->vm;
@@ -153,7 +153,7 @@ static void tell(struct entry *e)
         on_hook_over(&e->end);
 }
 
-/* There is something to tell already. */
+/* Runs the function at once: the reload, or the drain, has already happened. */
 static void tell_at_once(lua_State *L, struct entry *e)
 {
     list_remove(&e->link);
@@ -164,7 +164,7 @@ static void tell_at_once(lua_State *L, struct entry *e)
     e->schedule->telling++;
 }
 
-/* on_reload(fn) → what takes it back */
+/* on_reload(fn) → a hook, which can be closed */
 static int l_on_reload(lua_State *L)
 {
     struct schedule *s = vm_of(L)->schedule;
@@ -177,7 +177,7 @@ static int l_on_reload(lua_State *L)
     return 1;
 }
 
-/* hook:close(): no effect once it runs. */
+/* hook:close(): has no effect once the function runs */
 static int l_close(lua_State *L)
 {
     struct hook *h = lua_touserdata(L, 1);

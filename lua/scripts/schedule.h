@@ -1,11 +1,11 @@
 /*
- * What the scripts of a generation do without being asked: mt.every, as long as the generation is
- * the current one, and mt.on_reload, once it no longer is or the worker drains. Each run is a task
- * as mt.spawn starts one.
+ * What the scripts of a generation do without a request: mt.every, while the generation is the
+ * current one, and mt.on_reload, when it is replaced or the worker drains. Each run is a task, as
+ * started by mt.spawn.
  *
  *     SCHEDULE_LOADING ──▶ SCHEDULE_GOING ──▶ SCHEDULE_OVER
  *
- * A generation owns one, which its vm refers to; what scripts have registered are values of theirs.
+ * A generation owns one, to which its vm refers; the registered functions are Lua values of the vm.
  */
 #ifndef LUA_SCRIPTS_SCHEDULE_H
 #define LUA_SCRIPTS_SCHEDULE_H
@@ -20,30 +20,30 @@
 struct vm;
 
 enum schedule_state {
-    SCHEDULE_LOADING, /* the scripts run: mt.every works */
+    SCHEDULE_LOADING, /* scripts are loading: mt.every works */
     SCHEDULE_GOING,
-    SCHEDULE_OVER, /* nothing begins any more */
+    SCHEDULE_OVER, /* nothing begins */
 };
 
 struct schedule {
     struct vm *vm;
     enum schedule_state state;
-    const char *told; /* what on_reload functions are called with, once there is something */
-    size_t telling;   /* of them under way */
+    const char *told; /* the argument of on_reload functions, once they have to run */
+    size_t telling;   /* on_reload functions that are running */
     struct list every, hooks;
 };
 
-/* Of a vm whose scripts are about to load. RC_NOMEM. */
+/* For a vm whose scripts are about to load. RC_NOMEM. */
 enum rc schedule_new(struct vm *vm, struct schedule **out) MUST_CHECK;
-/* No task of the vm may be left; ends it where that was not done. */
+/* No task of the vm may be left. Ends the schedule if that was not done. */
 void schedule_free(struct schedule *s);
 /* The scripts are loaded. */
 void schedule_go(struct schedule *s);
-/* Runs the functions of mt.on_reload with "reload" or "shutdown", where they were not run. */
+/* Runs the functions of mt.on_reload with "reload" or "shutdown", unless they have run. */
 void schedule_tell(struct schedule *s, const char *what);
-/* Whether some of those run. */
+/* Whether functions of mt.on_reload are running. */
 bool schedule_is_telling(const struct schedule *s);
-/* Nothing of mt.every begins from now on; what runs goes on. */
+/* Begins nothing of mt.every from now on; runs under way go on. */
 void schedule_end(struct schedule *s);
 
 /* Adds every and on_reload to the table on top of the stack. [-0, +0, may longjmp] */

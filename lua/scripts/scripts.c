@@ -19,19 +19,19 @@
 #include <stdarg.h>
 #include <sys/stat.h>
 
-/* What answers one route, or every path. */
+/* Answers one route, or every path. */
 struct script {
     struct script *next;
     struct script_file file; /* the target of its routes */
-    char *path;              /* its route where the script says so, in __routes; else NULL */
+    char *path;              /* its route if __routes has given it; else NULL */
     char *note;              /* for the route table; may be NULL */
-    bool gives_routes;       /* it has no handler, but made those before it in the list */
+    bool gives_routes; /* has no handler, but its __routes made the routes before it in the list */
     struct methods methods;
 };
 
 struct scripts {
     struct vm *vm;
-    struct router *router; /* NULL where one script answers every path */
+    struct router *router; /* NULL if one script answers every path */
     struct script *first;
 };
 
@@ -62,7 +62,7 @@ static void free_script(struct vm *vm, struct script *s)
     mem_free(s);
 }
 
-/* A script without handlers, at the front of the list. NULL when memory runs out. */
+/* Adds a script without handlers at the front of the list. NULL if memory runs out. */
 static struct script *add_script(struct scripts *all, const char *file)
 {
     struct script *s = mem_calloc(1, sizeof *s);
@@ -118,8 +118,8 @@ static void take_route(lua_State *L, const struct load *l, int notes)
     lua_settop(L, top);
 }
 
-/* Calls __routes, at the top of the stack, with the value below it: what it gives are the routes,
- * and notes on them by path. */
+/* Calls __routes, on top of the stack, with the value below it. It returns the routes, and notes on
+ * them by path. */
 static void take_routes(lua_State *L, struct load *l)
 {
     if (!lua_isfunction(L, -1))
@@ -135,7 +135,7 @@ static void take_routes(lua_State *L, struct load *l)
     l->script->gives_routes = true;
 }
 
-/* The last line of the chunk on top of the stack, where a script returns its handler. */
+/* The last line of the chunk on top of the stack, which is where a script returns its handler. */
 static int last_line(lua_State *L)
 {
     lua_Debug chunk;
@@ -149,8 +149,9 @@ static int last_line(lua_State *L)
     return (int)last;
 }
 
-/* Runs the script's chunk for its handler. A handler behind it would be lost without a word, while
- * `return require "x"` has the module's file behind it. [-1, +1, may longjmp] */
+/* Runs the script's chunk, which returns the handler. A second handler is an error, since it would
+ * be ignored silently; `return require "x"` has a second value too, the module's file. [-1, +1, may
+ * longjmp] */
 static void run(lua_State *L, const char *where)
 {
     lua_call(L, 0, 2);
@@ -175,7 +176,7 @@ static int l_load(lua_State *L)
     return 0;
 }
 
-/* Lua spreads what it has to say of a module that it did not find over many lines. */
+/* Lua's message for a module that it cannot find has many lines. */
 static void join_lines(char *text)
 {
     for (; *text; text++)
@@ -183,7 +184,7 @@ static void join_lines(char *text)
             *text = ' ';
 }
 
-/* Called with an error: gives its text, or nil where it has none. */
+/* Called with an error: gives its text, or nil if it has none. */
 static int l_describe(lua_State *L)
 {
     if (!error_text_push(L, 1))
@@ -191,7 +192,7 @@ static int l_describe(lua_State *L)
     return 1;
 }
 
-/* The error value on top of the stack, as one line. */
+/* Describes the error value on top of the stack, in one line. */
 static void describe_error(lua_State *L, const char *file, char why[SCRIPT_WHY])
 {
     lua_pushcfunction(L, l_describe);
@@ -295,7 +296,7 @@ static enum rc add_route(struct scripts *all, struct script *s, const char *patt
     return rc;
 }
 
-/* Adds the routes that a script has made, which are those before it in the list. */
+/* Adds the routes that a script has made: those before it in the list. */
 static enum rc add_made_routes(struct scripts *all, const struct script *maker, char *why)
 {
     enum rc rc = RC_OK;
@@ -315,7 +316,7 @@ static enum rc load_route(void *data, const char *file, const char *pattern)
                            : add_route(l->all, s, pattern, l->why);
 }
 
-/* Said once, where the scripts are proved, and not by each worker anew. */
+/* Warns only while the scripts are proved, so that the workers do not repeat it. */
 static void log_left_out(void *data, const char *path, const char *reason)
 {
     const struct loading *l = data;
@@ -338,7 +339,7 @@ static enum rc load_folder(struct scripts *all, const char *path, char why[SCRIP
     return rc;
 }
 
-/* One file: it answers every path, or those that it names. */
+/* Loads one file. It answers every path, or those that its __routes names. */
 static enum rc load_file(struct scripts *all, const char *path, char why[SCRIPT_WHY])
 {
     struct script *s;
@@ -360,13 +361,13 @@ static enum rc load_any(struct scripts *all, const char *path, char why[SCRIPT_W
     return S_ISDIR(st.st_mode) ? load_folder(all, path, why) : load_file(all, path, why);
 }
 
-/* What no request reaches. */
+/* Scripts that no request reaches. */
 
 struct reach {
     const struct dispatch *dispatch;
-    const struct script *of; /* its file's routes are looked at */
+    const struct script *of; /* the script whose file's routes are examined */
     bool reached;
-    struct str route; /* the first that is not, and who takes it */
+    struct str route; /* the first route that is not reached, and the prefix that takes it */
     const struct dispatch_prefix *taken_by;
 };
 
@@ -384,7 +385,7 @@ static void look_at_route(void *data, struct str pattern, void *target)
     }
 }
 
-/* A script all of whose routes lie below prefixes that other handlers have gets no request. */
+/* A script gets no requests if each of its routes lies below a prefix of another handler. */
 static enum rc check_reach(const struct scripts *all, char why[SCRIPT_WHY])
 {
     const struct dispatch *d = all->vm->options.dispatch;

@@ -16,21 +16,21 @@ struct vm;
 
 enum { SCRIPT_WHY = 2048 };
 
-/* Loads a file, which then answers every path, or every script below a folder. RC_INVALID; why then
- * names the file, the line and what is wrong. RC_NOMEM. */
+/* Loads a file, which then answers every path, or all scripts below a folder. RC_INVALID: why names
+ * the file, the line and the problem. RC_NOMEM. */
 enum rc scripts_load(
     struct vm *vm, const char *path, struct scripts **out, char why[SCRIPT_WHY]) MUST_CHECK;
 void scripts_free(struct scripts *s);
 
-/* Which function answers a request. */
+/* The function that answers a request. */
 struct script_answer {
     int status;        /* 0: call the handler; otherwise respond with this status */
     int handler;       /* the registry's reference to the function */
-    const char *allow; /* the methods that the path has, for 204 and 405 */
+    const char *allow; /* the methods of the path, for 204 and 405 */
 };
 
-/* Routes a request; match is set where the status is 0, with memory from the arena. Its target is
- * the struct script_file of what answers. */
+/* Routes a request. If the status is 0, match is set, with memory from the arena: its target is the
+ * struct script_file of the script. */
 struct script_answer scripts_route(
     const struct scripts *s, const struct request *r, struct arena *arena, struct match *match);
 

@@ -24,7 +24,8 @@ struct activity {
     /* The request that runs, written when the process is asked by a signal; else empty. */
     char method[32], path[ACTIVITY_TEXT], script[ACTIVITY_TEXT];
     char loading[ACTIVITY_TEXT]; /* the file that is being loaded; else empty */
-    /* The process groups of programs that it runs, 0 for none: who sees it end ends them too. */
+    /* The process groups of its programs, 0 for none: the process that sees it end ends them
+     * too. */
     _Atomic int32_t groups[ACTIVITY_GROUPS];
 };
 

@@ -38,8 +38,8 @@ enum { SETTING_WHY = 512 };
 /* Takes a setting, of which it keeps only copies. RC_INVALID, RC_NOMEM: why then holds a phrase
  * that begins with the setting's name. */
 typedef enum rc setting_taker(void *data, const struct setting *s, char why[SETTING_WHY]);
-/* Reads a file, and gives each of its settings to take. Fails where take does, and where the file
- * does not load; why then holds one line that names the file. */
+/* Reads a file, and gives each of its settings to take. Fails if take does, or if the file does not
+ * load; why then holds one line that names the file. */
 typedef enum rc setting_reader(
     const char *file, setting_taker *take, void *data, char why[SETTING_WHY]);
 

@@ -5,8 +5,8 @@
  *     H1_CLIENT_IDLE, H1_CLIENT_BUSY ──the connection is to end──▶ H1_CLIENT_LAST
  *     H1_CLIENT_IDLE, H1_CLIENT_BUSY, H1_CLIENT_LAST ──it is of no use──▶ H1_CLIENT_DEAD
  *
- * In H1_CLIENT_LAST a call is let go of when its response has ended, even where its request still
- * goes up.
+ * In H1_CLIENT_LAST a call is released when its response has ended, even if its request is still
+ * being sent.
  */
 #ifndef H1_CLIENT_PRIVATE_H
 #define H1_CLIENT_PRIVATE_H

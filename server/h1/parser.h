@@ -8,8 +8,8 @@
  *                 └──────▶ CHUNK_SIZE ◀──▶ CHUNK ──▶ CHUNK_END
  *                               └──last──▶ TRAILERS ──────────────────▶ END
  *
- * START goes to TUNNEL where it is told to, as does DELIMITED at its end, and gives CONTENT up to
- * the connection's end.
+ * When told to, START goes to TUNNEL, as does DELIMITED at its end; TUNNEL gives CONTENT up to the
+ * connection's end.
  *
  * Any state goes to FAULTY, and stays there. What a message may not say about its own length is a
  * fault, never a guess: two readers that guess differently see two different requests.
@@ -45,7 +45,7 @@ enum h1_event {
     H1_ON_FIELD,   /* parser.name and parser.value are a field */
     H1_ON_HEAD,    /* the fields have ended */
     H1_ON_CONTENT, /* parser.value is a piece of content */
-    H1_ON_TRAILER, /* parser.name and parser.value are a field behind the content */
+    H1_ON_TRAILER, /* parser.name and parser.value are a field after the content */
     H1_ON_END,     /* the message has ended; the next one may begin */
     H1_ON_FAULT,   /* parser.fault is what is wrong, from now on */
 };
@@ -78,7 +78,7 @@ struct h1_parser {
     unsigned empty_lines;
     bool coded;        /* there was a transfer-encoding */
     bool other_coded;  /* with another coding than chunked */
-    bool chunked_last; /* and chunked behind it, or alone */
+    bool chunked_last; /* chunked is the last coding, or the only one */
 };
 
 void h1_parser_init(struct h1_parser *p, enum h1_role role, size_t max_bytes, size_t max_fields);
@@ -89,7 +89,7 @@ enum h1_event h1_parser_next(struct h1_parser *p, struct str *data);
 /* Behind a message without content, whose END need not have been given: all that follows, up to the
  * connection's end, is content of a tunnel. */
 void h1_parser_tunnel(struct h1_parser *p);
-/* The connection has ended: END where that ends a message, MORE between messages, else FAULT. */
+/* The connection has ended: END if that ends a message, MORE between messages, else FAULT. */
 enum h1_event h1_parser_close(struct h1_parser *p);
 
 /* Whether a line is under way, and not complete. */
@@ -105,7 +105,7 @@ static inline bool h1_parser_in_content(const struct h1_parser *p)
            p->state == H1_UNTIL_CLOSE || p->state == H1_TUNNEL;
 }
 
-/* Whether content is next, or in the same piece behind what frames it. */
+/* Whether content comes next, or follows the framing in the same piece. */
 static inline bool h1_parser_near_content(const struct h1_parser *p)
 {
     return h1_parser_in_content(p) || p->state == H1_CHUNK_SIZE || p->state == H1_CHUNK_END;

@@ -6,8 +6,8 @@
  *     H1_IDLE ──a request begins──▶ H1_HEAD ──▶ H1_BUSY
  *     H1_BUSY ──response out, request read, handler gone──▶ H1_IDLE
  *
- * What arrives behind the request waits in a queue. What is done with the client's bytes is one
- * state, h1_input, and what still goes out to it another, h1_output:
+ * Bytes that arrive after the request wait in a queue. What is done with the client's bytes is one
+ * state, h1_input, and what is still sent to it another, h1_output:
  *
  *     H1_READING ◀──request read──┐
  *         └──response out, handler gone, request not read──▶ H1_DRAINING
@@ -94,7 +94,7 @@ void h1_deafen(struct h1_session *s);
 /* Only the text that is made already goes out. */
 void h1_cut(struct h1_session *s);
 
-/* A new exchange, where there is none; NULL when memory ran out, and then the output is cut. */
+/* A new exchange, if there is none. NULL if memory ran out; then the output is cut. */
 struct h1_exchange *h1_exchange_new(struct h1_session *s);
 
 /* input.c: takes from the data what can be taken now. */

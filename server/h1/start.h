@@ -18,7 +18,7 @@ struct h1_start {
 enum h1_fault h1_start_request(struct str line, struct h1_start *out);
 enum h1_fault h1_start_response(struct str line, struct h1_start *out);
 
-/* A request's target, taken apart; authority.p is NULL where it has none. */
+/* A request's target, taken apart; authority.p is NULL if it has none. */
 struct h1_target {
     struct str authority; /* of the absolute form */
     struct str path;      /* with the query: the rest, which may be "" in the absolute form */

@@ -1,7 +1,7 @@
 /*
- * A message of HTTP/1.x, response or request, into bytes. What is made of it waits here until there
- * is room for it: text first, which lies in an arena or is static, then a piece of the body, which
- * goes out from the message's own queue.
+ * Writes a message of HTTP/1.x, response or request, as bytes. They wait here until there is room
+ * for them: text first, which is in an arena or static, then a piece of the body, which is taken
+ * from the message's own queue.
  */
 #ifndef H1_WRITER_H
 #define H1_WRITER_H
@@ -14,8 +14,8 @@
 struct h1_writer {
     const char *rest; /* text made to be sent, and not sent yet */
     size_t rest_len;
-    size_t piece;          /* bytes of the body that go out behind it as they are */
-    bool piece_ends_chunk; /* and CRLF behind them */
+    size_t piece;          /* bytes of the body that follow it unchanged */
+    bool piece_ends_chunk; /* and CRLF after them */
     char chunk_line[24];   /* the size of the chunk that goes out */
 };
 
@@ -30,8 +30,8 @@ struct h1_section {
 void h1_write_text(struct h1_writer *w, struct str text);
 /* The same with a section, put together in the arena; false when memory ran out. */
 bool h1_write_section(struct h1_writer *w, struct arena *a, const struct h1_section *part);
-/* The same with a step of a message that comes behind its head; marks a message sent with its last.
- * False when memory ran out. */
+/* The same for a step of a message after its head; marks the message sent with its last step. False
+ * if memory ran out. */
 bool h1_write_step(struct h1_writer *w, struct outgoing *o, enum outgoing_step step);
 
 /* Moves what waits to out; o is the message under way, or NULL where only the text is to go. */

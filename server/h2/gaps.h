@@ -19,7 +19,7 @@ struct gaps {
     } ranges[GAPS_MAX]; /* the n-th gap is at n modulo GAPS_MAX */
 };
 
-/* Notes HEADERS on a client's stream; false where the stream was skipped before. */
+/* Notes HEADERS on a client's stream; false if the stream was skipped before. */
 bool gaps_open(struct gaps *g, int32_t id);
 
 #endif

@@ -112,13 +112,13 @@ struct h2_session *h2_session_make(struct session_host *host, const struct http_
     const struct h2_limits *limits, const struct h2_role *role);
 /* NULL when memory ran out. */
 const nghttp2_option *h2_session_options(void);
-/* Sends SETTINGS; frees the session where that fails. RC_NOMEM. */
+/* Sends SETTINGS; frees the session if that fails. RC_NOMEM. */
 enum rc h2_session_greet(
     struct h2_session *s, const nghttp2_settings_entry *settings, size_t count) MUST_CHECK;
 /* Bytes of a body that may have to be held: a peer that has not seen our SETTINGS yet sends by the
  * window that RFC 9113 6.9.2 gives it. */
 size_t h2_body_max(const struct http_limits *limits);
-/* Goes on to a later step of a graceful end; no effect where it has come that far. */
+/* Goes on to a later step of a graceful end; no effect if it has come that far. */
 void h2_part(struct h2_session *s, enum h2_parting parting);
 /* Only what tells the peer of the end goes out from here on; no effect where less does. */
 void h2_fail(struct h2_session *s);

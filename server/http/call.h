@@ -171,7 +171,7 @@ enum rc call_flush(struct call *c) MUST_CHECK;
 /* Whether the request has not been handed over whole, and the call is not done. */
 bool call_sending(const struct call *c);
 
-/* The next bytes of the response's body, in one piece; *n is 0 where none are queued. They are
+/* The next bytes of the response's body, in one piece; *n is 0 if none are queued. They are
  * borrowed until call_consume. Good after on_done, too. */
 const char *call_peek(const struct call *c, size_t *n);
 void call_consume(struct call *c, size_t n);
@@ -184,9 +184,9 @@ void call_cancel(struct call *c, uint32_t code);
  * that time gets no other calls. */
 void call_expire(struct call *c);
 
-/* Takes a call that no session has back to where it was before one took it; the request stays as
- * its owner set it. A DONE call is IDLE afterwards, and may be made again, perhaps of another
- * origin. RC_STATE where bytes of its body are gone, or the response had begun; RC_NOMEM. */
+/* Resets a call that no session has to the state before one took it; its owner's request is kept. A
+ * DONE call is IDLE afterwards, and may be made again, perhaps of another origin. RC_STATE if bytes
+ * of its body are gone, or the response had begun; RC_NOMEM. */
 enum rc call_rewind(struct call *c) MUST_CHECK;
 /* Whether a request may be sent again when it is not known whether it was processed: whether its
  * method is idempotent (RFC 9110 9.2.2). */
@@ -211,8 +211,8 @@ void call_keep(struct call *c);
 /* Completes and takes the request's head: as outgoing_take_head. */
 enum rc call_take_head(struct call *c) MUST_CHECK;
 /* A head is complete, and c->fields are its fields, which the session has checked, counted and
- * copied to the arena. An interim one leaves none of them behind, and is no progress: it costs the
- * other server nothing. RC_LIMIT for one too many of these. */
+ * copied to the arena. An interim one clears the fields again, and does not count as progress: it
+ * costs the other server nothing. RC_LIMIT for one too many of these. */
 enum rc call_receive_head(struct call *c, const char *protocol, int status) MUST_CHECK;
 /* A piece of the body has arrived. RC_LIMIT past the queue's bound, RC_NOMEM. */
 enum rc call_receive(struct call *c, const void *data, size_t n) MUST_CHECK;

@@ -30,7 +30,7 @@ enum { STATUS_TEXT_SIZE = 64 };
 
 /* The name of an error code, or "0x…" for one without a name; written to out when it has none. */
 const char *code_name(uint32_t code, char out[CODE_NAME_SIZE]);
-/* Whether name is an error code's name; *code is set where it is. */
+/* Whether name is an error code's name; *code is set if it is. */
 bool code_parse(struct str name, uint32_t *code);
 
 /* The reason phrase of a status code; "" for one that has none. */

@@ -13,7 +13,7 @@ struct connector;
 
 enum { CONNECTOR_WHY = 256 }; /* room for any message in *why below */
 
-/* What is asked of whom; all of it is borrowed for the call of begin. */
+/* What is asked, and of which server. Everything is borrowed for the call of begin. */
 struct connector_order {
     struct str method;
     struct str url;       /* of the other server, with the path and query that are asked for */

@@ -14,7 +14,7 @@
 
 struct exchange;
 
-enum { DISPATCH_OTHERS = 8 }; /* handlers behind the prefixes */
+enum { DISPATCH_OTHERS = 8 }; /* handlers without a prefix */
 
 /* A prefix and its handler; embedded by its owner. "/" takes all. */
 struct dispatch_prefix {
@@ -41,12 +41,12 @@ struct dispatch {
 void dispatch_init(struct dispatch *d);
 /* p->prefix and p->handler are set. Of equal prefixes the one that was added first counts. */
 void dispatch_add_prefix(struct dispatch *d, struct dispatch_prefix *p);
-/* Adds a handler behind those that were added before. */
+/* Adds a handler that is asked after those added before. */
 void dispatch_add(struct dispatch *d, struct handler *h);
-/* Filters are put behind those of the sources that were added before: nearer to the handler. */
+/* Puts filters after those of the sources added before, which is nearer to the handler. */
 void dispatch_add_filters(struct dispatch *d, struct filter_source *s);
 
-/* Whether nothing is left for the handlers behind the prefixes. */
+/* Whether nothing is left for the handlers without a prefix. */
 bool dispatch_takes_all(const struct dispatch *d);
 /* A prefix that takes every path of a pattern (router.h); NULL. */
 const struct dispatch_prefix *dispatch_covering(const struct dispatch *d, struct str pattern);

@@ -25,7 +25,7 @@ struct peer {
     uint64_t conn;           /* the connection's number in this process */
     const char *tls_version; /* "TLSv1.3"; NULL on plaintext, like tls_cipher and tls_sni */
     const char *tls_cipher;
-    const char *tls_sni;                 /* NULL where the client sent none */
+    const char *tls_sni;                 /* NULL if the client sent none */
     struct exchange_observer *observers; /* told of each exchange, by their next; NULL for nobody */
 };
 
@@ -80,7 +80,7 @@ struct exchange {
     struct cut cut; /* what cut it short first */
     double began;   /* for the peer's observers: of clock_monotonic, when its head was complete; 0
                        before that, and where there is none */
-    const char *answered_by; /* for the peer's observers: the script; in the arena. NULL where
+    const char *answered_by; /* for the peer's observers: the script; in the arena. NULL if
                                 nobody says */
     struct arena arena;
     char first[EXCHANGE_ARENA_FIRST];
@@ -116,15 +116,15 @@ uint64_t exchange_received(const struct exchange *x);
 bool exchange_owed_body(const struct exchange *x);
 /* Something was handed to the connection: wakes a handler that waits for it. */
 void exchange_progress(struct exchange *x);
-/* The session gives up on the exchange: the handler is told why, and detached; the client
- * gets the status, or where that is 0 or comes too late, a reset with CANCEL. */
+/* The session gives up on the exchange: the handler is told why, and detached; the client gets the
+ * status or, if that is 0 or comes too late, a reset with CANCEL. */
 void exchange_refuse(struct exchange *x, struct cut cut, int status);
 /* The stream is lost: the handler is told why, and detached. */
 void exchange_abort(struct exchange *x, struct cut cut);
 
 /* For handlers. */
 
-/* The next bytes of the request's body, in one piece; *n is 0 where none are queued. They are
+/* The next bytes of the request's body, in one piece; *n is 0 if none are queued. They are
  * borrowed until exchange_consume. */
 const char *exchange_peek(const struct exchange *x, size_t *n);
 void exchange_consume(struct exchange *x, size_t n);
@@ -140,7 +140,7 @@ enum rc exchange_finish(struct exchange *x) MUST_CHECK;
 /* Grants a request for a tunnel (RFC 9110 7.8, RFC 8441): 101, or 200 to an extended CONNECT. From
  * then on the request's body and the response's are a raw stream in each direction, of which each
  * ends by itself. The protocol is one of those in request.tunnel, which names that alone
- * afterwards. RC_INVALID where the request asks for none, or not for this; RC_STATE once the
+ * afterwards. RC_INVALID if the request asks for none, or not for this; RC_STATE once the
  * response has started; RC_NOMEM. */
 enum rc exchange_tunnel(struct exchange *x, struct str protocol) MUST_CHECK;
 /* A short text as the whole response. Where the head is out already, or memory runs out, the stream

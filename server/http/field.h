@@ -22,7 +22,7 @@ struct fields {
     size_t count, room;
 };
 
-/* The rules. Each gives NULL where the name or value may be used, and otherwise a phrase that says
+/* The rules. Each gives NULL if the name or value may be used, and otherwise a phrase that says
  * what is wrong and reads well behind the quoted name: «is not a valid field name». */
 
 /* A token of RFC 9110 5.6.2; upper case is allowed here and lowered when stored. */
@@ -54,7 +54,7 @@ bool field_list_has(struct str list, struct str wanted);
 
 /* A number of bytes, in 1 to 18 digits; false for anything else. */
 bool field_parse_length(struct str value, uint64_t *out);
-/* What content-length says, which a session has checked; false where there is none. One that is too
+/* What content-length says, which a session has checked; false if there is none. One that is too
  * long to be counted is UINT64_MAX. */
 bool fields_length(const struct fields *f, uint64_t *out);
 

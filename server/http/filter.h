@@ -35,8 +35,8 @@ enum {
 struct filter_ops {
     /* The head is fixed, as far as its writer goes. A filter may change fields by the functions of
      * outgoing.h, and drop the length, until it passes the head on; with flush or end at the latest
-     * it must. Comes again where the response is begun anew, for an error page: what came before it
-     * is void. */
+     * it must. Called again if the response begins anew, for an error page: everything before it is
+     * void. */
     enum rc (*head)(struct filter *f, struct outgoing *o);
     /* More of the body; borrowed for the call. Not for a message without content. */
     enum rc (*body)(struct filter *f, struct outgoing *o, const char *data, size_t n);
@@ -48,7 +48,7 @@ struct filter_ops {
     void (*free)(struct filter *f);
 };
 
-/* Embedded by its owner, whom free tells when it may go. */
+/* Embedded by its owner. free tells the owner that the filter has ended. */
 struct filter {
     const struct filter_ops *ops;
     struct filter *next; /* set by outgoing_add_filter; NULL: the queue is next */
@@ -75,15 +75,15 @@ struct filter_chain {
     bool failed;
 };
 
-/* The head, to the first; no effect where it has it. */
+/* Passes the head to the first filter; no effect if that has it already. */
 enum rc filters_begin(struct outgoing *o) MUST_CHECK;
-/* As many of n bytes as there is room for, until the queue is full. */
+/* Passes on as many of n bytes as there is room for in the queue. */
 enum rc filters_write(struct outgoing *o, const char *data, size_t n, size_t *taken) MUST_CHECK;
-/* All of n bytes, however long the queue gets. */
+/* Passes on all of n bytes, however long the queue gets. */
 enum rc filters_write_whole(struct outgoing *o, const char *data, size_t n) MUST_CHECK;
 enum rc filters_flush(struct outgoing *o) MUST_CHECK;
 enum rc filters_end(struct outgoing *o) MUST_CHECK;
-/* A session asks for more: flushes where nothing is queued. False where a filter has failed. */
+/* A session asks for more: flushes where nothing is queued. False if a filter has failed. */
 bool filters_drain(struct outgoing *o);
 /* Back to before the head. */
 void filters_restart(struct filter_chain *c);

@@ -29,7 +29,7 @@ struct handler_ops {
 
 struct handler {
     const struct handler_ops *ops;
-    struct part *part; /* does what the handler queues; NULL where nothing is queued */
+    struct part *part; /* does what the handler queues; NULL if nothing is queued */
     bool tunnels;      /* it may open tunnels: clients are told that they may ask for them */
 };
 

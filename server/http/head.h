@@ -33,8 +33,8 @@ int head_fault_status(enum head_fault fault);
  * OPTIONS. The method is set already, and so is what an extended CONNECT asks for (RFC 8441). */
 enum head_fault head_set_target(struct request *r, struct str target);
 /*
- * The head is complete: the fields, and the authority where the client names it apart from the
- * fields, with p NULL where it does not. Checks them, and sets
+ * The head is complete: the fields, and the authority if the client names it apart from them (p is
+ * NULL if it does not). Checks them, and sets
  *
  *     authority   in place of Host or from it; Host then is the same
  *     scheme      to that of the connection, whatever the client says

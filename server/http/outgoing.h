@@ -35,8 +35,8 @@ enum outgoing_state {
     OUTGOING_ABORTED,  /* nothing more goes out */
 };
 
-/* How a body's end is told. Sessions set what they do where its length is not known in advance;
- * once the head is taken it is what is done. */
+/* How the end of a body is marked. Sessions set what they do if its length is not known in advance;
+ * after the head is taken, it is what is done. */
 enum framing {
     FRAMING_OWN,    /* the protocol has its own mark: HTTP/2 */
     FRAMING_CHUNKS, /* HTTP/1.1 (RFC 9112 7.1) */
@@ -75,7 +75,7 @@ struct outgoing {
     struct fields head;
     struct fields trailers;
     struct bytes body;  /* may be longer than its maximum, by what was written whole */
-    struct bytes *kept; /* what sessions took of the body, as long as all of it fits; NULL where
+    struct bytes *kept; /* what sessions took of the body, as long as all of it fits; NULL if
                            none of it is kept. Borrowed */
     struct filter_chain *filters; /* NULL for none */
     struct arena *arena;          /* borrowed */
@@ -84,7 +84,7 @@ struct outgoing {
 void outgoing_init(struct outgoing *o, struct arena *arena);
 void outgoing_fini(struct outgoing *o);
 
-/* The head. All fail with RC_STATE once the message has started, RC_NOMEM where memory runs out. */
+/* The head. All fail with RC_STATE once the message has started, RC_NOMEM if memory runs out. */
 
 /* Sets a field, replacing those of its name; RC_INVALID by the rules of field.h, and for a
  * content-length that is no number. Name and value are copied. */
@@ -96,8 +96,8 @@ enum rc outgoing_remove_header(struct outgoing *o, struct str name) MUST_CHECK;
 enum rc outgoing_declare_trailer(struct outgoing *o, struct str name) MUST_CHECK;
 
 /* Whether trailers may be appended. With HTTP/1.1 that takes a peer that accepts them, and chunks
- * (RFC 9112 7.1.2): no content-length, but one that was set behind them gives way. Where there is
- * no content, they are dropped with it. */
+ * (RFC 9112 7.1.2): no content-length, though one that was set after them gives way. Without
+ * content they are dropped too. */
 bool outgoing_supports_trailers(const struct outgoing *o);
 /* Adds a trailer. RC_STATE once the message has ended, and where trailers are not supported;
  * RC_INVALID, RC_NOMEM. */

@@ -25,8 +25,8 @@ static inline void pace_start(struct pace *p, uint64_t before)
 }
 
 /* Adds the seconds of a sweep at whose end the peer owed bytes; all is what it has sent or taken so
- * far. Whether it fell behind rate bytes a second, where 0 is any; pause is the seconds in which it
- * may stand still, 0 for any. */
+ * far. Returns whether the peer is slower than rate bytes a second, 0 for any rate; pause is the
+ * seconds for which it may stand still, 0 for any. */
 static inline bool pace_lags(
     struct pace *p, uint64_t all, double seconds, double rate, double pause)
 {

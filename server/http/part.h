@@ -22,8 +22,8 @@ struct part_ops {
     void (*describe)(struct part *p);
     /* Logs the requests under way, which are about to be cut. */
     void (*log_cut)(struct part *p);
-    /* Reads anew what it works with; where that fails, the old stays in force, and why says what
-     * failed. Returns whether it did. */
+    /* Loads anew what it works with. If that fails, the old stays in force, and why says what
+     * failed. Returns whether it succeeded. */
     bool (*reload)(struct part *p, char *why, size_t why_size);
     /* The worker drains: requests under way end, and no more come. */
     void (*drain)(struct part *p);
@@ -45,8 +45,8 @@ struct parts {
 };
 
 void parts_add(struct parts *all, struct part *p);
-/* Each runs once; those that others have made ready behind their turn run once more, so that what
- * one hands to another is under way in this turn. Returns whether there is more to do. */
+/* Runs each part once, and once more those that others have made ready after their turn, so that
+ * what one hands to another is under way in this turn. Returns whether there is more to do. */
 bool parts_run(const struct parts *all);
 bool parts_have_tick(const struct parts *all);
 void parts_tick(const struct parts *all);

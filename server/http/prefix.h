@@ -8,7 +8,7 @@
 
 #include "core/str.h"
 
-/* How many bytes of the path the prefix, which is not empty, stands for; 0 where it stands for
+/* How many bytes of the path the prefix, which is not empty, stands for; 0 if it stands for
  * none. */
 size_t prefix_match(struct str prefix, struct str path);
 /* Whether every path that a pattern of router.h takes has the prefix. */

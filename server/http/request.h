@@ -18,7 +18,7 @@ struct request {
     struct str scheme;
     struct str authority;
     struct str path;       /* percent-encoded, without the query; starts with "/", or is "*" */
-    struct str query;      /* without the "?"; p is NULL where there is no "?" */
+    struct str query;      /* without the "?"; p is NULL if there is no "?" */
     struct str connection; /* what Connection fields of HTTP/1.x name; p is NULL for nothing */
     struct str tunnel;     /* protocols that the client would speak in a tunnel: Upgrade's or
                               :protocol's; p is NULL for none */

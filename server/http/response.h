@@ -29,7 +29,7 @@ void response_fini(struct response *r);
 /* The method of the request that it answers. */
 void response_answer(struct response *r, struct str method);
 /* Opens a tunnel with the status, 101 or 200: what is written from then on is a raw stream.
- * RC_STATE once the response has started, RC_INVALID where it has no content. */
+ * RC_STATE once the response has started, RC_INVALID if it has no content. */
 enum rc response_start_tunnel(struct response *r, int status) MUST_CHECK;
 /* RC_INVALID outside 200..599, RC_STATE once the response has started. */
 enum rc response_set_status(struct response *r, int status) MUST_CHECK;

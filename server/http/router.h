@@ -2,7 +2,7 @@
  * The route table: from a request's path to whatever the caller put there. It knows neither files
  * nor methods.
  *
- * A pattern is "/" or one segment after another, each behind a slash:
+ * A pattern is "/" or one segment after another, each after a slash:
  *
  *     /api/users          literals
  *     /users/[id]         a parameter: one whole segment
@@ -64,7 +64,7 @@ enum rc router_add(
     struct router *r, struct str pattern, void *target, struct router_fault *fault) MUST_CHECK;
 
 /*
- * Finds the route of a percent-encoded path without query. out is set where one is found.
+ * Finds the route of a percent-encoded path without query. out is set if one is found.
  *
  * The path's segments are decoded one by one; "%2F" stays as it is, so that no value gains a
  * separator. A malformed escape, a NUL, or a segment that is "." or ".." once decoded makes a bad

@@ -41,9 +41,9 @@ struct session_ops {
     /* Whether recv may be called; if not, the session calls dirty once it may again. Bytes fed
      * anyway are queued, up to a few reads. */
     bool (*wants_input)(const struct session *s);
-    /* The peer sends nothing more; false where nothing is left to be done then. */
+    /* The peer sends nothing more; false if nothing is left to be done then. */
     bool (*end_input)(struct session *s);
-    /* Writes up to room bytes to out and returns how many; 0 where there is nothing to send now. */
+    /* Writes up to room bytes to out and returns how many; 0 if there is nothing to send now. */
     size_t (*fill)(struct session *s, uint8_t *out, size_t room);
     /* Whether nothing more is to be read or sent. */
     bool (*is_over)(const struct session *s);
@@ -71,7 +71,7 @@ struct session_client_ops {
     uint32_t (*room)(const struct session *s);
     /* Whether it takes no more calls. */
     bool (*is_going)(const struct session *s);
-    /* How many it carries at a time; false where its peer has not said yet, and there is room for
+    /* How many it carries at a time; false if its peer has not said yet, and there is room for
      * what is safe in any case. */
     bool (*carries)(const struct session *s, uint32_t *calls);
     bool shares; /* many calls go over it at a time */

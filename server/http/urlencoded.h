@@ -19,7 +19,7 @@ bool urlencoded_has_escapes(struct str s);
  * "+" is a space; a malformed escape stays as it is. */
 size_t urlencoded_decode(struct str s, char *out);
 
-/* The byte that a percent escape (RFC 3986 2.1) at the front of s stands for; -1 where there is
+/* The byte that a percent escape (RFC 3986 2.1) at the front of s stands for; -1 if there is
  * none. */
 int urlencoded_byte(struct str s);
 

@@ -11,7 +11,7 @@ struct exchange;
 void access_line_combined(struct line *l, const struct exchange *x);
 void access_line_json(struct line *l, const struct exchange *x);
 
-/* What a call of gRPC ended with; p is NULL where nothing says so. */
+/* What a call of gRPC ended with; p is NULL if nothing says so. */
 struct str access_line_grpc_status(const struct exchange *x);
 
 #endif

@@ -19,7 +19,7 @@ struct census {
     struct census_entry *buckets[CENSUS_BUCKETS];
 };
 
-/* Counts a connection in. RC_LIMIT where there are max_total in all, or max_each from its address
+/* Counts a connection in. RC_LIMIT if there are max_total in all, or max_each from its address
  * (0 is no limit): it is not counted then. RC_NOMEM. *entry must be given back when the connection
  * ends. */
 enum rc census_enter(struct census *c, const struct sockaddr *sa, uint32_t max_total,

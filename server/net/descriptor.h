@@ -1,12 +1,12 @@
-/* Watches a file descriptor on the worker's loop. The owner embeds one; a descriptor that is
- * watched refers to it, and is not to be closed before it is stopped. */
+/* Watches a file descriptor on the worker's loop. The owner embeds one. While the descriptor is
+ * watched, the loop refers to it: it must not be closed before it is stopped. */
 #ifndef NET_DESCRIPTOR_H
 #define NET_DESCRIPTOR_H
 
 #include <ev.h>
 #include <stdbool.h>
 
-/* Bits. An error, or the other end's, is both. */
+/* Bits. An error, or the end of the other side, sets both. */
 enum descriptor_event { DESCRIPTOR_READABLE = EV_READ, DESCRIPTOR_WRITABLE = EV_WRITE };
 
 struct descriptor {

@@ -12,7 +12,7 @@ struct tls;
 struct listener {
     struct loop *loop;
     const struct listener_kind *kind;
-    struct tls *tls; /* NULL where no kind of the server's has TLS */
+    struct tls *tls; /* NULL if no kind of the server's has TLS */
     ev_io readable;
     struct timer pause; /* runs while the process is out of descriptors or memory */
 };

@@ -17,7 +17,7 @@ struct session_host;
 
 enum protocol { PROTOCOL_UNKNOWN, PROTOCOL_HTTP_1, PROTOCOL_HTTP_2 };
 
-/* name is NULL where nothing was agreed upon. */
+/* name is NULL if nothing was agreed upon. */
 enum protocol protocol_of_alpn(const char *name);
 /* Looks at the first bytes of a plaintext connection, in pieces of any size; *seen, 0 at first, is
  * how many bytes of the preface have come. */

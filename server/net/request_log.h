@@ -4,8 +4,8 @@
  *     request method=GET path=/a script=s/a.lua status=200 duration=0.0004 bytes=12 conn=7
  * stream=1
  *
- * with reset= where it was cut short, and grpc_status= for a call. There is one for the process,
- * which owns nothing.
+ * with reset= if it was cut short, and grpc_status= for a call of gRPC. There is one for the
+ * process, which owns nothing.
  */
 #ifndef NET_REQUEST_LOG_H
 #define NET_REQUEST_LOG_H

@@ -62,8 +62,8 @@ uint32_t tls_take_key_updates(const struct transport *t);
 struct tls_info {
     const char *version; /* "TLSv1.3" */
     const char *cipher;
-    const char *sni;  /* NULL where the client sent none */
-    const char *alpn; /* the protocol agreed upon; NULL where there is none */
+    const char *sni;  /* NULL if the client sent none */
+    const char *alpn; /* the protocol agreed upon; NULL if there is none */
 };
 struct tls_info tls_info(const struct transport *t);
 

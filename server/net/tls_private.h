@@ -18,8 +18,8 @@ struct tls_client {
     SSL_CTX *context;
 };
 
-/* A transport for one connection with an SSL made for it, which it takes over, also where it fails;
- * NULL is the failure to make one. RC_NOMEM. */
+/* A transport for one connection, with an SSL made for it. Takes over the SSL, even on failure;
+ * NULL stands for the failure to make one. RC_NOMEM. */
 enum rc tls_transport_adopt(struct transport *t, SSL *ssl, struct wire *wire) MUST_CHECK;
 
 /* Callbacks of OpenSSL, whose argument is the struct tls. */
@@ -27,10 +27,10 @@ int tls_on_hello(SSL *ssl, int *alert, void *arg);
 int tls_choose(SSL *ssl, void *arg);
 
 /* The index of the first pair, from the given one on, that no client is ever shown; the number of
- * pairs where there is none. */
+ * pairs if there is none. */
 size_t tls_next_idle(const struct tls *tls, size_t from);
 
-/* The groups for the exchange of keys: no finite fields, where the client chooses the cost;
+/* The groups for the key exchange: no finite fields, since there the client chooses the cost.
  * tls_on_hello adds P-384 for a client that has no other. */
 bool tls_set_groups(SSL_CTX *ctx) MUST_CHECK;
 

@@ -16,7 +16,7 @@ struct pipes {
     int ours[PIPES], theirs[PIPES];
 };
 
-/* What the new process tells by the memory that it shares with us. */
+/* What the new process reports, through the memory that it shares with this one. */
 struct news {
     volatile int error;
     volatile enum launch_step step;
@@ -31,8 +31,8 @@ static void close_all(const int *fds, int count)
             close(fds[i]);
 }
 
-/* Where a standard stream of ours is closed a pipe must not stand in its place: the new process
- * would close it as it puts its own there. */
+/* If a standard stream of this process is closed, a pipe must not get its number: the new process
+ * would close the pipe when it sets up its own streams. */
 static int above_standard(int fd)
 {
     if (fd < 0 || fd > STDERR_FILENO)
@@ -65,7 +65,7 @@ static bool open_pipes(struct pipes *p)
     return true;
 }
 
-/* The new process. All signals are blocked, and nothing here touches the heap. */
+/* The new process. All signals are blocked; nothing here may use the heap. */
 
 static void fail(struct news *news, enum launch_step step)
 {
@@ -91,7 +91,7 @@ static void keep_three_descriptors(const int theirs[PIPES])
     closefrom(PIPES);
 }
 
-/* As execvp looks for it, in the folders that were found before. */
+/* Searches as execvp does, in the folders that were collected before. */
 static int become_first_of(const struct launch_order *order)
 {
     int error = ENOENT;
@@ -105,7 +105,7 @@ static int become_first_of(const struct launch_order *order)
     return error;
 }
 
-/* The parent may have died before its death was to be told. */
+/* The parent may have died before this process asked to be told of that. */
 static _Noreturn void become(
     const struct launch_order *order, const struct pipes *p, pid_t parent, struct news *news)
 {
@@ -121,9 +121,10 @@ static _Noreturn void become(
     __builtin_unreachable();
 }
 
-/* Ours. */
+/* This process. */
 
-/* Not inlined: what the new process puts on the stack it shares is below ours. */
+/* Not inlined, so that the new process, which shares the stack, uses only the part below this
+ * frame. */
 static __attribute__((noinline)) pid_t start(
     const struct launch_order *order, const struct pipes *p, struct news *news)
 {
@@ -134,7 +135,7 @@ static __attribute__((noinline)) pid_t start(
     return pid;
 }
 
-/* No handler of ours may run in the new process. */
+/* No signal handler of this process may run in the new one. */
 static pid_t start_without_signals(
     const struct launch_order *order, const struct pipes *p, struct news *news)
 {
@@ -148,7 +149,7 @@ static pid_t start_without_signals(
     return pid;
 }
 
-/* The pid of a child that nobody else reaps is its own until then. */
+/* A pid belongs to its child until that is reaped, and nobody else reaps it. */
 static int watch(pid_t pid, struct news *news)
 {
     int pidfd = news->error ? NONE : pidfd_open(pid, 0);

@@ -1,10 +1,10 @@
 /*
  * Starts a program: with three pipes in place of its standard streams and no other descriptor, in a
  * session of its own without a terminal, with default signals, and with its life tied to this
- * process's: however this one ends, it is killed.
+ * process: when this one ends, in whatever way, it is killed.
  *
- * By vfork: the new process shares our memory until it has become the program, and nothing is
- * copied however large we are.
+ * It uses vfork: the new process shares the memory of this one until it executes the program, so
+ * nothing is copied, however large this process is.
  */
 #ifndef PROGRAM_LAUNCH_H
 #define PROGRAM_LAUNCH_H
@@ -12,16 +12,16 @@
 #include <sys/types.h>
 
 struct launch_order {
-    const char *const *files; /* where the program may lie: the first that there is */
-    const char *const *argv;  /* this and all others end with NULL */
+    const char *const *files; /* paths of the program: the first that exists */
+    const char *const *argv;  /* like all lists here it ends with NULL */
     const char *const *envp;
-    const char *folder; /* to work in; NULL for ours */
+    const char *folder; /* working directory; NULL for that of this process */
 };
 
 struct launched {
     pid_t pid; /* of the process and its group; to be reaped by the caller */
     int pidfd;
-    int in, out, err; /* our ends of the pipes, which do not block */
+    int in, out, err; /* this process's ends of the pipes, non-blocking */
 };
 
 /* What failed. */
@@ -31,7 +31,7 @@ enum launch_step {
     LAUNCH_FILE,
 };
 
-/* 0, or an errno, with step set: nothing is left of it then. */
+/* Returns 0, or an errno with step set; on failure nothing is left to free. */
 int launch(const struct launch_order *order, struct launched *out, enum launch_step *step);
 
 #endif

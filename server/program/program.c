@@ -51,7 +51,7 @@ static void watch_output(struct program_stream *s)
         descriptor_stop(&s->descriptor);
 }
 
-/* It has closed its input, or all of it was written. */
+/* The program has closed its input, or all of it was written. */
 static void end_input(struct program_stream *s)
 {
     s->ended = true;
@@ -66,7 +66,7 @@ static bool outputs_ended(const struct program *p)
     return p->outputs[PROGRAM_OUT].ended && p->outputs[PROGRAM_ERR].ended;
 }
 
-/* Its number may be another's from now on. */
+/* From now on its number may belong to another process. */
 static void reap(struct program *p)
 {
     siginfo_t info;
@@ -79,7 +79,7 @@ static void reap(struct program *p)
     p->pid = p->pidfd = -1;
 }
 
-/* All of it is over: nobody holds its outputs any more. */
+/* All of it has ended: no process holds its outputs any more. */
 static void reap_if_over(struct program *p)
 {
     if (p->state != PROGRAM_OVER || !outputs_ended(p))
@@ -108,7 +108,7 @@ static void free_program(struct program *p)
     mem_put(p, sizeof *p);
 }
 
-/* Its status, which stays for reap. */
+/* Reads its status, and leaves that to be reaped. */
 static void look(struct program *p)
 {
     siginfo_t info = {.si_pid = 0};
@@ -340,7 +340,7 @@ void programs_init(struct programs *all, struct ev_loop *ev)
     list_init(&all->all);
 }
 
-/* Waits for one until the time is over. */
+/* Waits for a process until the time is over. */
 static void await(struct program *p, double until)
 {
     struct pollfd end = {.fd = p->pidfd, .events = POLLIN};
@@ -349,7 +349,7 @@ static void await(struct program *p, double until)
         poll(&end, 1, left > 0 ? (int)ceil(left * 1000) : 0);
 }
 
-/* The process is waited for: nothing holds it up but the system. */
+/* Waits for the process, which only the system can delay. */
 static void finish(struct program *p)
 {
     kill_group(p, SIGKILL);

@@ -8,9 +8,9 @@ enum {
     SIGNAL_LAST = 64,
 };
 
-/* The name is written to out, which is returned. */
+/* Writes the name to out, and returns out. */
 const char *signal_name(int number, char out[SIGNAL_NAME]);
-/* 0 for a name that there is not. */
+/* 0 for an unknown name. */
 int signal_number(const char *name);
 
 #endif

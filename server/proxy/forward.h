@@ -50,7 +50,7 @@ struct forward_aim {
     const struct fields *replace; /* fields in place of the request's; NULL for none */
     double timeout;               /* seconds; 0: as the options say */
     bool malformed;               /* it goes nowhere: the client is answered with 400 */
-    struct lender *lender;        /* NULL where the exchange comes straight from its session */
+    struct lender *lender;        /* NULL if the exchange comes straight from its session */
 };
 
 /* Takes over x, whose response has not started; from the next forward_run on it is under way.

@@ -23,7 +23,7 @@ enum forward_state { FORWARD_NEW, FORWARD_CALLING, FORWARD_ANSWERING, FORWARD_OV
  *     FORWARD_BODY_HELD ──it is wanted, or comes anyway──▶ FORWARD_BODY_STREAMED
  *     FORWARD_BODY_STREAMED ──its end is with the call──▶ FORWARD_BODY_SENT
  *
- * What of it is kept for another try lies in the call.
+ * The part that is kept for another try is in the call.
  */
 enum forward_body { FORWARD_BODY_HELD, FORWARD_BODY_STREAMED, FORWARD_BODY_SENT };
 
@@ -36,7 +36,7 @@ struct forward {
     struct lender *lender;
     struct upstreams *upstreams;
     struct upstream *upstream; /* the one asked */
-    struct upstream *only;     /* owned; NULL where there are upstreams */
+    struct upstream *only;     /* owned; NULL if there are upstreams */
     struct str prefix, target;
     struct fields head; /* of the request as it goes up, in the exchange's arena */
     double timeout;
@@ -58,16 +58,16 @@ extern const struct call_ops forward_call_ops;
 
 /* forward_request.c */
 
-/* Chooses an upstream: another one than before, where there is one. */
+/* Chooses an upstream: another than before, if there is one. */
 void forward_pick(struct forward *f);
-/* Whether the call is to wait for the body: one that takes a whole connection to the upstream takes
- * it once the client has begun to send, or has had the time to. */
+/* Whether the call has to wait for the body: a call that takes a whole connection to the upstream
+ * does so only after the client has begun to send, or has had the time to. */
 bool forward_awaits_body(const struct forward *f);
-/* Makes the call. RC_INVALID for a request that can't be sent, RC_LIMIT where too many wait,
+/* Makes the call. RC_INVALID for a request that cannot be sent, RC_LIMIT if too many wait,
  * RC_NOMEM. */
 enum rc forward_begin(struct forward *f) MUST_CHECK;
-/* Makes it once more, of another upstream, where all of it is at hand. As forward_begin; RC_STATE
- * where that is not so. */
+/* Makes the call again, to another upstream, if all of it is still available; else RC_STATE.
+ * Otherwise as forward_begin. */
 enum rc forward_begin_again(struct forward *f) MUST_CHECK;
 /* Takes what the client has sent to the call, up to what that has room for; nothing while the body
  * is held back. */

@@ -1,7 +1,7 @@
 /*
- * Whether what a client sent in a field that this server adds a member to is a list that ends where
- * it seems to. One that leaves a quoted string or a comment open would take the member behind it
- * into that: a server that reads the whole would believe the client.
+ * Whether a client's field, to which this server adds a member, is a list that ends where it seems
+ * to. A list that leaves a quoted string or a comment open would swallow the member after it: a
+ * server that reads the whole field would then believe the client.
  *
  * Each line of the field is to be such a list: nothing may begin in one line and end in another.
  */

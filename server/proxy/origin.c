@@ -115,7 +115,7 @@ enum rc origin_parse(struct str url, struct origin *out, struct str *target, cha
         return refuse(url, "has no port between 1 and 65535 behind its colon", why);
     if (slash)
         *target = (struct str){slash, rest.n - authority.n};
-    if (host.n > 1 && host.p[host.n - 1] == '.') /* which ends a full name, and is no part of it */
+    if (host.n > 1 && host.p[host.n - 1] == '.') /* not part of the name */
         host.n--;
     snprintf(out->host, sizeof out->host, "%.*s", (int)host.n, host.p);
     snprintf(out->port, sizeof out->port, "%.*s", port.p ? (int)port.n : 3,

@@ -28,8 +28,8 @@ struct origin {
 };
 
 /*
- * Reads "http://HOST[:PORT]", "https://HOST[:PORT]", "h2c://HOST[:PORT]" or "unix:PATH", with a
- * path behind the first three, which target then holds from its slash on ("" where there is none).
+ * Reads "http://HOST[:PORT]", "https://HOST[:PORT]", "h2c://HOST[:PORT]" or "unix:PATH", the first
+ * three perhaps with a path, which target then holds from its slash on ("" if there is none).
  * RC_INVALID; why then says what is wrong with the URL.
  */
 enum rc origin_parse(

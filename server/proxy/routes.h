@@ -30,7 +30,7 @@ enum rc routes_add(struct routes *r, const char *text, char why[ORIGIN_WHY]) MUS
 void routes_fini(struct routes *r);
 
 /* What becomes of a request's target at a server: its base in place of the prefix, where it has
- * one. In the arena, or borrowed from the request. RC_INVALID where a path that is rewritten, or
+ * one. In the arena, or borrowed from the request. RC_INVALID if a path that is rewritten, or
  * confined to a prefix, may have a segment of dots to a server that resolves it (uri.h); RC_NOMEM.
  */
 enum rc routes_target(const struct request *r, struct str prefix, struct str base, struct arena *a,

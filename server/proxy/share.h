@@ -32,14 +32,14 @@ struct shares {
 };
 
 /* Who a client is, by its address as exchanges have it ("1.2.3.4:5", "[2001:db8::1]:5"): an IPv4
- * address, or the /64 of an IPv6 address. 0 where it has none, as on a unix socket: then nobody's
+ * address, or the /64 of an IPv6 address. 0 if it has none, as on a unix socket: then nobody's
  * share is taken. */
 uint64_t share_client(const char *remote);
 
 void shares_init(struct shares *s);
 /* The client's; NULL when memory ran out. To be followed by share_take, or by share_release. */
 struct share *share_of(struct shares *s, uint64_t client);
-/* Takes a part, of at most so many in all; false where there is no room for it. A client that has
+/* Takes a part, of at most so many in all; false if there is no room for it. A client that has
  * nothing gets its part in any case. */
 bool share_take(struct share *s, uint64_t part, uint64_t most);
 void share_give_back(struct share *s, uint64_t part);

@@ -113,7 +113,7 @@ void site_sweep(struct site *s, double now);
 /* A connection that had been kept was silent: those that were idle since before then, of
  * clock_recent, may be as dead. */
 void site_distrust(struct site *s, double since);
-/* A connection has refused a call, which has left it; NULL where it is gone. */
+/* A connection has refused a call, which has left it; NULL if it is gone. */
 void site_refused(struct site *s, struct pool_conn *pc);
 /* A call has left its connection: it may have room again. */
 void site_left(struct pool_conn *pc);
@@ -145,7 +145,7 @@ void ticket_taken(struct ticket *t, struct pool_conn *pc);
 void ticket_wait(struct ticket *t, bool first);
 /* pool.c: ends a call that has none, and frees the ticket. */
 void ticket_fail(struct ticket *t, enum call_end end, const char *why);
-/* pool.c: the context for https; NULL where there is none, for the reason given. */
+/* pool.c: the context for https; NULL if there is none, for the reason given. */
 struct tls_client *pool_tls(struct pool *p, bool insecure, const char *cas, char why[SITE_WHY]);
 
 #endif

@@ -2,6 +2,7 @@
 import base64
 import gzip
 import json
+import random
 import zlib
 from urllib.parse import quote, urlencode
 
@@ -320,6 +321,31 @@ def test_compressed_replies_of_connect(start, connect, accepts, packed):
     assert (response.header("connect-content-encoding") == "gzip") == packed
 
 
+# Whatever comes.
+
+def mutations(good, count):
+    """Bodies that were right once, the same in each run."""
+    chance = random.Random(11)
+    for _ in range(count):
+        body = bytearray(good[:chance.randrange(len(good) + 1)])
+        for _ in range(chance.randrange(4) if body else 0):
+            body[chance.randrange(len(body))] = chance.randrange(256)
+        yield bytes(body)
+
+
+@pytest.mark.parametrize("protocol", ALL, ids=repr)
+def test_any_body_ends_in_a_status(h2, protocol):
+    for method in "Echo", "Count", "Sum", "Chat":
+        messages = [protocol.message(text="moon", count=2, data=bytes(50)), protocol.message()]
+        good = protocol.body(method, messages[:1 if method in ("Echo", "Count") else 2])
+        for body in mutations(good, 60):
+            timeout = ("connect-timeout-ms", "20000") if protocol.name == "connect" else \
+                ("grpc-timeout", "20S")
+            outcome = send(h2, protocol, method, body, timeout)
+            assert outcome.code in ("ok", "internal", "invalid_argument", "unimplemented",
+                                    "resource_exhausted"), body
+
+
 # Ends.
 
 def test_past_its_deadline_a_stream_of_connect_ends_with_its_status(client):
@@ -345,7 +371,7 @@ def test_a_stream_that_nobody_moves_ends_by_body_timeout(start, connect, http1, 
         client = open_one(server.http)
         stream = begin(client, protocol, "Chat", protocol.body("Chat", [MESSAGE]), end=False)
         client.wait(lambda: client.so_far(stream).over)  # pylint: disable=cell-var-from-loop
-        assert server.find(r"timeout.*body") or client.so_far(stream).reset is not None
+        assert client.so_far(stream).reset is not None
 
 
 def test_an_early_end_over_http1_comes_whole(server, http1):

@@ -13,6 +13,16 @@ enum { ALLOCATIONS_MAX = 2000, GROWTH_MAX = 32 << 10 };
 static const struct trial {
     const char *name, *handler;
 } calls[] = {
+    {"channel.close", "local ch = mt.channel() local t = mt.spawn(function() ch:recv() end)\n"
+                      "mt.sleep(0) ch:close() t:join()"},
+    {"channel.messages", "local ch = mt.channel(9) for i = 1, 9 do ch:send({i}) end ch:close()\n"
+                         "for m in ch:messages() do assert(m[1]) end"},
+    {"channel.recv", "local ch = mt.channel() local t = mt.spawn(function() return ch:recv() end)\n"
+                     "mt.sleep(0) ch:send(1) assert(t:join() == 1)"},
+    {"channel.send", "local ch = mt.channel() local t = mt.spawn(function()\n"
+                     "    for i = 1, 5 do ch:send(i) end end)\n"
+                     "for i = 1, 5 do assert(ch:recv() == i) end t:join()"},
+    {"channel.try_send", "local ch = mt.channel(50) for i = 1, 50 do assert(ch:try_send(i)) end"},
     {"coroutine.close",
         "local co = coroutine.create(function() local _ <close> = setmetatable({},\n"
         "    {__close = function() ctx:write('x') end}) coroutine.yield() end)\n"
@@ -60,7 +70,10 @@ static const struct trial {
     {"ctx.status", "ctx:status(404) assert(ctx:status() == 404)"},
     {"ctx.supports_trailers", "assert(ctx:supports_trailers())"},
     {"ctx.text", "ctx:text(12.5)"},
+    {"ctx.try_write",
+        "assert(ctx:try_write(('x'):rep(100000), 1, 'y') and not ctx:try_write('z'))"},
     {"ctx.write", "for i = 1, 20 do ctx:write(i, ('x'):rep(3000)) end"},
+    {"hook.close", "for _ = 1, 5 do mt.on_reload(function() end):close() end"},
     {"http.get", "assert(mt.http.get('http://h/'):body() == 'hello')"},
     {"http.open",
         "local c = mt.http.open {url = 'http://h/'} c:write('x') c:finish() c:response()"},
@@ -79,12 +92,27 @@ static const struct trial {
     {"mt.all", "local a, b, c = mt.all(function() mt.sleep(0) return 1 end,\n"
                "    function() return 2, 3 end, function() mt.sleep(0) return 3 end)\n"
                "assert(a + b + c == 6) pcall(mt.all, function() mt.sleep(60) end, error)"},
+    {"mt.channel", "for _ = 1, 5 do mt.channel(100) end"},
+    {"mt.every", "pcall(mt.every, 1, print)"},
+    {"mt.exec",
+        "local r = mt.exec({'cat'}, {stdin = ('x'):rep(9000), env = {A = '1', B = false}})\n"
+        "assert(r.code == 0 and r.stdout == ('x'):rep(9000))\n"
+        "pcall(mt.exec, {'/no/such'}) pcall(mt.exec, {'yes'}, {limit = 10})"},
     {"mt.load_error", "mt.load_error()"},
     {"mt.now", "ctx.own = mt.now()"},
+    {"mt.on_reload", "local hook <close> = mt.on_reload(function() end)"},
+    {"mt.process", "mt.process {'true'} mt.process({'sleep', 1000}, {timeout = 10, cwd = '/'})"},
     {"mt.sleep", "mt.sleep(0) mt.sleep(0.0001)"},
     {"mt.spawn", "mt.spawn(function(...) mt.sleep(0) ctx.own = {...} end, 1, 'x', {})\n"
                  "mt.spawn(error, 'alone')"},
     {"mt.watch", "for i = 1, 40 do mt.watch('file' .. i) end"},
+    {"process.close", "local p = mt.process {'true'} p:close() p:close()"},
+    {"process.finish", "local p = mt.process {'cat'} p:finish('x', ('y'):rep(90000))"},
+    {"process.kill", "local p = mt.process {'sleep', 1000} p:kill('SIGKILL') p:wait()"},
+    {"process.read", "local p = mt.process {'echo', 'x'} while p:read(1) do end"},
+    {"process.read_error", "local p = mt.process {'sh', '-c', 'echo x >&2'} p:read_error()"},
+    {"process.wait", "local p = mt.process {'sh', '-c', 'kill $$'} assert(not p:wait())"},
+    {"process.write", "local p = mt.process {'cat'} p:write('x', 1) p:read()"},
     {"response.append_trailer", "local c = mt.http.open {url = 'http://h/'}\n"
                                 "for i = 1, 9 do c:append_trailer('x-a', i) end c:finish()"},
     {"response.body", "local r = mt.http.get('http://h/') assert(#r:body() == 5 and r.fields[1])"},
@@ -101,7 +129,7 @@ static const struct trial {
     {"runtime.warn", "warn('a', ('b'):rep(3000))"},
     {"runtime.xpcall", "xpcall(function() mt.sleep(0) error('x') end, debug.traceback)"},
     {"task.cancel", "local t = mt.spawn(function() local _ <close> = setmetatable({},\n"
-                    "    {__close = function() error('second') end}) mt.sleep(60) end)\n"
+                    "    {__close = function() error('second') end}) mt.sleep(0.1) end)\n"
                     "mt.sleep(0) t:cancel()"},
     {"task.join", "local t = mt.spawn(function(...) mt.sleep(0) return ... end, 1, 2, 3)\n"
                   "assert(select('#', t:join()) == 3) pcall(t.join, mt.spawn(error, {}))"},
@@ -121,6 +149,10 @@ static const char inventory[] =
     "local _, api = debug.getupvalue(getmetatable(ctx).__index, 1)\n"
     "add('ctx', api) add('mt', mt) add('log', mt.log) add('coroutine', coroutine)\n"
     "add('task', getmetatable(mt.spawn(print)).__index) add('http', mt.http)\n"
+    "add('channel', debug.getmetatable(mt.channel()).__index)\n"
+    "add('hook', debug.getmetatable(mt.on_reload(print)).__index)\n"
+    "local process <close> = mt.process {'true'}\n"
+    "add('process', debug.getmetatable(process).__index)\n"
     "_, api = debug.getupvalue(debug.getmetatable(mt.http.open {url = 'http://h/'}).__index, 1)\n"
     "add('response', api)\n"
     "add('json', require 'moontrail.json') add('zlib', require 'moontrail.zlib')\n"

@@ -8,20 +8,16 @@
 static const char standard[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 static const char for_urls[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
-enum { NO_DIGIT = -1 };
+enum { NO_DIGIT = 64 };
 
-/* The six bits that a character stands for, in either alphabet. */
-static int digit(unsigned char c)
+/* The six bits that a character stands for, in either alphabet; NO_DIGIT for any other. */
+static uint8_t digits[256];
+
+static void fill_digits(void)
 {
-    if (c >= 'A' && c <= 'Z')
-        return c - 'A';
-    if (c >= 'a' && c <= 'z')
-        return c - 'a' + 26;
-    if (c >= '0' && c <= '9')
-        return c - '0' + 52;
-    if (c == '+' || c == '-')
-        return 62;
-    return c == '/' || c == '_' ? 63 : NO_DIGIT;
+    memset(digits, NO_DIGIT, sizeof digits);
+    for (uint8_t i = 0; i < 64; i++)
+        digits[(unsigned char)standard[i]] = digits[(unsigned char)for_urls[i]] = i;
 }
 
 /* Encoding. */
@@ -80,34 +76,37 @@ static size_t left(const struct decoding *d)
     return (size_t)(d->end - d->p);
 }
 
-/* Takes n characters, two to four; false where one of them is no digit. */
-static bool take(struct decoding *d, size_t n)
-{
-    uint32_t bits = 0;
-    for (size_t i = 0; i < 4; i++) {
-        int six = i < n ? digit(d->p[i]) : 0;
-        if (six == NO_DIGIT)
-            return false;
-        bits = bits << 6 | (uint32_t)six;
-    }
-    for (size_t i = 0; i + 1 < n; i++)
-        *d->out++ = (char)(bits >> (16 - 8 * i));
-    d->p += n;
-    return true;
-}
-
 /* Takes all groups of four digits up to the first that is none. */
 static void take_whole(struct decoding *d)
 {
-    while (left(d) >= 4 && take(d, 4))
-        ;
+    for (; left(d) >= 4; d->p += 4, d->out += 3) {
+        unsigned a = digits[d->p[0]], b = digits[d->p[1]], c = digits[d->p[2]], e = digits[d->p[3]];
+        if ((a | b | c | e) >= NO_DIGIT)
+            return;
+        d->out[0] = (char)(a << 2 | b >> 4);
+        d->out[1] = (char)(b << 4 | c >> 2);
+        d->out[2] = (char)(c << 6 | e);
+    }
+}
+
+/* Takes the two or three characters of a group that has no more; false where one is no digit. */
+static bool take_short(struct decoding *d, size_t n)
+{
+    unsigned a = digits[d->p[0]], b = digits[d->p[1]], c = n == 3 ? digits[d->p[2]] : 0;
+    if ((a | b | c) >= NO_DIGIT)
+        return false;
+    *d->out++ = (char)(a << 2 | b >> 4);
+    if (n == 3)
+        *d->out++ = (char)(b << 4 | c >> 2);
+    d->p += n;
+    return true;
 }
 
 /* Takes a group that ends in padding. */
 static bool take_padded(struct decoding *d)
 {
     size_t n = d->p[2] == '=' ? 2 : 3;
-    if (left(d) < 4 || d->p[3] != '=' || !take(d, n))
+    if (left(d) < 4 || d->p[3] != '=' || !take_short(d, n))
         return false;
     d->p += 4 - n;
     return true;
@@ -133,8 +132,8 @@ static int l_decode(lua_State *L)
     struct decoding d = begin(L, &b);
     take_whole(&d);
     size_t rest = left(&d);
-    bool is_text =
-        rest == 0 || (rest == 4 && take_padded(&d)) || ((rest == 2 || rest == 3) && take(&d, rest));
+    bool is_text = rest == 0 || (rest == 4 && take_padded(&d)) ||
+                   ((rest == 2 || rest == 3) && take_short(&d, rest));
     if (is_text)
         push_bytes(&b, &d);
     else
@@ -163,6 +162,7 @@ int luaopen_moontrail_base64(lua_State *L)
 {
     static const luaL_Reg functions[] = {{"encode", l_encode}, {"decode", l_decode},
         {"decode_joined", l_decode_joined}, {NULL, NULL}};
+    fill_digits();
     luaL_newlib(L, functions);
     return 1;
 }

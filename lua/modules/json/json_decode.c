@@ -11,18 +11,18 @@ enum {
     OBJECT = -1,
     OBJECT_BEGUN = -2,      /* has no table yet */
     OBJECT_ROOM = 4,        /* keys that an object gets room for at once: saves rehashing */
-    VALUES_TO_A_LOOK = 2048 /* from one to the next */
+    VALUES_TO_A_LOOK = 2048 /* from one look to the next */
 };
 
 static const char look_key = 0; /* in the registry: a function in Lua that does nothing */
 
 /*
  * One document being read. A callback that allocates may start a finalizer, and that may decode a
- * document of its own: so each call takes a decoder for itself. A spare one is kept in the upvalue.
+ * document of its own: so each call has its own decoder. The upvalue keeps a spare one.
  *
- * On the stack lies for each level its table, and above it in an object the key whose value is
- * awaited. A table is made with the first that goes into it, or at its end, since an empty one has
- * no room to pay for: until then nil lies there.
+ * For each level the stack holds its table and above that, in an object, the key of the next value.
+ * A table is made for its first value or, if it stays empty, at its end, since an empty one needs
+ * no room: until then nil takes its place.
  *
  * Every some thousand values Lua runs for a moment: the code that bounds how long it runs sets a
  * hook that counts instructions, and it raises there.
@@ -30,8 +30,8 @@ static const char look_key = 0; /* in the registry: a function in Lua that does 
 struct decoder {
     struct json_pool pool; /* stays first; holds the parser */
     yajl_handle parser;
-    const char *problem;            /* why a callback stopped the parser */
-    int depth;                      /* levels open */
+    const char *problem;            /* why a callback has stopped the parser */
+    int depth;                      /* number of open levels */
     int values;                     /* left until the next look */
     lua_Integer counts[JSON_DEPTH]; /* elements of each so far, or OBJECT, or OBJECT_BEGUN */
 };
@@ -62,7 +62,7 @@ static void push_array(lua_State *L)
     lua_setmetatable(L, -2);
 }
 
-/* Moves the value on the top to where it belongs; a document stays. [-1, +0] in an array, [-2, +0]
+/* Moves the value on the top into its table; a whole document stays. [-1, +0] in an array, [-2, +0]
  * in an object, may longjmp, as may each callback below */
 static int store(struct decoder *d)
 {
@@ -83,7 +83,7 @@ static int store(struct decoder *d)
     return 1;
 }
 
-/* Pushes a new level. */
+/* Begins a new level. */
 static int enter(struct decoder *d, lua_Integer count)
 {
     if (d->depth == JSON_DEPTH)
@@ -193,7 +193,7 @@ static const yajl_callbacks callbacks = {
     .yajl_end_array = on_array_end,
 };
 
-/* The code unit of a \uXXXX escape at p; 0 when there is none. */
+/* The code unit of a \uXXXX escape at p; 0 if there is none. */
 static unsigned escaped_unit(const char *p, const char *end)
 {
     unsigned unit = 0;
@@ -212,7 +212,7 @@ static unsigned escaped_unit(const char *p, const char *end)
 }
 
 /* The offset of the first escape that is half a surrogate pair, or n. Escapes are paired from the
- * left, which is right unless a backslash stands outside of a string; then the text is malformed
+ * left, which is wrong only if there is a backslash outside of a string; such text is malformed
  * anyway. */
 static size_t find_half_pair(const char *text, size_t n)
 {
@@ -229,8 +229,8 @@ static size_t find_half_pair(const char *text, size_t n)
     return n;
 }
 
-/* Raises for what yajl would take: bytes that are not UTF-8, halves of surrogate pairs (RFC 8259,
- * section 8.2), and \v and \f as white space. */
+/* Raises for text that yajl would accept: bytes that are not UTF-8, halves of surrogate pairs (RFC
+ * 8259, section 8.2), and \v and \f as white space. */
 static void check_text(lua_State *L, const char *text, size_t n)
 {
     size_t at = utf8_length(text, n);
@@ -246,8 +246,8 @@ static void check_text(lua_State *L, const char *text, size_t n)
         luaL_error(L, "json.decode: control character at byte %I", (LUAI_UACINT)(bad - text) + 1);
 }
 
-/* Parses the document, which then lies on the top. False: push_problem tells why. [-0, +?], may
- * longjmp */
+/* Parses the document and leaves it on the top. If it returns false, push_problem tells why. [-0,
+ * +?], may longjmp */
 static bool parse(struct decoder *d, const char *text, size_t n, size_t *at)
 {
     yajl_alloc_funcs funcs = json_pool_funcs(&d->pool);
@@ -266,7 +266,7 @@ static bool parse(struct decoder *d, const char *text, size_t n, size_t *at)
     return yajl_complete_parse(d->parser) == yajl_status_ok;
 }
 
-/* yajl's own words, without what it puts around them: "parse error: " and the end of the line. */
+/* yajl's error text, without "parse error: " in front and the lines that follow. */
 static const char *parser_problem(struct decoder *d)
 {
     char *text = (char *)yajl_get_error(d->parser, 0, NULL, 0);
@@ -322,7 +322,7 @@ static int l_decode(lua_State *L)
     return done ? 1 : lua_error(L);
 }
 
-/* Makes what looking needs. [-0, +0], may longjmp */
+/* Makes the function that looks need. [-0, +0], may longjmp */
 static void open_look(lua_State *L)
 {
     static const char code[] = "return function() end";

@@ -13,17 +13,17 @@
 enum {
     OUTPUT_FIRST = 1 << 10,
     OUTPUT_KEPT = 64 << 10, /* a larger buffer is not kept for the next document */
-    OUTPUT_MAX = 64 << 20,  /* a table that is met again and again could write without end */
+    OUTPUT_MAX = 64 << 20,  /* bounds a table that appears many times in itself or in others */
     PATH_NAME_MAX = 40,     /* bytes of one key in the path of an error */
 };
 
 /*
- * One for each vm, kept in the registry. No Lua code runs while it is at work (nothing on the way
- * can start a finalizer), so it is never entered twice. It may be left by an error at any point:
- * begin() makes it new.
+ * Each vm has one, in its registry. No Lua code runs while it works (nothing that it does can start
+ * a finalizer), so it is never entered twice. An error may leave it at any point: begin() resets
+ * it.
  *
- * The value to encode lies at the stack index root, and above it for each level the key and the
- * value that are being written: the path of an error is read from there. No yajl_gen call can fail:
+ * The value to encode is at the stack index root. Above it follow the key and the value that are
+ * being written, for each level; an error takes its path from there. No yajl_gen call can fail:
  * keys are strings, and yajl's own limit of levels is higher than ours.
  */
 struct encoder {
@@ -39,7 +39,7 @@ static const char encoder_key;
 
 static void put_value(struct encoder *e, int depth);
 
-/* Gives a large buffer back. */
+/* Frees a large buffer. */
 static void trim(struct encoder *e)
 {
     if (e->room <= OUTPUT_KEPT)
@@ -91,7 +91,7 @@ static void add_name(luaL_Buffer *path, const char *key, size_t n)
     luaL_addstring(path, name ? "" : "\"]");
 }
 
-/* Adds the key at that stack index to the path. */
+/* Adds the key at the stack index to the path. */
 static void add_step(lua_State *L, luaL_Buffer *path, int index)
 {
     size_t n;
@@ -105,7 +105,7 @@ static void add_step(lua_State *L, luaL_Buffer *path, int index)
     }
 }
 
-/* Raises: what is wrong with the value at that depth. */
+/* Raises an error: what is wrong with the value at the depth. */
 static void fail(struct encoder *e, int depth, const char *what)
 {
     lua_State *L = e->pool.L;
@@ -129,7 +129,7 @@ static void fail_keys(struct encoder *e, int depth)
     fail(e, depth, "cannot encode a mixed or sparse table (its keys are to be 1..n or strings)");
 }
 
-/* The table on the top lies too deep: because one holds itself? */
+/* The table on the top is nested too deeply. Finds out whether it contains itself. */
 static void fail_depth(struct encoder *e, int depth)
 {
     for (int level = 1; level <= depth; level++) {
@@ -141,7 +141,7 @@ static void fail_depth(struct encoder *e, int depth)
     fail(e, depth, "more than 100 levels");
 }
 
-/* Writes v so that it reads back the same and as a float; text has room for any. */
+/* Writes v so that it reads back as the same float; text has room for any. */
 static void format_float(char *text, size_t size, double v)
 {
     if (v == floor(v) && fabs(v) < 1e15) {
@@ -155,7 +155,7 @@ static void format_float(char *text, size_t size, double v)
         if (!strpbrk(text, ".,e"))
             strcat(text, ".0");
     }
-    char *comma = strchr(text, ','); /* os.setlocale can bring it */
+    char *comma = strchr(text, ','); /* os.setlocale can make it a comma */
     if (comma)
         *comma = '.';
 }
@@ -177,8 +177,8 @@ static void put_number(struct encoder *e, int depth)
     yajl_gen_number(e->gen, text, strlen(text));
 }
 
-/* Writes the string at the index; what says what it is. yajl's own check of UTF-8 takes surrogates
- * and forms that are too long. */
+/* Writes the string at the index; `what` is the error if it is not UTF-8. yajl's own check accepts
+ * surrogates and overlong forms. */
 static void put_string(struct encoder *e, int depth, int index, const char *what)
 {
     size_t n;
@@ -196,8 +196,8 @@ static lua_Integer count_keys(lua_State *L)
     return n;
 }
 
-/* The keys come in another order than 1..n: looks up those after the n-th, and refuses the table if
- * it has any besides. [-0, +0] */
+/* Continues an array whose keys are not in the order 1..n: looks up those after the n-th, and
+ * refuses the table if it has others. [-0, +0] */
 static void put_rest(struct encoder *e, int depth, lua_Integer n)
 {
     lua_State *L = e->pool.L;
@@ -213,7 +213,7 @@ static void put_rest(struct encoder *e, int depth, lua_Integer n)
         fail_keys(e, depth);
 }
 
-/* Writes the table below the first key and value that lua_next gave. [-2, +0] */
+/* Writes the table below the first key and value from lua_next. [-2, +0] */
 static void put_array(struct encoder *e, int depth)
 {
     lua_State *L = e->pool.L;
@@ -313,7 +313,7 @@ static void put_value(struct encoder *e, int depth)
     }
 }
 
-/* Makes the encoder and keeps it in the registry. [-0, +1], may longjmp */
+/* Makes the encoder and stores it in the registry. [-0, +1], may longjmp */
 static void push_new_encoder(lua_State *L)
 {
     struct encoder *e = json_pool_push(L, sizeof *e);
@@ -334,12 +334,12 @@ static struct encoder *find_encoder(lua_State *L)
     }
     struct encoder *e = lua_touserdata(L, -1);
     lua_pop(L, 1);
-    if (list_empty(&e->pool.blocks)) /* its finalizer came before the one that calls us */
+    if (list_empty(&e->pool.blocks)) /* its finalizer ran before the caller's */
         luaL_error(L, "json.encode: the Lua state is closing");
     return e;
 }
 
-/* Readies the encoder for the value on the top. */
+/* Prepares the encoder for the value on the top. */
 static void begin(struct encoder *e, lua_State *L)
 {
     e->pool.L = L;

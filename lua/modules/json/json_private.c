@@ -15,7 +15,7 @@ static struct block *block_of(void *data)
     return container_of(data, struct block, data);
 }
 
-/* Puts a block in the pool and gives its data; raises when there is none. may longjmp */
+/* Puts a block into the pool and returns its data; raises if there is no memory. may longjmp */
 static void *keep(struct json_pool *p, struct block *b)
 {
     if (!b)

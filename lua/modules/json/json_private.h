@@ -1,4 +1,4 @@
-/* What the files of the json module share. */
+/* What the files of the module json share. */
 #ifndef LUA_MODULES_JSON_JSON_PRIVATE_H
 #define LUA_MODULES_JSON_JSON_PRIVATE_H
 
@@ -21,25 +21,25 @@ void json_push_mark(struct lua_State *L);
 void json_push_decode(struct lua_State *L);
 
 /*
- * The memory that yajl and the encoder use: all blocks of a pool go at once. yajl does not look
- * whether its allocator gave NULL, so this one raises a Lua error instead, and what yajl holds at
- * that time must go by json_pool_free alone, never by yajl's own free.
+ * The memory of yajl and of the encoder: all blocks of a pool are freed at once. yajl does not
+ * check whether its allocator returned NULL, so this one raises a Lua error instead. After an error
+ * yajl's memory must be freed by json_pool_free only, never by yajl's own functions.
  */
 struct json_pool {
-    struct lua_State *L; /* whom to raise in; set on each way in from Lua */
+    struct lua_State *L; /* where errors are raised; set on each entry from Lua */
     struct list blocks;
 };
 
-/* Pushes a userdata of that size: it begins with an empty pool, which its finalizer frees, and the
- * rest is zero. [-0, +1], may longjmp */
+/* Pushes a userdata of the size. It begins with an empty pool, which its finalizer frees; the rest
+ * is zero. [-0, +1], may longjmp */
 void *json_pool_push(struct lua_State *L, size_t size);
 /* Frees all blocks. */
 void json_pool_free(struct json_pool *p);
-/* As realloc. may longjmp; the old block is then as it was */
+/* As realloc, but may longjmp: the old block is then unchanged. */
 void *json_pool_resize(struct json_pool *p, void *data, size_t size);
 /* As free. */
 void json_pool_drop(void *data);
-/* The pool as yajl wants it. */
+/* The pool as an allocator for yajl. */
 yajl_alloc_funcs json_pool_funcs(struct json_pool *p);
 
 #endif

@@ -8,9 +8,9 @@
 #include <string.h>
 
 enum {
-    DEFLATE_KIB = 264, /* what zlib holds for a stream, about */
+    DEFLATE_KIB = 264, /* about what zlib holds for a stream */
     INFLATE_KIB = 40,
-    LIMIT = 16 << 20, /* bytes that inflate gives unless told otherwise */
+    LIMIT = 16 << 20, /* bytes that inflate gives by default */
 };
 
 /* The names of the metatables. */
@@ -25,7 +25,7 @@ struct options {
     uint64_t limit;
 };
 
-/* The format that the option on top names. */
+/* The format that the string on top names. */
 static enum zlib_format to_format(lua_State *L, bool inflates)
 {
     static const char *const names[] = {"gzip", "zlib", "raw", "auto"};
@@ -55,7 +55,7 @@ static uint64_t to_limit(lua_State *L)
     return (uint64_t)limit;
 }
 
-/* Takes the option whose name and value are on top. */
+/* Reads the option whose name and value are on top. */
 static void read_option(lua_State *L, bool inflates, struct options *o)
 {
     const char *name = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : luaL_typename(L, -2);
@@ -82,7 +82,7 @@ static struct options read_options(lua_State *L, int index, bool inflates)
 
 /* Streams. */
 
-/* Pushes a closed stream. The collector is told of the memory that it cannot see. */
+/* Pushes a closed stream. Tells the collector of the memory that it cannot see. */
 static struct zlib_stream *push_stream(lua_State *L, const char *name, int kib)
 {
     if (lua_gc(L, LUA_GCISRUNNING))
@@ -100,7 +100,7 @@ static void refuse_output(lua_State *L, const struct zlib_stream *s)
     lua_error(L);
 }
 
-/* Raises for what zlib_stream.h gave. */
+/* Raises for an error that a function of zlib_stream.h gave. */
 static void check_result(lua_State *L, const struct zlib_stream *s, enum rc rc)
 {
     if (rc == RC_LIMIT)
@@ -111,7 +111,7 @@ static void check_result(lua_State *L, const struct zlib_stream *s, enum rc rc)
         luaL_error(L, "not enough memory");
 }
 
-/* Both push an open stream, by the options at the index. */
+/* Both functions push an open stream, with the options at the index. */
 
 static struct zlib_stream *open_deflate(lua_State *L, int index)
 {
@@ -147,7 +147,7 @@ static struct zlib_stream *check_open(lua_State *L)
     return s;
 }
 
-/* Should Lua have no memory for it, the output stays for the next time. */
+/* If Lua has no memory for the output, it is kept for the next call. */
 static int push_output(lua_State *L, struct zlib_stream *s)
 {
     lua_pushlstring(L, s->out ? (const char *)s->out : "", s->len);
@@ -203,7 +203,7 @@ static int l_inflate(lua_State *L)
     return 1;
 }
 
-/* Pushes what becomes of the data at index 1. */
+/* Pushes the result for the data at index 1. */
 static int convert(lua_State *L, struct zlib_stream *s)
 {
     size_t n;

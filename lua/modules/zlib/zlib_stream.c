@@ -6,7 +6,7 @@
 enum {
     ROOM_FIRST = 4096,
     MEMORY_LEVEL = 8, /* zlib's default */
-    GZIP_WINDOW = 16, /* what zlib adds to the window's bits for each format */
+    GZIP_WINDOW = 16, /* what zlib adds to the window's bits for a format */
     AUTO_WINDOW = 32,
     PIECE_MAX = 1 << 30 /* zlib counts in 32 bits */
 };
@@ -37,7 +37,7 @@ static int window_bits(enum zlib_format format)
     }
 }
 
-/* Ends with zlib's state, if there is one. */
+/* Frees zlib's state, if there is one. */
 static void leave(struct zlib_stream *s, enum zlib_state state)
 {
     if (s->state == ZLIB_OPEN && s->inflates)
@@ -83,7 +83,7 @@ enum rc zlib_stream_open_inflate(struct zlib_stream *s, enum zlib_format format,
 
 /* Output. */
 
-/* Room for more, of no more bytes than may come out. */
+/* Makes room for more output, but not for more than may come out. */
 static bool make_room(struct zlib_stream *s)
 {
     if (s->len < s->room || s->left == 0)
@@ -99,8 +99,8 @@ static bool make_room(struct zlib_stream *s)
     return true;
 }
 
-/* Calls zlib once; *code is what it gave. Where all that may come out has done so, zlib gets one
- * byte more to fill: if it does, that is one too many. */
+/* Calls zlib once; *code is its result. If the limit is reached, zlib gets one spare byte to fill:
+ * if it does, the output is too large. */
 static enum rc step(struct zlib_stream *s, int flush, int *code)
 {
     unsigned char spare = 0;
@@ -134,7 +134,7 @@ void zlib_stream_close(struct zlib_stream *s)
     zlib_stream_drop_output(s);
 }
 
-/* Both ways take one piece, of at most PIECE_MAX bytes, from z.next_in. */
+/* Both functions process one piece, of at most PIECE_MAX bytes, from z.next_in. */
 
 static enum rc deflate_piece(struct zlib_stream *s, int flush)
 {
@@ -153,7 +153,7 @@ static enum rc refuse(struct zlib_stream *s, const char *problem)
     return RC_INVALID;
 }
 
-/* The end of a gzip member, or of the whole. More members may follow (RFC 1952 2.2). */
+/* A gzip member has ended, or the whole input. More members may follow (RFC 1952 2.2). */
 static enum rc end_member(struct zlib_stream *s)
 {
     s->whole = true;
@@ -166,12 +166,12 @@ static enum rc end_member(struct zlib_stream *s)
     return RC_OK;
 }
 
-/* What zlib's code means for a step that was made. */
+/* What zlib's result means for the stream. */
 static enum rc judge(struct zlib_stream *s, int code)
 {
     switch (code) {
     case Z_OK:
-    case Z_BUF_ERROR: /* it has nothing to do */
+    case Z_BUF_ERROR: /* there was nothing to do */
         return RC_OK;
     case Z_STREAM_END:
         return end_member(s);
@@ -184,7 +184,7 @@ static enum rc judge(struct zlib_stream *s, int code)
     }
 }
 
-/* The first byte tells the formats apart; the members that follow a gzip member are gzip's too. */
+/* The first byte tells the format. A gzip member can be followed only by further ones. */
 static void settle_format(struct zlib_stream *s)
 {
     if (s->started)

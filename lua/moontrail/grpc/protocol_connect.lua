@@ -9,7 +9,7 @@ local mt = require "moontrail"
 local status = require "moontrail.grpc.status"
 local timing = require "moontrail.grpc.timing"
 
-local read, request_header = mt.ctx.read, mt.ctx.request_header
+local read_exactly, request_header = mt.ctx.read_exactly, mt.ctx.request_header
 local set_status, write = mt.ctx.status, mt.ctx.write -- where call.ctx was seen, its own raise
 
 local connect = {
@@ -43,23 +43,13 @@ function connect.prepare(self)
     return encoding and enveloped.check_encoding(self, encoding)
 end
 
--- The whole body, which is mostly one piece.
+-- The whole body.
 local function read_body(ctx, limit)
-    local first = read(ctx)
-    local piece = first and read(ctx)
-    if not piece and #(first or "") <= limit then
-        return first or ""
-    end
-    local parts, size = { first }, #first
-    while piece and size <= limit do
-        parts[#parts + 1] = piece
-        size = size + #piece
-        piece = read(ctx)
-    end
-    if size > limit then
+    local body = read_exactly(ctx, limit + 1) or ""
+    if #body > limit then
         compression.refuse_size(limit)
     end
-    return table.concat(parts)
+    return body
 end
 
 -- The message that a body is: its bytes, and whether it was compressed.

@@ -7,7 +7,7 @@ local mt = require "moontrail"
 local status = require "moontrail.grpc.status"
 local web = require "moontrail.grpc.protocol_grpc_web"
 
-local read, write = mt.ctx.read, mt.ctx.write
+local read_exactly, write = mt.ctx.read_exactly, mt.ctx.write
 
 local text = setmetatable({}, { __index = web })
 
@@ -18,19 +18,21 @@ text.codecs = {
 }
 
 -- The bytes of a request: those that are decoded and not taken yet, and the characters behind them
--- that are too few for a byte.
+-- that more must follow.
 local function source_of(self)
     local source = self.source
     if not source then
-        source = { http = self.http, malformed = self.way.malformed, bytes = "", at = 1, rest = "" }
+        source = { http = self.http, malformed = self.way.malformed, bytes = "", rest = "" }
         self.source = source
     end
     return source
 end
 
--- The bytes of one more piece of the request; nil behind the last.
-local function decode_piece(source)
-    local piece = read(source.http)
+-- Bytes of the next characters, of no more than it takes for so many bytes; nil at the end. Where
+-- padding stands among them they are fewer, or none.
+local function decode_some(source, missing)
+    local count = math.max(1, (missing * 4 + 2) // 3 - #source.rest)
+    local piece = read_exactly(source.http, count)
     local bytes, rest
     if piece then
         bytes, rest = base64.decode_joined(source.rest .. piece)
@@ -48,19 +50,16 @@ end
 
 -- The next n bytes; what is left where the request ends before, nil where nothing is.
 local function exactly(source, n)
-    local parts = { source.bytes:sub(source.at, source.at + n - 1) }
-    local have = #parts[1]
-    source.at = source.at + have
-    while have < n do
-        local bytes = decode_piece(source)
-        if not bytes then
+    local bytes = source.bytes
+    while #bytes < n do
+        local more = decode_some(source, n - #bytes)
+        if not more then
             break
         end
-        source.bytes, source.at = bytes, n - have + 1
-        parts[#parts + 1] = bytes:sub(1, n - have)
-        have = have + #parts[#parts]
+        bytes = bytes .. more
     end
-    return have > 0 and table.concat(parts) or nil
+    source.bytes = bytes:sub(n + 1)
+    return #bytes > 0 and bytes:sub(1, n) or nil
 end
 
 function text.read(self, encoding)

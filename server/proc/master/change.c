@@ -8,8 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Going over from one setup to the next, the first one included: read, prove the scripts, start the
- * workers; once all serve, those of before drain. */
+/* Going over from one setup to the next, the first one included: read it, prove the scripts, start
+ * the workers; after all of them serve, the old ones drain. */
 
 static void kill_child(struct child *c, void *data)
 {
@@ -17,7 +17,7 @@ static void kill_child(struct child *c, void *data)
     child_kill(c);
 }
 
-/* Some may serve already. */
+/* Some of them may already serve. */
 static void drain_child(struct child *c, void *data)
 {
     (void)data;
@@ -92,7 +92,7 @@ void change_proved(struct master *m, bool proved, bool any_read, const char *why
         change_failed(m, rc, rc_text(rc));
 }
 
-/* Those that still start count against it. */
+/* Counts the workers that serve, not those that are still starting. */
 static void count_serving(struct child *c, void *data)
 {
     *(int *)data += c->state == CHILD_SERVING;
@@ -111,7 +111,7 @@ static void add_requests(struct child *c, void *data)
     *(int64_t *)data += child_requests(c);
 }
 
-/* Which may be streams that last for long. */
+/* Logs how many requests the old workers still serve: they may be long-lived streams. */
 static void log_awaited(struct master *m, uint32_t old)
 {
     int64_t count = 0;
@@ -130,7 +130,7 @@ static void be_ready(struct master *m)
     m->heir = UPGRADE_NONE;
 }
 
-/* A rotation under way goes on: a setup that is read anew often has new keys all the same. */
+/* A running rotation goes on at its pace, since the new setup often has the same option. */
 static void keep_rotating(struct master *m)
 {
     double seconds = m->now.options.ticket_rotation;
@@ -145,8 +145,8 @@ static bool same_file(const char *a, const char *b)
     return a && b && strcmp(a, b) == 0;
 }
 
-/* The old sockets go before the workers drain, which then take what waits in the queues of those
- * that nobody else has. */
+/* The old sockets are closed before the workers drain. A draining worker accepts what is queued on
+ * sockets that nobody else has. */
 static void adopt_next(struct master *m)
 {
     bool first = m->now.number == 0;

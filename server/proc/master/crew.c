@@ -14,9 +14,10 @@
 #include <unistd.h>
 
 static const double pulse_seconds = 0.25, quick_pulse_seconds = 0.08;
-/* Where the master itself stood still for so long, so may all have (Ctrl-Z). */
+/* If a pulse comes so late, the master itself stood still, and the workers may have too
+ * (Ctrl-Z). */
 static const double late_seconds = 1;
-/* That a worker has beyond its grace to free what it holds. */
+/* Time that a worker has after its grace to free what it holds. */
 static const double parting_seconds = 5;
 
 static struct child *child_of(struct list *link)
@@ -32,7 +33,7 @@ void child_set_state(struct child *c, enum child_state state)
 
 /* Watching. */
 
-/* The seconds that the heart has been still, where that is too long; else 0. */
+/* How many seconds ago the heart beat, if that is too long; else 0. */
 static double stillness(struct child *c, double now)
 {
     uint64_t beats = board_beats(c->crew->board, c->heart);
@@ -46,7 +47,7 @@ static double stillness(struct child *c, double now)
 
 enum { END_FIELDS = 4 };
 
-/* What a worker is at, where it has said so; returns how many fields that makes. */
+/* Describes what a worker is doing, as far as it has said; returns the number of fields. */
 static size_t describe(const struct activity *a, struct log_field out[END_FIELDS])
 {
     size_t n = 0;
@@ -70,8 +71,8 @@ static void log_end(const struct child *c, const char *event, double still)
     log_write(LOG_ERROR, event, fields, n);
 }
 
-/* It is killed a pulse after it was asked what it is at, which it says even where a handler of its
- * runs; from where that blocks beyond all signals it says nothing. */
+/* First asks the worker what it is doing, and kills it at the next pulse. It answers even in the
+ * midst of a handler; it cannot in a call that blocks all signals. */
 static void end(struct child *c, const char *event, double still)
 {
     if (!c->asked) {
@@ -83,7 +84,7 @@ static void end(struct child *c, const char *event, double still)
     child_kill(c);
 }
 
-/* A step of a script that was under way at the last pulse, and still is, is to be told of. */
+/* Asks a worker to report a script's step that has been running since the last pulse. */
 static void ask_of_step(struct child *c)
 {
     struct activity *a = board_activity(c->crew->board, c->heart);
@@ -137,7 +138,7 @@ static void on_message(struct channel *ch, enum message kind, const char *text, 
     c->crew->on_reply(c, kind, text);
 }
 
-/* Its end is told by SIGCHLD, with the reason. */
+/* Does not free the child: SIGCHLD follows, and tells why it ended. */
 static void on_end(struct channel *ch)
 {
     ev_io_stop(ch->loop, &ch->readable);
@@ -265,8 +266,8 @@ void crew_reap(struct crew *crew)
         if (waitpid(c->pid, &status, WNOHANG) != c->pid)
             continue;
         end_programs(board_activity(crew->board, c->heart));
-        channel_take_all(&c->channel); /* its last words may say why it ended */
-        /* A worker forked in its place is to have nothing of it. */
+        channel_take_all(&c->channel); /* its last message may say why it ended */
+        /* Freed first: a worker that is forked in its place must not inherit any of it. */
         const struct child gone = *c;
         free_child(c);
         crew->on_gone(&gone, status);

@@ -5,7 +5,7 @@
  *     CHILD_STARTING ──REPLY_READY──▶ CHILD_SERVING ──ORDER_DRAIN──▶ CHILD_DRAINING ──▶ gone
  *
  * States go forward only. A worker may be gone from any, and drain before it serves; it is
- * CHILD_LOST before it is gone where the reason is known and logged: it was stuck and is killed, or
+ * CHILD_LOST before it is gone if the reason is known and logged: it was stuck and is killed, or
  * could not start.
  */
 #ifndef PROC_MASTER_CREW_H

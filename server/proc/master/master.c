@@ -17,7 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* That a new program may take beyond the loading of its scripts. */
+/* Seconds that a new program may take, in addition to loading its scripts. */
 static const double upgrade_seconds = 30;
 static const double reap_seconds = 0.25;
 
@@ -148,7 +148,8 @@ static void on_gone(const struct child *c, int status)
 
 /* A new program. */
 
-/* The service goes on, and it is told so by who it knows. */
+/* Tells systemd that the service goes on in another process; systemd listens to the one that it
+ * knows. */
 static void hand_over(struct master *m, pid_t heir)
 {
     systemd_notify("MAINPID=%d", (int)heir);
@@ -192,7 +193,7 @@ static void rotate_tickets(struct timer *t)
     timer_start(t, m->now.options.ticket_rotation);
 }
 
-/* One that is waited for elsewhere. */
+/* Whether another part of the master waits for the process. */
 static bool is_ours(void *data, pid_t pid)
 {
     const struct master *m = data;
@@ -254,8 +255,8 @@ static void watch_signals(struct master *m)
 
 /* Life. */
 
-/* As many descriptors as the system lets us have: each connection needs one, and so do the sockets
- * of each worker. Workers inherit it. */
+/* Raises the limit of descriptors as far as the system allows: each connection needs one, and so
+ * does each socket of each worker. Workers inherit the limit. */
 static void raise_descriptors(void)
 {
     struct rlimit limit;
@@ -266,7 +267,7 @@ static void raise_descriptors(void)
         log_event(LOG_WARN, "descriptors not raised", log_str("reason", strerror(errno)));
 }
 
-/* Where it fails, why may be empty: then the result says all there is to say. */
+/* If it fails and why is empty, the result says everything. */
 static enum rc init(
     struct master *m, const struct service *service, int argc, char **argv, char why[SYSTEMD_WHY])
 {
@@ -298,7 +299,7 @@ static enum rc init(
     return rc;
 }
 
-/* From here on another signal must not turn the end into a failure. */
+/* Blocks all signals: none may turn the end into a failure. */
 static void fini(struct master *m)
 {
     sigset_t all;

@@ -60,7 +60,7 @@ struct master {
     bool stopping;
     int status;              /* to exit with */
     int heir;                /* of upgrade_inherit */
-    char fault[SERVICE_WHY]; /* why the scripts on disk do not load; "" where they do */
+    char fault[SERVICE_WHY]; /* why the scripts on disk do not load; "" if they do */
     struct crew crew;
     struct post posts[OPTIONS_WORKERS];
     struct proof proof;
@@ -86,7 +86,7 @@ int master_run(const struct service *service, int argc, char **argv);
 void master_change(struct master *m);
 /* Opens the access log anew, here and in all workers. */
 void master_reopen(struct master *m);
-/* Begins to watch the scripts of a setup, where it says so: a change reloads them. */
+/* Begins to watch the scripts of a setup, if it says so: a change reloads them. */
 void master_watch(struct master *m, struct setup *s);
 /* Begins to load the scripts anew. */
 void master_reload(struct master *m);

@@ -1,7 +1,7 @@
 /*
- * Children that the master did not start: what another process left behind, where this one is the
- * first of its container, or was there before the program. They are waited for, so that none of
- * them stays as a zombie.
+ * Children that the master did not start: orphans of other processes, if this one is the first in
+ * its container, and children from before the program was executed. They are waited for, so that
+ * none of them stays as a zombie.
  */
 #ifndef PROC_MASTER_ORPHANS_H
 #define PROC_MASTER_ORPHANS_H

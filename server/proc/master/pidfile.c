@@ -9,8 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* A user who may write to the folder must neither make the master wait, with a pipe in the file's
- * place, nor lead it elsewhere. */
+/* A user who may write to the folder must not be able to make the master wait, by means of a pipe,
+ * or to lead it elsewhere, by means of a link. */
 static FILE *open_file(const char *path)
 {
     struct stat st;
@@ -21,7 +21,7 @@ static FILE *open_file(const char *path)
     return f;
 }
 
-/* The id that the file holds; 0 where there is none. */
+/* The id in the file; 0 if there is none. */
 static pid_t read_id(const char *path)
 {
     int id = 0;
@@ -45,7 +45,7 @@ static bool read_name(pid_t id, char name[32])
     return is_read;
 }
 
-/* After a restart of the machine the id may be that of quite another program. */
+/* After a restart of the machine the id may belong to quite another program. */
 static bool runs(pid_t id)
 {
     char its[32], ours[32];
@@ -58,7 +58,8 @@ static enum rc refuse(const char *path, char why[PIDFILE_WHY])
     return RC_SYSTEM;
 }
 
-/* Creates a file that did not exist, so that what is written goes nowhere else. */
+/* Creates the file, and fails if it exists, so that nothing is written through another user's
+ * link. */
 static bool write_id(const char *path)
 {
     if (unlink(path) && errno != ENOENT)

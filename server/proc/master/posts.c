@@ -3,7 +3,7 @@
 #include "core/log.h"
 #include "proc/master/master.h"
 
-/* A worker that lived that long was no failure at the start. */
+/* A worker that lived this long did not fail at its start. */
 static const double settled_seconds = 10;
 static const double first_delay = 0.1, longest_delay = 5;
 
@@ -40,7 +40,7 @@ void posts_init(struct master *m)
     }
 }
 
-/* The first vacancy is filled at once, the next ones ever more slowly. */
+/* The first vacancy is filled at once, further ones after longer and longer pauses. */
 void posts_vacated(struct master *m, const struct child *c)
 {
     check(c->index >= 0 && c->index < OPTIONS_WORKERS);

@@ -13,8 +13,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Scripts know their limit, and say where they were when it was over; after it they have that long
- * to say so. */
+/* The load timeout makes scripts end with an error that names the place. Seconds that they then
+ * have to report it. */
 static const double last_words_seconds = 0.5;
 
 enum { TEXT_MAX = 4 << 20, PIECE = 4096, PROVED = '+', REFUTED = '-' };
@@ -43,7 +43,7 @@ static void describe(const struct proof *p, int status, char *out, size_t size)
             WEXITSTATUS(status));
 }
 
-/* What was written is the verdict, then two texts, each with its NUL. */
+/* The process writes its verdict and two texts, each ended by a NUL. */
 static bool is_whole(const struct proof *p)
 {
     const char *end = p->len > 1 ? memchr(p->text + 1, '\0', p->len - 1) : NULL;
@@ -67,7 +67,7 @@ static void finish(struct proof *p)
     free(text);
 }
 
-/* Makes room for a piece. */
+/* Makes room for another piece. */
 static bool grow(struct proof *p)
 {
     char *text = p->len > TEXT_MAX ? NULL : realloc(p->text, p->len + PIECE);
@@ -92,7 +92,7 @@ static void on_readable(struct ev_loop *ev, ev_io *w, int events)
     p->len += (size_t)n;
 }
 
-/* Its end of the pipe closes with it. */
+/* Ends the process, which closes its end of the pipe. */
 static void on_limit(struct timer *t)
 {
     struct proof *p = container_of(t, struct proof, limit);

@@ -19,7 +19,7 @@ struct proof {
     pid_t pid; /* 0 while none runs */
     double seconds;
     double began;          /* of clock_monotonic */
-    const char *ended;     /* why it was killed; NULL where it was not */
+    const char *ended;     /* why it was killed; NULL if it was not */
     char late[PROOF_LATE]; /* that it took longer than its seconds, in words */
     ev_io readable;
     struct timer limit;

@@ -9,8 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Loading scripts anew: proved in a process of its own first, since what is on disk may be broken
- * at any time, and then done by each worker in place. */
+/* Reloading scripts: they are proved in a process of their own first, since those on disk may be
+ * broken at any time, and then loaded by each worker in place. */
 
 static const double doubt_seconds = 2;
 static const double retry_seconds = 1;
@@ -44,8 +44,8 @@ static bool reopen(const struct setup *s)
     return !s->access_log || access_log_reopen(s->access_log);
 }
 
-/* The master's come first: workers that start later have them, and those of now may not be allowed
- * to make a file, but to open it. Those that drain write on, too. */
+/* The master reopens first: workers that start later inherit its file, and the present ones may be
+ * allowed to open a file but not to create it. Draining workers log too. */
 void master_reopen(struct master *m)
 {
     bool reopened = reopen(&m->now);
@@ -74,8 +74,8 @@ static void on_scripts_changed(void *data)
     master_reload(m);
 }
 
-/* What the scripts failed for may have been no more than a moment's: a file that went as they were
- * read, of which no event tells that it counts. */
+/* The failure may have been momentary: if a file vanished while the scripts were read, no event
+ * tells that it matters. */
 static void try_again(struct master *m)
 {
     if (!m->now.watch || m->tried_again || m->stopping)
@@ -107,7 +107,7 @@ void reload_watch(struct setup *s, bool proved, const char *files)
     for (size_t n; *files; files += n + (files[n] == '\n')) {
         n = strcspn(files, "\n");
         if (n >= sizeof path)
-            continue; /* no file has such a name */
+            continue; /* too long for a file's name */
         memcpy(path, files, n);
         path[n] = '\0';
         watch_file(s->watch, path);
@@ -126,8 +126,8 @@ static void prove(struct master *m, enum master_task task)
         reload_proved(m, false, rc_text(rc));
 }
 
-/* Scripts that take much longer to load than they did before hang, most likely, and what was saved
- * since may be the cure. */
+/* Scripts that take much longer to load than before probably hang, and the change that was saved
+ * meanwhile may be the remedy. */
 static void hurry(struct master *m)
 {
     double patience = m->proved_in > hang_seconds / 2 ? 2 * m->proved_in : hang_seconds;
@@ -157,8 +157,9 @@ void master_reload(struct master *m)
     }
 }
 
-/* A worker that replaced another while the scripts on disk did not load has none. They are proved
- * again and again, whatever it is that they fail for, and then loaded by that worker alone. */
+/* A worker that replaced another while the scripts on disk did not load has none. The scripts are
+ * proved again and again, whatever the reason of the failure, and then loaded by that worker
+ * only. */
 
 static void note_bare(struct child *c, void *data)
 {
@@ -210,13 +211,14 @@ void reload_begun(struct master *m)
 
 /* What a proof finds. */
 
-/* Scripts that are saved as they are read may seem broken; the reload that follows will tell. */
+/* Scripts that are being saved while they are read may seem broken; the reload that follows will
+ * tell. */
 static bool is_changing(struct master *m)
 {
     return m->reload_wanted || (m->now.watch && watch_has_change(m->now.watch));
 }
 
-/* Changes that never end must not hide the fault for ever. */
+/* Changes that never stop must not hide the fault for ever. */
 static bool is_doubtful(struct master *m)
 {
     double now = clock_monotonic();

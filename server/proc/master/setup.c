@@ -19,7 +19,7 @@ static bool has_tls(const struct sockets *s)
     return false;
 }
 
-/* A certificate made in memory is for who develops, on this machine. */
+/* A self-signed certificate is only for development on this machine. */
 static enum rc check_certificates(const struct setup *s, char why[SERVICE_WHY])
 {
     if (s->options.cert_count || s->options.dev)
@@ -73,7 +73,7 @@ static uint64_t digest_file(uint64_t digest, const char *path)
     return digest;
 }
 
-/* What the command line says does not change; what its files say may. */
+/* The command line does not change, but the files that it names may. */
 static uint64_t digest_files(const struct options *o)
 {
     uint64_t digest = digest_file(0xcbf29ce484222325, o->config);
@@ -100,7 +100,7 @@ static enum rc open_access_log(struct setup *s, uid_t worker, char why[SERVICE_W
 enum rc setup_read(struct setup *s, const struct setup_source *from, const struct setup *before,
     const struct tls_tickets *tickets, char why[SERVICE_WHY])
 {
-    check(s->number == 0); /* none is in force here */
+    check(s->number == 0); /* *s must not be in force */
     *s = (struct setup){0};
     enum rc rc = options_parse(from->argc, from->argv, from->read_config, &s->options, why);
     if (rc)

@@ -24,9 +24,9 @@ struct setup {
     struct options options;
     uint64_t digest; /* of the files that the options were read from and name, without scripts */
     struct sockets sockets;
-    struct tls *tls;               /* NULL where no address has TLS */
-    struct access_log *access_log; /* NULL where there is none */
-    struct watch *watch;           /* on the scripts; NULL where there is none */
+    struct tls *tls;               /* NULL if no address has TLS */
+    struct access_log *access_log; /* NULL if there is none */
+    struct watch *watch;           /* on the scripts; NULL if there is none */
 };
 
 /* Reads anew, takes over the sockets of `before` that are still wanted, and opens the rest.

@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* After which it is told what still loads. */
+/* Seconds after which the log says what is still loading. */
 static const double slow_seconds = 1;
 
 /* The processes that the master forks: workers and proofs. */
@@ -28,7 +28,7 @@ void master_log_end(void)
         log_int("programs", live.programs), log_int("blocks", (int64_t)mem_stats()->blocks));
 }
 
-/* No signal may reach a new process before it has its own ways with them. */
+/* A new process must receive no signal before it has set up its own handlers. */
 static void block_signals(sigset_t *before)
 {
     sigset_t all;
@@ -53,7 +53,7 @@ void master_release(struct master *m)
     ev_loop_destroy(m->loop);
 }
 
-/* In a forked process: gives up what is the master's alone. */
+/* Releases, in a forked process, what belongs to the master. */
 static void leave(struct master *m)
 {
     if (proof_runs(&m->proof))
@@ -89,7 +89,7 @@ _Noreturn static void become_worker(
         .heart = berth->heart};
     log_configure(s->options.log_level, s->options.log_format);
     int status = worker_main(&job);
-    s->sockets.count = 0; /* the worker's listeners had them */
+    s->sockets.count = 0; /* the worker's listeners have taken them */
     setup_free(s, NULL);
     if (status == 0)
         master_log_end();
@@ -109,7 +109,7 @@ enum rc master_start_worker(struct master *m, const struct setup *s, int index)
     return rc;
 }
 
-/* The scripts see of this process no more than they will of a worker. */
+/* Scripts must find nothing in this process that a worker would not have. */
 _Noreturn static void become_proof(struct master *m, struct setup *s, int fd)
 {
     char why[SERVICE_WHY] = "";
@@ -128,7 +128,7 @@ _Noreturn static void become_proof(struct master *m, struct setup *s, int fd)
                   m->service->prove(&s->options, f, why);
     if (f)
         fclose(f);
-    fflush(NULL); /* what the scripts wrote must not hold up the end, which the master waits for */
+    fflush(NULL); /* output of the scripts must not delay the exit, for which the master waits */
     proof_answer(fd, proved, why, files ? files : "");
     free(files);
     exit(0);

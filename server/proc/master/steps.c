@@ -12,8 +12,8 @@ struct walk {
     void (*visit)(void *data, const struct step *step);
     void *data;
     int links;           /* followed so far */
-    char done[PATH_MAX]; /* the folder arrived at */
-    char rest[PATH_MAX]; /* what is still to be walked */
+    char done[PATH_MAX]; /* the folder reached so far */
+    char rest[PATH_MAX]; /* what remains of the path */
 };
 
 static bool is_dots(const char *name)
@@ -21,7 +21,7 @@ static bool is_dots(const char *name)
     return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
 }
 
-/* Takes the next name off the rest; false at its end. */
+/* Takes the next name off the rest; false if there is none. */
 static bool take_name(struct walk *w, char name[NAME_MAX + 1])
 {
     const char *start = w->rest + strspn(w->rest, "/");
@@ -43,7 +43,7 @@ static bool join(const char *folder, const char *name, char out[PATH_MAX])
     return snprintf(out, PATH_MAX, fmt, folder, name) < PATH_MAX;
 }
 
-/* There are no links in what is done, so the name above is that of the folder above. */
+/* The path walked so far has no links, so its last name can be cut off. */
 static bool go_up(struct walk *w)
 {
     char *slash = strrchr(w->done, '/');
@@ -61,7 +61,7 @@ static bool go_up(struct walk *w)
     return true;
 }
 
-/* Puts the text of a link before the rest. */
+/* Puts the link's target in front of the rest. */
 static bool follow(struct walk *w, const char *link)
 {
     char text[PATH_MAX];
@@ -77,7 +77,7 @@ static bool follow(struct walk *w, const char *link)
     return true;
 }
 
-/* Whether there is more to walk after the name. */
+/* Visits a name. Returns whether there is more to walk. */
 static bool step(struct walk *w, const char *name)
 {
     char path[PATH_MAX];

@@ -1,7 +1,7 @@
 /*
- * The steps of a path's resolution: the names, each within a folder that is none but by its own
- * name, that decide what the path leads to. A link counts as a name, and so do those that its text
- * leads through; the first name that is missing is the last step.
+ * The steps of a path's resolution: the names that decide what the path leads to, each in a folder
+ * whose path has no links. A link counts as a name, and so do those that its text leads through;
+ * the first name that is missing is the last step.
  *
  *     site/hello.lua, where site -> rel/2:   site in ".", rel in ".", 2 in "rel",
  *                                            hello.lua in "rel/2"

@@ -2,7 +2,7 @@
 #include "proc/master/master.h"
 #include "proc/master/systemd.h"
 
-/* The end of all: workers drain, or stop where they are told a second time. */
+/* The end: workers drain, or stop at once when told a second time. */
 
 static void drain(struct child *c)
 {

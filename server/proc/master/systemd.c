@@ -9,8 +9,8 @@
 
 enum { FIRST_FD = 3 };
 
-/* The length of the address; 0 where there is none. A leading @ stands for the NUL of an abstract
- * one. */
+/* The length of the address; 0 if there is none. A leading @ stands for the NUL of an abstract
+ * address. */
 static socklen_t find_notify_socket(struct sockaddr_un *sun)
 {
     const char *path = getenv("NOTIFY_SOCKET");
@@ -45,7 +45,7 @@ static bool is_plain(const char *name)
     return name && strncmp(name, "http", 4) == 0 && strncmp(name, "https", 5) != 0;
 }
 
-/* They are for this process alone, and not for what it starts. */
+/* The variables are for this process only, not for those that it starts. */
 static void forget(void)
 {
     unsetenv("LISTEN_FDS");

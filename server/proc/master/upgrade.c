@@ -18,7 +18,7 @@ static const char sockets_name[] = "MOONTRAIL_SOCKETS";
 static const char tickets_name[] = "MOONTRAIL_TICKETS";
 static const char ready_name[] = "MOONTRAIL_READY";
 
-/* Links in the path stay: what they lead to may be another program by then. */
+/* Links in the path are kept: by the time of an upgrade they may lead to another program. */
 static void find_program(const char *name, char out[PATH_MAX])
 {
     char folder[PATH_MAX];
@@ -40,7 +40,7 @@ static void stop_waiting(struct upgrade *u)
     timer_stop(&u->limit);
 }
 
-/* One that has closed the pipe and lives on is none that will ever serve: it is not waited for. */
+/* A program that has closed the pipe will never serve. It may still run, so it is killed. */
 static void reap(struct upgrade *u)
 {
     stop_waiting(u);
@@ -50,7 +50,7 @@ static void reap(struct upgrade *u)
     u->pid = 0;
 }
 
-/* The word, or the pipe's end, which is that of the new program. */
+/* Reads the new program's word; the end of the pipe means that it has ended. */
 static void on_readable(struct ev_loop *ev, ev_io *w, int events)
 {
     (void)ev, (void)events;
@@ -103,7 +103,8 @@ static void name_fd(const char *name, int fd)
     setenv(name, text, 1);
 }
 
-/* Nobody but the new program may read them: no file, no environment. */
+/* Stored in anonymous memory, which only the new program can read, unlike a file or the
+ * environment. */
 static int store_tickets(const struct tls_tickets *tickets)
 {
     int fd = memfd_create("tickets", MFD_CLOEXEC);
@@ -190,7 +191,8 @@ enum rc upgrade_inherit(struct sockets *sockets, struct tls_tickets *tickets, in
     if (!text)
         return RC_OK;
     *ready = take_fd(ready_name);
-    /* A program of another version may have other keys: then sessions begin anew. */
+    /* Another version of the program may have keys of another form: then sessions are not
+     * resumed. */
     load_tickets(take_fd(tickets_name), tickets);
     enum rc rc = *ready == UPGRADE_NONE ? RC_INVALID : sockets_import(text, sockets);
     unsetenv(sockets_name);
@@ -200,6 +202,6 @@ enum rc upgrade_inherit(struct sockets *sockets, struct tls_tickets *tickets, in
 void upgrade_tell_ready(int ready)
 {
     ssize_t told = write(ready, "+", 1);
-    (void)told; /* who asked may have died */
+    (void)told; /* the old program may have ended */
     close(ready);
 }

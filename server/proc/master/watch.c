@@ -27,13 +27,13 @@ enum {
     NAMES_MAX = 4096, /* in a folder */
 };
 
-/* Changes are told once there were none for the pause, and no later than the patience allows. A
- * file that is being written is given longer, since half of it is of no use. */
+/* Changes are reported after a pause without any, and within the patience at the latest. A file
+ * that is being written gets longer, since half a file is useless. */
 static const double pause_seconds = 0.02;
 static const double patience_seconds = 0.08;
 static const double half_written_seconds = 0.5;
 
-/* A file that counts in a folder where not every one does. */
+/* A file that matters in a folder where not every file does. */
 struct name {
     struct name *next;
     bool used;
@@ -44,8 +44,8 @@ struct folder {
     struct list link;
     int wd;
     bool used;
-    bool whole; /* files with the suffix, and folders, count all */
-    bool any;   /* so many names count that every one does */
+    bool whole; /* all folders, and all files with the suffix, matter */
+    bool any;   /* there are so many names that every file is taken to matter */
     struct name *names;
     size_t name_count;
     char *path;
@@ -61,10 +61,10 @@ struct watch {
     void *data;
     struct list folders;
     size_t folder_count;
-    double first;         /* when the first of the changes gathered came; 0 for none */
-    struct timespec read; /* when reading began */
-    bool stale;           /* a file changed since, and before it was watched */
-    bool refused;         /* the system's limit of watches was logged */
+    double first;         /* time of the first change since the last report; 0 for none */
+    struct timespec read; /* when the scripts were last read */
+    bool stale;           /* a file changed after the reading began, but before it was watched */
+    bool refused;         /* a refusal by the system was logged */
 };
 
 /* Folders. */
@@ -95,7 +95,7 @@ static void log_error(struct watch *w, const char *path, int error)
         log_refusal(w, path, strerror(error));
 }
 
-/* The folder of a new watch; NULL where it can't be. */
+/* Makes the folder of a new watch; NULL if that fails. */
 static struct folder *new_folder(struct watch *w, const char *path, int wd)
 {
     struct folder *f = w->folder_count < FOLDERS_MAX ? mem_get_zeroed(sizeof *f) : NULL;
@@ -111,7 +111,7 @@ static struct folder *new_folder(struct watch *w, const char *path, int wd)
     return f;
 }
 
-/* Where it cannot be kept, only links to folders made later go unseen. */
+/* Without a path, only later links to folders are missed. */
 static void set_path(struct folder *f, const char *path)
 {
     if (f->path && strcmp(f->path, path) == 0)
@@ -120,7 +120,7 @@ static void set_path(struct folder *f, const char *path)
     f->path = mem_strdup(path);
 }
 
-/* The folder at a path, watched from now on; NULL where that can't be. Who may walk through a
+/* The folder at a path, watched from here on; NULL if that fails. A user who may pass through a
  * folder need not be allowed to read it. */
 static struct folder *add_folder(struct watch *w, const char *path, uint32_t events)
 {
@@ -177,7 +177,7 @@ static bool ends_with(const char *text, const char *suffix)
     return n >= m && strcmp(text + n - m, suffix) == 0;
 }
 
-/* Whether each file of such a name counts in the folder. */
+/* Whether all files with such a name matter in the folder. */
 static bool is_of_whole(const struct watch *w, const struct folder *f, const char *name)
 {
     return f->whole && name[0] != '.' && ends_with(name, w->suffix);
@@ -210,8 +210,8 @@ static void note_name(const struct watch *w, struct folder *f, const char *text)
 
 struct path_watch {
     struct watch *watch;
-    bool watched; /* each folder on the way was so before */
-    bool changed; /* a link on the way has, since the reading began */
+    bool watched; /* each folder on the way was watched before */
+    bool changed; /* a link on the way has changed since the reading began */
 };
 
 static bool is_since(const struct timespec *changed, const struct timespec *time)
@@ -228,7 +228,7 @@ static bool is_link_changed_since(const struct step *step, const struct timespec
            lstat(path, &st) == 0 && S_ISLNK(st.st_mode) && is_since(&st.st_ctim, time);
 }
 
-/* Of a folder that is but walked through, what is written in it is no matter. */
+/* In a folder that is only passed through, writing to files does not matter. */
 static void watch_step(void *data, const struct step *step)
 {
     struct path_watch *p = data;
@@ -243,7 +243,7 @@ static void watch_step(void *data, const struct step *step)
     p->changed |= is_link_changed_since(step, &w->read);
 }
 
-/* Watches each name on which it depends what is at a path. */
+/* Watches each name that decides what the path leads to. */
 static struct path_watch add_path(struct watch *w, const char *path)
 {
     struct path_watch p = {.watch = w, .watched = true};
@@ -265,8 +265,8 @@ static bool is_missing(const char *path)
 
 static void add_tree(struct watch *w, const char *path, int depth);
 
-/* A link counts by all that it leads through, be it that there is nothing at its end for a while,
- * but not one to a file of no interest. */
+/* A link is watched with all that it leads through, even if its target is missing for a while; not
+ * if it leads to an irrelevant file. */
 static void add_entry(struct watch *w, const char *path, const struct dirent *entry, int depth)
 {
     char inner[PATH_MAX];
@@ -281,7 +281,7 @@ static void add_entry(struct watch *w, const char *path, const struct dirent *en
         add_tree(w, inner, depth + 1);
 }
 
-/* Links may lead to where it has been already. */
+/* Links may lead in circles. */
 static void add_tree(struct watch *w, const char *path, int depth)
 {
     struct folder *f = depth < DEPTH_MAX ? add_folder(w, path, EVENTS) : NULL;
@@ -296,7 +296,7 @@ static void add_tree(struct watch *w, const char *path, int depth)
 
 /* Events. */
 
-/* The system says of a new link only that it is no folder. */
+/* The system reports a new link to a folder as something that is not a folder. */
 static bool is_new_link_to_folder(const struct folder *f, const struct inotify_event *e)
 {
     char path[PATH_MAX];
@@ -319,7 +319,7 @@ static bool counts(const struct watch *w, const struct inotify_event *e)
            (e->mask & IN_ISDIR || ends_with(e->name, w->suffix) || is_new_link_to_folder(f, e));
 }
 
-/* Tells after a pause, or when the patience, since the first change, is at its end. */
+/* Reports after the pause, or when the patience has passed since the first change. */
 static void note_change(struct watch *w, double pause, double patience)
 {
     double now = clock_monotonic();
@@ -406,7 +406,7 @@ void watch_keep(struct watch *w)
         note_change(w, pause_seconds, patience_seconds);
 }
 
-/* The system tells of each watch that it has removed; the folder goes then. */
+/* Folders are freed later: the system confirms each removed watch. */
 void watch_end(struct watch *w)
 {
     for (struct list *node = w->folders.next; node != &w->folders; node = node->next) {

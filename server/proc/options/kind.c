@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Where a setting goes, and where a problem may be written. */
+/* The target of a setting, and room for a problem's text. */
 struct target {
     struct options *options;
     const struct definition *definition;
@@ -61,7 +61,7 @@ static const char *set_seconds(const struct target *t, const struct setting *s)
     return NULL;
 }
 
-/* What came from a file is kept as a copy; argv lives on. NULL when memory runs out. */
+/* Text from a file is copied; argv stays valid. NULL if memory runs out. */
 static const char *keep(struct options *o, const char *text)
 {
     return o->source == OPTIONS_FILE ? arena_copy(&o->strings, text, strlen(text)) : text;
@@ -91,7 +91,7 @@ static const char *append(const struct target *t, const char *text)
     return list->items[list->count++] ? NULL : no_memory;
 }
 
-/* Adds to what the same source said before, in place of what one before it said. */
+/* Adds to the values of the same source, and replaces those of an earlier source. */
 static const char *set_texts(const struct target *t, const struct setting *s)
 {
     bool is_list = s->kind == SETTING_TEXTS;

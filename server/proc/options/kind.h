@@ -15,7 +15,7 @@ const char *options_kind_set(
     struct options *o, const struct definition *d, const struct setting *s, char room[SETTING_WHY]);
 /* What an argument of the command line stands for; it is borrowed. */
 struct setting options_kind_read(const struct definition *d, const char *arg);
-/* The value as text; "" where there is none, and for a switch. */
+/* The value as text; "" if there is none, and for a switch. */
 const char *options_kind_show(
     const struct options *o, const struct definition *d, char out[OPTIONS_SHOWN]);
 

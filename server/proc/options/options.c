@@ -109,7 +109,7 @@ static enum rc pair_certs(struct options *o, char why[OPTIONS_WHY])
     return RC_OK;
 }
 
-/* All that is wrong with the file, so that one who reads it anew can go on without. */
+/* All errors in the file give RC_SYSTEM: a reload can go on without it. */
 static enum rc read_file(
     struct options *o, const char *file, setting_reader *read, char why[OPTIONS_WHY])
 {
@@ -160,8 +160,8 @@ static const struct definition *definition_of(int code)
     return NULL;
 }
 
-/* What getopt_long has just refused: a letter, which may be one of several in a word, or a word. It
- * need not stand where the search for it began, since operands are moved behind it. */
+/* The argument that getopt_long has just refused: a word, or one letter of a word. It need not be
+ * at the position where the search began, since operands are moved to the end. */
 static const char *refused(char *const *argv, char letter[3])
 {
     if (optopt == 0 || optopt >= FIRST_LONG)
@@ -228,7 +228,7 @@ static enum rc read_flags(struct options *o, int argc, char **argv, char why[OPT
     fill_flags(&flags);
     o->source = OPTIONS_FLAG;
     opterr = 0;
-    optind = 0; /* anew, from the start */
+    optind = 0; /* starts anew */
     while (!rc) {
         char letter[3];
         int code = getopt_long(argc, argv, flags.shorts, flags.longs, NULL);
@@ -244,8 +244,7 @@ static enum rc read_flags(struct options *o, int argc, char **argv, char why[OPT
     return rc;
 }
 
-/* The file is read before the flags are, which override it: once they have named it, all begins
- * anew. */
+/* Flags override the file, so they are read again after it; the first pass finds its name. */
 static enum rc read_all(
     struct options *o, int argc, char **argv, setting_reader *read, char why[OPTIONS_WHY])
 {
@@ -258,7 +257,7 @@ static enum rc read_all(
     return rc ? rc : read_flags(o, argc, argv, why);
 }
 
-/* One for each core that this process may run on. */
+/* The number of cores that this process may run on. */
 static int count_cores(void)
 {
     cpu_set_t cores;
@@ -266,7 +265,7 @@ static int count_cores(void)
     return count < OPTIONS_WORKERS ? count : OPTIONS_WORKERS;
 }
 
-/* What follows from other options, where it was not said. */
+/* Derives what was not set from other options. */
 static void conclude(struct options *o)
 {
     if (o->dev && !options_is_set(o, "log-level"))

@@ -13,7 +13,7 @@ enum { HEARTS = 1024 };
 struct board {
     _Atomic uint64_t beats[HEARTS];
     struct activity activities[HEARTS];
-    bool taken[HEARTS]; /* the master's */
+    bool taken[HEARTS]; /* used by the master only */
 };
 
 enum rc board_new(struct board **out)

@@ -20,7 +20,7 @@ enum rc channel_pair(int fds[2])
     return socketpair(AF_UNIX, type, 0, fds) ? RC_SYSTEM : RC_OK;
 }
 
-/* RC_OK for a message taken, RC_AGAIN where there is none, RC_CLOSED. */
+/* RC_OK if a message was taken, RC_AGAIN if there is none, RC_CLOSED. */
 static enum rc take(struct channel *ch)
 {
     struct packet p;

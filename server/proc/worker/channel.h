@@ -38,7 +38,7 @@ struct channel {
 enum rc channel_pair(int fds[2]) MUST_CHECK;
 /* Takes over an end. The callbacks have been set. */
 void channel_start(struct channel *ch, struct ev_loop *loop, int fd);
-/* RC_CLOSED where the other side has ended, RC_AGAIN where it takes nothing. */
+/* RC_CLOSED if the other side has ended, RC_AGAIN if it takes nothing. */
 enum rc channel_send(struct channel *ch, enum message kind, const void *text, size_t n) MUST_CHECK;
 /* Gives what has arrived to on_message, for a caller that cannot wait for the loop. */
 void channel_take_all(struct channel *ch);

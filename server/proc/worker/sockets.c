@@ -13,7 +13,7 @@ static bool same_place(const struct address *a, const struct address *b)
     return strcmp(a->host, b->host) == 0 && strcmp(a->port, b->port) == 0;
 }
 
-/* How well a socket of old serves what is wanted: 0 is not at all. */
+/* How well an old socket fits the wanted address; 0 for not at all. */
 static int fits(const struct sockets_address *old, const struct address *wanted)
 {
     char text[ADDRESS_TEXT];
@@ -22,7 +22,7 @@ static int fits(const struct sockets_address *old, const struct address *wanted)
     return address_resolve(wanted, text) == RC_OK && strcmp(old->bound, text) == 0;
 }
 
-/* Takes the best of old that nobody has taken; NULL where there is none. */
+/* Takes the best old socket that is not taken; NULL if there is none. */
 static const struct sockets_address *find(
     const struct sockets *old, bool taken[SOCKETS_ADDRESSES], const struct address *wanted)
 {
@@ -54,7 +54,7 @@ static enum rc add_sockets(struct sockets_address *a, int workers, char why[SOCK
     return rc;
 }
 
-/* [::] takes IPv4 as well, where nothing else of its port is listed for that. */
+/* [::] also accepts IPv4, unless another address of the same port does. */
 static bool takes_both(const struct address *a, const struct options *o)
 {
     struct address other;
@@ -119,7 +119,7 @@ static enum rc open_all(
     return rc;
 }
 
-/* What was given to this process, where no address is asked for. */
+/* The sockets given to this process, which are used if no address is asked for. */
 static enum rc keep_all(
     const struct sockets *old, const struct options *o, struct sockets *out, char why[SOCKETS_WHY])
 {
@@ -219,7 +219,8 @@ void sockets_format(const struct sockets *s, char out[SOCKETS_TEXT])
     }
 }
 
-/* For each address "https://HOST:PORT 3 4 5;", with an asterisk in front where it is shared. */
+/* Writes "https://HOST:PORT 3 4 5;" for each address, with an asterisk in front if the sockets are
+ * shared. */
 char *sockets_export(const struct sockets *s)
 {
     char url[ADDRESS_URL];

@@ -1,4 +1,4 @@
-/* The user that workers run as, where the master has the privileges to choose one. */
+/* The user that workers run as, if the master has the privileges to choose one. */
 #ifndef PROC_WORKER_USER_H
 #define PROC_WORKER_USER_H
 

@@ -25,7 +25,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
-/* Seconds of loading that are worth a line: requests wait meanwhile. */
+/* Loading for longer than this is logged, since requests wait meanwhile. */
 static const double long_load_seconds = 1;
 
 enum worker_state { WORKER_STARTING, WORKER_SERVING, WORKER_DRAINING };
@@ -40,8 +40,8 @@ struct worker {
     struct listener *listeners;
     int listener_count;
     struct channel channel;
-    struct timer cut;  /* runs through the grace */
-    struct timer beat; /* the heart */
+    struct timer cut;  /* ends the grace */
+    struct timer beat; /* beats the heart */
 };
 
 static void set_state(struct worker *w, enum worker_state state)
@@ -50,7 +50,7 @@ static void set_state(struct worker *w, enum worker_state state)
     w->state = state;
 }
 
-/* Ticks, for the parts, by the CPU time that the process takes: one that idles has none. */
+/* Ticks for the parts, measured in CPU time of the process: an idle one gets none. */
 
 static const struct parts *ticked;
 
@@ -77,7 +77,7 @@ static void start_ticks(const struct parts *parts)
     set_ticks(PART_TICK_MS);
 }
 
-/* What runs, for the master, where it has been running for too long. */
+/* Tells the master what is running, if it asks because that takes too long. */
 
 static const struct parts *described;
 
@@ -94,7 +94,7 @@ static void answer_master(void)
     sigaction(WORKER_ASKED, &action, NULL);
 }
 
-/* Life's end. */
+/* The end. */
 
 static void stop_listening(struct worker *w)
 {
@@ -206,9 +206,9 @@ static void on_beat(struct timer *t)
     timer_start(t, board_pace(w->job->options->heartbeat_timeout));
 }
 
-/* Life's start. */
+/* The start. */
 
-/* Signals to the whole group, such as a terminal's Ctrl-C, are the master's to answer. */
+/* Signals to the whole process group, such as a terminal's Ctrl-C, are handled by the master. */
 static void leave_signals_to_master(void)
 {
     static const int numbers[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2, SIGPIPE};
@@ -230,7 +230,7 @@ static void serve_socket(void *data, int fd, const struct listener_kind *kind)
 {
     struct worker *w = data;
     struct listener *ls = &w->listeners[w->listener_count++];
-    listen(fd, SOMAXCONN); /* where it is the first to serve it */
+    listen(fd, SOMAXCONN); /* the first to serve a socket starts it */
     listener_start(ls, kind, &w->loop, fd, w->job->tls);
 }
 
@@ -279,7 +279,7 @@ fail:
     return rc;
 }
 
-/* Reports itself ready, and what it lacks, and serves until it is ordered to end. */
+/* Reports that it is ready, and what it lacks, and serves until it is ordered to end. */
 static void serve(struct worker *w, const char *lack)
 {
     described = &w->loop.parts;
@@ -297,7 +297,7 @@ static void serve(struct worker *w, const char *lack)
     set_ticks(0);
 }
 
-/* Where it succeeds why is empty, or says what is lacking. */
+/* On success why is empty, or says what is lacking. */
 static enum rc start(struct worker *w, char why[SERVICE_WHY])
 {
     const struct worker_job *job = w->job;

@@ -29,9 +29,9 @@ struct tls_tickets;
 struct worker_job {
     const struct service *service;
     const struct options *options;
-    struct tls *tls; /* NULL where no address has TLS */
+    struct tls *tls; /* NULL if no address has TLS */
     struct tls_tickets *tickets;
-    struct access_log *access_log; /* NULL where there is none */
+    struct access_log *access_log; /* NULL if there is none */
     const struct sockets *sockets;
     int index;     /* among the workers */
     bool may_lack; /* scripts: it serves even so */

@@ -7,6 +7,7 @@
 #include "lua/scripts/bridge.h"
 
 #include <ev.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -238,6 +239,7 @@ static void load_bridge(struct wire *w, const struct wire_options *o)
     options.max_memory = o->max_memory;
     options.max_generations = o->max_generations;
     options.connector = o->connector;
+    options.programs = &w->programs;
     if (bridge_new(w->ev, stage_path(o->folder ? "" : "handler.lua"), &options, &w->bridge, why))
         stage_fail("%s", why);
     dispatch_add(&w->dispatch, bridge_handler(w->bridge));
@@ -281,6 +283,7 @@ struct wire *wire_open(const struct wire_options *o)
     struct wire *w = &wire;
     w->grain = o->grain ? o->grain : SIZE_MAX;
     w->ev = ev_loop_new(EVFLAG_AUTO);
+    programs_init(&w->programs, w->ev);
     dispatch_init(&w->dispatch);
     if (o->filters)
         dispatch_add_filters(&w->dispatch, o->filters);
@@ -318,6 +321,8 @@ void wire_close(struct wire *w)
         wire_drop(w, cut_of(CUT_LOST));
     if (w->bridge)
         bridge_free(w->bridge);
+    if (w->ev)
+        programs_fini(&w->programs);
     if (w->client)
         nghttp2_session_del(w->client);
     if (w->ev)
@@ -338,6 +343,7 @@ void wire_close(struct wire *w)
 int wire_test_start(void **state)
 {
     (void)state;
+    signal(SIGPIPE, SIG_IGN);
     log_configure(LOG_DEBUG, LOG_TEXT);
     stage_open();
     wire = (struct wire){0};

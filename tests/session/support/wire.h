@@ -33,6 +33,7 @@
 #include "http/limits.h"
 #include "http/part.h"
 #include "http/session.h"
+#include "program/program.h"
 
 #include "frames.h"
 #include "stage.h"
@@ -68,6 +69,7 @@ struct wire {
     struct parts parts;
     struct bridge *bridge; /* NULL where the handler is one in C */
     struct ev_loop *ev;
+    struct programs programs;
     nghttp2_session *client; /* NULL for HTTP/1.x */
     struct frames frames;
     struct text up;    /* bytes from the client that were not delivered yet */
