@@ -17,7 +17,7 @@ endif
 
 # What is installed where it is missing; see deps.
 BUILD_PACKAGES = gcc g++ libc6-dev libnghttp2-dev libssl-dev libev-dev liblua5.4-dev libyajl-dev \
-                 zlib1g-dev libprotobuf-dev libprotoc-dev libc-ares-dev
+                 zlib1g-dev libprotobuf-dev libprotoc-dev libc-ares-dev liblmdb-dev
 # What README's first commands need, and what make check needs.
 RUN_PACKAGES   = $(BUILD_PACKAGES) curl nghttp2-client
 CHECK_PACKAGES = $(BUILD_PACKAGES) libcmocka-dev curl
@@ -40,7 +40,7 @@ WARNINGS_BOTH = -Wall -Wextra -Wshadow -Wwrite-strings -Werror
 WARNINGS      = $(WARNINGS_BOTH) -Wstrict-prototypes -Wmissing-prototypes
 WARNINGS_CXX  = $(WARNINGS_BOTH) -Wmissing-declarations
 CPPFLAGS += -D_GNU_SOURCE -Iserver -I. -I/usr/include/lua5.4
-LDLIBS   = -lnghttp2 -lssl -lcrypto -lev -llua5.4 -lyajl -lz -lcares -lm
+LDLIBS   = -lnghttp2 -lssl -lcrypto -lev -llua5.4 -lyajl -lz -lcares -llmdb -lm
 
 # Modules in Lua, whose texts are in the program.
 BUNDLED   = $(wildcard lua/moontrail/*.lua lua/moontrail/*/*.lua)
@@ -167,7 +167,7 @@ build/bench/bare: tests/bench/bare.c | build/deps-build
 # The server with handlers in C in place of Lua: what the layers below it cost.
 build/bench/chandler: $(call release_objects,$(filter server/%,$(SOURCES)) tests/bench/chandler.c)
 	@mkdir -p $(@D)
-	$(call SHOW,LD)$(CC) $(RELEASE_FLAGS) $(LDFLAGS) -o $@ $^ -lnghttp2 -lssl -lcrypto -lev -lcares -lm
+	$(call SHOW,LD)$(CC) $(RELEASE_FLAGS) $(LDFLAGS) -o $@ $^ -lnghttp2 -lssl -lcrypto -lev -lcares -llmdb -lm
 
 include tests/bench/peers/peers.mk
 

@@ -3,6 +3,7 @@
  */
 #include "core/log.h"
 #include "core/mem.h"
+#include "core/pool.h"
 #include "core/version.h"
 #include "http/dispatch.h"
 #include "http/part.h"
@@ -10,6 +11,7 @@
 #include "lua/scripts/bridge.h"
 #include "net/loop.h"
 #include "net/tls.h"
+#include "net/waker.h"
 #include "proc/master/master.h"
 #include "proc/options/help.h"
 #include "proc/worker/service.h"
@@ -17,6 +19,7 @@
 #include "proxy/pool.h"
 #include "proxy/pool_connector.h"
 #include "proxy/proxy.h"
+#include "store/store.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -25,10 +28,13 @@
 
 /* What serves in a worker, and what --check and a proof look at. */
 struct server {
+    struct ev_loop *ev;
     struct dispatch dispatch;
     struct proxy *proxy;
     struct bridge *bridge; /* NULL where upstreams take every request */
     struct pool *pool;     /* NULL before join */
+    struct store *store;
+    struct waker pool_waker; /* of the threads */
     struct pool_connector connector;
 };
 
@@ -42,7 +48,8 @@ static struct vm_options vm_options_of(const struct server *s, const struct opti
         .body_limit = o->body_limit,
         .proto_path = o->proto_path.items,
         .proto_path_count = o->proto_path.count,
-        .dispatch = &s->dispatch};
+        .dispatch = &s->dispatch,
+        .store = s->store};
 }
 
 static void close_server(struct server *s)
@@ -53,6 +60,10 @@ static void close_server(struct server *s)
         proxy_free(s->proxy);
     if (s->pool)
         pool_free(s->pool);
+    pool_close();
+    if (s->store)
+        store_free(s->store);
+    waker_stop(&s->pool_waker);
     mem_put(s, sizeof *s);
 }
 
@@ -82,6 +93,7 @@ static struct server *new_server(
     snprintf(why, SERVICE_WHY, "%s", rc_text(RC_NOMEM));
     if (!s)
         return NULL;
+    s->ev = loop;
     dispatch_init(&s->dispatch);
     pool_connector_init(&s->connector);
     if (!proxy_new(loop, &o->proxy, &s->proxy) && !add_upstreams(s, o, why))
@@ -113,13 +125,37 @@ static enum rc open_bridge(struct server *s, const struct options *o, struct ev_
     return rc;
 }
 
-static enum service_state open_server(const struct options *o, struct ev_loop *loop, bool may_lack,
-    struct server **out, char why[SERVICE_WHY])
+static void on_pool(struct waker *w)
+{
+    (void)w;
+    pool_collect();
+}
+
+static void watch_pool(void *data, int fd)
+{
+    struct server *s = data;
+    waker_start(&s->pool_waker, s->ev, fd, on_pool);
+}
+
+/* The threads are for workers, which alone have an area. */
+static enum rc open_store(
+    struct server *s, const struct options *o, const struct area *area, char why[SERVICE_WHY])
+{
+    const struct store_options options = {o->store, o->store_size, o->heartbeat_timeout};
+    if (area)
+        pool_open(watch_pool, s);
+    return store_new(s->ev, &options, area, &s->store, why);
+}
+
+static enum service_state open_server(const struct options *o, const struct area *area,
+    struct ev_loop *loop, bool may_lack, struct server **out, char why[SERVICE_WHY])
 {
     struct server *s = new_server(o, loop, why);
     if (!s)
         return SERVICE_FAILED;
-    enum rc rc = open_bridge(s, o, loop, may_lack, why);
+    enum rc rc = open_store(s, o, area, why);
+    if (!rc)
+        rc = open_bridge(s, o, loop, may_lack, why);
     if (rc && !s->bridge) {
         close_server(s);
         return SERVICE_FAILED;
@@ -247,7 +283,7 @@ static int check_configuration(const struct options *o)
     struct server *s;
     if (check_certificates(o, why) || read_as_user(o, why))
         return complain(why, EXIT_FAILED);
-    if (open_server(o, NULL, false, &s, why) == SERVICE_FAILED)
+    if (open_server(o, NULL, NULL, false, &s, why) == SERVICE_FAILED)
         return complain(why, EXIT_FAILED);
     proxy_print_routes(s->proxy, stdout);
     if (s->bridge)

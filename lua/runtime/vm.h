@@ -20,6 +20,7 @@ struct ev_loop;
 struct connector;
 struct dispatch;
 struct forwarder;
+struct store;
 struct task;
 
 enum {
@@ -38,6 +39,7 @@ struct vm_options {
     int proto_path_count;
     struct forwarder *forwarder;     /* for ctx:proxy; borrowed. NULL where no request comes */
     struct connector *connector;     /* for mt.http; as the forwarder */
+    struct store *store;             /* borrowed; NULL for none */
     const struct dispatch *dispatch; /* what other handlers take; borrowed, NULL for nothing */
 };
 

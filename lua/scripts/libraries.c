@@ -3,6 +3,7 @@
 #include "lua/ctx/ctx.h"
 #include "lua/modules/bundle.h"
 #include "lua/modules/json/json.h"
+#include "lua/modules/store/store.h"
 #include "lua/modules/zlib/zlib.h"
 #include "lua/runtime/stdlib.h"
 #include "lua/runtime/vm.h"
@@ -27,6 +28,8 @@ int libraries_open(lua_State *L)
     lua_setfield(L, -2, "moontrail");
     lua_pushcfunction(L, luaopen_moontrail_json);
     lua_setfield(L, -2, "moontrail.json");
+    lua_pushcfunction(L, luaopen_moontrail_store);
+    lua_setfield(L, -2, "moontrail.store");
     lua_pushcfunction(L, luaopen_moontrail_zlib);
     lua_setfield(L, -2, "moontrail.zlib");
     return 0;

@@ -26,6 +26,7 @@ struct setup {
     struct sockets sockets;
     struct tls *tls;               /* NULL where no address has TLS */
     struct access_log *access_log; /* NULL where there is none */
+    struct area *area;             /* of the store */
     struct watch *watch;           /* on the scripts; NULL where there is none */
 };
 

@@ -82,6 +82,7 @@ _Noreturn static void become_worker(
         .tickets = &m->tickets,
         .access_log = s->access_log,
         .sockets = &s->sockets,
+        .area = s->area,
         .index = index,
         .may_lack = s == &m->now,
         .channel = berth->channel,

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+struct area;
 struct ev_loop;
 struct loop;
 struct handler;
@@ -32,10 +33,10 @@ struct service {
     /* Loads, for nothing but to see whether it loads, and writes the files that were read, a line
      * each. Called in a process of its own. */
     bool (*prove)(const struct options *o, FILE *files, char why[SERVICE_WHY]);
-    /* In a worker: what serves, on its loop. One that may lack what does not load refuses requests
-     * until a reload succeeds. */
-    enum service_state (*open)(const struct options *o, struct ev_loop *loop, bool may_lack,
-        struct server **out, char why[SERVICE_WHY]);
+    /* In a worker: what serves, on its loop, with the store's memory. One that may lack what does
+     * not load refuses requests until a reload succeeds. */
+    enum service_state (*open)(const struct options *o, const struct area *area,
+        struct ev_loop *loop, bool may_lack, struct server **out, char why[SERVICE_WHY]);
     /* What answers the exchanges of the loop's connections. */
     struct handler *(*handler)(struct server *s);
     /* In a worker: its loop is there, to which parts are added, and on which connections to other

@@ -211,7 +211,7 @@ static void on_beat(struct timer *t)
 /* Signals to the whole group, such as a terminal's Ctrl-C, are the master's to answer. */
 static void leave_signals_to_master(void)
 {
-    static const int numbers[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2, SIGPIPE};
+    static const int numbers[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2, SIGPIPE, SIGXFSZ};
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
         signals_disarm(numbers[i]);
     answer_master();
@@ -304,7 +304,7 @@ static enum rc start(struct worker *w, char why[SERVICE_WHY])
     enum service_state state;
     if (job->options->user && user_become(job->options->user, why))
         return RC_SYSTEM;
-    state = job->service->open(job->options, w->ev, job->may_lack, &w->server, why);
+    state = job->service->open(job->options, job->area, w->ev, job->may_lack, &w->server, why);
     if (state == SERVICE_FAILED)
         return RC_SYSTEM;
     if (state == SERVICE_OPEN)
