@@ -44,7 +44,9 @@ struct area_page {
     struct area_table memory, file;
     _Atomic uint64_t nonces; /* given to slots so far */
     _Atomic int32_t claimed; /* slots that were, ever: none behind them has a process */
-    _Atomic uint64_t locks;  /* given to holders of locks so far */
+    _Atomic uint64_t
+        contended[RING_TOPICS]; /* by keys: until when those that update them give way */
+    _Atomic uint64_t locks;     /* given to holders of locks so far */
     struct area_slot slots[AREA_SLOTS];
     struct ring ring;
 };

@@ -1,6 +1,7 @@
 #include "store/store.h"
 
 #include "core/check.h"
+#include "core/clock.h"
 #include "core/mem.h"
 #include "net/timer.h"
 #include "net/waker.h"
@@ -278,6 +279,23 @@ void store_start(struct store *s, struct store_op *op)
 struct store_owner store_new_owner(struct store *s)
 {
     return (struct store_owner){s->slot, s->nonce, atomic_fetch_add(&s->page->locks, 1) + 1};
+}
+
+static _Atomic uint64_t *contended(struct store *s, struct str key)
+{
+    return &s->page->contended[ring_topic(key)];
+}
+
+void store_ask_way(struct store *s, struct str key)
+{
+    static const double moment = 0.05;
+    atomic_store(contended(s, key), (uint64_t)((clock_monotonic() + moment) * 1e9));
+}
+
+bool store_gives_way(struct store *s, struct str key)
+{
+    uint64_t until = atomic_load_explicit(contended(s, key), memory_order_relaxed);
+    return until && until > (uint64_t)(clock_monotonic() * 1e9);
 }
 
 void store_tell_waiters(struct store *s)

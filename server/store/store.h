@@ -43,6 +43,11 @@ void store_start(struct store *s, struct store_op *op);
 /* An owner of locks, with an id of its own. */
 struct store_owner store_new_owner(struct store *s);
 
+/* Somebody tries again and again to update the key, and loses to others. For a moment those who are
+ * about to begin with it give way. */
+void store_ask_way(struct store *s, struct str key);
+bool store_gives_way(struct store *s, struct str key);
+
 /* Tells whoever waits for a lock in any process. */
 void store_tell_waiters(struct store *s);
 /* The numbers of a limit: what it holds, and what comes back in a second. */

@@ -1,22 +1,30 @@
 #include "lua/modules/store/door.h"
 #include "lua/runtime/error_value.h"
+#include "lua/runtime/task.h"
 
 #include <lauxlib.h>
 
 /* s:update: reads, calls, and stores where nothing was written meanwhile. */
 
-enum { TRIES = 100 };
+enum {
+    TRIES = 100,
+    PATIENT = 3, /* tries, after which others are asked to give way */
+};
+
+/* Where changes wait for a disk, who has just changed a key reads it before the others do, and
+ * would win for ever. */
+static const double way_seconds = 0.005;
 
 /* The stack meanwhile. */
 enum { AT_MAP = 1, AT_KEY, AT_FUNCTION, AT_OPTIONS, AT_TRIES, AT_NEW, AT_END };
 
-static int read_old(lua_State *L);
+static int try_again(lua_State *L);
 
 static int on_stored(lua_State *L, struct store_op *op)
 {
     door_check_result(L, op);
     if (op->result == STORE_NO)
-        return read_old(L);
+        return try_again(L);
     lua_settop(L, AT_NEW);
     return 1;
 }
@@ -56,16 +64,38 @@ static int on_read(lua_State *L, struct store_op *found)
 static int read_old(lua_State *L)
 {
     char room[STORE_PATH];
-    lua_Integer tries = lua_tointeger(L, AT_TRIES);
+    struct store_op op = {.action = STORE_GET, .key = door_path(L, door_map(L), room)};
+    return door_run(L, &op, on_read);
+}
+
+static int try_again(lua_State *L)
+{
+    struct store *s;
+    char room[STORE_PATH];
+    lua_Integer tries = lua_tointeger(L, AT_TRIES) + 1;
     if (tries == TRIES) {
         error_value_push_here(L, KIND_BUSY, "the key was written to by others %d times", TRIES);
         return lua_error(L);
     }
-    lua_pushinteger(L, tries + 1);
+    door_enter(L, &s);
+    if (tries >= PATIENT)
+        store_ask_way(s, door_path(L, door_map(L), room));
+    lua_pushinteger(L, tries);
     lua_replace(L, AT_TRIES);
     lua_settop(L, AT_TRIES);
-    struct store_op op = {.action = STORE_GET, .key = door_path(L, door_map(L), room)};
-    return door_run(L, &op, on_read);
+    return read_old(L);
+}
+
+static void on_cancel(struct task *t)
+{
+    timer_stop(&t->timer);
+}
+
+static int k_gave_way(lua_State *L, int status, lua_KContext unused)
+{
+    (void)status, (void)unused;
+    task_resumed(L);
+    return read_old(L);
 }
 
 /* s:update(key, fn [, { ttl= }]) → what was stored */
@@ -75,8 +105,8 @@ static int l_update(lua_State *L)
     struct store *s;
     char room[STORE_PATH];
     const struct door_map *m = door_map(L);
-    door_enter(L, &s);
-    door_path(L, m, room);
+    struct task *t = door_enter(L, &s);
+    struct str path = door_path(L, m, room);
     luaL_checktype(L, AT_FUNCTION, LUA_TFUNCTION);
     lua_settop(L, AT_OPTIONS);
     luaL_checkstack(L, AT_END + 8, NULL);
@@ -84,7 +114,10 @@ static int l_update(lua_State *L)
     door_ttl(L, AT_OPTIONS);
     lua_settop(L, AT_OPTIONS);
     lua_pushinteger(L, 0);
-    return read_old(L);
+    if (!store_gives_way(s, path))
+        return read_old(L);
+    timer_start(&t->timer, way_seconds);
+    return task_wait(L, t, on_cancel, NULL, 0, k_gave_way);
 }
 
 void door_open_updates(lua_State *L)
