@@ -119,10 +119,16 @@ void task_bind(struct task *t, struct task_bond *b)
 
 void task_bequeath(struct task *t, struct task *heir)
 {
-    if (heir)
-        list_splice(&heir->bonds, &t->bonds);
-    while (list_shift(&t->bonds))
-        ;
+    struct list bonds, *node;
+    list_init(&bonds);
+    list_splice(&bonds, &t->bonds);
+    while ((node = list_shift(&bonds))) {
+        const struct task_bond *b = container_of(node, struct task_bond, link);
+        if (b->stays)
+            list_append(&t->bonds, node);
+        else if (heir)
+            list_append(&heir->bonds, node);
+    }
 }
 
 static void end_bonds(struct task *t)

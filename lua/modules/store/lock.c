@@ -104,6 +104,7 @@ static void push_lock(lua_State *L)
         luaL_error(L, "%s", rc_text(RC_NOMEM));
     list_init(&l->bond.link);
     l->bond.end = on_task_end;
+    l->bond.stays = true;
     l->is_kept = true;
     *box = l;
 }

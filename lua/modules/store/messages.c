@@ -164,6 +164,7 @@ static struct subscription *push_subscription(lua_State *L)
         luaL_error(L, "%s", rc_text(RC_NOMEM));
     list_init(&sub->bond.link);
     sub->bond.end = on_task_end;
+    sub->bond.stays = true;
     sub->hub.on_message = on_message;
     sub->is_kept = true;
     *box = sub;
