@@ -69,11 +69,8 @@ static int add_time(struct change *c, struct str path, uint64_t expiry)
 {
     char index[RECORD_INDEX_HEAD + STORE_PATH];
     MDB_val key = {record_index(expiry, path, index), index}, none = {0, index};
-    int error = space_take(c, space_of_index(path.n));
-    if (!error)
-        error = mdb_put(c->txn, write_place(c, path), &key, &none, 0);
     note_expiry(c, expiry);
-    return error;
+    return mdb_put(c->txn, write_place(c, path), &key, &none, 0);
 }
 
 static int move_time(struct change *c, struct str path, const struct found *old, uint64_t expiry)
@@ -96,13 +93,18 @@ static int put_record(struct change *c, struct str path, const struct record *r)
     return error;
 }
 
+static int64_t space_of(struct str path, size_t record, uint64_t expiry)
+{
+    return space_of_record(path.n, record) + (expiry ? space_of_index(path.n) : 0);
+}
+
 int write_put(struct change *c, struct str path, const struct found *old,
     const struct store_value *value, uint64_t expiry)
 {
     const struct record r = {mdb_txn_id(c->txn), expiry, *value};
+    int64_t before = old->exists ? space_of(path, old->size, old->record.expiry) : 0;
     c->changed = true;
-    int error = space_take(c, space_of_record(path.n, record_size(value)) -
-                                  (old->exists ? space_of_record(path.n, old->size) : 0));
+    int error = space_take(c, space_of(path, record_size(value), expiry) - before);
     if (!error)
         error = move_time(c, path, old, expiry);
     return error ? error : put_record(c, path, &r);
@@ -120,7 +122,8 @@ int write_remove(struct change *c, struct str path, const struct found *old)
     return error ? error : mdb_del(c->txn, write_place(c, path), &key, NULL);
 }
 
-/* The text is copied: its place may be what it is written over with. */
+/* May use the room that is kept for removals, since it leads to one. The text is copied: its place
+ * may be what it is written over with. */
 int write_time(struct change *c, struct str path, const struct found *old, uint64_t expiry)
 {
     struct record r = old->record;

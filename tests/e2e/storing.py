@@ -78,6 +78,23 @@ class Worker:
     def is_over(self, stream):
         return self._client.so_far(stream).over
 
+    def begin_at(self, path):
+        return self._client.request(path)
+
+    def is_over_within(self, stream, seconds):
+        until = time.monotonic() + seconds
+        try:
+            while not self.is_over(stream) and time.monotonic() < until:
+                self._client.socket.settimeout(max(until - time.monotonic(), 0.001))
+                self._client.receive()
+        except TimeoutError:
+            pass
+        self._client.socket.settimeout(PATIENCE)
+        return self.is_over(stream)
+
+    def reset(self, stream):
+        self._client.reset(stream)
+
     def ping(self):
         self._client.ping()
 

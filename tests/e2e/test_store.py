@@ -319,7 +319,7 @@ def test_an_aborted_request_does_nothing_more(pair):
         local ok, e = pcall(s.set, s, "after abort", 1)
         kept.outcome = tostring(ok) .. " " .. tostring(e.kind)""")
     a.ping()
-    a._client.reset(stream)  # pylint: disable=protected-access
+    a.reset(stream)
     a.ping()
     until = time.monotonic() + 10
     while a.run("return kept.outcome") is None:

@@ -197,7 +197,7 @@ def test_an_abort_ends_a_wait_for_messages(pair):
         local ok, e = pcall(sub)
         kept.ended = e.kind""")
     until(a, "return kept.waiting == true")
-    a._client.reset(stream)  # pylint: disable=protected-access
+    a.reset(stream)
     until(a, 'return kept.ended == "abort"')
 
 

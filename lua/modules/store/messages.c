@@ -136,8 +136,10 @@ static int next_message(lua_State *L, struct subscription *sub)
         hub_put_back(m);
         return failed ? lua_error(L) : 1;
     }
-    if (!sub->hub.channel)
-        return 0;
+    if (!sub->hub.channel) {
+        lua_pushnil(L);
+        return 1;
+    }
     if (sub->reader)
         return luaL_error(L, "another task waits for this subscription's messages");
     lua_settop(L, 1);
