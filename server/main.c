@@ -9,13 +9,14 @@
 #include "http/part.h"
 #include "lua/config.h"
 #include "lua/scripts/bridge.h"
+#include "net/descriptor.h"
 #include "net/loop.h"
 #include "net/tls.h"
-#include "net/waker.h"
 #include "proc/master/master.h"
 #include "proc/options/help.h"
 #include "proc/worker/service.h"
 #include "proc/worker/user.h"
+#include "program/program.h"
 #include "proxy/pool.h"
 #include "proxy/pool_connector.h"
 #include "proxy/proxy.h"
@@ -29,18 +30,22 @@
 /* What serves in a worker, and what --check and a proof look at. */
 struct server {
     struct ev_loop *ev;
+    int index; /* of the worker; 0 where there is none */
     struct dispatch dispatch;
     struct proxy *proxy;
     struct bridge *bridge; /* NULL where upstreams take every request */
     struct pool *pool;     /* NULL before join */
     struct store *store;
-    struct waker pool_waker; /* of the threads */
+    struct descriptor pool_wakes; /* of the threads */
     struct pool_connector connector;
+    struct programs programs;
 };
 
 static struct vm_options vm_options_of(const struct server *s, const struct options *o)
 {
     return (struct vm_options){.dev = o->dev,
+        .worker = s->index,
+        .workers = o->workers,
         .max_cpu = o->max_cpu,
         .load_timeout = o->load_timeout,
         .max_memory = (size_t)o->max_vm_memory << 20,
@@ -56,14 +61,15 @@ static void close_server(struct server *s)
 {
     if (s->bridge)
         bridge_free(s->bridge);
+    programs_fini(&s->programs);
     if (s->proxy)
         proxy_free(s->proxy);
     if (s->pool)
         pool_free(s->pool);
+    descriptor_stop(&s->pool_wakes);
     pool_close();
     if (s->store)
         store_free(s->store);
-    waker_stop(&s->pool_waker);
     mem_put(s, sizeof *s);
 }
 
@@ -87,15 +93,18 @@ static enum rc add_upstreams(struct server *s, const struct options *o, char why
 
 /* A server that lacks scripts. NULL; why then says the reason. */
 static struct server *new_server(
-    const struct options *o, struct ev_loop *loop, char why[SERVICE_WHY])
+    const struct options *o, int index, struct ev_loop *loop, char why[SERVICE_WHY])
 {
     struct server *s = mem_get_zeroed(sizeof *s);
     snprintf(why, SERVICE_WHY, "%s", rc_text(RC_NOMEM));
     if (!s)
         return NULL;
     s->ev = loop;
+    descriptor_init(&s->pool_wakes, loop, on_pool);
+    s->index = index;
     dispatch_init(&s->dispatch);
     pool_connector_init(&s->connector);
+    programs_init(&s->programs, loop);
     if (!proxy_new(loop, &o->proxy, &s->proxy) && !add_upstreams(s, o, why))
         return s;
     close_server(s);
@@ -115,6 +124,7 @@ static enum rc open_bridge(struct server *s, const struct options *o, struct ev_
     struct vm_options options = vm_options_of(s, o);
     options.forwarder = proxy_forwarder(s->proxy);
     options.connector = &s->connector.base;
+    options.programs = &s->programs;
     if (dispatch_takes_all(&s->dispatch))
         return RC_OK;
     enum rc rc = bridge_new(loop, o->scripts, &options, &s->bridge, why);
@@ -125,16 +135,16 @@ static enum rc open_bridge(struct server *s, const struct options *o, struct ev_
     return rc;
 }
 
-static void on_pool(struct waker *w)
+static void on_pool(struct descriptor *d, unsigned events)
 {
-    (void)w;
+    (void)d, (void)events;
     pool_collect();
 }
 
 static void watch_pool(void *data, int fd)
 {
     struct server *s = data;
-    waker_start(&s->pool_waker, s->ev, fd, on_pool);
+    descriptor_watch(&s->pool_wakes, fd, DESCRIPTOR_READABLE);
 }
 
 /* The threads are for workers, which alone have an area. */
@@ -147,13 +157,13 @@ static enum rc open_store(
     return store_new(s->ev, &options, area, &s->store, why);
 }
 
-static enum service_state open_server(const struct options *o, const struct area *area,
+static enum service_state open_server(const struct options *o, const struct service_place *place,
     struct ev_loop *loop, bool may_lack, struct server **out, char why[SERVICE_WHY])
 {
-    struct server *s = new_server(o, loop, why);
+    struct server *s = new_server(o, place->index, loop, why);
     if (!s)
         return SERVICE_FAILED;
-    enum rc rc = open_store(s, o, area, why);
+    enum rc rc = open_store(s, o, place->area, why);
     if (!rc)
         rc = open_bridge(s, o, loop, may_lack, why);
     if (rc && !s->bridge) {
@@ -196,7 +206,7 @@ static void write_line(void *file, const char *text)
 
 static bool prove(const struct options *o, FILE *files, char why[SERVICE_WHY])
 {
-    struct server *s = new_server(o, NULL, why);
+    struct server *s = new_server(o, 0, NULL, why);
     if (!s)
         return false;
     const struct vm_options options = vm_options_of(s, o);
@@ -283,7 +293,7 @@ static int check_configuration(const struct options *o)
     struct server *s;
     if (check_certificates(o, why) || read_as_user(o, why))
         return complain(why, EXIT_FAILED);
-    if (open_server(o, NULL, NULL, false, &s, why) == SERVICE_FAILED)
+    if (open_server(o, &(struct service_place){0}, NULL, false, &s, why) == SERVICE_FAILED)
         return complain(why, EXIT_FAILED);
     proxy_print_routes(s->proxy, stdout);
     if (s->bridge)

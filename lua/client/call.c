@@ -96,6 +96,7 @@ struct http_call *http_call_new(lua_State *L)
     h->taken = 0;
     list_init(&h->bond.link);
     h->bond.end = on_task_end;
+    h->bond.strict = false;
     timer_init(&h->alarm, vm->ev, on_alarm);
     call_init(&h->call, &call_ops);
     lua_rawgetp(L, LUA_REGISTRYINDEX, &metatable_key);

@@ -266,6 +266,27 @@ static int l_write(lua_State *L)
     return write_all(L, c, 2);
 }
 
+/* Whether a piece would stand in the middle of what another task writes. */
+static bool is_busy(const struct ctx *c)
+{
+    return c->writer && c->x->response.out.state < OUTGOING_FINISHED;
+}
+
+/* try_write(...) → whether all of it was taken */
+static int l_try_write(lua_State *L)
+{
+    struct ctx *c = ctx_live(L);
+    bool taken = false;
+    size_t len;
+    check_arguments(L);
+    lua_concat(L, lua_gettop(L) - 1);
+    const char *text = lua_tolstring(L, 2, &len);
+    if (!is_busy(c))
+        check_write(L, exchange_write_whole(c->x, text, len, &taken));
+    lua_pushboolean(L, taken);
+    return 1;
+}
+
 static int k_flush(lua_State *L, int status, lua_KContext handle)
 {
     (void)status;
@@ -360,6 +381,7 @@ const luaL_Reg ctx_response_functions[] = {
     {"redirect", l_redirect},
     {"inform", l_inform},
     {"write", l_write},
+    {"try_write", l_try_write},
     {"flush", l_flush},
     {"finish", l_finish},
     {"text", l_text},

@@ -24,9 +24,10 @@ struct spawn {
     int count;         /* of arguments, the function included, and then of results */
     bool failed;       /* the value is an error */
     enum spawn_cause cancelled;
-    int cancel_errors;    /* raised since then */
-    struct task *watcher; /* waits in mt.all for this task and others; NULL for none */
-    struct list joiners;  /* tasks that wait for it, by task.queue */
+    int cancel_errors;     /* raised since then */
+    struct spawn_end *end; /* NULL for nobody */
+    struct task *watcher;  /* waits in mt.all for this task and others; NULL for none */
+    struct list joiners;   /* tasks that wait for it, by task.queue */
 };
 
 /* A task that goes on and on after it was cancelled is ended. */
@@ -218,9 +219,17 @@ static void on_done(struct task *t, int status)
     ctx_unfollow(t);
     wake_joiners(s);
     luaL_unref(t->vm->L, LUA_REGISTRYINDEX, s->self);
+    if (s->end)
+        s->end->over(s->end);
 }
 
 static const struct task_kind kind = {l_enter, check_cancelled, on_done};
+
+void spawn_watch(struct spawn *s, struct spawn_end *end)
+{
+    check(s->task && !s->end);
+    s->end = end;
+}
 
 void spawn_cancel(struct spawn *s, enum spawn_cause cause)
 {
@@ -232,6 +241,7 @@ void spawn_cancel(struct spawn *s, enum spawn_cause cause)
 
 void spawn_cancel_all(struct vm *vm, enum spawn_cause cause)
 {
+    vm->ending = (int)cause;
     for (struct list *node = vm->tasks.next; node != &vm->tasks; node = node->next) {
         struct task *t = container_of(node, struct task, link);
         if (t->done == on_done)
@@ -246,7 +256,7 @@ struct spawn *spawn_start(lua_State *L, int first)
     luaL_checktype(L, first, LUA_TFUNCTION);
     int count = lua_gettop(L) - first + 1;
     struct spawn *s = lua_newuserdatauv(L, sizeof *s, 1);
-    *s = (struct spawn){.self = LUA_NOREF};
+    *s = (struct spawn){.self = LUA_NOREF, .cancelled = (enum spawn_cause)vm_of(L)->ending};
     list_init(&s->joiners);
     lua_rawgetp(L, LUA_REGISTRYINDEX, &metatable_key);
     lua_setmetatable(L, -2);

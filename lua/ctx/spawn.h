@@ -25,9 +25,16 @@ void spawn_open(lua_State *L);
 /* Starts a task for the function and the arguments from index first on, which are replaced by its
  * userdata: that owns what is returned. [-n, +1, may longjmp] */
 struct spawn *spawn_start(lua_State *L, int first);
+/* Who is told when a task is over, before it can be joined: once, whatever its end. */
+struct spawn_end {
+    void (*over)(struct spawn_end *end);
+};
+
+/* Of a task that is not over; end is borrowed until it is. */
+void spawn_watch(struct spawn *s, struct spawn_end *end);
 /* Cancels a task; no effect on one that is over. */
 void spawn_cancel(struct spawn *s, enum spawn_cause cause);
-/* Cancels every such task of the vm. */
+/* Cancels every such task of the vm, and those that are started from now on. */
 void spawn_cancel_all(struct vm *vm, enum spawn_cause cause);
 
 #endif

@@ -119,15 +119,13 @@ void task_bind(struct task *t, struct task_bond *b)
 
 void task_bequeath(struct task *t, struct task *heir)
 {
-    struct list bonds, *node;
-    list_init(&bonds);
-    list_splice(&bonds, &t->bonds);
-    while ((node = list_shift(&bonds))) {
-        const struct task_bond *b = container_of(node, struct task_bond, link);
-        if (b->stays)
-            list_append(&t->bonds, node);
-        else if (heir)
+    struct list *node;
+    while ((node = list_shift(&t->bonds))) {
+        struct task_bond *b = container_of(node, struct task_bond, link);
+        if (heir && !b->stays)
             list_append(&heir->bonds, node);
+        else if (b->stays || b->strict)
+            b->end(b);
     }
 }
 

@@ -28,7 +28,8 @@ enum task_state { TASK_READY, TASK_RUNNING, TASK_WAITING, TASK_KILLED, TASK_CLOS
 struct task_bond {
     struct list link;
     void (*end)(struct task_bond *b); /* b is bound no longer */
-    bool stays;                       /* no heir gets it */
+    bool strict;                      /* ends as well where nobody inherits it */
+    bool stays;                       /* nobody inherits it: it ends */
 };
 
 struct task {
@@ -123,8 +124,8 @@ void task_close(struct task *t, void (*on_error)(lua_State *L, struct task *t));
 int task_close_coroutine(lua_State *co);
 /* Binds b, whose link is in no list, to t. */
 void task_bind(struct task *t, struct task_bond *b);
-/* What is bound to t, and does not stay there, is bound to the heir from now on, or to none where
- * that is NULL. */
+/* What is bound to t is bound to the heir from now on, or to none where that is NULL; what is strict
+ * ends then, and what stays in any case. */
 void task_bequeath(struct task *t, struct task *heir);
 /* Pushes the error of a task that has raised. [-0, +1] */
 void task_push_error(lua_State *L, struct task *t);

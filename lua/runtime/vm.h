@@ -21,6 +21,8 @@ struct connector;
 struct dispatch;
 struct forwarder;
 struct store;
+struct programs;
+struct schedule;
 struct task;
 
 enum {
@@ -30,6 +32,7 @@ enum {
 
 struct vm_options {
     bool dev;                 /* error pages show tracebacks */
+    int worker, workers;      /* which one this is, from 0, and how many serve */
     double max_cpu;           /* seconds that a task may run without waiting; 0 is no limit */
     double load_timeout;      /* seconds that the scripts may take to load; 0 is no limit */
     size_t max_memory;        /* bytes; 0 is no limit */
@@ -40,6 +43,7 @@ struct vm_options {
     struct forwarder *forwarder;     /* for ctx:proxy; borrowed. NULL where no request comes */
     struct connector *connector;     /* for mt.http; as the forwarder */
     struct store *store;             /* borrowed; NULL for none */
+    struct programs *programs;       /* for mt.exec; as the forwarder */
     const struct dispatch *dispatch; /* what other handlers take; borrowed, NULL for nothing */
 };
 
@@ -56,11 +60,13 @@ struct vm {
     struct list spare;    /* those that are over, to be used again, by task.link */
     size_t spare_count;
     struct budget budget;
-    int closing;             /* coroutines being closed, within each other */
-    struct handles requests; /* struct ctx by handle */
-    int ctx_metatable;       /* the registry's reference to it */
-    int ctx_begun;           /* and its place for the ctx table of the task that began last */
-    char missed[VM_MISSED];  /* the name that ctx was asked for last in vain; see missed.h */
+    int closing;               /* coroutines being closed, within each other */
+    int ending;                /* an enum spawn_cause: why tasks that are started now never begin */
+    struct schedule *schedule; /* what its scripts do unasked; borrowed from its generation */
+    struct handles requests;   /* struct ctx by handle */
+    int ctx_metatable;         /* the registry's reference to it */
+    int ctx_begun;             /* and its place for the ctx table of the task that began last */
+    char missed[VM_MISSED];    /* the name that ctx was asked for last in vain; see missed.h */
     void (*blocked)(struct task *t); /* it ran for so long that the master has asked about it */
     const char *fault;   /* why the scripts on disk do not load; "" where they do; borrowed */
     size_t memory_floor; /* bytes that it took when the scripts had just loaded */

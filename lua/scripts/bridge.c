@@ -21,9 +21,10 @@ struct bridge {
     struct part part;
     struct generation_source source;
     struct generation *current;
-    struct list old;             /* generations that are not over yet, the oldest first */
-    unsigned live;               /* generations, the current one included */
-    unsigned loaded;             /* generations so far */
+    struct list old; /* generations that are not over yet, the oldest first */
+    unsigned live;   /* generations, the current one included */
+    unsigned loaded; /* generations so far */
+    bool draining;
     struct vm *volatile running; /* the one whose tasks run now, for the ticks */
     char fault[VM_FAULT];
 };
@@ -278,6 +279,8 @@ static enum rc renew(struct bridge *b, char why[SCRIPT_WHY])
     b->live++;
     b->loaded++;
     bound_generations(b);
+    if (b->draining)
+        generation_drain(b->current);
     log_event(
         LOG_DEBUG, "generation loaded", log_int("number", b->loaded), log_int("live", b->live));
     return RC_OK;
@@ -388,6 +391,23 @@ static bool on_reload(struct part *p, char *why, size_t why_size)
     return false;
 }
 
+static void on_drain(struct part *p)
+{
+    struct bridge *b = container_of(p, struct bridge, part);
+    b->draining = true;
+    generation_drain(b->current);
+}
+
+/* Who was told of a reload, or of the end, may take a while. */
+static bool on_holds(struct part *p)
+{
+    const struct bridge *b = container_of(p, struct bridge, part);
+    for (struct generation *g = NULL; (g = next_generation(b, g));)
+        if (generation_is_telling(g))
+            return true;
+    return false;
+}
+
 static void on_set_fault(struct part *p, const char *why)
 {
     set_fault(container_of(p, struct bridge, part), why ? why : "");
@@ -408,6 +428,8 @@ static const struct part_ops part_ops = {
     .describe = on_describe,
     .log_cut = on_cut,
     .reload = on_reload,
+    .drain = on_drain,
+    .holds = on_holds,
     .set_fault = on_set_fault,
 };
 

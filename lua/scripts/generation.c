@@ -13,6 +13,7 @@
 #include "lua/scripts/blocked.h"
 #include "lua/scripts/libraries.h"
 #include "lua/scripts/route_files.h"
+#include "lua/scripts/schedule.h"
 
 #include <stdio.h>
 
@@ -30,6 +31,10 @@ static enum rc make(
         generation_free(g);
         return RC_NOMEM;
     }
+    if (schedule_new(g->vm, &g->schedule)) {
+        generation_free(g);
+        return RC_NOMEM;
+    }
     g->vm->fault = from->fault;
     g->vm->blocked = blocked_report;
     *out = g;
@@ -42,6 +47,7 @@ static enum rc load(struct generation *g, const char *path, char why[SCRIPT_WHY]
     enum rc rc = scripts_load(g->vm, path, &g->scripts, why);
     budget_end_load(g->vm);
     activity_load(NULL);
+    schedule_go(g->schedule);
     return rc;
 }
 
@@ -91,6 +97,8 @@ enum rc generation_prove(const struct generation_source *from,
 /* It ends: each wait raises, and who swallows that is killed. */
 void generation_stop(struct generation *g)
 {
+    if (g->schedule)
+        schedule_end(g->schedule);
     spawn_cancel_all(g->vm, SPAWN_SHUTDOWN);
     while (!list_empty(&g->vm->ready))
         vm_run(g->vm);
@@ -102,6 +110,8 @@ void generation_free(struct generation *g)
         generation_stop(g);
     if (g->scripts)
         scripts_free(g->scripts);
+    if (g->schedule)
+        schedule_free(g->schedule);
     if (g->vm)
         vm_free(g->vm);
     list_remove(&g->link);
@@ -112,6 +122,20 @@ void generation_set_state(struct generation *g, enum generation_state state)
 {
     check(state == g->state + 1);
     g->state = state;
+    if (state != GENERATION_OLD)
+        return;
+    schedule_end(g->schedule);
+    schedule_tell(g->schedule, "reload");
+}
+
+void generation_drain(struct generation *g)
+{
+    schedule_tell(g->schedule, "shutdown");
+}
+
+bool generation_is_telling(const struct generation *g)
+{
+    return schedule_is_telling(g->schedule);
 }
 
 void generation_abort(struct generation *g)
@@ -127,7 +151,7 @@ void generation_abort(struct generation *g)
 bool generation_wind_up(struct generation *g)
 {
     check(g->state != GENERATION_CURRENT);
-    if (g->vm->requests.used)
+    if (g->vm->requests.used || (generation_is_telling(g) && !g->aborted))
         return false;
     if (g->state == GENERATION_OLD) {
         generation_set_state(g, GENERATION_CLOSING);

@@ -3,7 +3,7 @@
  * under way finish on the one that they began on:
  *
  *     GENERATION_CURRENT ──a newer one has loaded──▶ GENERATION_OLD
- *     GENERATION_OLD ──last request ends──▶ GENERATION_CLOSING ──tasks end──▶ freed
+ *     GENERATION_OLD ──last request and mt.on_reload end──▶ GENERATION_CLOSING ──tasks end──▶ freed
  */
 #ifndef LUA_SCRIPTS_GENERATION_H
 #define LUA_SCRIPTS_GENERATION_H
@@ -25,6 +25,7 @@ struct generation {
     struct list link;
     struct vm *vm;
     struct scripts *scripts; /* NULL in a bare one */
+    struct schedule *schedule;
     enum generation_state state;
     bool aborted; /* generation_abort was called */
 };
@@ -51,11 +52,15 @@ enum rc generation_prove(const struct generation_source *from,
 void generation_stop(struct generation *g);
 /* Stops first, if that was not done. */
 void generation_free(struct generation *g);
-/* One step further. */
+/* One step further. What is old does nothing unasked any more, and its scripts are told. */
 void generation_set_state(struct generation *g, enum generation_state state);
 /* Of one that is old: aborts every request with the reason "reload"; the clients get 503, or a
  * reset with CANCEL. To be done once. */
 void generation_abort(struct generation *g);
+/* The worker drains: its scripts are told, once. */
+void generation_drain(struct generation *g);
+/* Whether functions of mt.on_reload run. */
+bool generation_is_telling(const struct generation *g);
 /* For one that is old: moves it on towards its end. Whether it may be freed. */
 bool generation_wind_up(struct generation *g);
 /* The most bytes that a request of it holds; see held.h. */

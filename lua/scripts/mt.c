@@ -7,9 +7,12 @@
 #include "lua/ctx/ctx.h"
 #include "lua/ctx/spawn.h"
 #include "lua/modules/store/store.h"
+#include "lua/process/process.h"
 #include "lua/runtime/sources.h"
 #include "lua/runtime/task.h"
+#include "lua/runtime/task_channel.h"
 #include "lua/runtime/vm.h"
+#include "lua/scripts/schedule.h"
 
 #include <lauxlib.h>
 #include <stdlib.h>
@@ -156,6 +159,17 @@ static void push_options(lua_State *L)
     lua_setfield(L, -2, "proto_path");
 }
 
+/* Which of the workers this is. */
+static void push_worker(lua_State *L)
+{
+    const struct vm_options *options = &vm_of(L)->options;
+    lua_createtable(L, 0, 2);
+    lua_pushinteger(L, options->worker);
+    lua_setfield(L, -2, "id");
+    lua_pushinteger(L, options->workers);
+    lua_setfield(L, -2, "count");
+}
+
 int luaopen_moontrail(lua_State *L)
 {
     static const luaL_Reg functions[] = {{"sleep", l_sleep}, {"now", l_now},
@@ -165,12 +179,19 @@ int luaopen_moontrail(lua_State *L)
     luaL_newlib(L, functions);
     spawn_open(L);
     store_open_limit(L);
+    task_channel_open(L);
+    schedule_open(L);
+    process_open(L);
+    process_add_function(L);
+    exec_add_function(L);
     http_open(L);
     lua_setfield(L, -2, "http");
     luaL_newlib(L, levels);
     lua_setfield(L, -2, "log");
     push_options(L);
     lua_setfield(L, -2, "options");
+    push_worker(L);
+    lua_setfield(L, -2, "worker");
     ctx_push_functions(L);
     lua_setfield(L, -2, "ctx");
     lua_pushliteral(L, MOONTRAIL_VERSION);

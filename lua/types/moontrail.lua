@@ -13,13 +13,13 @@
 ---What is raised for what happens outside of the script; its text, by `tostring`, `..` and the
 ---functions of strings, is the message behind the line. docs/api.md tells what each kind adds.
 ---@alias moontrail.error_kind "abort"|"timeout"|"unreachable"|"refused"|"reset"|"lost"|"protocol"
----|"upload"|"limit"|"grpc"
+---|"upload"|"limit"|"system"|"grpc"
 ---@class moontrail.error: string
 ---@field kind moontrail.error_kind
 ---@field message string
 ---@field where? string the line of the script that called
 ---@field reason? moontrail.reason|"cancelled" of an abort
----@field code? string of a reset: the code's name
+---@field code? string of a reset: the code's name; of the system: the error's, `"ENOENT"`
 ---@field cause? any of an upload: what its function raised
 ---@field limit? string of a limit: its name
 
@@ -170,6 +170,12 @@ function ctx:add_header(name, value) end
 ---@param ... string|number a number goes out as `tostring` gives it
 function ctx:write(...) end
 
+---Sends all the pieces of the body or none of them, and never waits: all, where nothing is queued
+---or there is room for them.
+---@param ... string|number a number goes out as `tostring` gives it
+---@return boolean taken
+function ctx:try_write(...) end
+
 ---Waits until what is written, headers included, has been handed to the connection.
 function ctx:flush() end
 
@@ -238,6 +244,89 @@ function task:join() end
 ---Makes its waits raise.
 function task:cancel() end
 
+---A queue of values between the tasks of a worker: any value but nil.
+---@class moontrail.channel
+local channel = {}
+
+---Puts a value in, and waits while the channel is full. Raises on a closed one.
+---@param value any but nil
+function channel:send(value) end
+
+---Puts a value in where there is room. It never waits.
+---@param value any but nil
+---@return boolean taken false where the channel is full or closed
+function channel:try_send(value) end
+
+---The next value, for which it waits; nil once the channel is closed and empty.
+---@return any value
+function channel:recv() end
+
+---The values for a `for` loop, which ends with the channel.
+---@return fun(channel: moontrail.channel): any
+---@return moontrail.channel
+function channel:messages() end
+
+---Nothing more goes in; what is in comes out still.
+function channel:close() end
+
+---The options of `mt.exec` and `mt.process`.
+---@class moontrail.process_options
+---@field stdin? string its input
+---@field timeout? number seconds, after which it is killed
+---@field limit? integer bytes of each output, beyond which it is killed
+---@field env? table<string, string|number|false> added to the server's; false removes one
+---@field cwd? string the folder that it works in
+
+---What becomes of a program that `mt.exec` has run.
+---@class moontrail.exec_result
+---@field code? integer its exit status
+---@field signal? string the name of the signal that ended it
+---@field stdout string
+---@field stderr string
+
+---A program that runs. It ends with the task that started it.
+---@class moontrail.process
+local process = {}
+
+---The next piece of what it writes, or nil at the end. Waits for it.
+---@param max? integer the bytes that it has at the most
+---@return string? piece
+function process:read(max) end
+
+---The next piece of its error output, or nil at the end. Waits for it.
+---@param max? integer the bytes that it has at the most
+---@return string? piece
+function process:read_error(max) end
+
+---Writes pieces of its input, and waits while it is slower.
+---@param ... string|number pieces
+---@return boolean takes whether it still takes any
+function process:write(...) end
+
+---Writes the last pieces of its input, and ends it.
+---@param ... string|number pieces
+---@return boolean takes whether it took all of them
+function process:finish(...) end
+
+---Waits for its end.
+---@return integer? code its exit status
+---@return string? signal the name of the signal that ended it
+function process:wait() end
+
+---Sends its group a signal.
+---@param signal? string|integer `"SIGTERM"` unless given
+function process:kill(signal) end
+
+---Ends what is left of it.
+function process:close() end
+
+---A function that `mt.on_reload` has registered.
+---@class moontrail.hook
+local hook = {}
+
+---Takes the function back, as the end of a `<close>` variable does. No effect on one that runs.
+function hook:close() end
+
 ---Lines of the log: the event, and a table of fields, 32 at the most.
 ---@class moontrail.log
 local log = {}
@@ -268,6 +357,11 @@ function log.error(event, fields) end
 ---@field folder string where the scripts and their modules lie
 ---@field proto_path string the folders of `--proto-path`, divided by semicolons
 
+---Which of the worker processes this is.
+---@class moontrail.worker
+---@field id integer from 0
+---@field count integer how many of them serve
+
 ---`local mt = require "moontrail"`
 ---@class moontrail
 ---@field ctx moontrail.ctx the functions of every ctx, found once: `mt.ctx.write(ctx, ...)`
@@ -275,7 +369,36 @@ function log.error(event, fields) end
 ---@field log moontrail.log
 ---@field options moontrail.options
 ---@field version string the server's version
+---@field worker moontrail.worker
 local moontrail = {}
+
+---A queue of values between the tasks of this worker.
+---@param capacity? integer the values that it holds: 1 unless given
+---@return moontrail.channel channel
+function moontrail.channel(capacity) end
+
+---Runs a function every so many seconds, never beside itself, as long as these scripts are the
+---current ones. Only while a script loads.
+---@param seconds number above 0, up to 1e8
+---@param fn fun() it may wait; an error is logged
+function moontrail.every(seconds, fn) end
+
+---Runs a function once when newer scripts have taken over, or the worker drains.
+---@param fn fun(what: "reload"|"shutdown") it may wait
+---@return moontrail.hook hook
+function moontrail.on_reload(fn) end
+
+---Runs a program to its end, and waits for that.
+---@param argv string[] the program and its arguments
+---@param options? moontrail.process_options input, time, limits, surroundings
+---@return moontrail.exec_result result
+function moontrail.exec(argv, options) end
+
+---Starts a program that is talked to.
+---@param argv string[] the program and its arguments
+---@param options? moontrail.process_options input, time, limits, surroundings
+---@return moontrail.process process
+function moontrail.process(argv, options) end
 
 ---Waits; other requests go on.
 ---@param seconds number 0 to 1e8; of 0 it lets the others run once

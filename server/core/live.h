@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 struct live {
-    int64_t conns, exchanges, calls, tasks, waits;
+    int64_t conns, exchanges, calls, tasks, waits, programs;
 };
 
 extern struct live live;

@@ -230,6 +230,11 @@ enum rc exchange_write(struct exchange *x, const char *data, size_t n, size_t *t
     return tell_dirty(x, outgoing_write(&x->response.out, data, n, taken));
 }
 
+enum rc exchange_write_whole(struct exchange *x, const char *data, size_t n, bool *taken)
+{
+    return tell_dirty(x, outgoing_write_whole(&x->response.out, data, n, taken));
+}
+
 enum rc exchange_finish(struct exchange *x)
 {
     return tell_dirty(x, outgoing_finish(&x->response.out));

@@ -134,6 +134,8 @@ void exchange_want_body(struct exchange *x);
 enum rc exchange_flush(struct exchange *x) MUST_CHECK;
 enum rc exchange_inform(struct exchange *x, int status, const struct fields *fields) MUST_CHECK;
 enum rc exchange_write(struct exchange *x, const char *data, size_t n, size_t *taken) MUST_CHECK;
+enum rc exchange_write_whole(
+    struct exchange *x, const char *data, size_t n, bool *taken) MUST_CHECK;
 enum rc exchange_finish(struct exchange *x) MUST_CHECK;
 /* Grants a request for a tunnel (RFC 9110 7.8, RFC 8441): 101, or 200 to an extended CONNECT. From
  * then on the request's body and the response's are a raw stream in each direction, of which each

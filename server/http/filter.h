@@ -79,6 +79,8 @@ struct filter_chain {
 enum rc filters_begin(struct outgoing *o) MUST_CHECK;
 /* As many of n bytes as there is room for, until the queue is full. */
 enum rc filters_write(struct outgoing *o, const char *data, size_t n, size_t *taken) MUST_CHECK;
+/* All of n bytes, however long the queue gets. */
+enum rc filters_write_whole(struct outgoing *o, const char *data, size_t n) MUST_CHECK;
 enum rc filters_flush(struct outgoing *o) MUST_CHECK;
 enum rc filters_end(struct outgoing *o) MUST_CHECK;
 /* A session asks for more: flushes where nothing is queued. False where a filter has failed. */

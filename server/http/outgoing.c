@@ -203,6 +203,11 @@ static enum rc write_through_filters(struct outgoing *o, const char *data, size_
     return rc;
 }
 
+static size_t room_of(const struct outgoing *o, size_t most)
+{
+    return o->body.len < most ? most - o->body.len : 0;
+}
+
 enum rc outgoing_write(struct outgoing *o, const char *data, size_t n, size_t *taken)
 {
     *taken = 0;
@@ -214,14 +219,50 @@ enum rc outgoing_write(struct outgoing *o, const char *data, size_t n, size_t *t
     if (o->filters)
         return write_through_filters(o, data, n, taken);
     if (!o->no_content) {
-        if (n > bytes_room(&o->body))
-            n = bytes_room(&o->body);
+        if (o->body.len + n > o->body.max)
+            n = room_of(o, o->body.max);
         enum rc rc = n ? bytes_append(&o->body, data, n) : RC_OK;
         if (rc)
             return rc;
     }
     o->written += n;
     *taken = n;
+    return RC_OK;
+}
+
+/* Past the queue's maximum. */
+static enum rc append_whole(struct bytes *body, const char *data, size_t n)
+{
+    size_t max = body->max;
+    body->max = SIZE_MAX;
+    enum rc rc = bytes_append(body, data, n);
+    body->max = max;
+    return rc;
+}
+
+static enum rc write_whole(struct outgoing *o, const char *data, size_t n)
+{
+    enum rc rc = o->filters ? filters_begin(o) : RC_OK;
+    if (rc || o->no_content)
+        return rc;
+    return o->filters ? filters_write_whole(o, data, n) : append_whole(&o->body, data, n);
+}
+
+enum rc outgoing_write_whole(struct outgoing *o, const char *data, size_t n, bool *taken)
+{
+    *taken = false;
+    if (has_ended(o))
+        return RC_STATE;
+    if (o->length_set && n > o->length - o->written)
+        return RC_LIMIT;
+    if (o->body.len && n > room_of(o, OUTGOING_QUEUE_HIGH))
+        return RC_OK;
+    set_state(o, OUTGOING_STARTED);
+    enum rc rc = write_whole(o, data, n);
+    if (rc)
+        return rc;
+    o->written += n;
+    *taken = true;
     return RC_OK;
 }
 

@@ -74,7 +74,7 @@ struct outgoing {
     uint64_t written;       /* bytes of body so far, as they were written */
     struct fields head;
     struct fields trailers;
-    struct bytes body;
+    struct bytes body;  /* may be longer than its maximum, by what was written whole */
     struct bytes *kept; /* what sessions took of the body, as long as all of it fits; NULL where
                            none of it is kept. Borrowed */
     struct filter_chain *filters; /* NULL for none */
@@ -116,6 +116,10 @@ enum rc outgoing_start_raw(struct outgoing *o) MUST_CHECK;
 /* Starts the message and queues as many of n bytes as there is room for; *taken says how many.
  * RC_STATE after the end, RC_LIMIT for more than content-length, RC_NOMEM. */
 enum rc outgoing_write(struct outgoing *o, const char *data, size_t n, size_t *taken) MUST_CHECK;
+/* The same of all n bytes or none: all where nothing is queued, however many they are, or where
+ * there is room for them. */
+enum rc outgoing_write_whole(
+    struct outgoing *o, const char *data, size_t n, bool *taken) MUST_CHECK;
 /* Ends the message. RC_STATE when it has ended, RC_LIMIT where less was written than content-length
  * says. */
 enum rc outgoing_finish(struct outgoing *o) MUST_CHECK;

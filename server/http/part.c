@@ -57,6 +57,21 @@ bool parts_reload(const struct parts *all, char *why, size_t why_size)
     return true;
 }
 
+void parts_drain(const struct parts *all)
+{
+    for (struct part *p = all->first; p; p = p->next)
+        if (p->ops->drain)
+            p->ops->drain(p);
+}
+
+bool parts_hold(const struct parts *all)
+{
+    for (struct part *p = all->first; p; p = p->next)
+        if (p->ops->holds && p->ops->holds(p))
+            return true;
+    return false;
+}
+
 void parts_set_fault(const struct parts *all, const char *why)
 {
     for (struct part *p = all->first; p; p = p->next)

@@ -25,6 +25,10 @@ struct part_ops {
     /* Reads anew what it works with; where that fails, the old stays in force, and why says what
      * failed. Returns whether it did. */
     bool (*reload)(struct part *p, char *why, size_t why_size);
+    /* The worker drains: requests under way end, and no more come. */
+    void (*drain)(struct part *p);
+    /* Whether a worker that drains is not to end yet, though its requests have. */
+    bool (*holds)(struct part *p);
     /* What is on disk does not load, for the reason given; NULL: it does again. */
     void (*set_fault)(struct part *p, const char *why);
 };
@@ -50,6 +54,8 @@ void parts_describe(const struct parts *all);
 void parts_log_cut(const struct parts *all);
 /* Ends with the first that fails. */
 bool parts_reload(const struct parts *all, char *why, size_t why_size);
+void parts_drain(const struct parts *all);
+bool parts_hold(const struct parts *all);
 void parts_set_fault(const struct parts *all, const char *why);
 
 #endif

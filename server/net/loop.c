@@ -98,7 +98,7 @@ static void on_round(struct ev_loop *ev, ev_prepare *w, int events)
     loop_turn(l);
     if (l->access_log)
         access_log_flush(l->access_log);
-    if (l->going && list_empty(&l->conns))
+    if (l->going && list_empty(&l->conns) && !parts_hold(&l->parts))
         ev_break(ev, EVBREAK_ALL);
 }
 
@@ -166,6 +166,7 @@ void loop_shut_down(struct loop *l)
 {
     check(!l->going);
     l->going = true;
+    parts_drain(&l->parts);
     shut_down_conns(l, END_NOTICE);
     loop_notice(l);
     timer_start(&l->late, late_seconds);

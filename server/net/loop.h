@@ -95,7 +95,8 @@ void loop_add_step(struct loop *l, struct loop_step *s);
 /* There is to be another turn before the loop blocks. */
 void loop_again(struct loop *l);
 /* Starts a graceful end of all connections that were accepted (RFC 9113 6.8): two GOAWAYs, and
- * exchanges finish. The loop ends by itself (ev_break) when the last of them has closed. */
+ * exchanges finish. The parts are told. The loop ends by itself (ev_break) when the last connection
+ * has closed and no part holds it. */
 void loop_shut_down(struct loop *l);
 /* For a connection that took its first step only now: the second follows. */
 void loop_notice(struct loop *l);

@@ -3,8 +3,8 @@
 #include "core/check.h"
 #include "core/clock.h"
 #include "core/mem.h"
+#include "net/descriptor.h"
 #include "net/timer.h"
-#include "net/waker.h"
 #include "store/area.h"
 #include "store/engine.h"
 
@@ -21,7 +21,7 @@ struct store {
     uint64_t nonce;
     struct engine *memory, *maps;
     struct hub hub;
-    struct waker waker;
+    struct descriptor wakes;
     struct timer tick; /* once a second */
     struct timer poll; /* runs while there are subscriptions, and nobody wakes us */
     struct list waiters;
@@ -72,11 +72,12 @@ static void look(struct store *s)
     wake_waiters(s);
 }
 
-static void on_wake(struct waker *w)
+static void on_wake(struct descriptor *d, unsigned events)
 {
-    struct store *s = container_of(w, struct store, waker);
+    (void)events;
+    struct store *s = container_of(d, struct store, wakes);
     uint64_t count;
-    ssize_t n = read(w->ev.fd, &count, sizeof count);
+    ssize_t n = read(s->area->wakes[s->slot], &count, sizeof count);
     (void)n; /* where another reads it, it is this process's slot no more than before */
     look(s);
 }
@@ -151,9 +152,10 @@ static void watch(struct store *s)
 {
     timer_init(&s->tick, s->ev, on_tick);
     timer_init(&s->poll, s->ev, on_poll);
+    descriptor_init(&s->wakes, s->ev, on_wake);
     timer_start(&s->tick, tick_seconds);
     if (is_woken(s))
-        waker_start(&s->waker, s->ev, s->area->wakes[s->slot], on_wake);
+        descriptor_watch(&s->wakes, s->area->wakes[s->slot], DESCRIPTOR_READABLE);
 }
 
 static enum rc enter(struct store *s, char why[STORE_WHY])
@@ -210,7 +212,7 @@ void store_free(struct store *s)
     if (s->page) {
         timer_stop(&s->tick);
         timer_stop(&s->poll);
-        waker_stop(&s->waker);
+        descriptor_stop(&s->wakes);
         leave(s);
     }
     for (struct list *node; (node = list_shift(&s->limits));)

@@ -157,6 +157,10 @@ WALK = """
         _, names = debug.getupvalue(debug.getmetatable(res).__index, 1)
         add("moontrail.http.response", names)
         add("moontrail.task", debug.getmetatable(task).__index)
+        add("moontrail.hook", debug.getmetatable(mt.on_reload(print)).__index)
+        local process <close> = mt.process { "true" }
+        add("moontrail.process", debug.getmetatable(process).__index)
+        add("moontrail.channel", debug.getmetatable(mt.channel()).__index)
         add("moontrail.zlib.deflate", debug.getmetatable(zlib.deflate()).__index)
         add("moontrail.zlib.inflate", debug.getmetatable(zlib.inflate()).__index)
         add("moontrail.protobuf", pb)

@@ -42,6 +42,7 @@ WRONG = [
     ("ctx:inform(103, 'x')", "bad argument #2 to 'inform' (table expected, got string)"),
     ("ctx:write(nil)", "bad argument #1 to 'write' (string expected, got nil)"),
     ("ctx:write('a', {})", "bad argument #2 to 'write' (string expected, got table)"),
+    ("ctx:try_write('a', {})", "bad argument #2 to 'try_write' (string expected, got table)"),
     ("ctx:write(true)", "bad argument #1 to 'write' (string expected, got boolean)"),
     ("ctx:finish(true)", "bad argument #1 to 'finish' (string expected, got boolean)"),
     ("ctx:text()", "bad argument #1 to 'text' (string expected, got no value)"),
@@ -108,6 +109,7 @@ RIGHT = [
     ("ctx:html('one', 'two')", "one"),
     ("ctx:json(nil, 'more')", "null"),
     ("ctx:finish('one', 'two')", "one"),
+    ("ctx:try_write(1, 1.0, 'x') ctx:try_write()", "11.0x"),
     ("ctx:write('one') ctx:finish(nil)", "one"),
     ("ctx:finish(2)", "2"),
 ]

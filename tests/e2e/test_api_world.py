@@ -1,5 +1,7 @@
 """The rest of the world: what require finds, the log, time, and Lua's own library."""
+import os
 import re
+import signal
 
 import pytest
 
@@ -139,3 +141,29 @@ def test_blocking_calls_are_allowed(client):
         local pipe <close> = io.popen("echo spoken")
         return pipe:read("l"), os.execute("true"), os.getenv("PATH") ~= nil
         """).text.startswith("spoken|true")
+
+
+# Which worker it is.
+
+WORKER = """
+    local mt = require "moontrail"
+    mt.log.info("here", mt.worker)
+    return function(ctx) ctx:text(mt.worker.id) end"""
+
+
+def ids_told(server, since=0):
+    return sorted(line.split("count=")[1] for line in server.log[since:] if " here count=" in line)
+
+
+def test_each_worker_knows_which_it_is(start):
+    server = start({"index.lua": WORKER}, "-w", "3")
+    server.wait_until(lambda: len(server.workers) == 3)
+    assert {f"3 id={number}" for number in range(3)} <= set(ids_told(server))
+
+
+def test_a_worker_that_takes_the_place_of_one_that_died_has_its_id(start, connect):
+    server = start({"index.lua": WORKER}, "-w", "2")
+    told = len(server.log)
+    os.kill(server.workers[1], signal.SIGKILL)
+    server.wait_for("worker started", since=told)
+    assert ids_told(server, told) == ["2 id=1"]

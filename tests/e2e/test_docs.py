@@ -25,10 +25,11 @@ EXAMPLES = [example for document in ("api", "protobuf")
 # How the reference writes what belongs to a class of the runtime.
 OWNERS = {"moontrail.ctx": "ctx:", "moontrail": "mt.", "moontrail.log": "mt.log.",
           "moontrail.http": "mt.http.", "moontrail.http.response": "res:",
-          "moontrail.task": "task:", "moontrail.json": "json.", "moontrail.zlib": "zlib.",
+          "moontrail.task": "task:", "moontrail.channel": "channel:",
+          "moontrail.hook": "hook:", "moontrail.process": "process:", "moontrail.json": "json.", "moontrail.zlib": "zlib.",
           "moontrail.zlib.deflate": "stream:", "moontrail.zlib.inflate": "stream:"}
 ELSEWHERE = ("moontrail.protobuf", "moontrail.grpc")  # in documents of their own
-PLAIN = {"moontrail.options"}  # fields alone
+PLAIN = {"moontrail.options", "moontrail.worker"}  # fields alone
 
 
 def transcript(response, wanted):
@@ -133,5 +134,5 @@ def test_every_field_is_told(client):
 def test_every_function_is_in_an_example(client):
     code = "".join(code for code, _ in EXAMPLES)
     for function in functions_served(client):
-        call = re.sub(r"^(task|stream|res):", r"\\w+:", function)
+        call = re.sub(r"^(task|channel|hook|process|stream|res):", r"\\w+:", function)
         assert re.search(rf"\b{call}\b", code), function

@@ -63,6 +63,13 @@ SCRIPTS = {
     "limited.lua": """
         return function(ctx) ctx:text(ctx:body(10)) end""",
     "pieces.lua": PIECES,
+    "whole.lua": """
+        return function(ctx)
+            local much = ("x"):rep(1 << 20)
+            assert(ctx:try_write(much) and not ctx:try_write(much))
+            ctx:flush()
+            assert(ctx:try_write("the", " ", "end"))
+        end""",
     "unread.lua": """
         return function(ctx) ctx:text("enough") end""",
     "empty.lua": "return function() end",
@@ -291,6 +298,7 @@ CASES = {
     "body unread": Case("/unread", "POST", (), b"x" * 1000, text="enough"),
     "coroutine": Case("/coroutine", "POST", (), b"through", text="through"),
     "two tasks": Case("/both", "POST", (), b"x" * 100000, text="writing read all"),
+    "pieces written whole": Case("/whole", text="x" * (1 << 20) + "the end"),
     "created": Case("/status/201", status=201, text="some text"),
     "own status": Case("/status/599", status=599, text="some text"),
     "no content": Case("/status/204", status=204, text="",

@@ -110,6 +110,58 @@ def test_grace_ends(start, connect):
     server.wait_for("aborted by shutdown")
 
 
+# What scripts are told.
+
+TOLD = """
+    local mt = require "moontrail"
+    local stop = mt.channel()
+    mt.on_reload(function(why)
+        stop:close()
+        mt.sleep(0.2)
+        print("told of " .. why)
+    end)
+    return function(ctx)
+        ctx:write("begun")
+        ctx:flush()
+        stop:recv()
+        ctx:write(" and ended")
+    end"""
+
+
+def test_long_streams_end_themselves(start, connect):
+    server = start({"index.lua": TOLD})
+    client = connect(server.https)
+    stream = client.request("/")
+    client.wait(lambda: client.so_far(stream).body == b"begun")
+    server.signal(signal.SIGTERM)
+    assert client.response(stream).text == "begun and ended"
+    assert server.wait() == 0
+    assert server.find("told of shutdown")
+
+
+def test_what_is_told_may_take_a_while_without_a_request(start):
+    server = start({"index.lua": TOLD})
+    server.stop()
+    assert server.find("told of shutdown")
+
+
+def test_what_is_told_is_cut_by_the_grace(start):
+    server = start({"index.lua": TOLD.replace("0.2", "1000")}, "--grace", "0.5")
+    server.stop()
+    assert server.find("warn grace over seconds=0.5")
+    assert not server.find("told of")
+
+
+def test_what_is_told_where_another_worker_takes_over(start, connect):
+    server = start({"index.lua": TOLD})
+    client = connect(server.https)
+    stream = client.request("/")
+    client.wait(lambda: client.so_far(stream).body == b"begun")
+    server.renew()
+    assert client.response(stream).text == "begun and ended"
+    server.wait_for("told of shutdown")
+
+
 def test_connections_in_their_handshake_are_no_hindrance(start):
     server = start(SCRIPTS)
     socks = [socket.create_connection(url.split("//")[1].split(":")) for url in server.urls]

@@ -23,13 +23,14 @@ allow server/h2 '(core|http|h2)/'
 allow server/h1 '(core|http|h1)/'
 allow server/net '(core|http|h1|h2|net)/'
 allow server/proxy '(core|http|h1|h2|net|proxy)/'
-allow server/store 'core/|net/(timer|waker)\.h|store/'
+allow server/store 'core/|net/(timer|descriptor)\.h|store/'
+allow server/program '(core|net|program)/'
 allow server/proc/options '(core|http|h1|h2|net|proxy|store|proc/options)/'
 allow server/proc/worker '(core|http|h1|h2|net|proxy|store|proc/(options|worker))/'
 allow server/proc/master '(core|http|h1|h2|net|proxy|store|proc)/'
 
 # The rooms of lua/, from the lowest.
-below='(core|http)/|net/timer\.h|store/|lua/('
+below='(core|http)/|net/(timer|descriptor)\.h|store/|lua/('
 # How errors are raised is a file that stands by itself: modules have it too.
 for room in lua/modules/*; do
     case $room in
@@ -42,11 +43,12 @@ allow lua/protobuf 'core/|lua/(protobuf/|modules/utf8\.h)'
 allow lua/runtime "${below}modules|runtime)/"
 allow lua/ctx "${below}modules|runtime|ctx)/"
 allow lua/client "${below}modules|runtime|ctx|client)/"
-allow lua/scripts "${below}modules|runtime|ctx|client|scripts)/"
+allow lua/process "program/|${below}modules|runtime|ctx|process)/"
+allow lua/scripts "${below}modules|runtime|ctx|client|process|scripts)/"
 found=$(grep -n '^#include "' lua/*.[ch] | grep -Ev '#include "(core/|lua/config\.h)' || true)
 [ -z "$found" ] || { echo "$found: the configuration file's reader includes core alone"; broken=1; }
 found=$(ls -d lua/*.c lua/*.cc lua/*/ 2>/dev/null |
-    grep -Ev '^lua/(config\.c|(runtime|ctx|client|scripts|modules|protobuf|moontrail|types)/)$' || true)
+    grep -Ev '^lua/(config\.c|(runtime|ctx|client|process|scripts|modules|protobuf|moontrail|types)/)$' || true)
 [ -z "$found" ] || { echo "$found: belongs into a room"; broken=1; }
 
 only 'nghttp2/' 'server/h2/'
@@ -58,9 +60,10 @@ only 'google/' 'lua/protobuf/'
 only 'lmdb\.h' 'server/store/table\.h'
 only 'pthread\.h' 'server/(core/pool\.c|store/robust\.h)'
 only 'ev\.h' 'server/((net|proc)/|main\.c)'
-only 'sys/inotify\.h|sys/wait\.h' 'server/proc/'
+only 'sys/inotify\.h' 'server/proc/'
+only 'sys/wait\.h' 'server/(proc|program)/'
 # Threads block signals, and a holder of a lock that is stopped is killed.
-only 'signal\.h' 'server/(proc/|core/pool\.c|store/robust\.c)'
+only 'signal\.h' 'server/((proc|program)/|core/pool\.c|store/robust\.c)'
 
 # What a log line is worth is for those who know the peer or the script to say.
 found=$(grep -ln 'core/log\.h' server/http/*.[ch] || true)

@@ -402,6 +402,31 @@ static void Http2_LargeBody_Whole(void **state)
     expect_freed(w);
 }
 
+/* However much longer the filters make it, and whatever comes behind it. */
+static void Http2_WrittenWhole_AllPasses(void **state)
+{
+    (void)state;
+    enum { MUCH = 1 << 20 };
+    static char much[MUCH];
+    bool taken;
+    memset(much, 'x', sizeof much);
+    struct wire *w = open_filtered("d", false);
+    int32_t stream = wire_get(w, "/");
+    wire_settle(w);
+    w->stuck = true;
+    assert_int_equal(exchange_write_whole(world.x, much, sizeof much, &taken), RC_OK);
+    assert_true(taken);
+    assert_int_equal(exchange_write_whole(world.x, much, 1, &taken), RC_OK);
+    assert_false(taken);
+    w->stuck = false;
+    wire_settle(w);
+    assert_int_equal(exchange_write_whole(world.x, much, 1, &taken), RC_OK);
+    assert_true(taken);
+    finish();
+    wire_expect_body(w, stream, 'x', 2 * (MUCH + 1));
+    expect_freed(w);
+}
+
 /* HTTP/1.1. */
 
 static void Http1_Doubled_ChunksInPlaceOfTheLength(void **state)
@@ -527,6 +552,7 @@ int main(void)
         wire_test(Http2_RefusedBeforeTheHead_PagePassesThem),
         wire_test(Http2_FilterFails_StreamReset),
         wire_test(Http2_LargeBody_Whole),
+        wire_test(Http2_WrittenWhole_AllPasses),
         wire_test(Http1_Doubled_ChunksInPlaceOfTheLength),
         wire_test(Http1_Whole_LengthOfWhatGoesOut),
         wire_test(Http1_KeptBack_FlushedWhereTheHandlerWaits),

@@ -246,6 +246,27 @@ static void Abort_Swallowed_Ended(void **state)
     wire_expect_log(w, "went on after its request was aborted");
 }
 
+/* The test's end looks that nothing is left. */
+static void Spawn_WhereAllIsEnded_NeverBegins(void **state)
+{
+    (void)state;
+    struct wire *w = wire_script("mt.spawn(function()\n"
+                                 "    pcall(mt.sleep, 1000)\n"
+                                 "    mt.spawn(function() note('begun') mt.sleep(1000) end)\n"
+                                 "end)\n"
+                                 "return function() end");
+    wire_expect_tasks(w, 1, 1);
+    wire_reload(w, "return function() end");
+    wire_expect_tasks(w, 0, 0);
+    wire_reload(w, "mt.spawn(function()\n"
+                   "    pcall(mt.sleep, 1000)\n"
+                   "    mt.spawn(function() note('begun') mt.sleep(1000) end)\n"
+                   "end)\n"
+                   "return function() end");
+    wire_expect_tasks(w, 1, 1);
+    wire_expect_notes(w, "");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -270,6 +291,7 @@ int main(void)
         wire_test(Deadline_Passed_EveryWaitRaisesAndResponseIsWritable),
         wire_test(Deadline_Removed_WaitsGoOn),
         wire_test(Abort_Swallowed_Ended),
+        wire_test(Spawn_WhereAllIsEnded_NeverBegins),
     };
     return cmocka_run_group_tests_name("session/spawn", tests, NULL, NULL);
 }

@@ -19,6 +19,12 @@ struct server; /* what serves in one worker; whoever joins the parts defines it 
 
 enum { SERVICE_WHY = 2048 }; /* room for any reason; one line each */
 
+/* Where it serves. */
+struct service_place {
+    int index;               /* of the worker */
+    const struct area *area; /* the store's memory; NULL outside of workers */
+};
+
 enum service_state {
     SERVICE_OPEN,
     SERVICE_LACKING, /* what it answers with does not load; why says the reason */
@@ -33,9 +39,9 @@ struct service {
     /* Loads, for nothing but to see whether it loads, and writes the files that were read, a line
      * each. Called in a process of its own. */
     bool (*prove)(const struct options *o, FILE *files, char why[SERVICE_WHY]);
-    /* In a worker: what serves, on its loop, with the store's memory. One that may lack what does
-     * not load refuses requests until a reload succeeds. */
-    enum service_state (*open)(const struct options *o, const struct area *area,
+    /* In a worker: what serves, on its loop. One that may lack what does not load refuses requests
+     * until a reload succeeds. */
+    enum service_state (*open)(const struct options *o, const struct service_place *place,
         struct ev_loop *loop, bool may_lack, struct server **out, char why[SERVICE_WHY]);
     /* What answers the exchanges of the loop's connections. */
     struct handler *(*handler)(struct server *s);

@@ -304,7 +304,8 @@ static enum rc start(struct worker *w, char why[SERVICE_WHY])
     enum service_state state;
     if (job->options->user && user_become(job->options->user, why))
         return RC_SYSTEM;
-    state = job->service->open(job->options, job->area, w->ev, job->may_lack, &w->server, why);
+    const struct service_place place = {job->index, job->area};
+    state = job->service->open(job->options, &place, w->ev, job->may_lack, &w->server, why);
     if (state == SERVICE_FAILED)
         return RC_SYSTEM;
     if (state == SERVICE_OPEN)

@@ -370,6 +370,7 @@ int wire_test_end(void **state)
     assert_int_equal(live.calls, 0);
     assert_int_equal(live.tasks, 0);
     assert_int_equal(live.waits, 0);
+    assert_int_equal(live.programs, 0);
     assert_int_equal(mem_stats()->blocks, blocks_at_start);
     return 0;
 }

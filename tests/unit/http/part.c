@@ -10,8 +10,8 @@
 struct worker {
     struct part base;
     struct part *to;
-    int gives, runs, ticks, faults;
-    bool more, fails;
+    int gives, runs, ticks, faults, drains;
+    bool more, fails, holds;
 };
 
 static struct worker *of(struct part *p)
@@ -44,8 +44,22 @@ static void on_set_fault(struct part *p, const char *why)
     of(p)->faults += why ? 1 : -1;
 }
 
-static const struct part_ops ops = {
-    .run = on_run, .tick = on_tick, .reload = on_reload, .set_fault = on_set_fault};
+static void on_drain(struct part *p)
+{
+    of(p)->drains++;
+}
+
+static bool on_holds(struct part *p)
+{
+    return of(p)->holds;
+}
+
+static const struct part_ops ops = {.run = on_run,
+    .tick = on_tick,
+    .reload = on_reload,
+    .drain = on_drain,
+    .holds = on_holds,
+    .set_fault = on_set_fault};
 static const struct part_ops no_ops = {.run = NULL};
 
 static struct worker a, b;
@@ -126,6 +140,8 @@ static void Operations_Null_LeftOut(void **state)
     assert_false(parts_have_tick(&only));
     parts_tick(&only);
     parts_set_fault(&only, "x");
+    parts_drain(&only);
+    assert_false(parts_hold(&only));
     assert_true(parts_reload(&only, why, sizeof why));
 }
 
@@ -139,6 +155,11 @@ static void Operations_OfEach_Called(void **state)
     assert_int_equal(a.ticks + b.ticks, 2);
     parts_set_fault(&all, "x");
     assert_int_equal(a.faults + b.faults, 2);
+    parts_drain(&all);
+    assert_int_equal(a.drains + b.drains, 2);
+    assert_false(parts_hold(&all));
+    b.holds = true;
+    assert_true(parts_hold(&all));
     assert_true(parts_reload(&all, why, sizeof why));
     b.fails = true;
     assert_false(parts_reload(&all, why, sizeof why));

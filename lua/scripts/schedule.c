@@ -1,0 +1,263 @@
+#include "lua/scripts/schedule.h"
+
+#include "core/check.h"
+#include "core/clock.h"
+#include "core/log.h"
+#include "core/mem.h"
+#include "lua/ctx/spawn.h"
+#include "lua/runtime/vm.h"
+#include "net/timer.h"
+
+#include <lauxlib.h>
+
+static const double seconds_max = 1e8; /* three years */
+
+/* A function that is run as a task: a userdata whose user value it is, and which the registry keeps
+ * as long as it is linked or runs. */
+struct entry {
+    struct list link; /* in every or hooks */
+    struct schedule *schedule;
+    int self;
+    const char *with;     /* what the function is called with; NULL for nothing */
+    struct spawn_end end; /* of its run */
+};
+
+/* mt.every */
+struct every {
+    struct entry base;
+    double seconds;
+    double began; /* on clock_monotonic, when it last did */
+    struct timer timer;
+};
+
+/* mt.on_reload */
+struct hook {
+    struct entry base;
+};
+
+static const char hook_metatable_key;
+
+/* An entry's run. */
+
+static void set_state(struct schedule *s, enum schedule_state state)
+{
+    check(state > s->state);
+    s->state = state;
+}
+
+static struct entry *new_entry(
+    lua_State *L, size_t size, int fn, struct list *list, void (*over)(struct spawn_end *end))
+{
+    struct entry *e = lua_newuserdatauv(L, size, 1);
+    list_init(&e->link);
+    e->schedule = vm_of(L)->schedule;
+    e->with = NULL;
+    e->end.over = over;
+    lua_pushvalue(L, fn);
+    lua_setiuservalue(L, -2, 1);
+    lua_pushvalue(L, -1);
+    e->self = luaL_ref(L, LUA_REGISTRYINDEX);
+    list_append(list, &e->link);
+    return e;
+}
+
+static void drop(struct entry *e)
+{
+    list_remove(&e->link);
+    luaL_unref(e->schedule->vm->L, LUA_REGISTRYINDEX, e->self);
+}
+
+/* Starts the task. */
+static int l_start(lua_State *L)
+{
+    struct entry *e = lua_touserdata(L, 1);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, e->self);
+    lua_getiuservalue(L, -1, 1);
+    if (e->with)
+        lua_pushstring(L, e->with);
+    spawn_watch(spawn_start(L, 3), &e->end);
+    return 0;
+}
+
+/* Whether the task was started: its end is told then. */
+static bool start(struct entry *e, const char *what)
+{
+    struct vm *vm = e->schedule->vm;
+    if (vm_call(vm, l_start, e, 0))
+        return true;
+    log_event(LOG_ERROR, "task not started", log_str("function", what),
+        log_str("reason", rc_text(RC_NOMEM)));
+    lua_settop(vm->L, 0);
+    return false;
+}
+
+/* mt.every. */
+
+static void wait_for_next(struct every *e)
+{
+    double left = e->began + e->seconds - clock_monotonic();
+    if (e->base.schedule->state == SCHEDULE_OVER)
+        drop(&e->base);
+    else
+        timer_start(&e->timer, left > 0 ? left : 0);
+}
+
+static void on_every(struct timer *t)
+{
+    struct every *e = container_of(t, struct every, timer);
+    e->began = clock_monotonic();
+    if (!start(&e->base, "mt.every"))
+        wait_for_next(e);
+}
+
+static void on_every_over(struct spawn_end *end)
+{
+    wait_for_next(container_of(end, struct every, base.end));
+}
+
+/* every(seconds, fn) */
+static int l_every(lua_State *L)
+{
+    struct schedule *s = vm_of(L)->schedule;
+    lua_Number seconds = luaL_checknumber(L, 1);
+    luaL_argcheck(
+        L, seconds > 0 && seconds <= seconds_max, 1, "not above 0 seconds, or over 1e8 seconds");
+    luaL_checktype(L, 2, LUA_TFUNCTION);
+    luaL_argcheck(L, lua_isnoneornil(L, 3), 3, "there are no options");
+    if (s->state != SCHEDULE_LOADING)
+        return luaL_error(L, "mt.every works only while a script loads");
+    struct every *e =
+        (struct every *)new_entry(L, sizeof(struct every), 2, &s->every, on_every_over);
+    e->seconds = seconds;
+    e->began = clock_monotonic();
+    timer_init(&e->timer, vm_of(L)->ev, on_every);
+    if (vm_of(L)->ev)
+        timer_start(&e->timer, seconds);
+    return 0;
+}
+
+/* mt.on_reload. */
+
+static void on_hook_over(struct spawn_end *end)
+{
+    struct entry *e = container_of(end, struct entry, end);
+    e->schedule->telling--;
+    drop(e);
+}
+
+static void tell(struct entry *e)
+{
+    e->with = e->schedule->told;
+    e->schedule->telling++;
+    if (!start(e, "mt.on_reload"))
+        on_hook_over(&e->end);
+}
+
+/* There is something to tell already. */
+static void tell_at_once(lua_State *L, struct entry *e)
+{
+    list_remove(&e->link);
+    e->with = e->schedule->told;
+    lua_pushcfunction(L, l_start);
+    lua_pushlightuserdata(L, e);
+    lua_call(L, 1, 0);
+    e->schedule->telling++;
+}
+
+/* on_reload(fn) → what takes it back */
+static int l_on_reload(lua_State *L)
+{
+    struct schedule *s = vm_of(L)->schedule;
+    luaL_checktype(L, 1, LUA_TFUNCTION);
+    struct entry *e = new_entry(L, sizeof(struct hook), 1, &s->hooks, on_hook_over);
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &hook_metatable_key);
+    lua_setmetatable(L, -2);
+    if (s->told)
+        tell_at_once(L, e);
+    return 1;
+}
+
+/* hook:close(): no effect once it runs. */
+static int l_close(lua_State *L)
+{
+    struct hook *h = lua_touserdata(L, 1);
+    bool is_hook = false;
+    if (h && lua_getmetatable(L, 1)) {
+        lua_rawgetp(L, LUA_REGISTRYINDEX, &hook_metatable_key);
+        is_hook = lua_rawequal(L, -1, -2);
+    }
+    luaL_argexpected(L, is_hook, 1, "hook");
+    if (list_linked(&h->base.link))
+        drop(&h->base);
+    return 0;
+}
+
+/* The generation's side. */
+
+enum rc schedule_new(struct vm *vm, struct schedule **out)
+{
+    struct schedule *s = mem_get(sizeof *s);
+    if (!s)
+        return RC_NOMEM;
+    *s = (struct schedule){.vm = vm};
+    list_init(&s->every);
+    list_init(&s->hooks);
+    *out = vm->schedule = s;
+    return RC_OK;
+}
+
+void schedule_go(struct schedule *s)
+{
+    set_state(s, SCHEDULE_GOING);
+}
+
+void schedule_end(struct schedule *s)
+{
+    if (s->state == SCHEDULE_OVER)
+        return;
+    set_state(s, SCHEDULE_OVER);
+    for (struct list *node = s->every.next; node != &s->every; node = node->next) {
+        struct every *e = container_of(node, struct every, base.link);
+        if (s->vm->ev)
+            timer_stop(&e->timer);
+    }
+}
+
+void schedule_free(struct schedule *s)
+{
+    schedule_end(s);
+    check(!s->telling);
+    s->vm->schedule = NULL;
+    mem_put(s, sizeof *s);
+}
+
+void schedule_tell(struct schedule *s, const char *what)
+{
+    struct list *node;
+    if (s->told)
+        return;
+    s->told = what;
+    while ((node = list_shift(&s->hooks)))
+        tell(container_of(node, struct entry, link));
+}
+
+bool schedule_is_telling(const struct schedule *s)
+{
+    return s->telling > 0;
+}
+
+void schedule_open(lua_State *L)
+{
+    static const luaL_Reg functions[] = {
+        {"every", l_every}, {"on_reload", l_on_reload}, {NULL, NULL}};
+    static const luaL_Reg methods[] = {{"close", l_close}, {NULL, NULL}};
+    luaL_setfuncs(L, functions, 0);
+    lua_newtable(L);
+    luaL_newlib(L, methods);
+    lua_setfield(L, -2, "__index");
+    lua_pushcfunction(L, l_close);
+    lua_setfield(L, -2, "__close");
+    lua_pushliteral(L, "hook");
+    lua_setfield(L, -2, "__name");
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &hook_metatable_key);
+}
