@@ -91,6 +91,12 @@ static enum rc add_upstreams(struct server *s, const struct options *o, char why
     return RC_INVALID;
 }
 
+static void on_pool(struct descriptor *d, unsigned events)
+{
+    (void)d, (void)events;
+    pool_collect();
+}
+
 /* A server that lacks scripts. NULL; why then says the reason. */
 static struct server *new_server(
     const struct options *o, int index, struct ev_loop *loop, char why[SERVICE_WHY])
@@ -133,12 +139,6 @@ static enum rc open_bridge(struct server *s, const struct options *o, struct ev_
     if (s->bridge)
         add_bridge(s);
     return rc;
-}
-
-static void on_pool(struct descriptor *d, unsigned events)
-{
-    (void)d, (void)events;
-    pool_collect();
 }
 
 static void watch_pool(void *data, int fd)
@@ -245,7 +245,7 @@ static int complain(const char *why, int status)
     return status;
 }
 
-/* Whoever starts the program for the first time has no scripts, and names none. */
+/* A first-time user has no scripts, and names none. */
 static bool is_beginner(const struct options *o)
 {
     return !options_is_set(o, "scripts") && !o->upstream.count && access(o->scripts, F_OK) &&

@@ -104,7 +104,7 @@ struct http_call *http_call_new(lua_State *L)
     return h;
 }
 
-/* No connection takes it. Whoever writes it or waits for the response is told. */
+/* No connection takes it. The tasks that write it or wait for the response are told. */
 static void overload(struct http_call *h, const char *why)
 {
     outgoing_abort(&h->call.request);

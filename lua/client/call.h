@@ -14,6 +14,8 @@
 #include "http/call.h"
 #include "http/connector.h"
 #include "lua/client/failure.h"
+#include "lua/ctx/arguments.h"
+#include "lua/ctx/body.h"
 #include "lua/runtime/task.h"
 
 #include <lua.h>
@@ -41,21 +43,20 @@ struct http_call {
     bool finished; /* the request's body was ended */
     enum http_failure failure;
     char why[CONNECTOR_WHY];      /* more of it, for the error's text; "" for nothing */
-    struct task *reader, *writer; /* who waits; held until it runs again */
+    struct task *reader, *writer; /* the tasks that wait; set until they run again */
     struct task_bond bond;
     struct timer alarm; /* of the timeout; runs where seconds is not 0 */
     double seconds;
-    struct spawn *upload;         /* kept by HTTP_CALL_UPLOAD */
-    size_t body_limit, body_size; /* of a res:body under way */
-    uint64_t taken;               /* bytes of the body that the script has read */
-    int write_next;               /* the argument that a write under way is at */
-    size_t write_offset;          /* and the byte in it */
+    struct spawn *upload;        /* kept by HTTP_CALL_UPLOAD */
+    struct body_whole whole;     /* the response's body, read by res:body */
+    uint64_t taken;              /* bytes of the body that the script has read */
+    struct arguments_left write; /* of a write under way */
 };
 
 /* Makes the metatable. [-0, +0, may longjmp] */
 void http_call_open(lua_State *L);
 
-/* Pushes a new one, closed, whose request can be set up. [-0, +1, may longjmp] */
+/* Pushes a new closed call; its request can be set up. [-0, +1, may longjmp] */
 struct http_call *http_call_new(lua_State *L);
 /* Has the call made that was set up, with the userdata at the index; seconds until its end, 0 for
  * no limit. The running task must be able to wait. False where too many wait already: then it has
@@ -73,7 +74,7 @@ bool http_call_fail(lua_State *L, struct http_call *h);
 /* The userdata at index 1; the second raises where it is closed. [-0, +0, may longjmp] */
 struct http_call *http_call_arg(lua_State *L);
 struct http_call *http_call_live(lua_State *L);
-/* Raises what it has failed of. [may longjmp] */
+/* Raises the error that it failed with. [may longjmp] */
 int http_call_raise(lua_State *L, const struct http_call *h);
 
 /* All with the userdata at index 1. Waits for something of the response, or for room to write; to

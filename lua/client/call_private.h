@@ -1,5 +1,5 @@
-/* What a script's calls of other servers can do, by the file that implements it; http_call.c
- * gathers it. Each list ends with a NULL name. */
+/* What a script's calls of other servers can do, by the file that implements it; call.c gathers it.
+ * Each list ends with a NULL name. */
 #ifndef LUA_CLIENT_CALL_PRIVATE_H
 #define LUA_CLIENT_CALL_PRIVATE_H
 

@@ -145,7 +145,7 @@ static void take_ca(lua_State *L, struct http_options *o)
     o->order.options.cas = take_string(L, "ca").p;
 }
 
-/* The body is read by whoever sends it. */
+/* The code that sends the body reads it. */
 static void take_nothing(lua_State *L, struct http_options *o)
 {
     (void)L, (void)o;

@@ -24,21 +24,18 @@ static struct http_call *check_unfinished(lua_State *L)
 
 enum progress { QUEUED, WAITS, UNWANTED };
 
-/* Queues what there is room for of the arguments from where the write under way is. */
+static enum rc write_piece(void *call, const char *data, size_t n, size_t *taken)
+{
+    return call_write(call, data, n, taken);
+}
+
+/* Queues what there is room for of what is left of the write. */
 static enum progress queue_arguments(lua_State *L, struct http_call *h)
 {
-    int count = lua_gettop(L);
-    for (; h->write_next <= count; h->write_next++, h->write_offset = 0) {
-        size_t len, taken;
-        const char *piece = lua_tolstring(L, h->write_next, &len);
-        enum rc rc = call_write(&h->call, piece + h->write_offset, len - h->write_offset, &taken);
-        if (!check_write(L, h, rc))
-            return UNWANTED;
-        h->write_offset += taken;
-        if (h->write_offset < len)
-            return WAITS;
-    }
-    return QUEUED;
+    enum rc rc = arguments_write(L, &h->write, write_piece, &h->call);
+    if (rc == RC_AGAIN)
+        return WAITS;
+    return check_write(L, h, rc) ? QUEUED : UNWANTED;
 }
 
 static struct http_call *start_write(lua_State *L)
@@ -47,8 +44,7 @@ static struct http_call *start_write(lua_State *L)
     http_call_claim_writer(L, h);
     for (int i = 2; i <= lua_gettop(L); i++)
         luaL_checkstring(L, i);
-    h->write_next = 2;
-    h->write_offset = 0;
+    h->write = (struct arguments_left){2, 0};
     return h;
 }
 

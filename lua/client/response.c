@@ -147,20 +147,19 @@ static int refuse_body(lua_State *L, struct http_call *h)
     http_call_close(h);
     lua_getiuservalue(L, 1, HTTP_CALL_NAME);
     error_value_push_here(L, KIND_LIMIT, "%s: the response's body is larger than %I bytes",
-        lua_tostring(L, -1), (LUAI_UACINT)h->body_limit);
+        lua_tostring(L, -1), (LUAI_UACINT)h->whole.limit);
     error_value_set(L, "limit", "body-limit");
     return lua_error(L);
 }
 
-/* Whether the body is known to be too large before it comes; what was read of it does not count. A
- * response to HEAD, and 304, have a length and no body. */
-static bool is_too_large(const struct http_call *h)
+/* Whether the body is known to be too large before it comes. A response to HEAD, and 304, have a
+ * length and no body. */
+static bool will_be_too_large(const struct http_call *h)
 {
-    uint64_t length;
     const struct call *c = &h->call;
     if (!c->status || c->ended || c->status == 304 || str_eq(c->method, STR("HEAD")))
         return false;
-    return fields_length(&c->fields, &length) && length - h->taken > h->body_limit - h->body_size;
+    return body_will_be_too_large(&h->whole, &c->fields, h->taken);
 }
 
 static int body_on(lua_State *L, struct http_call *h);
@@ -176,19 +175,12 @@ static int body_on(lua_State *L, struct http_call *h)
 {
     const struct body_source source = source_of(h);
     lua_settop(L, 2);
-    if (is_too_large(h))
+    if (will_be_too_large(h))
         return refuse_body(L, h);
-    while (body_push_piece(L, &source, SIZE_MAX)) {
-        if (lua_isnil(L, -1)) {
-            body_push_joined(L, 2);
-            return 1;
-        }
-        h->body_size += lua_rawlen(L, -1);
-        if (h->body_size > h->body_limit)
-            return refuse_body(L, h);
-        body_keep_piece(L, 2);
-    }
-    return http_call_wait_response(L, h, NULL, k_body);
+    enum body_step step = body_push_whole(L, &h->whole, &source, 2);
+    if (step == BODY_IS_TOO_LARGE)
+        return refuse_body(L, h);
+    return step == BODY_IS_READ ? 1 : http_call_wait_response(L, h, NULL, k_body);
 }
 
 /* body([limit]) */
@@ -198,10 +190,8 @@ static int l_body(lua_State *L)
     lua_Integer limit = luaL_optinteger(L, 2, BODY_LIMIT);
     luaL_argcheck(L, limit >= 0, 2, "below 0");
     http_call_claim_reader(L, h);
-    h->body_limit = (size_t)limit;
-    h->body_size = 0;
     lua_settop(L, 1);
-    lua_newtable(L);
+    body_start_whole(L, &h->whole, (size_t)limit);
     return body_on(L, h);
 }
 

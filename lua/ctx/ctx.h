@@ -5,14 +5,15 @@
  *     ──client gone, reset, shutdown──▶ aborted ──handler has returned──▶ ended
  *       └──handler has returned──▶ freed ◀──no task is left that was started for it──┘
  *
- * A freed one's handle gives nothing. One that has ended still tells those tasks why it did.
+ * The handle of a freed request gives nothing. A request that has ended still tells those tasks
+ * why.
  *
  * When an exchange dies its ctx is detached from it first, so that nothing that a script holds can
  * reach freed memory; then the waits are cancelled and the task raises.
  *
- * A table gets its handle when its task first waits. Until then no other task runs: whoever has the
- * table is the running task, which knows it by its address. Most tasks never wait, and a table with
- * nothing in it is 500 instructions less a request.
+ * A table gets its handle when its task first waits. Until then no other task runs: only the
+ * running task has the table, and the table is known by its address. Most tasks never wait, and an
+ * empty table saves 500 instructions a request.
  */
 #ifndef LUA_CTX_CTX_H
 #define LUA_CTX_CTX_H
@@ -21,6 +22,8 @@
 #include "http/cut.h"
 #include "http/forwarder.h"
 #include "http/router.h"
+#include "lua/ctx/arguments.h"
+#include "lua/ctx/body.h"
 #include "net/timer.h"
 
 #include <lua.h>
@@ -44,8 +47,8 @@ struct ctx {
     int handler;        /* the registry's reference to the function to call */
     struct match match; /* the script, a struct script_file, and the path's parameters, which lie in
                            the exchange's arena */
-    /* Who waits for the request's body, and for the response to go out: held until it runs again,
-     * lest another task step in between its being woken or interrupted and that. */
+    /* The tasks that wait for the request's body, and for the response to go out. Set until they
+     * run again, so that no other task takes their place after they were woken or interrupted. */
     struct task *reader, *writer;
     struct lender lender; /* of x, while another server answers */
     int callbacks;        /* the registry's reference to the table of on_abort functions */
@@ -63,9 +66,8 @@ struct ctx {
     struct report_kept *kept; /* what the log says of it, once aborted; may be NULL */
     uint64_t conn;            /* numbers for the log */
     uint32_t stream;
-    size_t body_limit, body_size; /* of a ctx:body under way */
-    int write_next;               /* the argument that a write under way is at */
-    size_t write_offset;          /* and the byte in it */
+    struct body_whole whole;     /* the request's body, read by ctx:body */
+    struct arguments_left write; /* of a write under way */
 };
 
 /* The script that answers it. */
@@ -79,11 +81,11 @@ void ctx_open(lua_State *L);
 
 /* For an exchange, with its match and handler still to be set. RC_NOMEM. */
 enum rc ctx_new(struct vm *vm, struct exchange *x, struct ctx **out) MUST_CHECK;
-/* Its handler has returned: kept handles give nothing from now on. But one that was aborted stays
- * until the tasks are over that were started for it: whichever runs first, what they wait for or
- * ask for raises the abort error. */
+/* Its handler has returned: handles that scripts kept give nothing from now on. An aborted request,
+ * however, stays until the tasks that were started for it are over: their waits and calls raise the
+ * abort error. */
 void ctx_free(struct ctx *c);
-/* A task begins, or is over, whose t->request may be the handle of a request. */
+/* A task begins, or is over; t->request may be the handle of the request that it follows. */
 void ctx_follow(const struct task *t);
 void ctx_unfollow(const struct task *t);
 /* Pushes a new table of the functions that a ctx has. [-0, +1, may longjmp] */

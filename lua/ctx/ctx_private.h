@@ -7,12 +7,13 @@
 struct ctx;
 
 /* Each list ends with a NULL name. */
-extern const luaL_Reg ctx_stream_functions[];   /* the five */
+/* protocol, supports_trailers, declare_trailer, append_trailer, reset */
+extern const luaL_Reg ctx_stream_functions[];
 extern const luaL_Reg ctx_request_functions[];  /* the request's body */
 extern const luaL_Reg ctx_form_functions[];     /* args, form */
 extern const luaL_Reg ctx_cookie_functions[];   /* cookie, set_cookie */
 extern const luaL_Reg ctx_response_functions[]; /* the head, and the body */
-extern const luaL_Reg ctx_proxy_functions[];    /* another server's answer */
+extern const luaL_Reg ctx_proxy_functions[];    /* proxy */
 extern const luaL_Reg ctx_life_functions[];     /* aborted, on_abort */
 
 /* A request field: pushes its value, nil where it has none. [-0, +1, may longjmp] */

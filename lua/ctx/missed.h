@@ -1,7 +1,7 @@
 /*
- * Names of ctx that do not exist. To ask for one is no error, since scripts keep fields of their
- * own there; but the last one asked for is noted, and where an error follows from it, its text says
- * what was meant:
+ * Names of ctx that do not exist. Looking one up is no error, since scripts keep fields of their
+ * own there; but the last one is noted, and if an error follows from it, the error's text says what
+ * was meant:
  *
  *     attempt to call a nil value (method 'txt'): nearest: text
  */
@@ -10,7 +10,7 @@
 
 #include <lua.h>
 
-/* Has the table on top, of the names that there are, note what it does not have. [-0, +0, may
+/* Makes the table on top, which has the names that exist, note a look-up of any other. [-0, +0, may
  * longjmp] */
 void missed_watch(lua_State *L);
 /* Pushes the text of the error at the index, as error_text_push, with what was meant. [-0, +1, may

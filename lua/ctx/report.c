@@ -4,6 +4,7 @@
 #include "core/mem.h"
 #include "http/exchange.h"
 #include "lua/ctx/ctx.h"
+#include "lua/runtime/error_text.h"
 #include "lua/runtime/excerpt.h"
 #include "lua/runtime/script_file.h"
 #include "lua/runtime/task.h"
@@ -74,6 +75,15 @@ void report_write_task(const struct task *t, enum log_level level, const char *e
     log_write(level, event, l.fields, l.count);
 }
 
+static void write_of(const struct task *t, enum log_level level, const char *event,
+    const struct log_field *fields, size_t n)
+{
+    if (t->ctx)
+        report_write(t->ctx, level, event, fields, n);
+    else
+        report_write_task(t, level, event, fields, n);
+}
+
 void report_failure(const struct task *t, const char *event, struct str error, struct str traceback)
 {
     char source[EXCERPT_SIZE];
@@ -84,10 +94,33 @@ void report_failure(const struct task *t, const char *event, struct str error, s
     if (log_on_terminal() && excerpt_of_stack(task_innermost(t), source))
         fields[count++] = log_lines("source", source, strlen(source));
     fields[count++] = log_lines("traceback", traceback.p, traceback.n);
-    if (t->ctx)
-        report_write(t->ctx, LOG_ERROR, event, fields, count);
-    else
-        report_write_task(t, LOG_ERROR, event, fields, count);
+    write_of(t, LOG_ERROR, event, fields, count);
+}
+
+struct closing {
+    const struct task *task;
+    bool stopped;
+};
+
+/* Called with the closing and the error. */
+static int l_log_close(lua_State *L)
+{
+    size_t len;
+    const struct closing *c = lua_touserdata(L, 1);
+    bool is_fault = !c->stopped && !ctx_is_abort_error(L, 2, c->task);
+    enum log_level level = is_fault ? LOG_ERROR : LOG_DEBUG;
+    error_text_push(L, 2);
+    const char *text = lua_tolstring(L, -1, &len);
+    const struct log_field error = log_bytes("error", text, len);
+    if (log_enabled(level))
+        write_of(c->task, level, "close failed", &error, 1);
+    return 0;
+}
+
+void report_close_error(lua_State *L, const struct task *t, bool stopped)
+{
+    struct closing c = {t, stopped};
+    error_text_report(L, l_log_close, &c, "close failed");
 }
 
 void report_keep(struct ctx *c)

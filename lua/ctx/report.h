@@ -10,10 +10,13 @@
 #include "core/log.h"
 #include "core/str.h"
 
+#include <lua.h>
+#include <stdbool.h>
+
 struct ctx;
 struct task;
 
-enum { REPORT_FIELDS = 4 }; /* of a line's own, at the most */
+enum { REPORT_FIELDS = 4 }; /* fields of an event's own, at most */
 
 /* As log_event, of a request; and of a task that a script has started, with what is still known of
  * the request that it was started for. */
@@ -38,6 +41,10 @@ void report_write_task(const struct task *t, enum log_level level, const char *e
  * as it was left. */
 void report_failure(
     const struct task *t, const char *event, struct str error, struct str traceback);
+
+/* The event of an error that closing a task has raised, the error on top. It is no fault where it
+ * is an abort error, or where the task was stopped. [-0, +0] */
+void report_close_error(lua_State *L, const struct task *t, bool stopped);
 
 /* Keeps a copy of the request's method and path, before its exchange is gone. Without memory the
  * lines go without them. */

@@ -192,17 +192,9 @@ static int refuse_body(lua_State *L, struct ctx *c)
         ctx_abort(c, cut_of(CUT_BY_HANDLER));
     ctx_check(L, c);
     error_value_push_here(
-        L, KIND_LIMIT, "the request's body is larger than %I bytes", (LUAI_UACINT)c->body_limit);
+        L, KIND_LIMIT, "the request's body is larger than %I bytes", (LUAI_UACINT)c->whole.limit);
     error_value_set(L, "limit", "body-limit");
     return lua_error(L);
-}
-
-/* Whether the body is known to be too large before it comes. What was read of it does not count. */
-static bool is_too_large(const struct ctx *c)
-{
-    uint64_t length;
-    const struct request *r = &c->x->request;
-    return fields_length(&r->fields, &length) && length - r->taken > c->body_limit;
 }
 
 void ctx_start_body(lua_State *L, struct ctx *c)
@@ -210,29 +202,20 @@ void ctx_start_body(lua_State *L, struct ctx *c)
     lua_Integer limit = ctx_opt_integer(L, 2, (lua_Integer)c->vm->options.body_limit);
     ctx_check_that(L, limit >= 0, 2, "below 0");
     claim_reader(L, c);
-    c->body_limit = (size_t)limit;
-    c->body_size = 0;
-    if (is_too_large(c))
-        refuse_body(L, c);
     lua_settop(L, 0);
-    lua_newtable(L);
+    body_start_whole(L, &c->whole, (size_t)limit);
+    if (body_will_be_too_large(&c->whole, &c->x->request.fields, c->x->request.taken))
+        refuse_body(L, c);
 }
 
 bool ctx_push_body(lua_State *L, struct ctx *c)
 {
     const struct body_source source = source_of(c);
     lua_settop(L, 1);
-    while (body_push_piece(L, &source, SIZE_MAX)) {
-        if (lua_isnil(L, -1)) {
-            body_push_joined(L, 1);
-            return true;
-        }
-        c->body_size += lua_rawlen(L, -1);
-        if (c->body_size > c->body_limit)
-            refuse_body(L, c);
-        body_keep_piece(L, 1);
-    }
-    return false;
+    enum body_step step = body_push_whole(L, &c->whole, &source, 1);
+    if (step == BODY_IS_TOO_LARGE)
+        refuse_body(L, c);
+    return step == BODY_IS_READ;
 }
 
 static int body_on(lua_State *L, struct ctx *c);

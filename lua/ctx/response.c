@@ -215,21 +215,20 @@ static void check_write(lua_State *L, enum rc rc)
         luaL_error(L, "%s", rc_text(rc));
 }
 
-/* Queues what there is room for of the arguments from where the write under way is; whether all of
- * them are queued. */
+static enum rc write_piece(void *exchange, const char *data, size_t n, size_t *taken)
+{
+    return exchange_write(exchange, data, n, taken);
+}
+
+/* Queues what there is room for of what is left of the write; whether all of it is queued. */
 static bool queue_arguments(lua_State *L, struct ctx *c)
 {
-    int count = lua_gettop(L);
-    for (; c->write_next <= count; c->write_next++, c->write_offset = 0) {
-        size_t len, taken;
-        const char *piece = lua_tolstring(L, c->write_next, &len);
-        check_write(
-            L, exchange_write(c->x, piece + c->write_offset, len - c->write_offset, &taken));
-        c->write_offset += taken;
-        if (c->write_offset < len)
-            return false;
-    }
-    return true;
+    enum rc rc = arguments_write(L, &c->write, write_piece, c->x);
+    if (!rc)
+        return true;
+    if (rc != RC_AGAIN)
+        check_write(L, rc);
+    return false;
 }
 
 static int k_write(lua_State *L, int status, lua_KContext handle)
@@ -249,8 +248,7 @@ static void check_arguments(lua_State *L)
 static bool start_write(lua_State *L, struct ctx *c, int first)
 {
     claim_writer(L, c);
-    c->write_next = first;
-    c->write_offset = 0;
+    c->write = (struct arguments_left){first, 0};
     return queue_arguments(L, c);
 }
 

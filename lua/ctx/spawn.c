@@ -6,7 +6,6 @@
 #include "lua/ctx/ctx.h"
 #include "lua/ctx/missed.h"
 #include "lua/ctx/report.h"
-#include "lua/runtime/error_text.h"
 #include "lua/runtime/error_value.h"
 #include "lua/runtime/task.h"
 #include "lua/runtime/vm.h"
@@ -162,22 +161,10 @@ static int l_fail(lua_State *L)
     return 0;
 }
 
-/* Called with the task and the error that closing it has raised. */
-static int l_log_close(lua_State *L)
-{
-    size_t len;
-    const struct task *t = lua_touserdata(L, 1);
-    const struct spawn *s = t->owner;
-    error_text_push(L, 2);
-    const char *text = lua_tolstring(L, -1, &len);
-    report_task_event(
-        t, s->cancelled ? LOG_DEBUG : LOG_ERROR, "close failed", log_bytes("error", text, len));
-    return 0;
-}
-
 static void on_close_error(lua_State *L, struct task *t)
 {
-    error_text_report(L, l_log_close, t, "close failed");
+    const struct spawn *s = t->owner;
+    report_close_error(L, t, s->cancelled);
 }
 
 static void wake_joiners(struct spawn *s)

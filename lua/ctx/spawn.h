@@ -12,8 +12,8 @@ struct vm;
 
 /* Why a task was cancelled. */
 enum spawn_cause {
-    SPAWN_GOES_ON,      /* it was not */
-    SPAWN_CANCELLED,    /* the script has said so */
+    SPAWN_GOES_ON,      /* it was not cancelled */
+    SPAWN_CANCELLED,    /* the script called cancel */
     SPAWN_OTHER_FAILED, /* another task of the same mt.all */
     SPAWN_CALL_ENDED,   /* it uploads for a call that has ended */
     SPAWN_SHUTDOWN,

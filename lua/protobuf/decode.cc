@@ -342,15 +342,16 @@ static void decode_message(decoder &d, const place &at, const message &m, input 
     d.depth--;
 }
 
-void decode_push(lua_State *L, const message &m, int constants, input in)
+void decode_push(lua_State *L, const message &m, int constants, input in, int fail)
 {
-    place root = {nullptr, &m, nullptr, 0, 0, 0};
+    const place_root root = {m, fail};
+    const place at = {nullptr, &root, nullptr, 0, 0, 0};
     decoder d = {L, constants, 0, 0, pace_of(L, wire_left(in))};
     lua_pushnil(L);
     d.notes = lua_gettop(L);
     fill_push(d, m);
-    decode_message(d, root, m, in, true);
-    required_check(d, root, m);
+    decode_message(d, at, m, in, true);
+    required_check(d, at, m);
 }
 
 } // namespace codec

@@ -11,9 +11,10 @@
 namespace codec
 {
 
-/* Pushes the table of a message; the table of constants lies at that index. [-0, +1], may longjmp
- */
-void decode_push(lua_State *L, const message &m, int constants, input in);
+/* Pushes the table of a message; the table of constants lies at that index. fail is where a
+ * function lies that is given the text of what is wrong with the bytes, and gives what is raised in
+ * its place; 0 for none. [-0, +1], may longjmp */
+void decode_push(lua_State *L, const message &m, int constants, input in, int fail);
 
 } // namespace codec
 

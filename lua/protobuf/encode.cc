@@ -157,10 +157,11 @@ static void put_message(encoder &e, const place &at, const message &m)
 void encode_push(lua_State *L, const message &m, int table)
 {
     uint8_t small[SMALL];
-    place root = {nullptr, &m, nullptr, 0, 0, table};
+    const place_root root = {m, 0};
+    const place at = {nullptr, &root, nullptr, 0, 0, table};
     lua_pushnil(L);
     encoder e = {L, lua_gettop(L), 0, pace_of(L, 0), small, small + SMALL, small + SMALL};
-    put_message(e, root, m);
+    put_message(e, at, m);
     lua_pushlstring(L, (const char *)e.at, buffer_written(e));
     buffer_keep(e);
 }

@@ -25,7 +25,7 @@ static int l_close(lua_State *L)
 }
 
 /* The tables of constants by the folders of their stores, as long as there are schemas that have
- * them. Each has its store under STORE; whoever has the table keeps a schema, and so the store. */
+ * them. Each has its store under STORE; a holder of the table keeps a schema, and so the store. */
 static void open_shared(lua_State *L)
 {
     lua_newtable(L);
@@ -108,11 +108,11 @@ schema_handle *handle_check_schema(lua_State *L)
     return h;
 }
 
-const type_handle *handle_check_type(lua_State *L)
+const type_handle *handle_check_type(lua_State *L, int index)
 {
-    auto t = (const type_handle *)lua_touserdata(L, 1);
-    if (!t || lua_rawlen(L, 1) != sizeof *t || t->mark != &type_mark)
-        luaL_typeerror(L, 1, "message type");
+    auto t = (const type_handle *)lua_touserdata(L, index);
+    if (!t || lua_rawlen(L, index) != sizeof *t || t->mark != &type_mark)
+        luaL_typeerror(L, index, "message type");
     check_open(L, t->owner);
     return t;
 }

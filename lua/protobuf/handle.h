@@ -1,7 +1,7 @@
 /*
  * What Lua holds of schemas and message types: userdata. A message type keeps its schema alive by a
- * user value. When the Lua state closes, a schema may go first; whoever uses it afterwards, in a
- * finalizer, gets an error.
+ * user value. When the Lua state closes, a schema may go first; a finalizer that uses it afterwards
+ * gets an error.
  */
 #ifndef LUA_PROTOBUF_HANDLE_H
 #define LUA_PROTOBUF_HANDLE_H
@@ -44,8 +44,8 @@ void handle_give_constants(lua_State *L, schema *s, bool shared);
 
 /* The schema at index 1. */
 schema_handle *handle_check_schema(lua_State *L);
-/* The message type at index 1, whose schema is there. */
-const type_handle *handle_check_type(lua_State *L);
+/* The message type at the index, whose schema is there. */
+const type_handle *handle_check_type(lua_State *L, int index);
 
 /* Pushes a message type without its user values and metatable. [-0, +1] */
 type_handle *handle_push_type(lua_State *L, const schema_handle *owner, const message *m);

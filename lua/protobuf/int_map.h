@@ -1,9 +1,8 @@
 /*
- * Filling a map with integer keys. Lua's tables hash an integer by what is left when it is divided
- * by the table's size, less one, so whoever chooses the keys could put them all into one slot, and
- * each look-up would try every one. So the table grows here, not in Lua: its size is known, the
- * keys in each slot are counted, and too many in one are refused where a larger table does not part
- * them.
+ * Filling a map with integer keys. Lua's tables hash an integer by its remainder modulo the table's
+ * size less one, so a peer that chooses the keys could put them all into one slot, and each look-up
+ * would try every one. So the table grows here, not in Lua: its size is known, the keys in each
+ * slot are counted, and too many in one are refused if a larger table does not separate them.
  */
 #ifndef LUA_PROTOBUF_INT_MAP_H
 #define LUA_PROTOBUF_INT_MAP_H

@@ -239,15 +239,16 @@ void json_parse_message(json_parser &p, const place &at, const message &m)
 void json_parse_push(lua_State *L, schema *s, const message &m, int constants, const char *text,
     size_t n, const json_options &options)
 {
-    place root = {nullptr, &m, nullptr, 0, 0, 0};
+    const place_root root = {m, 0};
+    const place at = {nullptr, &root, nullptr, 0, 0, 0};
     lua_pushnil(L);
     decoder d = {L, constants, lua_gettop(L), 0, pace_of(L, n)};
     json_parser p = {d, {p.d.pace, text, text, text + n}, s, options};
-    json_parse_message(p, root, m);
+    json_parse_message(p, at, m);
     json_peek(p.in);
     if (p.in.at < p.in.end)
-        json_fail(p.in, root, p.in.at, "not JSON: more text behind the value");
-    required_check(p.d, root, m);
+        json_fail(p.in, at, p.in.at, "not JSON: more text behind the value");
+    required_check(p.d, at, m);
 }
 
 } // namespace codec

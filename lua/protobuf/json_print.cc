@@ -169,11 +169,12 @@ void json_print_push(lua_State *L, schema *s, const message &m, int constants, i
     const json_options &options)
 {
     char small[SMALL];
-    place root = {nullptr, &m, nullptr, 0, 0, table};
+    const place_root root = {m, 0};
+    const place at = {nullptr, &root, nullptr, 0, 0, table};
     lua_pushnil(L);
     json_writer out = {pace_of(L, 0), lua_gettop(L), small, small, small + SMALL};
     json_printer p = {out, s, constants, 0, options};
-    json_print_message(p, root, m);
+    json_print_message(p, at, m);
     lua_pushlstring(L, p.out.begin, (size_t)(p.out.at - p.out.begin));
 }
 

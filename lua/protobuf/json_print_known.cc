@@ -178,7 +178,7 @@ static void print_any(json_printer &p, const place &up, const message &m, const 
         json_put(p.out, up, "\"@type\":", 8);
         json_put_string(p.out, type, url, n);
         pace_make(p.out.pace, value, size / STEP_BYTES);
-        decode_push(json_state(p), inner, p.constants, {bytes, bytes + size});
+        decode_push(json_state(p), inner, p.constants, {bytes, bytes + size}, 0);
         print_inner(p, up, inner);
     } else if (size > 0) {
         place_fail(json_state(p), type, "a value without the URL of its type");

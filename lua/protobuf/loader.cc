@@ -113,7 +113,7 @@ bool loader::load(const std::string &name)
     return built;
 }
 
-/* Takes a file that the pool has, with what it imports; false where one is no longer the same. */
+/* Takes a file that the pool has, with what it imports; false if one has changed since. */
 bool loader::reuse(const FileDescriptor *file)
 {
     const std::string &name = file->name();

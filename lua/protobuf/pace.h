@@ -1,8 +1,8 @@
 /*
- * How the codec's loops keep pace with what bounds them. Every step is counted, and every some
- * thousand of them Lua runs for a moment: whoever bounds how long Lua runs sets a hook that counts
- * instructions, and it raises there. What is made without a byte of the message for it (defaults,
- * empty tables) is counted as well, and has a bound of its own.
+ * How the codec's loops keep pace with what bounds them. Every step is counted, and after some
+ * thousands of them Lua runs for a moment: the code that bounds how long Lua runs sets a hook that
+ * counts instructions, and it raises there. What is made without a byte of the message for it
+ * (defaults, empty tables) is counted as well, and has a bound of its own.
  */
 #ifndef LUA_PROTOBUF_PACE_H
 #define LUA_PROTOBUF_PACE_H

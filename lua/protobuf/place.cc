@@ -24,7 +24,7 @@ static void add_element(lua_State *L, luaL_Buffer *b, const place &at)
 static void add_place(lua_State *L, luaL_Buffer *b, const place &at)
 {
     if (!at.up) {
-        luaL_addstring(b, at.root->descriptor->full_name().c_str());
+        luaL_addstring(b, at.root->m.descriptor->full_name().c_str());
         return;
     }
     add_place(L, b, *at.up);
@@ -32,6 +32,14 @@ static void add_place(lua_State *L, luaL_Buffer *b, const place &at)
     luaL_addstring(b, at.of->name);
     if (at.element || at.key)
         add_element(L, b, at);
+}
+
+static int fail_of(const place &at)
+{
+    const place *outermost = &at;
+    while (outermost->up)
+        outermost = outermost->up;
+    return outermost->root->fail;
 }
 
 void place_fail(lua_State *L, const place &at, const char *format, ...)
@@ -48,6 +56,11 @@ void place_fail(lua_State *L, const place &at, const char *format, ...)
     luaL_addstring(&b, ": ");
     luaL_addstring(&b, what);
     luaL_pushresult(&b);
+    if (int fail = fail_of(at)) {
+        lua_pushvalue(L, fail);
+        lua_insert(L, -2);
+        lua_call(L, 1, 1);
+    }
     lua_error(L);
     __builtin_unreachable();
 }

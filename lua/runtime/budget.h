@@ -1,7 +1,7 @@
 /*
- * The budget: how long a task may run without waiting. A tick that the process's CPU clock drives
- * looks whether the same resume still runs; once it has for too long, a hook is set on the
- * innermost coroutine. Until then nothing is paid.
+ * The budget: how long a task may run without waiting. The process's CPU clock drives a tick, which
+ * checks whether the same resume still runs; once that has taken too long, a hook is set on the
+ * innermost coroutine. Until then it costs nothing.
  *
  * The hook ends the task by yielding up to it, which no pcall can catch: it is never resumed, but
  * closed. Where something between cannot yield (the callback of a C function) the hook raises, and
@@ -25,8 +25,8 @@ struct budget {
     double load_until;             /* on clock_monotonic; 0 while no script loads */
 };
 
-/* What a task that is over may take for each thing that it closes: little, so that a loop there too
- * does not hold up others for long. */
+/* The ticks that a finished task may take for each thing it closes: few, so that an endless loop
+ * there does not hold up others for long either. */
 enum { BUDGET_CLOSING = 2 };
 
 /* A task is resumed. */

@@ -1,8 +1,8 @@
 /*
- * The library "coroutine" for scripts. It is Lua's own but for one thing: what waits inside a
- * coroutine that a script made passes through it to the task, and back when the wait is over, while
- * the script's own yields stay its own. A coroutine in such a wait is "normal": it can be neither
- * resumed nor closed by anyone else.
+ * The library "coroutine" for scripts. It is Lua's own except for one thing: a wait inside a
+ * coroutine that a script made passes through the coroutine to the task, and back when it is over,
+ * while the script's own yields reach the script. A coroutine in such a wait is "normal": nothing
+ * else can resume or close it.
  */
 #ifndef LUA_RUNTIME_COROUTINE_H
 #define LUA_RUNTIME_COROUTINE_H

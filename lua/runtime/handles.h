@@ -1,6 +1,6 @@
 /*
- * Handles: integers that scripts may keep for ever in place of pointers. A handle whose thing is
- * gone gives NULL, since each place in the table counts how often it was used.
+ * Handles: integers that scripts may keep for ever in place of pointers. The handle of an object
+ * that is gone gives NULL, since each place in the table counts how often it was used.
  */
 #ifndef LUA_RUNTIME_HANDLES_H
 #define LUA_RUNTIME_HANDLES_H
@@ -23,14 +23,14 @@ struct handles {
 void handles_fini(struct handles *h);
 /* RC_NOMEM. */
 enum rc handles_put(struct handles *h, void *thing, int64_t *handle) MUST_CHECK;
-/* NULL for what is no handle, or one no longer. */
+/* NULL if it is no handle, or a dropped one. */
 void *handles_get(const struct handles *h, int64_t handle);
-/* A handle that is in use; its thing is gone. */
+/* Drops a handle that is in use: it gives NULL from now on. */
 void handles_drop(struct handles *h, int64_t handle);
-/* The handle still gives its thing, which counts no more and is passed over by handles_next. It is
- * to be dropped later. */
+/* The handle still gives its object, which no longer counts and which handles_next skips. It must
+ * be dropped later. */
 void handles_retire(struct handles *h, int64_t handle);
-/* The thing in use at *at or behind, which moves past it; NULL behind the last. */
+/* The object in use at *at or after it; *at moves past it. NULL after the last. */
 void *handles_next(const struct handles *h, size_t *at);
 
 #endif

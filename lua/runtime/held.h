@@ -1,6 +1,6 @@
 /*
- * What a task that waits holds: the strings on its stacks, and in lists there, which is where a
- * body or a message that is not whole yet lies. Strings in the scripts' own tables are not counted.
+ * The memory that a waiting task holds: the strings on its stacks, and in lists there, where an
+ * unfinished body or message lies. Strings in the scripts' own tables are not counted.
  */
 #ifndef LUA_RUNTIME_HELD_H
 #define LUA_RUNTIME_HELD_H
@@ -9,7 +9,7 @@
 
 struct task;
 
-/* Bytes. Takes time by what there is on the stacks. */
+/* In bytes. Takes time in proportion to what is on the stacks. */
 size_t held_by_task(const struct task *t);
 
 #endif

@@ -6,7 +6,7 @@
 
 struct script_file {
     char *path;
-    bool told_lost, told_empty, told_global; /* mistakes that it was told of */
+    bool told_lost, told_empty, told_global; /* mistakes already reported for it */
 };
 
 #endif

@@ -1,13 +1,13 @@
 /*
- * A task: a Lua coroutine that the runtime drives. It runs until it waits or ends; what it waits
- * for stands in its one wait slot, which every wait sets and every resume clears.
+ * A task: a Lua coroutine that the runtime drives. It runs until it waits or ends. What it waits
+ * for is in its only wait slot, which every wait sets and every resume clears.
  *
  *     TASK_READY ──vm_run──▶ TASK_RUNNING ──task_wait──▶ TASK_WAITING ──task_wake──▶ TASK_READY
  *                                 ├──returns, raises──▶ TASK_CLOSING ──▶ TASK_OVER (spare)
  *                                 └──task_kill───────▶ TASK_KILLED ───▶ TASK_CLOSING
  *     TASK_READY ──task_drop──▶ TASK_OVER
  *
- * Coroutines are used again: a task that is over goes to its vm's spare list.
+ * Coroutines are reused: a finished task goes to its vm's spare list.
  */
 #ifndef LUA_RUNTIME_TASK_H
 #define LUA_RUNTIME_TASK_H
@@ -27,9 +27,9 @@ enum task_state { TASK_READY, TASK_RUNNING, TASK_WAITING, TASK_KILLED, TASK_CLOS
 /* Something that ends with a task, unless it has ended before. */
 struct task_bond {
     struct list link;
-    void (*end)(struct task_bond *b); /* b is bound no longer */
-    bool strict;                      /* ends as well where nobody inherits it */
-    bool stays;                       /* nobody inherits it: it ends */
+    void (*end)(struct task_bond *b); /* b is not bound when this is called */
+    bool strict;                      /* it ends as well if nobody inherits it */
+    bool stays;                       /* nobody inherits it: it ends with its task */
 };
 
 struct task {
@@ -39,7 +39,7 @@ struct task {
     int ref; /* keeps co from the collector */
     lua_State *
         *chain; /* the script's coroutines that run in each other inside co, outermost first */
-    size_t depth, room; /* of the chain; what it has room for */
+    size_t depth, room; /* the length of the chain; room in its array */
     enum task_state state;
     void (*cancel)(struct task *t); /* undoes what it waits for; NULL when it does not wait */
     void *data;                     /* for cancel */
@@ -51,8 +51,8 @@ struct task {
     const char *killed;             /* why it is to end, whatever catches errors; static */
     struct list bonds;              /* what ends with it, by task_bond.link */
     bool overran;                   /* what closes it has passed the CPU budget once */
-    /* Raises where the task is not to wait, or to go on after a wait: its request is aborted, say.
-     */
+    /* Raises if the task must not wait, or not go on after a wait: if its request is aborted, for
+     * example. */
     void (*permit)(lua_State *L, struct task *t);
     struct timer timer;
     /* Called once at its end with the status that lua_resume gave; LUA_YIELD for a script that
@@ -87,7 +87,7 @@ static inline lua_State *task_innermost(const struct task *t)
 {
     return t->depth ? t->chain[t->depth - 1] : t->co;
 }
-/* Whether nothing between the running code and its task keeps it from yielding. */
+/* Whether the running code can yield to its task: nothing between them prevents it. */
 bool task_can_wait(const struct task *t);
 /* Makes a task that waits ready; no effect on one that does not, or on NULL. Does not resume. */
 void task_wake(struct task *t);
@@ -97,10 +97,9 @@ void task_interrupt(struct task *t);
  * waiting can't work, and as the task's permit. [-0, +0, may longjmp] */
 struct task *task_waiter(lua_State *L);
 /*
- * Waits: to be called last in a C function, as lua_yieldk, with what task_waiter gave it and
- * nothing that may raise in between, so that whatever is to wake the task finds it waiting. cancel
- * must undo that.
- * [-0, +0, may longjmp]
+ * Waits: to be called last in a C function, as lua_yieldk, with what task_waiter returned and
+ * nothing that may raise in between, so that the event to wake the task finds it waiting. cancel
+ * must undo the wait. [-0, +0, may longjmp]
  */
 int task_wait(lua_State *L, struct task *t, void (*cancel)(struct task *t), void *data,
     lua_KContext context, lua_KFunction k);
@@ -124,8 +123,8 @@ void task_close(struct task *t, void (*on_error)(lua_State *L, struct task *t));
 int task_close_coroutine(lua_State *co);
 /* Binds b, whose link is in no list, to t. */
 void task_bind(struct task *t, struct task_bond *b);
-/* What is bound to t is bound to the heir from now on, or to none where that is NULL; what is strict
- * ends then, and what stays in any case. */
+/* Moves what is bound to t to the heir; if that is NULL, it is bound to no task, and what is strict
+ * ends. What stays ends in any case. */
 void task_bequeath(struct task *t, struct task *heir);
 /* Pushes the error of a task that has raised. [-0, +1] */
 void task_push_error(lua_State *L, struct task *t);

@@ -12,7 +12,7 @@
 
 #include <math.h>
 
-/* Seconds that are worth a line; who develops wants to know earlier. */
+/* Seconds that are worth a line; with --dev a developer wants to know earlier. */
 static const double long_seconds = 1, long_seconds_dev = 0.2;
 
 static const char *file_of(const struct ctx *c)

@@ -286,7 +286,7 @@ static enum rc renew(struct bridge *b, char why[SCRIPT_WHY])
     return RC_OK;
 }
 
-/* Makes of it what can stand in a field: ASCII, and no longer than a reader wants. */
+/* Turns the text into a field value: ASCII, and short enough to read. */
 static void set_fault(struct bridge *b, const char *why)
 {
     snprintf(b->fault, sizeof b->fault, "%s", why);

@@ -36,7 +36,7 @@ void bridge_stop(struct bridge *b);
 void bridge_free(struct bridge *b);
 /* Answers what the scripts have a route for, and declines the rest. */
 struct handler *bridge_handler(struct bridge *b);
-/* Answers anything with 404: the last to be asked. */
+/* Answers everything with 404: the last handler to be asked. */
 struct handler *bridge_missing(struct bridge *b);
 struct part *bridge_part(struct bridge *b);
 void bridge_print_routes(const struct bridge *b, FILE *out);

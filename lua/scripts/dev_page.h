@@ -1,6 +1,6 @@
 /*
- * The page of an error for who develops: what went wrong, and why the scripts on disk do not load,
- * with the lines around the fault. Who loads a page in a browser gets HTML, anyone else plain text.
+ * The error page of --dev: what went wrong, and why the scripts on disk do not load, with the lines
+ * around the fault. It is HTML for a browser that loads a page, else plain text.
  */
 #ifndef LUA_SCRIPTS_DEV_PAGE_H
 #define LUA_SCRIPTS_DEV_PAGE_H
@@ -16,7 +16,7 @@ struct dev_page {
     struct str text; /* up to the next page */
 };
 
-/* Whether the request is one for a page (Fetch Metadata: sec-fetch-dest; or accept). */
+/* Whether the request asks for a page (Fetch Metadata: sec-fetch-dest; or accept). */
 bool dev_page_is_wanted(const struct exchange *x);
 /* For a status; text says what went wrong, and may be "". fault is why the scripts do not load, ""
  * where they do. */

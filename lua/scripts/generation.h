@@ -41,7 +41,7 @@ struct generation_source {
 /* Loads the scripts into a vm of their own. RC_INVALID, RC_NOMEM; why then is one line. */
 enum rc generation_new(
     const struct generation_source *from, struct generation **out, char why[SCRIPT_WHY]) MUST_CHECK;
-/* One without scripts, whose vm is there for what is answered in their place. RC_NOMEM. */
+/* One without scripts; its vm serves what is answered in their place. RC_NOMEM. */
 enum rc generation_bare(const struct generation_source *from, struct generation **out) MUST_CHECK;
 /* Loads them as generation_new does, and throws the result away; visits the path of each file that
  * loading came upon, in no order, where it fails too. */

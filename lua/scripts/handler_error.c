@@ -74,21 +74,9 @@ static void answer(struct ctx *c, struct str page)
         answer_failure(c->vm, c->x, page);
 }
 
-/* Called with the task and the error that closing it has raised. */
-static int l_log_close(lua_State *L)
-{
-    const struct task *t = lua_touserdata(L, 1);
-    const struct ctx *c = t->ctx;
-    error_text_push(L, 2);
-    struct str text = str_at(L, -1);
-    report_event(c, ctx_is_abort_error(L, 2, t) ? LOG_DEBUG : LOG_ERROR, "close failed",
-        log_bytes("error", text.p, text.n));
-    return 0;
-}
-
 static void on_close_error(lua_State *L, struct task *t)
 {
-    error_text_report(L, l_log_close, t, "close failed");
+    report_close_error(L, t, false);
 }
 
 void handler_error_handle(struct task *t, int status)

@@ -1,4 +1,4 @@
-/* What a fresh Lua state is given before scripts load. */
+/* Opens the libraries of a new Lua state, before scripts load. */
 #ifndef LUA_SCRIPTS_LIBRARIES_H
 #define LUA_SCRIPTS_LIBRARIES_H
 

@@ -1,6 +1,6 @@
 /*
- * Mistakes that look like success, told under --dev: each once for a script and generation, as a
- * warning that names it. Nothing here runs without --dev.
+ * Mistakes that look like success, reported under --dev: each once for a script and generation, as
+ * a warning that names it. Nothing here runs without --dev.
  *
  *     return value lost    a handler returned what other frameworks take for the response
  *     response empty       it wrote nothing, and set neither status nor header
@@ -13,7 +13,7 @@
 
 struct ctx;
 
-/* Has assignments of new globals told. [-0, +0, may longjmp] */
+/* Makes assignments of new globals be reported. [-0, +0, may longjmp] */
 void mistakes_open(lua_State *L);
 /* The handler has returned; its ctx table is at the index, and what it returned are the values
  * above. [-0, +0, may longjmp] */

@@ -18,9 +18,9 @@ struct route_visitor {
 /*
  * Visits each .lua file below root, in the order of the names, with its file path (as root begins
  * it) and its route's pattern: "index.lua" is "/", "api/users.lua" and "api/users/index.lua" are
- * "/api/users". Names that begin with "_" or "." are left out, and so is what is no script and
- * cannot be looked at: the folder lives on as it is read. It ends at the first visit that gives an
- * error, and returns that. RC_INVALID for what cannot be read; why then says so.
+ * "/api/users". Names that begin with "_" or "." are left out, and so are files that are no scripts
+ * and cannot be read: the folder may change while it is read. It ends at the first visit that gives
+ * an error, and returns that. RC_INVALID for what cannot be read; why then says so.
  */
 enum rc route_files_walk(const char *root, const struct route_visitor *visitor, void *data,
     char *why, size_t why_size) MUST_CHECK;

@@ -724,6 +724,12 @@ function message:encode(value) end
 ---@return table value
 function message:decode(bytes, first, last) end
 
+---A function that decodes as decode does, and tells bytes that cannot be decoded from any other
+---error.
+---@param fail fun(text: string): any gives what is raised for the bytes, of the text that decode raises
+---@return fun(bytes: string, first?: integer, last?: integer): table decode
+function message:decoder(fail) end
+
 ---How JSON differs from the mapping of protocol buffers.
 ---@class moontrail.protobuf.json_options
 ---@field defaults? boolean write fields that have their default, too

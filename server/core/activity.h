@@ -1,7 +1,7 @@
 /*
- * What the process is at, for who cannot ask it: a worker has its own on the page that it shares
- * with the master (proc/worker/board.h). Nothing in it is ever locked; a text may be seen half
- * written, and always ends.
+ * What the process is doing, for a reader that cannot ask it: a worker keeps its own on the page
+ * that it shares with the master (proc/worker/board.h). Nothing in it is ever locked; a text may be
+ * seen half written, and always ends.
  */
 #ifndef CORE_ACTIVITY_H
 #define CORE_ACTIVITY_H
@@ -22,7 +22,7 @@ struct activity {
     char loading[ACTIVITY_TEXT]; /* the file that is being loaded; else empty */
 };
 
-/* One of the process's own at first. */
+/* Memory of the process's own until it is moved to the shared page. */
 extern struct activity *activity;
 
 /* A script begins to run. */
@@ -32,7 +32,7 @@ static inline void activity_begin(void)
     atomic_store_explicit(&activity->steps, steps + 1, memory_order_relaxed);
 }
 
-/* It waits, or has ended. Whether it took so long that somebody has asked. */
+/* The script waits, or has ended. Returns whether it took so long that the master has asked. */
 static inline bool activity_end(void)
 {
     uint32_t steps = atomic_load_explicit(&activity->steps, memory_order_relaxed);
@@ -42,7 +42,7 @@ static inline bool activity_end(void)
 
 /* Writes as much of a text as there is room for. Safe in a signal handler. */
 void activity_write(char *to, size_t size, const char *text, size_t n);
-/* A file begins to load, or with NULL none does any more. */
+/* A file begins to load; NULL: loading is over. */
 void activity_load(const char *file);
 
 #endif

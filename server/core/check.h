@@ -1,7 +1,7 @@
 /*
- * What must hold, said in code. A condition that fails is a bug of this program, never the deed of
- * a peer, a script or an operator: those get an error. The process writes file, line and condition
- * to standard error and aborts; the master starts another worker.
+ * Assertions. A condition that fails is a bug of this program, never the fault of a peer, a script
+ * or an operator: those get an error. The process writes file, line and condition to standard error
+ * and aborts; the master starts another worker.
  *
  * check(x)      in every build. For what is off the way of a usual request or costs next to
  *               nothing there: life and death of connections, tasks and processes, rare turns.
@@ -17,7 +17,7 @@
 
 #include <stdbool.h>
 
-/* Tells what did not hold, and aborts. Not to be called but by the macros. */
+/* Writes what did not hold, and aborts. For the macros only. */
 _Noreturn void check_failed(const char *file, int line, const char *condition)
     __attribute__((cold));
 

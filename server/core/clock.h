@@ -6,7 +6,7 @@
 
 /* Seconds since an arbitrary start, never going back. */
 double clock_monotonic(void);
-/* The same as it was a few milliseconds ago at the most, at a fraction of the cost. */
+/* Like clock_monotonic, but up to a few milliseconds old, at a fraction of the cost. */
 double clock_recent(void);
 /* Seconds since 1970-01-01 UTC. */
 double clock_wall(void);

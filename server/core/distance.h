@@ -6,10 +6,10 @@
 
 enum { DISTANCE_WORD = 64 }; /* longer words are mistaken for nothing */
 
-/* How many letters must be put in, taken out or changed to make b of a; b is no longer than
- * DISTANCE_WORD. */
+/* How many letters must be inserted, removed or changed to turn a into b; b has at most
+ * DISTANCE_WORD letters. */
 size_t distance(const char *a, const char *b);
-/* Words that are less apart from one than this were probably meant by it: a slip or two, more in a
+/* A word closer to this one than the limit is probably what was meant: a slip or two, more in a
  * long word. 0 for a word that is too short or too long to tell. */
 size_t distance_limit(const char *word);
 

@@ -1,6 +1,6 @@
 /*
- * Counts of what is alive. Whoever makes or frees a thing counts it here; tests, and the line that
- * a server logs when it stops, read them: each is to end at zero.
+ * Counts of what is alive. The code that makes or frees a thing counts it here. Tests read the
+ * counts, and so does the line that a server logs when it stops: each must end at zero.
  */
 #ifndef CORE_LIVE_H
 #define CORE_LIVE_H

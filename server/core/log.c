@@ -92,7 +92,7 @@ static void put_field(struct line *l, const struct log_field *f)
     put_value(l, f);
 }
 
-/* Escaped as between quotes, but that these stay as they are: none stand around it. */
+/* Escaped as between quotes, except that quotes stay as they are, since none stand around it. */
 static void put_unquoted(struct line *l, const char *text, size_t n)
 {
     for (size_t i = 0; i < n; i++) {

@@ -5,8 +5,9 @@
  *     2026-01-31T12:00:00.000Z info stream reset conn=7 stream=3 code=CANCEL
  *     {"time":"2026-01-31T12:00:00.000Z","level":"info","event":"stream reset","conn":7,…}
  *
- * Nothing waits for who reads it: lines that a full pipe or socket does not take are left out, and
- * told by their number once it does. Those that a peer can cause at will have a rate.
+ * Nothing waits for a slow reader: lines that a full pipe or socket does not take are dropped, and
+ * their number is logged once there is room. Lines that a peer can cause at will are limited in
+ * rate.
  *
  * Levels: error, an operator must act; warn, a peer misbehaved; info, lifecycle; debug, the rest.
  */
@@ -42,8 +43,8 @@ static inline struct log_field log_bytes(const char *key, const char *text, size
     return (struct log_field){.key = key, .kind = LOG_STRING, .text = text, .len = len};
 }
 
-/* A text of several lines, such as a traceback: a string like others, but that on a terminal it
- * stands below the event's line. */
+/* A text of several lines, such as a traceback: a string like any other, except that on a terminal
+ * it stands below the event's line. */
 static inline struct log_field log_lines(const char *key, const char *text, size_t len)
 {
     return (struct log_field){.key = key, .kind = LOG_LINES, .text = text, .len = len};
@@ -72,10 +73,10 @@ static inline struct log_field log_bool(const char *key, bool value)
 /* For the whole process. The start is LOG_INFO and LOG_TEXT. */
 void log_configure(enum log_level threshold, enum log_format format);
 bool log_enabled(enum log_level level);
-/* stderr is a terminal, before which who develops sits: lines as text have colours, unless NO_COLOR
- * is set, and log_lines stand below them. */
+/* stderr is a developer's terminal: lines in text format have colours, unless NO_COLOR is set, and
+ * log_lines stand below them. */
 void log_use_terminal(void);
-/* Whether that holds, and the format is text. */
+/* Whether log_use_terminal was called and the format is text. */
 bool log_on_terminal(void);
 /* Writes to stderr, as it is now, without waiting; until this is called a write may wait. */
 void log_open(void);
@@ -93,9 +94,9 @@ void log_write(enum log_level level, const char *event, const struct log_field *
         } \
     } while (0)
 
-/* The same for what a peer can cause as often as it likes: of an event, which is a constant, there
- * are ten lines in a second, and then one with the number of those left out. Errors are not
- * bounded, nor is anything at LOG_DEBUG, where each line is wanted. */
+/* Like log_event, for what a peer can cause as often as it likes: an event, which is a constant,
+ * has at most ten lines a second, and then one with the number of those left out. Errors are not
+ * limited, nor is anything at LOG_DEBUG, where every line is wanted. */
 #define log_peer_event(level, event, ...) \
     do { \
         if (log_enabled(level)) { \
@@ -106,7 +107,8 @@ void log_write(enum log_level level, const char *event, const struct log_field *
 
 void log_write_rated(
     enum log_level level, const char *event, const struct log_field *fields, size_t n);
-/* Tells what was left out, where a second is over since, or of all; to be called each second. */
+/* Logs how many lines were left out: of the events whose second is over, or of all. To be called
+ * each second. */
 void log_settle(bool all);
 
 #endif

@@ -47,8 +47,8 @@ const struct mem_stats *mem_stats(void);
 /* Gives all kept blocks back to the system, and what its allocator keeps as well. Takes time. */
 void mem_trim(void);
 
-/* For tests: the n-th request from now (1 is the next) fails, and each one after it while sticky.
- * 0 ends it. No effect but in a sanitizer build. */
+/* For tests: the n-th request from now (1 is the next) fails, and each one after it while sticky. 0
+ * ends it. Only in a sanitizer build. */
 void mem_fail_at(uint64_t n, int sticky);
 
 #endif

@@ -1,8 +1,9 @@
-/* Result codes: what every function that can fail returns, outputs going last by pointer. */
+/* Result codes: what every function that can fail returns. Outputs are the last arguments,
+ * pointers. */
 #ifndef CORE_RC_H
 #define CORE_RC_H
 
-/* The compiler refuses a call whose result is dropped. */
+/* The compiler refuses a call that ignores the result. */
 #define MUST_CHECK __attribute__((warn_unused_result))
 
 enum rc {

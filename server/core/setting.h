@@ -1,6 +1,6 @@
 /*
- * A setting: a name and a value, as a configuration gives them. Who reads a configuration and who
- * takes what it says know of each other only this.
+ * A setting: a name and a value, as a configuration gives them. It is all that the reader of a
+ * configuration and the code that applies it know of each other.
  */
 #ifndef CORE_SETTING_H
 #define CORE_SETTING_H
@@ -15,7 +15,7 @@ enum setting_kind {
     SETTING_TEXTS,  /* a list of them */
     SETTING_NUMBER, /* whole or not */
     SETTING_SWITCH, /* on or off */
-    SETTING_OTHER,  /* what no option can be */
+    SETTING_OTHER,  /* a kind that no option has */
 };
 
 struct setting {
@@ -29,7 +29,7 @@ struct setting {
         };
         double number;
         bool on;
-        const char *type; /* of SETTING_OTHER: what it is called where it comes from */
+        const char *type; /* of SETTING_OTHER: what the configuration's language calls it */
     };
 };
 

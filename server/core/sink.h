@@ -1,9 +1,8 @@
 /*
  * A sink: a descriptor that came from outside, such as stderr, to be written to without waiting.
  *
- * It is shared with whoever gave it, so its flags are left alone: a pipe is opened anew, by its
- * name in /proc, and a socket is asked not to wait each time. A file or a terminal is written to as
- * it is.
+ * Other processes may share it, so its flags are left alone: a pipe is opened anew, by its name in
+ * /proc, and a socket is asked not to wait each time. A file or a terminal is written to as it is.
  */
 #ifndef CORE_SINK_H
 #define CORE_SINK_H
@@ -21,8 +20,8 @@ struct sink {
 
 /* The descriptor is borrowed. */
 void sink_open(struct sink *s, int fd);
-/* As write(2), which waits for nobody: EAGAIN where it is full. What goes into a pipe beyond
- * PIPE_BUF bytes may be written in part. */
+/* Like write(2), but never waits: EAGAIN if it is full. What goes into a pipe beyond PIPE_BUF bytes
+ * may be written in part. */
 ssize_t sink_write(const struct sink *s, const char *text, size_t n);
 /* Whether it is a pipe, which other processes may write to as well. */
 bool sink_is_pipe(const struct sink *s);

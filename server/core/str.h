@@ -1,4 +1,4 @@
-/* A borrowed run of bytes; who lends it says for how long. It need not end in NUL. */
+/* A borrowed run of bytes; its lender says for how long. It need not end in NUL. */
 #ifndef CORE_STR_H
 #define CORE_STR_H
 

@@ -1,6 +1,7 @@
 /*
- * HTTP/1.x sessions in their client role: one call at a time, and the next one when the response to
- * the last has ended. Nothing is sent ahead: who pipelines does not know what was processed.
+ * HTTP/1.x sessions in their client role: one call at a time; another begins when the response to
+ * the last has ended. Nothing is pipelined: a client that pipelines does not know what was
+ * processed.
  */
 #ifndef H1_CLIENT_H
 #define H1_CLIENT_H

@@ -44,10 +44,10 @@ void h1_client_take_no_more(struct h1_client *s);
 
 /* client.c: lets go of the call. */
 void h1_client_end(struct h1_client *s, enum call_end end, const char *why);
-/* client.c: the same where both messages have been moved whole, or all of them that will be. */
+/* client.c: lets go of the call if both messages have been moved whole, or all of them that will
+ * be. */
 void h1_client_settle(struct h1_client *s);
-/* client.c: the connection is of no use any more, nor is what comes over it; a call that is under
- * way comes to this end. */
+/* client.c: the connection and what comes over it are useless; a call under way ends so. */
 void h1_client_break(struct h1_client *s, enum call_end end, const char *why);
 
 /* client_input.c: takes from the data what can be taken now. */

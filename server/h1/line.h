@@ -1,8 +1,8 @@
 /*
- * Lines of a message as they arrive, in pieces of any size. A line that lies whole in what was
- * received is not copied; one that does not is put together in a buffer, which is freed with the
- * message's last line. A line ends in CRLF and nothing else (RFC 9112 2.2 lets a recipient take a
- * lone LF; who takes it disagrees with who does not about where a message ends).
+ * Lines of a message as they arrive, in pieces of any size. A line that was received in one piece
+ * is not copied; any other is put together in a buffer, which is freed with the message's last
+ * line. A line ends in CRLF and nothing else (RFC 9112 2.2 lets a recipient take a lone LF; a
+ * recipient that does disagrees with one that does not about where a message ends).
  */
 #ifndef H1_LINE_H
 #define H1_LINE_H

@@ -34,7 +34,7 @@ enum {
     H1_DRAIN_MAX = 262144, /* bytes of a body that nobody wants, to keep the connection */
 };
 
-/* What a session is at. */
+/* What a session is doing. */
 enum h1_phase {
     H1_IDLE, /* between requests */
     H1_HEAD, /* a head is under way, complete or not, and no exchange has started */
@@ -45,7 +45,7 @@ enum h1_input {
     H1_READING,
     H1_DRAINING, /* the rest of a request goes nowhere, and the alarm is set that ends this */
     H1_ENDED,    /* the client sends nothing more: what it has sent whole is answered */
-    H1_DEAF,     /* nothing of what the client sends is looked at */
+    H1_DEAF,     /* what the client sends is ignored */
 };
 
 enum h1_output {
@@ -89,7 +89,7 @@ enum h1_phase h1_phase(const struct h1_session *s);
 void h1_set_input(struct h1_session *s, enum h1_input input);
 /* No other request is taken. No effect once the output is cut. */
 void h1_take_no_more(struct h1_session *s);
-/* Nothing of what the client sends is looked at from here on, and no other request is taken. */
+/* From here on, what the client sends is ignored, and no other request is taken. */
 void h1_deafen(struct h1_session *s);
 /* Only the text that is made already goes out. */
 void h1_cut(struct h1_session *s);

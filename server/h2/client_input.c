@@ -7,7 +7,7 @@ static struct h2_leg *leg_of(nghttp2_session *ng, int32_t id)
     return nghttp2_session_get_stream_user_data(ng, id);
 }
 
-/* The stream is of no use any more: its call ends as it closes. */
+/* The stream is useless: its call ends when it closes. */
 static void give_up(struct h2_leg *leg, uint32_t code, enum call_end end, const char *why)
 {
     leg->end = end;

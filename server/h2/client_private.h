@@ -23,13 +23,13 @@ struct h2_leg {
     bool deferred;     /* nghttp2 waits for us to have body or an end */
     bool reset;        /* RST_STREAM was submitted */
     bool peer_reset;   /* RST_STREAM was received */
-    bool refused;      /* HEADERS did not go out: the connection takes no request any more */
+    bool refused;      /* HEADERS did not go out: the connection takes no further request */
     bool closed;       /* nghttp2 has closed it */
 };
 
 /* client.c: lets go of the call. */
 void h2_leg_end(struct h2_leg *leg, enum call_end end, const char *why);
-/* client.c: queues it for reap, if nothing holds it any more. */
+/* client.c: queues it for reap, unless something still holds it. */
 void h2_leg_release(struct h2_leg *leg);
 /* client.c: resets the stream, unless it was already, or never was opened. */
 void h2_leg_reset(struct h2_leg *leg, uint32_t code);

@@ -1,7 +1,7 @@
 /*
- * The frames among received bytes, cut out ahead of nghttp2. Of frames that it ignores nghttp2
- * shows nothing: those on streams that are closed, of types that it does not know, and all PRIORITY
- * once NO_RFC7540_PRIORITIES is announced. Limits and rules are for these as well.
+ * The frames among received bytes, cut out ahead of nghttp2. nghttp2 does not show the frames that
+ * it ignores: those on closed streams, those of unknown types, and all PRIORITY once
+ * NO_RFC7540_PRIORITIES is announced. Limits and rules apply to these too.
  */
 #ifndef H2_FRAMES_H
 #define H2_FRAMES_H

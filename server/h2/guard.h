@@ -1,7 +1,7 @@
 /*
- * The guard: what a peer may send how often. Each kind of event has a count for each second; one
+ * The guard: how often a peer may send what. Each kind of event has a count for each second; one
  * that passes its limit ends the connection with ENHANCE_YOUR_CALM and one line in the log. Our
- * limits lie below nghttp2's own, which stand behind them.
+ * limits are lower than nghttp2's own, which remain as a second line.
  */
 #ifndef H2_GUARD_H
 #define H2_GUARD_H
@@ -14,7 +14,7 @@ enum guard_kind {
     GUARD_FAULTS,   /* streams that we reset for the peer's faults (CVE-2025-8671) */
     GUARD_CONTROL,  /* PING, SETTINGS, PRIORITY and the like (CVE-2019-9512, 9513, 9515) */
     GUARD_WINDOWS,  /* WINDOW_UPDATE beyond what our DATA accounts for */
-    GUARD_EMPTY,    /* DATA, HEADERS and CONTINUATION that carry nothing (CVE-2019-9518) */
+    GUARD_EMPTY,    /* DATA and CONTINUATION that carry nothing (CVE-2019-9518) */
     GUARD_DRIBBLES, /* DATA that a tiny window made tiny (CVE-2019-9511) */
     GUARD_KINDS,
 };

@@ -6,7 +6,7 @@
 
 #include <nghttp2/nghttp2.h>
 
-/* Who owns the strings of a header block until it is sent. */
+/* The owner of a header block's strings until it is sent. */
 enum {
     H2_BORROW = NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_COPY_VALUE,
     H2_COPY = NGHTTP2_NV_FLAG_NONE,

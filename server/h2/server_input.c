@@ -41,10 +41,13 @@ static void set_pseudo(struct request *r, struct str name, struct str value)
     }
 }
 
+/* Names that may not stand in a trailer are dropped, never merged (RFC 9110 6.5.1). */
 static enum rc store_field(
     struct h2_stream *st, struct fields *list, struct str name, struct str value)
 {
     struct exchange *x = &st->exchange;
+    if (list == &x->request.trailers && field_trailer_problem(name))
+        return RC_OK;
     char *copy = arena_bytes(&x->arena, name.n + value.n);
     if (!copy)
         return RC_NOMEM;
@@ -117,7 +120,7 @@ static void begin_request(struct h2_stream *st, bool ends)
     }
 }
 
-/* What came together with the frame that a verdict fell on is no longer taken. */
+/* What came in the same read as the frame that ended the connection is ignored. */
 static void on_headers(struct h2_stream *st, const nghttp2_frame *frame)
 {
     if (st->session->fault != H2_SOUND)

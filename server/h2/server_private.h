@@ -40,8 +40,8 @@ static inline int32_t h2_stream_id(const struct h2_stream *st)
     return (int32_t)st->exchange.stream;
 }
 
-/* The stream of the id, NULL where nghttp2 has none or has closed it. It speaks of one stream
- * several times in a row: not to look that one up is 220 instructions less a request. */
+/* The stream of the id, NULL where nghttp2 has none or has closed it. nghttp2 names the same stream
+ * several times in a row: remembering it saves 220 instructions a request. */
 static inline struct h2_stream *h2_stream_find(struct h2_session *s, int32_t id)
 {
     if (s->recent && h2_stream_id(s->recent) == id)
@@ -56,7 +56,7 @@ static inline struct h2_stream *h2_stream_find(struct h2_session *s, int32_t id)
 struct h2_stream *h2_stream_new(struct h2_session *s, int32_t id);
 /* Queues st for the next fill. */
 void h2_stream_dirty(struct h2_stream *st);
-/* Queues st for reap, if nothing holds it any more. */
+/* Queues st for reap, unless something still holds it. */
 void h2_stream_release(struct h2_stream *st);
 /* Tells the handler that the stream is lost, and resets it. */
 void h2_stream_fail(struct h2_stream *st, uint32_t code);

@@ -11,8 +11,8 @@
  *     H2_SOUND ──nghttp2's own verdict, memory runs out──▶ H2_FAILED
  *     any ──a frame is lost for lack of memory──▶ H2_MUTE
  *
- * A verdict after the session has failed changes nothing, and is not logged. Every pair of the two
- * states may hold but this: in H2_MUTE nothing is made any more, so H2_LEAVING stays.
+ * A verdict after the session has failed changes nothing, and is not logged. The two states may
+ * hold in every pair but one: in H2_MUTE no frame is made, so H2_LEAVING stays.
  */
 #ifndef H2_SESSION_PRIVATE_H
 #define H2_SESSION_PRIVATE_H
@@ -74,7 +74,7 @@ struct h2_session {
     const struct h2_limits *limits;
     nghttp2_session *ng;
     struct list streams; /* all, by their link; h2_stream, or h2_leg in the client role */
-    struct list dirty;   /* those that may have something to send, by their dirty, as the next */
+    struct list dirty;   /* those that may have something to send, by their dirty; dead likewise */
     struct list dead;    /* those to be freed by reap */
     struct list ending;  /* those that wait for the client's end, by h2_stream.dirty */
     struct h2_stream *recent; /* the one that nghttp2 spoke of last, until it closes it */
@@ -119,10 +119,10 @@ void h2_fail(struct h2_session *s);
 void h2_judge(struct h2_session *s, uint32_t code, const char *event, struct log_field detail);
 /* Counts an event of the peer's; ends the connection where it is one too many. */
 void h2_count(struct h2_session *s, enum guard_kind kind);
-/* Gives credit for bytes of DATA on the connection: on receipt, and never later. One connection may
- * carry the streams of many users, a proxy's in the server role and our own clients' in the other,
- * and a body that nobody reads must hold up none but its own. What is held is bounded all the same,
- * by the windows of the streams that may be open (RFC 9113 5.2.2). */
+/* Gives credit for bytes of DATA on the connection: on receipt, and never later. A connection may
+ * carry the streams of many users (a proxy's in the server role, our own clients' in the client
+ * role), and an unread body must hold up its own stream only. The windows of the streams that may
+ * be open still bound what is held (RFC 9113 5.2.2). */
 int h2_give_credit(struct h2_session *s, size_t n);
 /* The callback that logs. */
 int h2_on_invalid_frame(nghttp2_session *ng, const nghttp2_frame *frame, int error, void *user);

@@ -1,15 +1,15 @@
 /*
  * A call: one request that this server makes of another, and the response to it. It is an exchange
- * seen from the other end: whoever makes it, the owner, pushes the request and takes the response;
- * a session in its client role moves both through a connection. Neither knows the other, and
- * whoever finds the session, the agent (proxy/pool.h), stands between them.
+ * seen from the other end: the owner, which makes it, pushes the request and takes the response; a
+ * session in its client role moves both through a connection. Neither knows the other: the agent
+ * (proxy/pool.h), which finds the session, stands between them.
  *
  *     CALL_IDLE ──an agent takes it──▶ CALL_HELD ──on_done, or call_cancel──▶ CALL_DONE
  *         ▲                                                                       │
  *         └──────────────────────────────call_rewind──────────────────────────────┘
  *
- * While it is HELD others refer to it: it stays where it is in memory. In IDLE and DONE it is the
- * owner's alone, who may free it; it must not be freed while it is HELD.
+ * While it is HELD others refer to it: it must not be moved or freed. In IDLE and DONE it is the
+ * owner's alone, which may free it.
  *
  * The owner embeds it (container_of gives the owner back), or allocates it. What it holds of the
  * request and of the response lives in its arena and in its two queues until call_fini, so that
@@ -21,7 +21,7 @@
  * response has ended and the other server wants no more of the request (RST_STREAM NO_ERROR,
  * "connection: close"), and whatever the owner writes from then on goes nowhere.
  *
- * Nothing here calls the owner but to record and queue, and nothing here sends.
+ * Nothing here calls the owner except to record and queue, and nothing here sends.
  */
 #ifndef HTTP_CALL_H
 #define HTTP_CALL_H
@@ -49,7 +49,7 @@ enum call_end {
     CALL_TOO_LARGE,   /* the response has passed a bound of ours, c->limit */
     CALL_TIMED_OUT,   /* a limit of call_options passed; why is its name */
     CALL_CONNECT_TIMED_OUT, /* the same before there was a connection */
-    CALL_CROWDED, /* no connection came free in time, of those that this server allows itself */
+    CALL_CROWDED, /* none of the connections that this server allows itself came free in time */
 };
 
 enum call_version { CALL_ANY_HTTP, CALL_HTTP_1, CALL_HTTP_2 };
@@ -63,8 +63,8 @@ struct call_options {
     double response_timeout;   /* then without progress until the response's head; what the owner
                                   keeps waiting does not count, here and in the next */
     double idle_timeout;       /* then without progress in either direction */
-    uint64_t client;           /* whose share of the connections it takes; 0 for nobody's */
-    bool elsewhere; /* another server can be asked: this one is not asked again for long */
+    uint64_t client;           /* the client in whose share of connections it counts; 0 for none */
+    bool elsewhere;            /* another server can be asked: this one is not retried for long */
 };
 /* No version forced, verified, 10 s, 60 s, 60 s. */
 extern const struct call_options call_options_default;
@@ -87,13 +87,13 @@ struct call_ops {
     /* There is room again, after a call_write that took less than it was given; or a session has
      * taken the call and begun to send it. */
     void (*on_writable)(struct call *c);
-    /* The last: the call is DONE, and may be freed from here on, even by this function. The
-     * connection stays out of it: nothing is sent and no memory of the call is looked at any more.
-     * why is a phrase for the log, borrowed. */
+    /* Comes last: the call is DONE, and may be freed from here on, even by this function. Nothing
+     * more is sent, and the session reads no memory of the call. why is a phrase for the log,
+     * borrowed. */
     void (*on_done)(struct call *c, enum call_end end, const char *why);
 };
 
-/* Whoever finds sessions for calls. */
+/* An agent finds sessions for calls. */
 struct call_agent {
     /* A session lets go of a call that it took, unless its owner cancelled. Returns true to hold
      * the call on, so that another session may take it; false: the owner is to be told. */
@@ -133,7 +133,7 @@ struct call {
     uint32_t reset_code; /* with CALL_RESET */
     const char *limit;   /* with CALL_TOO_LARGE: the name of the option; static */
 
-    /* Whoever holds it. */
+    /* Set while it is held. */
     const struct call_host *host;   /* the session; NULL without one */
     void *held;                     /* the session's own */
     const struct call_agent *agent; /* NULL without one */
@@ -157,8 +157,8 @@ void call_fini(struct call *c);
  * CONNECT is RC_INVALID. */
 enum rc call_aim(struct call *c, struct str method, struct str scheme, struct str authority,
     struct str target) MUST_CHECK;
-/* As outgoing_write and outgoing_finish, and whoever holds the call is told. Both may be called
- * before it is held, too: a request that is whole by then carries its content-length. */
+/* Like outgoing_write and outgoing_finish; the session that holds the call is told. Both may be
+ * called before it is held, too: a request that is whole by then carries its content-length. */
 enum rc call_write(struct call *c, const char *data, size_t n, size_t *taken) MUST_CHECK;
 enum rc call_finish(struct call *c) MUST_CHECK;
 /* The head goes out, though there is no body yet. RC_STATE once the request has ended. */
@@ -175,17 +175,16 @@ void call_consume(struct call *c, size_t n);
  * HTTP/2 its stream is reset with the code, on HTTP/1.x the connection is closed, unless both
  * messages have been moved whole. No effect on a call that is not held. */
 void call_cancel(struct call *c, uint32_t code);
-/* The same where the time that the owner gives it is over: a connection over which nothing came in
- * that time is not trusted with other calls. */
+/* Like call_cancel, when the owner's time limit has passed: a connection over which nothing came in
+ * that time gets no other calls. */
 void call_expire(struct call *c);
 
-/* A call that no session has, back to what it was before one took it, with all that its owner said
- * of the request: one that is DONE is IDLE then, and may be made again, perhaps of another origin.
- * RC_STATE where bytes of its body are gone, or the response had begun; RC_NOMEM.
- */
+/* Takes a call that no session has back to where it was before one took it; the request stays as
+ * its owner set it. A DONE call is IDLE afterwards, and may be made again, perhaps of another
+ * origin. RC_STATE where bytes of its body are gone, or the response had begun; RC_NOMEM. */
 enum rc call_rewind(struct call *c) MUST_CHECK;
-/* Whether a request may be sent twice by those who can't know whether it was processed (RFC 9110
- * 9.2.2): an idempotent method. */
+/* Whether a request may be sent again when it is not known whether it was processed: whether its
+ * method is idempotent (RFC 9110 9.2.2). */
 bool call_is_idempotent(const struct call *c);
 
 /* For agents. */
@@ -201,8 +200,8 @@ bool call_waits(const struct call *c);
 
 /* Takes a call from its agent, or an idle one. body_max bounds what is queued of the response. */
 void call_hold(struct call *c, const struct call_host *host, void *held, size_t body_max);
-/* What the session takes of its body is kept until the response begins, up to CALL_KEPT_MAX: it may
- * be made again. */
+/* What the session takes of the body is kept until the response begins, up to CALL_KEPT_MAX bytes,
+ * so that the call may be made again. */
 void call_keep(struct call *c);
 /* Completes and takes the request's head: as outgoing_take_head. */
 enum rc call_take_head(struct call *c) MUST_CHECK;

@@ -25,7 +25,7 @@ enum error_code {
 
 /* Room for any name that code_name gives. */
 enum { CODE_NAME_SIZE = 24 };
-/* And for any line that status_text gives. */
+/* Room for any line that status_text gives. */
 enum { STATUS_TEXT_SIZE = 64 };
 
 /* The name of an error code, or "0x…" for one without a name; written to out when it has none. */

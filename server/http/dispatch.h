@@ -1,7 +1,7 @@
 /*
- * Who answers: the handler that gives each exchange to another, by the beginning of its path, the
- * longest prefix first; what no prefix takes, or its handler declines, goes to the others in turn,
- * until one of them does not decline. What all decline is answered with 404 (exchange_start).
+ * The handler that picks the handler of each exchange: by the longest prefix of its path; if there
+ * is none, or its handler declines, the others are asked in turn until one does not decline. If all
+ * decline, the answer is 404 (exchange_start).
  *
  * It owns nothing: handlers, prefixes and filter sources are borrowed.
  */
@@ -16,7 +16,7 @@ struct exchange;
 
 enum { DISPATCH_OTHERS = 8 }; /* handlers behind the prefixes */
 
-/* A prefix and whose it is; embedded by its owner. "/" takes all. */
+/* A prefix and its handler; embedded by its owner. "/" takes all. */
 struct dispatch_prefix {
     struct dispatch_prefix *next;
     struct str prefix; /* begins with a slash; see prefix.h */

@@ -1,10 +1,10 @@
 /*
- * An exchange: one request and its response. It is the tree's joint: a session owns it and moves
- * bytes through it; a handler borrows it while it answers. Neither knows the other.
+ * An exchange: one request and its response. A session owns it and moves bytes through it; a
+ * handler borrows it while it answers. Neither knows the other.
  *
  * A handler is attached from its start until it detaches, or until the exchange is aborted,
  * whichever comes first; after that it must not touch the exchange, which the session frees when
- * the stream is over as well. Nothing here calls a handler but to record and queue, and nothing
+ * the stream is over as well. Nothing here calls a handler except to record and queue, and nothing
  * here sends.
  */
 #ifndef HTTP_EXCHANGE_H
@@ -23,13 +23,13 @@ struct exchange;
 struct peer {
     char remote[64];         /* "127.0.0.1:51234", "[::1]:51234" */
     uint64_t conn;           /* the connection's number in this process */
-    const char *tls_version; /* "TLSv1.3"; NULL on plaintext, and so the next two */
+    const char *tls_version; /* "TLSv1.3"; NULL on plaintext, like tls_cipher and tls_sni */
     const char *tls_cipher;
     const char *tls_sni;                 /* NULL where the client sent none */
     struct exchange_observer *observers; /* told of each exchange, by their next; NULL for nobody */
 };
 
-/* Is told of exchanges that are over, such as an access log. */
+/* An observer is told of exchanges that are over. An access log is one. */
 struct exchange_observer {
     struct exchange_observer *next;
     /* Called once for each that began; x can be read until this returns. */
@@ -50,7 +50,7 @@ struct exchange_host {
     void (*tunnel)(struct exchange *x); /* what is received is raw from here on; may be NULL */
 };
 
-/* What a handler that waits waits for. */
+/* What a waiting handler waits for. */
 enum exchange_want {
     WANT_NOTHING,
     WANT_INFORMED, /* interim responses have been handed to the connection */
@@ -107,7 +107,7 @@ void exchange_start(struct exchange *x);
 enum rc exchange_receive(struct exchange *x, const void *data, size_t n) MUST_CHECK;
 /* The request has ended. */
 void exchange_receive_end(struct exchange *x);
-/* Bytes of its own: fields, and what is queued of both bodies. */
+/* The memory it holds, in bytes: fields, and what is queued of both bodies. */
 size_t exchange_memory(const struct exchange *x);
 /* Bytes of the body that have arrived so far. */
 uint64_t exchange_received(const struct exchange *x);

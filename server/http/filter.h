@@ -1,6 +1,6 @@
 /*
- * Filters: what stands between whoever writes a message and the queue that a session takes it from,
- * such as a compression, or a tap that looks on.
+ * Filters stand between the writer of a message and the queue that a session takes it from: a
+ * compression, or a tap that looks on.
  *
  *     outgoing_write ──▶ filter added last ──▶ … ──▶ filter added first ──▶ queue ──▶ session
  *
@@ -9,10 +9,10 @@
  * what counts against its limits, and as sent; the length that the writer has set is held against
  * what it writes.
  *
- * A tunnel (o->raw) passes them as well; who changes a body leaves that one alone.
+ * A tunnel (o->raw) passes them as well; a filter that changes bodies leaves a tunnel's alone.
  *
- * Where whoever writes waits, and nothing is queued any more, the filters are flushed, so that none
- * keeps back what the peer could have. An error of a filter's is for good: the stream is reset.
+ * When the writer waits and the queue is empty, the filters are flushed, so that none keeps back
+ * what the peer could have. A filter's error is final: the stream is reset.
  */
 #ifndef HTTP_FILTER_H
 #define HTTP_FILTER_H

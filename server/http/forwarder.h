@@ -29,12 +29,12 @@ struct forward_order {
     double timeout; /* seconds to wait for the other server; 0: as configured */
 };
 
-/* Who lends an exchange. The owner embeds one, and sets returned. */
+/* The lender of an exchange. The owner embeds one, and sets returned. */
 struct lender {
     /* The response has ended, as the other server ended it or with an error page: the exchange is
      * the lender's again. Called from the forwarder's run. */
     void (*returned)(struct lender *l);
-    struct handler *handler; /* whose the exchange was */
+    struct handler *handler; /* the lender's, to give back */
     void *instance;
     struct forward *forward; /* NULL while nothing is lent */
 };

@@ -1,7 +1,7 @@
 /*
- * What the server must know of gRPC: a client of it understands a status in a trailer and no HTTP
- * status, so that what the server itself answers (no such path, too large, an uncaught error) is
- * put in its terms. The protocol is the scripts' affair.
+ * What the server must know of gRPC. A gRPC client reads a status in a trailer and no HTTP status,
+ * so what the server answers by itself (no such path, too large, an uncaught error) is put in those
+ * terms. The rest of the protocol is left to scripts.
  */
 #ifndef HTTP_GRPC_H
 #define HTTP_GRPC_H

@@ -1,6 +1,6 @@
 /*
- * The seam between the server and what answers a request. A handler is one for each worker; for
- * each exchange it may attach an instance of its own. Its callbacks record and queue: the work is
+ * The seam between the server and what answers a request. Each worker has one of a handler, which
+ * may attach an instance of its own to each exchange. Its callbacks record and queue: the work is
  * done in turns, by a part (part.h).
  */
 #ifndef HTTP_HANDLER_H

@@ -327,7 +327,7 @@ static enum rc take_back(struct outgoing *o)
         for (; (piece = bytes_front(parts[i], &n)) && n; bytes_drop(parts[i], n))
             if (bytes_append(&all, piece, n)) {
                 bytes_fini(&all);
-                o->kept = NULL; /* nothing is whole any more */
+                o->kept = NULL; /* the kept copy is incomplete */
                 return RC_NOMEM;
             }
     o->body = all;

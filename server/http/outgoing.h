@@ -1,8 +1,8 @@
 /*
  * A message that this server sends, response or request, under construction; and the one place that
  * decides what of it goes out next: whether the head ends the message, whether a body may follow,
- * how it is framed, and when trailers come. Whoever writes it pushes at one end; a session takes at
- * the other, in the steps of outgoing_next. response.h and call.h add what one kind alone has.
+ * how it is framed, and when trailers come. The writer pushes at one end; a session takes at the
+ * other, in the steps of outgoing_next. response.h and call.h add what one kind alone has.
  *
  * States:
  *

@@ -28,18 +28,18 @@ struct session_host {
     const struct peer *peer;
 };
 
-/* The two steps of a graceful end. Between them a while passes, so that what the peer sent before
+/* The two steps of a graceful end. Some time passes between them, so that what the peer sent before
  * it knew is still taken (RFC 9113 6.8). */
 enum session_end {
     END_NOTICE, /* the peer is told that the end comes */
-    END_NOW,    /* exchanges under way finish, and none is taken any more */
+    END_NOW,    /* exchanges under way finish, and no other begins */
 };
 
 struct session_ops {
     /* Feeds received bytes. On any error the connection is over once what fill gives is sent. */
     enum rc (*recv)(struct session *s, const uint8_t *data, size_t n);
-    /* Whether recv may be called: where not, the session says dirty once it may again. What is fed
-     * all the same, up to a few reads, is kept. */
+    /* Whether recv may be called; if not, the session calls dirty once it may again. Bytes fed
+     * anyway are queued, up to a few reads. */
     bool (*wants_input)(const struct session *s);
     /* The peer sends nothing more; false where nothing is left to be done then. */
     bool (*end_input)(struct session *s);
@@ -67,9 +67,9 @@ struct session_client_ops {
     /* Takes a call, and holds it until it is done. RC_NOMEM: the call is as it was. Only where
      * there is room. */
     enum rc (*begin)(struct session *s, struct call *c);
-    /* How many calls more it takes now. */
+    /* How many more calls it takes now. */
     uint32_t (*room)(const struct session *s);
-    /* Whether it will take none any more. */
+    /* Whether it takes no more calls. */
     bool (*is_going)(const struct session *s);
     /* How many it carries at a time; false where its peer has not said yet, and there is room for
      * what is safe in any case. */

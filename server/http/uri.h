@@ -16,7 +16,7 @@ bool uri_same_host(struct str a, struct str b, struct str scheme);
  * by one; an escaped slash divides none. */
 bool uri_has_dots(struct str path);
 /*
- * The same as anybody may read it who gets the path next: some decode "%2F" before they look for
+ * The same for any server that may get the path next: some decode "%2F" before they look for
  * segments, take "\\" for a slash, or cut a segment at ";".
  *
  *     /a/..   /a/%2e%2E/b   /a/..%2fb   /a%2f.%2e%5cb   /a/..;x/b   /%00      true

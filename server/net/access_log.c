@@ -74,7 +74,7 @@ static void take_written(struct access_log *a, size_t n)
     memmove(a->buffer, a->buffer + n, a->len);
 }
 
-/* Empties the buffer but for the rest of a line that was begun. */
+/* Empties the buffer, except for the rest of a line that was begun. */
 static void drop_lines(struct access_log *a)
 {
     const char *end = a->buffer + a->len;

@@ -20,7 +20,8 @@ struct census {
 };
 
 /* Counts a connection in. RC_LIMIT where there are max_total in all, or max_each from its address
- * (0 is no limit): it is not counted then. RC_NOMEM. *entry is to be given back on leaving. */
+ * (0 is no limit): it is not counted then. RC_NOMEM. *entry must be given back when the connection
+ * ends. */
 enum rc census_enter(struct census *c, const struct sockaddr *sa, uint32_t max_total,
     uint32_t max_each, struct census_entry **entry) MUST_CHECK;
 void census_leave(struct census *c, struct census_entry *entry);

@@ -83,7 +83,7 @@ void conn_free_session(struct conn *c, struct cut cut)
     c->session = NULL;
 }
 
-/* Whoever opened the connection has it no more. */
+/* The dial that opened the connection no longer refers to it. */
 static void leave_dial(struct conn *c, const char *why)
 {
     struct dial *d = c->dial;
@@ -92,7 +92,7 @@ static void leave_dial(struct conn *c, const char *why)
         dial_lost(d, why);
 }
 
-/* Whoever waits for room may have it at once. */
+/* A connection that waits for room may get it at once. */
 static void leave_census(struct conn *c)
 {
     if (c->census)

@@ -43,18 +43,18 @@ struct conn *conn_of_dirty(struct list *dirty);
 void conn_turn(struct conn *c);
 /* Closes at once, and queues the connection for conn_free. Handlers are told of the cut. */
 void conn_close(struct conn *c, struct cut cut);
-/* The same of one that has no session yet: whoever dialled it is told why. */
+/* Like conn_close, for a connection that has no session yet: its dial is told why. */
 void conn_abandon(struct conn *c, const char *why);
-/* As conn_close, and whoever dialled it is not told. */
+/* Like conn_close, but its dial is not told. */
 void conn_disown(struct conn *c, struct cut cut);
 void conn_free(struct conn *c);
 /* One step of a graceful end; see session_ops.shut_down. */
 void conn_shut_down(struct conn *c, enum session_end how);
 /* Closes a connection whose handshake is not over. */
 void conn_cut_handshake(struct conn *c);
-/* Seconds for which nothing was asked of it, and nothing came; 0 where it is at work. */
+/* Seconds without a request or input; 0 while it is at work. */
 double conn_idle_seconds(const struct conn *c, double now);
-/* Bytes that it holds: what its session says, and what its socket did not take. */
+/* The memory it holds, in bytes: its session's, and what its socket did not take. */
 size_t conn_memory(const struct conn *c);
 /* Sends what ends an idle connection in order, as far as the socket takes it. */
 void conn_say_goodbye(struct conn *c);

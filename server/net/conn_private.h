@@ -25,7 +25,7 @@ struct conn {
     bool met;         /* the first bytes of a handshake have been looked at */
     bool ending;      /* no more input is taken; what is to be sent goes out, and then it lingers */
     bool input_ended; /* the peer sends nothing more, and what it asked for is still answered */
-    bool send_failed; /* nothing goes out any more; what the peer had sent before is still taken */
+    bool send_failed; /* nothing more goes out; what the peer had sent before is still taken */
     size_t greeted;   /* bytes of HTTP/2's preface that have come, in CONN_GREETING */
     struct guard control; /* KeyUpdates, in either role and protocol */
     struct transport transport;
@@ -40,12 +40,12 @@ struct conn {
     double taken;                /* when bytes were last taken by the socket, or it had taken all */
     double ended;                /* when the peer's input was */
     struct census_entry *census; /* NULL for one that this server opened */
-    struct dial *dial;           /* who did, while it is interested; else NULL */
+    struct dial *dial;           /* what dialled it, while it wants to know; else NULL */
     struct timer alarm;          /* the session's */
     ev_io readable, writable;
 };
 
-/* States go forward only; but CONN_GREETING is entered anew when the first byte comes. */
+/* States go forward only, except that CONN_GREETING is entered again when the first byte comes. */
 void conn_set_state(struct conn *c, enum conn_state state);
 void conn_mark_dirty(struct conn *c);
 void conn_free_session(struct conn *c, struct cut cut);
@@ -60,8 +60,8 @@ void conn_shake_hands(struct conn *c);
 /* conn_receive.c: from here on the connection speaks the protocol. */
 void conn_open_session(struct conn *c, enum protocol protocol);
 /* conn_send.c: sends what the wire holds, and leaves the wire empty; a connection that can't send
- * is closed, or, where an answer to a call may have come, sends nothing any more; what was sealed
- * for one that can't is dropped. Whether nothing is left to be sent. */
+ * is closed or, if an answer to a call may have come, only sends no more; what was sealed for it is
+ * dropped. Returns whether nothing is left to be sent. */
 bool conn_flush(struct conn *c);
 /* conn_send.c: sends until the session has nothing more, the socket takes nothing more, or the wire
  * was full once: then others have their turn. */

@@ -1,7 +1,7 @@
 /*
  * Dialling: a connection that this server opens, from a list of addresses to a session in its
- * client role. Addresses are tried in turn: the next one when one fails, or has not answered after
- * a while, and then the first to answer wins (RFC 8305, in short).
+ * client role. Addresses are tried in turn: another when one fails, or has not answered after a
+ * while; the first to answer wins (RFC 8305, in short).
  *
  *     DIAL_IDLE ──dial_start──▶ DIAL_DIALLING ──opened──▶ DIAL_OPEN
  *     DIAL_DIALLING, DIAL_OPEN ──closed, or dial_cancel──▶ DIAL_IDLE
@@ -31,7 +31,7 @@ struct dial_ops {
     void (*opened)(struct dial *d);
     /* The session's room may have changed, or it is going. */
     void (*changed)(struct dial *d);
-    /* There is no connection, or no more, and the calls on it have been told. why is borrowed. */
+    /* The connection failed or has ended; the calls on it have been told. why is borrowed. */
     void (*closed)(struct dial *d, const char *why);
 };
 
@@ -41,7 +41,7 @@ struct dial_to {
     struct sockaddr_storage addresses[DIAL_ADDRESSES];
     size_t count;
     struct tls_client *tls; /* NULL for plaintext; borrowed, as host */
-    const char *host;       /* with TLS: whom the certificate is to name */
+    const char *host;       /* with TLS: the name that the certificate must have */
     enum protocol protocol; /* to be spoken; UNKNOWN with TLS: what ALPN agrees upon */
     double timeout;         /* seconds until it is open; 0 is no limit */
 };

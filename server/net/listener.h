@@ -21,7 +21,7 @@ void listener_start(struct listener *ls, const struct listener_kind *kind, struc
     int fd, struct tls *tls);
 /* Takes the connections that wait in the socket's queue: closing it would reset them. */
 void listener_take_queue(struct listener *ls);
-/* Closes the socket, so that who connects from now on is refused and need not wait in vain. */
+/* Closes the socket, so that later clients are refused at once instead of waiting in vain. */
 void listener_stop(struct listener *ls);
 
 #endif

@@ -24,7 +24,7 @@ struct listener_kind {
 
 extern const struct listener_kind listener_https, listener_http;
 
-/* The kind whose scheme, "://" behind it, a URL begins with; NULL. */
+/* The kind whose scheme, with "://" after it, begins the URL; NULL if none. */
 const struct listener_kind *listener_kind_of(struct str url);
 /* The forms of all, with "or" between them. */
 enum { LISTENER_FORMS = 256 };

@@ -57,7 +57,7 @@ static bool is_safe_folder(const char *path)
            (st.st_mode & S_ISVTX || !(st.st_mode & (S_IWGRP | S_IWOTH)));
 }
 
-/* Follows no link: whoever may write to the folder is not to choose which file is given away. */
+/* Follows no link: a user who may write to the folder must not choose which file is given away. */
 static int make(const char *path, uid_t owner)
 {
     int fd = open(path, FLAGS | O_CREAT | O_EXCL, 0640);

@@ -1,5 +1,5 @@
 /*
- * The worker's turn. One libev loop, no threads; each turn has four steps, which nothing nests in:
+ * The worker's turn. One libev loop, no threads; each turn has four steps, which never nest:
  *
  *     recv   readable sockets → transport → session → exchanges
  *     run    the parts do what was queued, and then the steps that were added
@@ -38,7 +38,7 @@ struct net_limits {
     /* 0 is no limit, in all that follow. */
     double handshake_timeout; /* seconds from accept to the end of the TLS handshake */
     double idle_timeout;      /* seconds without a stream */
-    uint32_t max_conns;       /* in all; 0 is no limit, as for the next */
+    uint32_t max_conns;       /* in all */
     uint32_t max_conns_each;  /* from one address */
     uint32_t max_conn_memory; /* MiB that those accepted hold */
 };
@@ -98,7 +98,7 @@ void loop_again(struct loop *l);
  * exchanges finish. The parts are told. The loop ends by itself (ev_break) when the last connection
  * has closed and no part holds it. */
 void loop_shut_down(struct loop *l);
-/* For a connection that took its first step only now: the second follows. */
+/* For a connection that took the first step of its end late: the second follows. */
 void loop_notice(struct loop *l);
 
 #endif

@@ -1,4 +1,5 @@
-/* What comes to a listener of another kind: it is told by its first bytes, and answered. */
+/* Traffic that came to the wrong kind of listener: it is recognised by its first bytes, and
+ * answered. */
 #ifndef NET_MISPLACED_H
 #define NET_MISPLACED_H
 
@@ -6,9 +7,9 @@
 
 #include <stdint.h>
 
-/* Why a connection that begins so can't be served, for the log; NULL where it may be. */
+/* Why a connection that begins with these bytes can't be served, for the log; NULL if it may be. */
 const char *misplaced_reason(bool tls, const uint8_t *data, size_t n);
-/* Whether HTTP/1.1 answers what begins so, as the malformed request that it is. */
+/* Whether HTTP/1.1 answers these first bytes, as a malformed request. */
 bool misplaced_is_answered(const uint8_t *data, size_t n);
 /* Whether the first bytes for a TLS listener are those of HTTP in plaintext. */
 bool misplaced_is_plaintext(const uint8_t *data, size_t n);

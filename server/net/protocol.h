@@ -1,7 +1,7 @@
 /*
- * Which version of HTTP a connection speaks: with TLS what ALPN agreed upon, and HTTP/1.x where the
- * client did not ask; on plaintext HTTP/2 where the client begins with its preface (RFC 9113 3.3
- * and 3.4), of which no request of HTTP/1.x is a beginning that is valid.
+ * Which version of HTTP a connection speaks: with TLS the one that ALPN agreed upon, or HTTP/1.x if
+ * the client did not ask; on plaintext HTTP/2 if the client begins with its preface (RFC 9113 3.3
+ * and 3.4), which is no valid beginning of an HTTP/1.x request.
  */
 #ifndef NET_PROTOCOL_H
 #define NET_PROTOCOL_H
@@ -27,7 +27,7 @@ enum protocol protocol_of_bytes(size_t *seen, const uint8_t *data, size_t n);
  * RC_NOMEM. */
 enum rc protocol_open(enum protocol protocol, size_t seen, struct session_host *host,
     const struct net_limits *limits, struct session **out) MUST_CHECK;
-/* The same in the client role, by HTTP/2 or HTTP/1.x. */
+/* A session in the client role, of HTTP/2 or HTTP/1.x. */
 enum rc protocol_open_client(enum protocol protocol, struct session_host *host,
     const struct net_limits *limits, struct session **out) MUST_CHECK;
 

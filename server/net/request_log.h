@@ -1,5 +1,5 @@
 /*
- * For who develops: a line of the log for each exchange that is over, at info:
+ * With --dev: one line of the log, at info, for each exchange that is over:
  *
  *     request method=GET path=/a script=s/a.lua status=200 duration=0.0004 bytes=12 conn=7
  * stream=1
@@ -12,7 +12,7 @@
 
 struct exchange_observer;
 
-/* What logs exchanges that it is told of. It is to be in one list only. */
+/* The observer that logs exchanges. It may be in one list only. */
 struct exchange_observer *request_log_observer(void);
 
 #endif

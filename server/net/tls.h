@@ -26,11 +26,11 @@ struct tls_files {
 enum { TLS_WHY = 512 };
 
 /*
- * Contexts for the given pairs. Of those that have a name as it is, and then of those that have it
- * by a wildcard, a client is shown one that it can verify, ECDSA before RSA; the first that it can
- * verify serves names that no certificate has, and clients that send none. With no pairs, a
- * certificate for localhost is made in memory, signed by itself, good for 90 days. On failure why
- * holds one line that names the file and the cure. RC_INVALID, RC_NOMEM.
+ * Contexts for the given pairs. A client is shown a certificate that it can verify, ECDSA before
+ * RSA: first of those that have the name as it is, then of those that match it by a wildcard. For a
+ * name that no certificate has, or none sent, it is the first that the client can verify. With no
+ * pairs, a certificate for localhost is made in memory, signed by itself, good for 90 days. On
+ * failure why holds one line that names the file and the cure. RC_INVALID, RC_NOMEM.
  */
 enum rc tls_new(
     const struct tls_files *files, size_t count, struct tls **out, char why[TLS_WHY]) MUST_CHECK;
@@ -42,7 +42,7 @@ void tls_warn(const struct tls *tls, const struct tls_files *files);
 /* A server's transport for one connection; tls is borrowed for its life. RC_NOMEM. */
 enum rc tls_transport(struct transport *t, struct tls *tls, struct wire *wire) MUST_CHECK;
 
-/* What this server as a client asks of others. */
+/* TLS in the client role. */
 struct tls_client;
 
 /* Certificates are verified against the system's store, or the one in the PEM file cas, unless

@@ -1,4 +1,4 @@
-/* TLS of connections that this server opens: who the other is gets verified. */
+/* TLS of connections that this server opens: it verifies the other server's identity. */
 #include "net/tls_private.h"
 
 #include "core/mem.h"

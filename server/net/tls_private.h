@@ -1,4 +1,4 @@
-/* What the files of TLS share; nobody else includes it. */
+/* Shared by the files of TLS alone. */
 #ifndef NET_TLS_PRIVATE_H
 #define NET_TLS_PRIVATE_H
 
@@ -30,8 +30,8 @@ int tls_choose(SSL *ssl, void *arg);
  * pairs where there is none. */
 size_t tls_next_idle(const struct tls *tls, size_t from);
 
-/* The groups for the exchange of keys: no finite fields, whose cost a client chooses; P-384 comes
- * in for a client that has no other, by tls_on_hello. */
+/* The groups for the exchange of keys: no finite fields, where the client chooses the cost;
+ * tls_on_hello adds P-384 for a client that has no other. */
 bool tls_set_groups(SSL_CTX *ctx) MUST_CHECK;
 
 /* The protocol of that name among those that ALPN may agree upon, in static storage; else NULL. */

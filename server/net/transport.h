@@ -43,7 +43,7 @@ struct transport_ops {
     enum rc (*open)(struct transport *t, const uint8_t **data, size_t *n);
     /* Seals n bytes, at most WIRE_RECORD, into the wire. RC_NOMEM, RC_SYSTEM. */
     enum rc (*seal)(struct transport *t, const uint8_t *data, size_t n);
-    /* Adds to the wire what tells the peer of an orderly end. */
+    /* Adds the message of an orderly end to the wire. */
     void (*end)(struct transport *t);
     void (*fini)(struct transport *t);
 };

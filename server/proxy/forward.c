@@ -273,7 +273,7 @@ static void start_call(struct forward *f)
         answer_here(f);
         return;
     }
-    enum rc rc = forward_begin(f);
+    enum rc rc = f->malformed ? RC_INVALID : forward_begin(f);
     if (rc)
         fail_to_begin(f, rc);
 }
@@ -423,7 +423,7 @@ void forward_run(struct forward *f)
 {
     if (f->state != FORWARD_NEW)
         go_on(f);
-    else if (!forward_awaits_body(f))
+    else if (f->malformed || !forward_awaits_body(f))
         start_call(f);
     else if (!ev_is_active(&f->patience.ev))
         timer_start(&f->patience, patience_seconds);
@@ -467,6 +467,7 @@ enum rc forward_new(
     f->prefix = aim->prefix;
     f->target = aim->target;
     f->timeout = aim->timeout;
+    f->malformed = aim->malformed;
     enum rc rc = rules_request(x, aim->replace, &f->head);
     if (!rc && !f->upstreams) {
         f->upstream = f->only = mem_get(sizeof *f->only);

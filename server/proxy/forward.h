@@ -29,9 +29,9 @@ struct upstream;
 struct upstreams;
 struct upstreams_rules;
 
-/* What all have in common; borrowed. */
+/* What all forwards share; borrowed. */
 struct forward_shared {
-    struct handler *handler; /* that an exchange has while it is under way */
+    struct handler *handler; /* the exchange's handler while it is under way */
     struct pool *pool;
     struct ev_loop *ev;
     const struct upstreams_rules *rules;
@@ -40,15 +40,16 @@ struct forward_shared {
     struct list ready; /* those that have something to do, by forward.queue */
 };
 
-/* Where one goes. */
+/* Where a forward goes. */
 struct forward_aim {
-    struct upstreams *upstreams;  /* borrowed; one of them is asked. NULL: the next is */
-    const struct upstream *only;  /* copied, but for its base */
-    struct str prefix;            /* of the path, in whose place a base goes; "/" for none */
-    struct str target;            /* in place of what becomes of the request's own; p is NULL for
-                                     that */
+    struct upstreams *upstreams; /* borrowed; one of them is picked. NULL: use `only` */
+    const struct upstream *only; /* copied, but for its base */
+    struct str prefix;           /* of the path, in whose place a base goes; "/" for none */
+    /* replaces the request's own path and query; p is NULL to keep them */
+    struct str target;
     const struct fields *replace; /* fields in place of the request's; NULL for none */
-    double timeout;               /* seconds, in place of what the options say; 0 for those */
+    double timeout;               /* seconds; 0: as the options say */
+    bool malformed;               /* it goes nowhere: the client is answered with 400 */
     struct lender *lender;        /* NULL where the exchange comes straight from its session */
 };
 

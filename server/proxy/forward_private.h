@@ -40,6 +40,7 @@ struct forward {
     struct str prefix, target;
     struct fields head; /* of the request as it goes up, in the exchange's arena */
     double timeout;
+    bool malformed;   /* as the client sent it */
     bool retried;     /* another upstream was asked before */
     bool hurried;     /* its body has been waited for long enough */
     unsigned informs; /* interim responses so far */

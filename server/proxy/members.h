@@ -1,7 +1,7 @@
 /*
  * Whether what a client sent in a field that this server adds a member to is a list that ends where
  * it seems to. One that leaves a quoted string or a comment open would take the member behind it
- * into that: whoever reads the whole would believe the client.
+ * into that: a server that reads the whole would believe the client.
  *
  * Each line of the field is to be such a list: nothing may begin in one line and end in another.
  */

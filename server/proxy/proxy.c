@@ -83,7 +83,15 @@ static enum rc order_target(
         request_set_target(&as, order->target);
     if (uri_may_have_dots(as.path))
         return RC_INVALID;
-    return routes_target(&as, STR("/"), base, &x->arena, out);
+    enum rc rc = routes_target(&as, STR("/"), base, &x->arena, out);
+    return rc || uri_is_target(*out) ? rc : RC_INVALID;
+}
+
+/* Whether a target that goes nowhere is the client's fault: its own, or what the handler has made
+ * of one with dots. */
+static bool is_from_client(const struct exchange *x, const struct forward_order *order)
+{
+    return !order->target.p || uri_may_have_dots(x->request.path);
 }
 
 static enum rc begin(struct forwarder *f, struct exchange *x, const struct forward_order *order,
@@ -97,9 +105,8 @@ static enum rc begin(struct forwarder *f, struct exchange *x, const struct forwa
     if (rc)
         return rc;
     rc = order_target(x, order, only.base, &aim.target);
-    if (!rc && !uri_is_target(aim.target))
-        rc = RC_INVALID;
-    if (!rc)
+    aim.malformed = rc == RC_INVALID && is_from_client(x, order);
+    if (!rc || aim.malformed)
         rc = forward_new(&p->shared, x, &aim);
     if (rc)
         snprintf(why, FORWARDER_WHY, "%s",

@@ -30,7 +30,7 @@ struct proxy_options {
 /* 10 s, 60 s and 300 s; out for 10 s after 3 failures; the upstream's own Host. */
 extern const struct proxy_options proxy_options_default;
 
-/* The options are copied, but for their strings. RC_NOMEM. */
+/* The options are copied, their strings borrowed. RC_NOMEM. */
 enum rc proxy_new(
     struct ev_loop *ev, const struct proxy_options *options, struct proxy **out) MUST_CHECK;
 /* Every exchange must be over. */

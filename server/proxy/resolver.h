@@ -36,7 +36,7 @@ void resolver_free(struct resolver *r);
 /* port is in digits. RC_NOMEM. */
 enum rc lookup_start(
     struct lookup *l, struct resolver *r, const char *host, const char *port) MUST_CHECK;
-/* done is not called any more. No effect where nothing is asked. */
+/* done will not be called. No effect if nothing was asked. */
 void lookup_cancel(struct lookup *l);
 
 #endif

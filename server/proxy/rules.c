@@ -45,7 +45,8 @@ static bool is_set_elsewhere(struct str name)
            trace_owns(name);
 }
 
-/* What is no longer so: a length of which a part was read, an expectation that was met. */
+/* Fields that do not hold on this hop: a length of which a part was read, an expectation that was
+ * met. */
 static bool is_outdated(const struct request *r, struct str name)
 {
     if (is_framing(name))

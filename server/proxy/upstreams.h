@@ -16,7 +16,7 @@ enum { UPSTREAMS_MAX = 16 };
 
 struct upstream {
     struct origin origin;
-    struct str url;    /* as it was given, and borrowed; as is the next */
+    struct str url;    /* as it was given; borrowed, like base */
     struct str base;   /* the path in it: goes in front; "" for none */
     uint32_t failures; /* in a row */
     double out_until;  /* of clock_monotonic */
@@ -35,8 +35,8 @@ struct upstreams_rules {
 /* Adds the server of a URL, which is borrowed. RC_INVALID, why then says what is wrong with it;
  * RC_LIMIT, and why, for one too many. */
 enum rc upstreams_add(struct upstreams *u, struct str url, char why[ORIGIN_WHY]) MUST_CHECK;
-/* The upstream whose turn it is at the time given, of one at least. Skips `except`, which may be
- * NULL, if there is another; skipping does not move the turn. */
+/* The upstream whose turn it is at the given time; there must be at least one. Skips `except`,
+ * which may be NULL, if there is another; skipping does not move the turn. */
 struct upstream *upstreams_pick(struct upstreams *u, const struct upstream *except, double now);
 /* How the one asked has done. Whether it is left out from now on, and was not before. */
 bool upstream_note(

@@ -1,10 +1,13 @@
 """ctx:proxy: a handler that hands its request to another server."""
 import json
 import signal
+from contextlib import ExitStack
 
 import pytest
 
+from client import Client
 from handlers import ECHO
+from http1 import Http1
 from server import Server, write_scripts
 from upstreams import Http2Upstream, always, free_port, response
 
@@ -58,6 +61,19 @@ SCRIPTS = {
             ctx:proxy("UPSTREAM", { path = "/echo" })
         end""",
     "down.lua": "return function(ctx) ctx:proxy('OTHER') end",
+    "own/[...rest].lua": """
+        return function(ctx)
+            print("own gives", ctx:proxy("UPSTREAM"))
+        end""",
+    "moved/[...rest].lua": """
+        return function(ctx)
+            print("moved gives", ctx:proxy("UPSTREAM/base", { path = "/v2" .. ctx.path }))
+        end""",
+    "made.lua": """
+        return function(ctx)
+            local ok, why = pcall(ctx.proxy, ctx, "UPSTREAM", { path = "/a/../b" })
+            ctx:text(why)
+        end""",
     "late.lua": """
         return function(ctx)
             ctx:write("begun")
@@ -160,6 +176,35 @@ def test_body_of_which_a_part_was_read(client):
 
 def test_unreachable(client):
     assert client.fetch("/down").status == 502
+
+
+@pytest.fixture(params=[Client, Http1])
+def connect_by(request):
+    """Opens connections of each version of HTTP."""
+    with ExitStack() as stack:
+        yield lambda url: stack.enter_context(request.param(url))
+
+
+@pytest.mark.parametrize("path", [
+    "/a/..%2fb", "/a%2f../b", "/a/x%5c..%5cb", "/a/..;/b", "/a/.;x"])
+def test_dots_of_the_clients_are_its_own_fault(server, connect_by, path):
+    """What the router takes as no dots of its own, and the other server might."""
+    client = connect_by(server.http)
+    for way in "own", "moved":
+        for method, body in ("GET", b""), ("POST", b"body"):
+            assert client.fetch(f"/{way}{path}", method, body=body).status == 400
+        server.wait_for(rf"{way} gives\\t400")
+    assert client.fetch("/own/a%2Fb").text == "/own/a%2Fb?"
+    assert "its path or a field is malformed" in client.fetch("/made").text
+
+
+@pytest.mark.parametrize("path", ["/a/../b", "/a/%2e%2e/b", "/./b", "/%2E"])
+def test_dots_of_the_clients_to_a_single_script(inner, start, tmp_path, connect_by, path):
+    scripts = scripts_for(tmp_path / "single", inner.http, {
+        "one.lua": "return function(ctx) ctx:proxy('UPSTREAM') end"})
+    client = connect_by(start(scripts / "one.lua").http)
+    assert client.fetch(path).status == 400
+    assert client.fetch("/b").text == "/b?"
 
 
 def test_mistakes_raise(client):

@@ -102,6 +102,20 @@ def test_a_status(client, url):
         "false|NOT_FOUND: nö such|true|nö such|2|test.Data|nö such|x/any|true|b"
 
 
+def test_a_status_passes_for_its_text(client, url):
+    assert run_caller(client, url, """
+        local ok, e = pcall(c.Fail, c, { count = 5, text = "no such" })
+        local text = tostring(e)
+        local raised, again = pcall(error, e)
+        return e.kind, text, e .. "!", "-" .. e, #e == #text, e:find("such", 1, true),
+            e:match("^(%u+)_"), e:sub(-4), e:gsub("no", "not") == "NOT_FOUND: not such",
+            e:upper(), ("%s"):format(e), e .. e == text .. text, rawequal(again, e),
+            e.nothing == nil, select(2, pcall(function() return e .. {} end)):find("concatenate")
+                ~= nil""") == \
+        "grpc|NOT_FOUND: no such|NOT_FOUND: no such!|-NOT_FOUND: no such|true|15|NOT|such|true|" \
+        "NOT_FOUND: NO SUCH|NOT_FOUND: no such|true|true|true|true"
+
+
 def test_a_status_behind_replies(client, url):
     assert run_caller(client, url, """
         local call = c:FailLate()

@@ -131,6 +131,62 @@ def test_a_service_is_described_by_the_files_that_it_came_from(start):
         assert len({file for answer in answers for file in answer.files.file}) == 6
 
 
+SERVE = """
+    local S = require("moontrail.grpc").service("%s", "%s")
+    function S.Get(request) return request end
+    return S"""
+GET = "service Svc { rpc Get(M) returns (M); }"
+
+
+def clashing_services():
+    """Five folders: files of equal names, some of equal contents that import different ones."""
+    scripts = {}
+    for name in "users", "orders":
+        scripts[f"{name}/svc.proto"] = HEAD % name + 'import "mid.proto"; import "same.proto"; ' \
+            "message M { mid.N mid = 1; same.N same = 2; } " + GET
+        scripts[f"{name}/mid.proto"] = HEAD % "mid" + 'import "low.proto"; message N { low.N low = 1; }'
+        scripts[f"{name}/low.proto"] = HEAD % "low" + f"message N {{ string {name}_name = 1; }}"
+        scripts[f"{name}/same.proto"] = HEAD % "same" + "message N { string text = 1; }"
+        scripts[f"{name}/svc.lua"] = SERVE % ("svc.proto", f"{name}.Svc")
+    for name in "v1", "v2", "v3":
+        scripts[f"{name}/svc.proto"] = HEAD.replace("package %s; ", "") + \
+            f"message {name}M {{ string text = 1; }} " + \
+            f"service {name} {{ rpc Get({name}M) returns ({name}M); }}"
+        scripts[f"{name}/svc.lua"] = SERVE % ("svc.proto", name)
+    return scripts, ["users.Svc", "orders.Svc", "v1", "v2", "v3"]
+
+
+@pytest.mark.parametrize("version", ["v1", "v1alpha"])
+@pytest.mark.parametrize("backwards", [False, True])
+def test_a_name_stands_for_one_content(start, version, backwards):
+    scripts, services = clashing_services()
+    server = start(scripts)
+    with open_channel(server.http) as channel:
+        reflection, contents = Reflection(channel, version), {}
+        for service in services[::-1] if backwards else services:
+            files = reflection.files(symbol=service)
+            assert resolve(files).FindServiceByName(service)
+            for file in files:
+                content = file.SerializeToString()
+                assert contents.setdefault(file.name, content) == content, file.name
+                assert reflection.file(file=file.name) == file
+                assert names(reflection.ask(file=file.name))[0] == file.name
+        assert len(contents) == 2 + 2 + 2 + 1 + 3  # svc, mid, low, same; those without a package
+        low = [name for name in contents if name.endswith("low.proto")]
+        assert sorted(low) == ["low.proto", "low/low.proto"]
+        for service in reflection.ask(list="*").services.service:
+            assert resolve(reflection.files(symbol=service.name)).FindServiceByName(service.name)
+
+
+def test_an_open_stream_tells_of_all_services_in_one_pool(start):
+    scripts, services = clashing_services()
+    server = start(scripts)
+    with open_channel(server.http) as channel:
+        answers = Reflection(channel, "v1").ask_all(*({"symbol": name} for name in services))
+        files = [file for answer in answers for file in described(answer)]
+        assert len({file.name for file in files}) == len(files) == 10
+
+
 def test_a_deep_lattice_of_imports_is_walked_once(start):
     """Each file imports both of the rank below: 2^40 paths lead to the last rank."""
     ranks, scripts = 40, {"lattice/s.lua": """

@@ -221,6 +221,31 @@ def test_what_answers_http_is_told_of_in_a_call(start, statement, problem):
     server.wait_for(r"grpc call failed.*service.lua:4: " + problem)
 
 
+def test_bytes_that_a_handler_cannot_decode_are_its_own_error(start):
+    script = PLAIN.replace("return request", '''
+        local data = require("moontrail.protobuf").load("calls.proto", {
+            debug.getinfo(1, "S").source:match("^@(.*)/") }):message("test.Data")
+        return data:decode("\\xff")''')
+    server = start({"calls.proto": PROTO, "service.lua": script})
+    with pytest.raises(grpc.RpcError) as raised:
+        echo(server)
+    assert raised.value.code() == grpc.StatusCode.UNKNOWN
+    server.wait_for("grpc call failed.*test.Data: truncated or malformed message")
+
+
+@pytest.mark.parametrize("statement, first", [
+    ("error('x')", r"\[C\]: in function 'error'"),
+    ("local _ = nil + 1", r"\S*service.lua:4: in "),
+    ("('x'):rep({})", r"\[C\]: in function 'string.rep'"),
+])
+def test_the_traceback_of_a_handler_begins_with_what_raised(start, statement, first):
+    script = PLAIN.replace("return request", statement)
+    server = start({"calls.proto": PROTO, "service.lua": script})
+    with pytest.raises(grpc.RpcError):
+        echo(server)
+    server.wait_for(r"grpc call failed.*stack traceback:\\n\\t" + first)
+
+
 def test_the_request_beneath_a_call_can_be_asked(start):
     script = PLAIN.replace("return request", """
         call.ctx:header("x-status", call.ctx:status()) call.ctx:flush()

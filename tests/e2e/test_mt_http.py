@@ -28,6 +28,12 @@ INNER = {
             ctx:append_trailer("x-sum", #body)
         end""",
     "reset.lua": "return function(ctx) ctx:write('part') ctx:flush() ctx:reset(ctx.query) end",
+    "heavy.lua": "return function(ctx) ctx:header('x-heavy', ('x'):rep(70000)) ctx:text('') end",
+    "many.lua": """
+        return function(ctx)
+            for i = 1, 200 do ctx:header("x-" .. i, i) end
+            ctx:text("")
+        end""",
     "park.lua": """
         local mt = require "moontrail"
         return function(ctx)
@@ -210,6 +216,71 @@ def test_failures_name_the_url_and_why(start, connect, inner, h2c, case):
         local ok, problem = pcall(function() return mt.http.get("URL"):body() end)
         return ok, problem""", URL=url)
     assert re.fullmatch(rf"false\|.*: GET {re.escape(url)}: {why}.*", text), text
+
+
+# The kind of what the code raises, what the kind adds, and whether the error passes for its text.
+KIND = """
+    local ok, e = pcall(function()
+        return mt.http.get("URL", { verify = false, timeout = TIMEOUT }):body()
+    end)
+    local text = tostring(e)
+    return ok, e.kind, e.code or e.limit, text, type(e.message),
+        text == e.where .. ": " .. e.message and e .. "" == text and "" .. e == text
+        and #e == #text and e:sub(1, -1) == text and e:upper() == text:upper()
+        and e:find(e.message, 1, true) == #e.where + 3"""
+
+
+def expect_kind(client, url, kind, added=None, text="", timeout=20):
+    told = run(client, KIND, URL=url, TIMEOUT=timeout).split("|")
+    assert told[:3] == ["false", kind, added or "nil"], told
+    assert f"GET {url}: " in told[3] and text in told[3] and told[4:] == ["string", "true"], told
+
+
+def test_a_connection_that_fails_is_unreachable(client, inner):
+    expect_kind(client, f"http://127.0.0.1:{free_port()}/x", "unreachable", text="no connection: ")
+    expect_kind(client, "http://none.invalid/x", "unreachable", text="no connection: ")
+    # Speaks no TLS.
+    expect_kind(client, inner.http.replace("http:", "https:") + "/x", "unreachable",
+                text="no connection: ")
+
+
+def test_a_handshake_or_a_certificate_that_fails_is_unreachable(start, connect, inner, upstream):
+    client = connect(start(SCRIPTS).https)
+    origin = upstream(always(response(b"never")), tls=ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER))
+    expect_kind(client, f"{origin.url}/x", "unreachable", text="no connection: ")
+    assert run(client, """
+        local ok, e = pcall(mt.http.get, "URL/x")
+        return ok, e.kind, e:find("certificate", 1, true) ~= nil""",
+               URL=inner.https) == "false|unreachable|true"
+
+
+def test_a_reset_is_one_with_its_code(start, connect, h2c):
+    client = connect(start(SCRIPTS).https)
+    expect_kind(client, h2c + "/reset?ENHANCE_YOUR_CALM", "reset", "ENHANCE_YOUR_CALM",
+                ": reset: ENHANCE_YOUR_CALM")
+
+
+@pytest.mark.parametrize("path, limit", [("/heavy", "max-header-bytes"),
+                                         ("/many", "max-header-fields")])
+def test_a_head_too_large_is_a_limit(start, connect, url, path, limit):
+    expect_kind(connect(start(SCRIPTS).https), url + path, "limit", limit)
+
+
+@pytest.mark.parametrize("answer, kind", [
+    (b"HTTP/1.1 200 OK\r\ncontent-length: x\r\n\r\n", "protocol"),
+    (b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf", "lost"),
+    (b"", "lost")])
+def test_a_response_that_is_none_is_of_the_protocol_or_lost(start, connect, upstream, answer, kind):
+    origin = upstream(lambda connection: (connection.request(), connection.write(answer)))
+    expect_kind(connect(start(SCRIPTS).https), origin.url + "/x", kind, text=": connection lost")
+
+
+def test_a_timeout_is_one(client, upstream):
+    released = threading.Event()
+    origin = upstream(lambda connection: released.wait(20))
+    expect_kind(client, origin.url + "/slow", "timeout", text=": timed out after 0.05 s",
+                timeout=0.05)
+    released.set()
 
 
 def test_a_certificate_verified_by_a_file(client, start, tmp_path, local_certificate):

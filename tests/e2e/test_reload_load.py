@@ -189,7 +189,11 @@ BOUNDED = """
         ctx:on_abort(function(reason) print(number, "told", reason) end)
         if ctx.query == "begin" then ctx:write("begun") ctx:flush() end
         print(number, "waits")
-        ctx:read()
+        local ok, e = pcall(ctx.read, ctx)
+        if not ok then
+            print(number, "raised", e.kind, e.reason, e:find("aborted: reload", 1, true), e)
+            error(e, 0)
+        end
     end"""
 
 
@@ -211,6 +215,7 @@ def test_the_oldest_generation_ends_where_there_are_too_many(start, connect, tmp
     for number in (0, 1):
         for word in ("told", "aborted"):
             server.wait_for(f'print text="{number}.*{word}.*reload"')
+        server.wait_for(f'print text="{number}.*raised.*abort.*reload.*9.*request aborted: reload"')
     assert len(server.lines("warn generation aborted limit=max-generations live=4 requests=1")) == 2
     assert not any(client.so_far(stream).over for stream in streams[2:])
     for stream in streams[2:]:

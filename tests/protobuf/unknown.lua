@@ -84,6 +84,25 @@ local own = {}
 own.right = own
 assert(not pcall(Tree.encode, Tree, own))
 
+-- A decoder words the errors of the bytes, at any depth, and no others.
+local decode = Tree:decoder(function(text) return { told = text } end)
+local cut = Tree:encode({ left = { name = "abc" } }):sub(1, -2)
+local _, failed = pcall(decode, cut)
+check.same(failed, { told = select(2, pcall(Tree.decode, Tree, cut)) })
+_, failed = pcall(decode, nested_bytes(101))
+check.same(failed, { told = where .. ": more than 100 levels" })
+check.same(decode("x" .. Tree:encode(nest(2)) .. "x", 2, -2), nest(2))
+assert(type(select(2, pcall(decode, 12))) == "string", "what is no bytes is the caller's mistake")
+check.raises("raised by fail", Tree:decoder(function() error("raised by fail", 0) end), "\xff")
+assert(not pcall(Tree.decoder, Tree), "a decoder without a function")
+assert(not pcall(Tree.decoder, {}, print), "a decoder of no type")
+local function decoder_alone()
+    return check.load("everything.proto"):message("everything.Tree"):decoder(print)
+end
+decode = decoder_alone()
+collectgarbage()
+check.same(decode(Tree:encode(nest(2))), nest(2)) -- it keeps its type, and that its schema
+
 -- What a message is not: a type of another kind, or something else.
 assert(not pcall(Tree.encode, io.stdout, {}))
 assert(not pcall(Tree.encode, {}, {}))

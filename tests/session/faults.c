@@ -129,6 +129,17 @@ static void Close_MeetsTheAbortAgain_NoFault(void **state)
         w, "debug handler stopped conn=7 stream=1 error=\"request aborted: CANCEL\" method=");
 }
 
+static void Close_OfAFailedSpawnMeetsTheAbort_NoFault(void **state)
+{
+    (void)state;
+    struct wire *w = wire_handler("mt.spawn(function()\n" CLOSING(
+        "a", "ctx:write('x')") "pcall(ctx.body, ctx) error('first', 0) end)\nmt.sleep(60)");
+    int32_t stream = wire_begin(w, "POST", "/", "");
+    wire_expect_tasks(w, 2, 2);
+    wire_reset(w, stream, ERROR_CANCEL);
+    wire_expect_log(w, "debug close failed error=\"request aborted: CANCEL\"");
+}
+
 static void Close_RaisesWhereACoroutineWaits_Logged(void **state)
 {
     (void)state;
@@ -333,6 +344,7 @@ int main(void)
         wire_test(Close_Raises_LoggedBesideTheFirst),
         wire_test(Close_RaisesAfterAnAbort_Logged),
         wire_test(Close_MeetsTheAbortAgain_NoFault),
+        wire_test(Close_OfAFailedSpawnMeetsTheAbort_NoFault),
         wire_test(Close_RaisesWhereACoroutineWaits_Logged),
         wire_test(OnAbort_Raises_LoggedAndTheNextRuns),
         wire_test(OnAbort_RaisesATable_Described),

@@ -78,6 +78,18 @@ static void Trailers_NameOfAHeader_KeptApart(void **state)
     wire_expect_notes(w, "head nil\n2 x-a=trailer x-b=1\n");
 }
 
+/* Whatever says how a message is read, routed or trusted has been acted upon already. */
+static void Trailers_ThatMayNotBeAny_Dropped(void **state)
+{
+    (void)state;
+    struct wire *w = wire_handler("ctx:body()" NOTE_TRAILERS);
+    int32_t stream = wire_begin(w, "POST", "/", "");
+    wire_end_with_trailers(w, stream,
+        "a: 1\ncontent-encoding: gzip\nhost: x\nauthorization: y\ncookie: z\ncontent-type: t\n"
+        "trailer: a\nb: 2");
+    wire_expect_notes(w, "2 a=1 b=2\n");
+}
+
 static void Trailers_ByteByByte_Given(void **state)
 {
     (void)state;
@@ -189,6 +201,7 @@ int main(void)
         wire_test(Trailers_None_EmptyTable),
         wire_test(Trailers_SameNameTwice_Joined),
         wire_test(Trailers_NameOfAHeader_KeptApart),
+        wire_test(Trailers_ThatMayNotBeAny_Dropped),
         wire_test(Trailers_ByteByByte_Given),
         wire_test(Trailers_AfterFinish_Given),
         wire_test(Trailers_Echoed_AsTrailersOfTheResponse),

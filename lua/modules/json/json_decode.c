@@ -9,22 +9,31 @@
 
 enum {
     OBJECT = -1,
-    OBJECT_ROOM = 4, /* keys that an object gets room for at once: saves rehashing */
+    OBJECT_BEGUN = -2,      /* has no table yet */
+    OBJECT_ROOM = 4,        /* keys that an object gets room for at once: saves rehashing */
+    VALUES_TO_A_LOOK = 2048 /* from one to the next */
 };
+
+static const char look_key = 0; /* in the registry: a function in Lua that does nothing */
 
 /*
  * One document being read. A callback that allocates may start a finalizer, and that may decode a
  * document of its own: so each call takes a decoder for itself. A spare one is kept in the upvalue.
  *
  * On the stack lies for each level its table, and above it in an object the key whose value is
- * awaited.
+ * awaited. A table is made with the first that goes into it, or at its end, since an empty one has
+ * no room to pay for: until then nil lies there.
+ *
+ * Every some thousand values Lua runs for a moment: the code that bounds how long it runs sets a
+ * hook that counts instructions, and it raises there.
  */
 struct decoder {
     struct json_pool pool; /* stays first; holds the parser */
     yajl_handle parser;
     const char *problem;            /* why a callback stopped the parser */
     int depth;                      /* levels open */
-    lua_Integer counts[JSON_DEPTH]; /* elements of each so far, or OBJECT */
+    int values;                     /* left until the next look */
+    lua_Integer counts[JSON_DEPTH]; /* elements of each so far, or OBJECT, or OBJECT_BEGUN */
 };
 
 static int refuse(struct decoder *d, const char *problem)
@@ -33,27 +42,54 @@ static int refuse(struct decoder *d, const char *problem)
     return 0;
 }
 
+/* Lets Lua run for a moment. [-0, +0], may longjmp */
+static void look(struct decoder *d)
+{
+    lua_State *L = d->pool.L;
+    d->values = VALUES_TO_A_LOOK;
+    if (!(lua_gethookmask(L) & LUA_MASKCOUNT))
+        return;
+    luaL_checkstack(L, 1, "json.decode");
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &look_key);
+    lua_call(L, 0, 0);
+}
+
+/* Pushes a new array. [-0, +1], may longjmp */
+static void push_array(lua_State *L)
+{
+    lua_newtable(L);
+    json_push_mark(L);
+    lua_setmetatable(L, -2);
+}
+
 /* Moves the value on the top to where it belongs; a document stays. [-1, +0] in an array, [-2, +0]
  * in an object, may longjmp, as may each callback below */
 static int store(struct decoder *d)
 {
+    if (--d->values < 0)
+        look(d);
     if (d->depth == 0)
         return 1;
     lua_Integer *count = &d->counts[d->depth - 1];
-    if (*count == OBJECT)
+    if (*count == OBJECT) {
         lua_rawset(d->pool.L, -3);
-    else
-        lua_rawseti(d->pool.L, -2, ++*count);
+        return 1;
+    }
+    if (*count == 0) {
+        push_array(d->pool.L);
+        lua_replace(d->pool.L, -3);
+    }
+    lua_rawseti(d->pool.L, -2, ++*count);
     return 1;
 }
 
-/* Pushes an empty table as a new level. */
+/* Pushes a new level. */
 static int enter(struct decoder *d, lua_Integer count)
 {
     if (d->depth == JSON_DEPTH)
         return refuse(d, "more than 100 levels");
     luaL_checkstack(d->pool.L, LUA_MINSTACK, "json.decode");
-    lua_createtable(d->pool.L, 0, count == OBJECT ? OBJECT_ROOM : 0);
+    lua_pushnil(d->pool.L);
     d->counts[d->depth++] = count;
     return 1;
 }
@@ -106,29 +142,42 @@ static int on_string(void *decoder, const unsigned char *text, size_t n)
 static int on_key(void *decoder, const unsigned char *text, size_t n)
 {
     struct decoder *d = decoder;
+    if (d->counts[d->depth - 1] == OBJECT_BEGUN) {
+        lua_pop(d->pool.L, 1);
+        lua_createtable(d->pool.L, 0, OBJECT_ROOM);
+        d->counts[d->depth - 1] = OBJECT;
+    }
     lua_pushlstring(d->pool.L, (const char *)text, n);
     return 1;
 }
 
 static int on_object(void *decoder)
 {
-    return enter(decoder, OBJECT);
+    return enter(decoder, OBJECT_BEGUN);
 }
 
 static int on_array(void *decoder)
 {
-    struct decoder *d = decoder;
-    if (!enter(d, 0))
-        return 0;
-    json_push_mark(d->pool.L);
-    lua_setmetatable(d->pool.L, -2);
-    return 1;
+    return enter(decoder, 0);
 }
 
-static int on_end(void *decoder)
+static int on_object_end(void *decoder)
 {
     struct decoder *d = decoder;
-    d->depth--;
+    if (d->counts[--d->depth] == OBJECT_BEGUN) {
+        lua_pop(d->pool.L, 1);
+        lua_newtable(d->pool.L);
+    }
+    return store(d);
+}
+
+static int on_array_end(void *decoder)
+{
+    struct decoder *d = decoder;
+    if (d->counts[--d->depth] == 0) {
+        lua_pop(d->pool.L, 1);
+        push_array(d->pool.L);
+    }
     return store(d);
 }
 
@@ -139,9 +188,9 @@ static const yajl_callbacks callbacks = {
     .yajl_string = on_string,
     .yajl_start_map = on_object,
     .yajl_map_key = on_key,
-    .yajl_end_map = on_end,
+    .yajl_end_map = on_object_end,
     .yajl_start_array = on_array,
-    .yajl_end_array = on_end,
+    .yajl_end_array = on_array_end,
 };
 
 /* The code unit of a \uXXXX escape at p; 0 when there is none. */
@@ -253,6 +302,7 @@ static struct decoder *push_decoder(lua_State *L)
     d->pool.L = L;
     d->problem = NULL;
     d->depth = 0;
+    d->values = VALUES_TO_A_LOOK;
     return d;
 }
 
@@ -272,8 +322,19 @@ static int l_decode(lua_State *L)
     return done ? 1 : lua_error(L);
 }
 
+/* Makes what looking needs. [-0, +0], may longjmp */
+static void open_look(lua_State *L)
+{
+    static const char code[] = "return function() end";
+    if (luaL_loadbuffer(L, code, sizeof code - 1, "=json.decode"))
+        lua_error(L);
+    lua_call(L, 0, 1);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &look_key);
+}
+
 void json_push_decode(lua_State *L)
 {
+    open_look(L);
     lua_pushnil(L);
     lua_pushcclosure(L, l_decode, 1);
 }

@@ -3,9 +3,7 @@ local guard = require "moontrail.grpc.guard"
 local message = require "moontrail.grpc.message"
 local metadata = require "moontrail.grpc.metadata"
 local script = require "moontrail.grpc.script"
-local status = require "moontrail.grpc.status"
 
-local codes = status.codes
 local read_only, write = message.read_only, message.write
 
 local call = {}
@@ -49,11 +47,7 @@ local function receive(self)
         return nil
     end
     self.compressed = compressed
-    local ok, result = pcall(method.decode, method.input, bytes)
-    if not ok then
-        error(call.unreadable(result), 0)
-    end
-    return result
+    return method.decode(bytes)
 end
 
 -- The one message of a request that is no stream.
@@ -63,13 +57,7 @@ function call.receive_only(self, encoding)
     if compressed then
         self.compressed = true
     end
-    local request = method.decode(method.input, bytes, first)
-    return request -- no tail call: serve.lua tells by this function whose error it was
-end
-
--- The status for a message that cannot be decoded.
-function call.unreadable(problem)
-    return status.new(codes.INTERNAL, "a message cannot be read: " .. problem)
+    return method.decode(bytes, first)
 end
 
 -- Sends a reply, the table that the handler gave.

@@ -1,6 +1,7 @@
 -- Calls of gRPC services on other servers: docs/grpc.md. It stands on mt.http.
 local blame = require("moontrail.grpc.script").blame
 local call = require "moontrail.grpc.client_call"
+local message = require "moontrail.grpc.message"
 local options = require "moontrail.grpc.options"
 local service = require "moontrail.grpc.service"
 
@@ -59,6 +60,7 @@ function client.new(schema, url, name, given)
     }
     local methods, names = {}, {}
     for i, method in ipairs(service.find(schema, name).methods) do
+        method.decode = message.decoder(method.output)
         methods[method.name] = make(self, method)
         names[i] = method.name
     end

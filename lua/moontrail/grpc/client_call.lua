@@ -123,12 +123,11 @@ local function read_message(http, encoding, limit)
 end
 
 local function decode(self, bytes)
-    local output = self.method.output
-    local ok, reply = pcall(output.decode, output, bytes)
+    local ok, result = pcall(self.method.decode, bytes)
     if not ok then
-        fail(self, "INTERNAL", "a message cannot be read: " .. reply)
+        error(explain(self, result), 0)
     end
-    return reply
+    return result
 end
 
 -- The next reply; nil behind the last, where the status is OK.

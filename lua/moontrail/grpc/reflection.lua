@@ -1,5 +1,7 @@
 -- grpc.reflection.v1 and v1alpha: what is served, for clients that have no .proto.
+local mt = require "moontrail"
 local pb = require "moontrail.protobuf"
+local reflection_files = require "moontrail.grpc.reflection_files"
 local service = require "moontrail.grpc.service"
 local status = require "moontrail.grpc.status"
 
@@ -117,22 +119,25 @@ local function not_found(what)
     }
 end
 
--- The descriptors asked for so far, by schema and file: one string each, however many streams keep
--- in mind that it was sent.
-local described = {}
+-- Files are named in the order in which their services were told of, so that each worker gives them
+-- the same names; between two services others have their turn.
+local settled = 0
 
-local function descriptor_of(schema, file)
-    local files = described[schema] or {}
-    described[schema] = files
-    files[file] = files[file] or schema:descriptor_of_file(file)
-    return files[file]
+local function settle()
+    while settled < #names do
+        local name = names[settled + 1]
+        local schema = owners[name]
+        reflection_files.get(schema, schema:service(name).file)
+        settled = settled + 1
+        mt.sleep(0)
+    end
 end
 
--- The names of a file and of all that it imports, directly or not, each once.
-local function closure_of(schema, name)
-    local queue, queued = { name }, { [name] = true }
-    for _, file in ipairs(queue) do
-        for _, import in ipairs(schema:dependencies(file)) do
+-- A file and all that it imports, directly or not, each once.
+local function closure_of(file)
+    local queue, queued = { file }, { [file] = true }
+    for _, one in ipairs(queue) do
+        for _, import in ipairs(one.imports) do
             if not queued[import] then
                 queued[import], queue[#queue + 1] = true, import
             end
@@ -143,32 +148,35 @@ end
 
 -- The file itself comes first, whenever it is asked for; of what it imports, what was sent on the
 -- stream before is left out.
-local function describe_all(schema, name, sent)
+local function describe_all(asked, sent)
     local list = {}
-    for i, file in ipairs(closure_of(schema, name)) do
-        local descriptor = descriptor_of(schema, file)
-        if i == 1 or not sent[descriptor] then
-            sent[descriptor], list[#list + 1] = true, descriptor
+    for i, file in ipairs(closure_of(asked)) do
+        if i == 1 or not sent[file] then
+            sent[file], list[#list + 1] = true, file.descriptor
         end
     end
     return { file_descriptor_response = { file_descriptor_proto = list } }
 end
 
--- stream is what the stream of requests knows: the descriptors sent on it, and the schema that it
--- had the last one from, which goes before others that have a file or a symbol of the same name.
+-- stream is what the stream of requests knows: the files sent on it, and the schema that it had the
+-- last one from, which goes before others that have a symbol of the same name.
 local function describe(stream, preferred, what, method, ...)
     local schema, _, name = find(preferred or stream.schema, method, ...)
     if not schema then
         return not_found(what)
     end
     stream.schema = schema
-    return describe_all(schema, name, stream.sent)
+    return describe_all(reflection_files.get(schema, name), stream.sent)
 end
 
 -- What answers each kind of request.
 local answers = {}
 
 function answers.file_by_filename(name, stream)
+    local file = reflection_files.by_name(name)
+    if file then
+        return describe_all(file, stream.sent)
+    end
     return describe(stream, nil, name, "descriptor_of_file", name)
 end
 
@@ -221,6 +229,7 @@ end
 
 local function answer_all(call)
     local stream = { sent = {}, schema = nil }
+    settle()
     for request in call:messages() do
         local response = answer(request, stream)
         response.valid_host = request.host

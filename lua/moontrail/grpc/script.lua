@@ -1,9 +1,9 @@
 -- The script that called into these modules: its file, and its line for errors that are its own.
 local script = {}
 
--- The first frame above the caller of whoever calls that is neither ours nor C; nil for none.
+-- The innermost frame that is neither ours nor C; nil for none.
 local function find_frame()
-    local level = 3
+    local level = 1
     local info = debug.getinfo(level, "Sl")
     while info and (info.what == "C" or info.source:find("^=moontrail/")) do
         level = level + 1

@@ -115,15 +115,10 @@ local function text_of(problem)
         or ("the error is a %s, not a string"):format(type(problem))
 end
 
--- A status is kept as it is. What was raised while the request was decoded, which costs a call more
--- to catch than to recognize, is the client's fault; of any other error the traceback is taken.
+-- A status is kept as it is; of any other error the traceback is taken.
 local function on_error(problem)
-    local caller = debug.getinfo(4, "f") -- behind this one, xpcall's own, and the one that raised
     if status.is(problem) then
         return problem
-    end
-    if caller and caller.func == receive_only then
-        return call.unreadable(problem)
     end
     return { cause = problem, text = text_of(problem), traceback = debug.traceback(nil, 3) }
 end

@@ -1,5 +1,6 @@
 -- Services: what a script fills with functions, and the routes that come of it.
 local blame = require("moontrail.grpc.script").blame
+local message = require "moontrail.grpc.message"
 local mt = require "moontrail"
 local nearest = require "moontrail.grpc.nearest"
 local options = require "moontrail.grpc.options"
@@ -61,7 +62,7 @@ local function make_route(self, method, handler)
         handler = handler,
         input = input,
         output = output,
-        decode = input.decode,
+        decode = message.decoder(input),
         encode = output.encode,
         client_streaming = method.client_streaming,
         server_streaming = method.server_streaming,

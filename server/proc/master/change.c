@@ -121,7 +121,7 @@ static void be_ready(struct master *m)
     m->heir = UPGRADE_NONE;
 }
 
-/* A rotation under way goes on: who reads the setup anew often has new keys all the same. */
+/* A rotation under way goes on: a setup that is read anew often has new keys all the same. */
 static void keep_rotating(struct master *m)
 {
     double seconds = m->now.options.ticket_rotation;

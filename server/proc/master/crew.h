@@ -39,8 +39,9 @@ struct child {
     int reloads;             /* ordered, and not replied to */
     double started, drained; /* when it was; seconds of clock_monotonic */
     double grace;            /* that it has once it drains */
-    double patience;         /* seconds that its heart may be still, but for loading; 0 for ever */
-    double load_patience;    /* seconds that loading may take */
+    /* seconds that its heart may be still while it is not loading; 0: for ever */
+    double patience;
+    double load_patience; /* seconds that loading may take */
     int heart;
     uint64_t beats; /* when last seen to have changed, at beaten */
     double beaten;
@@ -54,7 +55,7 @@ struct crew {
     struct board *board;
     struct list children;
     struct timer pulse;
-    bool quick;    /* for who develops: a step of a script is to be told of earlier */
+    bool quick;    /* with --dev: a long step of a script is reported earlier */
     double pulsed; /* when it last did */
     void (*on_reply)(struct child *c, enum message kind, const char *text);
     /* It has ended, with a status of waitpid; what is given is a last copy. */

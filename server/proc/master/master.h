@@ -24,7 +24,7 @@
 enum { EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
 /*
- * What it is at. One thing at a time: what comes meanwhile is done next.
+ * What it is doing. One thing at a time: what is asked for meanwhile is done afterwards.
  *
  *     MASTER_IDLE ──▶ MASTER_PROVING_CHANGE ──▶ MASTER_CHANGING ──▶ MASTER_IDLE
  *     MASTER_IDLE ──▶ MASTER_PROVING_RELOAD, MASTER_PROVING_RETRY ──▶ MASTER_IDLE
@@ -110,7 +110,7 @@ void reload_replied(struct master *m, struct child *c, enum message kind, const 
 void master_set_task(struct master *m, enum master_task task);
 /* Starts what was wanted meanwhile. */
 void master_next_task(struct master *m);
-/* stop.c: as master_stop does the first time, but for what systemd is told. */
+/* stop.c: as master_stop does the first time, but systemd is not told. */
 void master_begin_stop(struct master *m, const char *signal_name);
 
 /* spawn.c: the processes. */
@@ -121,7 +121,7 @@ enum rc master_prove(struct master *m, struct setup *s) MUST_CHECK;
 enum rc master_start_worker(struct master *m, const struct setup *s, int index) MUST_CHECK;
 /* Lets go of signals, timers, channels and the loop; other processes go on. */
 void master_release(struct master *m);
-/* Logs what is still alive at a process's end, and so was lost: tests look for zeros. */
+/* Logs what is still alive at a process's end, and so leaked: tests look for zeros. */
 void master_log_end(void);
 
 /* posts.c: a worker with a place in the setup in force has ended. */

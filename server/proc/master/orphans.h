@@ -9,8 +9,8 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-/* Reaps those that have ended; the exit status of a child that is_ours is left to whoever waits for
- * it. False where such a one hides others: to be called again, later. */
+/* Reaps those that have ended; the exit status of a child for which is_ours is true is left to the
+ * code that waits for it. False if such a child hides others: call it again later. */
 bool orphans_reap(bool (*is_ours)(void *data, pid_t pid), void *data);
 
 #endif

@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Whoever may write to the folder is neither to have the master wait, with a pipe in the file's
+/* A user who may write to the folder must neither make the master wait, with a pipe in the file's
  * place, nor to lead it elsewhere. */
 static FILE *open_file(const char *path)
 {
@@ -58,7 +58,7 @@ static enum rc refuse(const char *path, char why[PIDFILE_WHY])
     return RC_SYSTEM;
 }
 
-/* A file that was not there, so that what is written goes nowhere else. */
+/* Creates a file that did not exist, so that what is written goes nowhere else. */
 static bool write_id(const char *path)
 {
     if (unlink(path) && errno != ENOENT)

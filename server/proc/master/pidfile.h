@@ -8,9 +8,9 @@
 
 enum { PIDFILE_WHY = 512 };
 
-/* Writes the file anew, at once for who reads it. One that a crash has left is replaced, but not
- * that of a server that runs, unless it is the one with the id heir_of, whose place this one takes.
- * RC_SYSTEM; why then names the file and the cure. */
+/* Writes the file anew; a reader sees the old content or the new, never a part. A file that a crash
+ * has left is replaced; that of a running server is not, unless its process id is heir_of, whose
+ * place this one takes. RC_SYSTEM; why then names the file and the cure. */
 enum rc pidfile_write(const char *path, pid_t heir_of, char why[PIDFILE_WHY]) MUST_CHECK;
 /* Removes the file, unless another process has written it since. */
 void pidfile_remove(const char *path);

@@ -1,6 +1,6 @@
 /*
  * A setup: one reading of the command line and of the files that it names. The master has one in
- * force and, while it changes, the next.
+ * force and, during a change, the one that replaces it.
  */
 #ifndef PROC_MASTER_SETUP_H
 #define PROC_MASTER_SETUP_H
@@ -20,9 +20,9 @@ struct setup_source {
 };
 
 struct setup {
-    uint32_t number; /* which reading it is, for who counts them; 0 is none */
+    uint32_t number; /* counts the readings; 0 is none */
     struct options options;
-    uint64_t digest; /* of the files that the options were read from and name, but for scripts */
+    uint64_t digest; /* of the files that the options were read from and name, without scripts */
     struct sockets sockets;
     struct tls *tls;               /* NULL where no address has TLS */
     struct access_log *access_log; /* NULL where there is none */
@@ -30,7 +30,7 @@ struct setup {
     struct watch *watch;           /* on the scripts; NULL where there is none */
 };
 
-/* Reads anew, takes the sockets of before that are still wanted, and opens what is lacking.
+/* Reads anew, takes over the sockets of `before` that are still wanted, and opens the rest.
  * RC_INVALID: the command line is wrong; RC_NOMEM; RC_SYSTEM: all else. why then is one line that
  * names the thing and the cure, and nothing is left open but what before has. */
 enum rc setup_read(struct setup *s, const struct setup_source *from, const struct setup *before,
@@ -39,7 +39,7 @@ enum rc setup_read(struct setup *s, const struct setup_source *from, const struc
 bool setup_is_current(const struct setup *s);
 /* No effect where nothing is watched. */
 void setup_end_watch(struct setup *s);
-/* Gives up what s has, but for the sockets that kept, which may be NULL, has as well. */
+/* Frees s, except sockets that kept also holds. kept may be NULL. */
 void setup_free(struct setup *s, const struct setup *kept);
 
 #endif

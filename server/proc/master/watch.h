@@ -3,8 +3,8 @@
  * that lie elsewhere. It looks at directories and the names in them rather than at files, so that a
  * file that is replaced, made, moved or removed is seen as one that is written to.
  *
- * Changes that come close together are told as one. Who is told reads the files anew, in these
- * steps, so that no change is lost between the watching and the reading:
+ * Changes that come close together are told as one. After a change the owner reads the files anew,
+ * in these steps, so that no change is lost between watching and reading:
  *
  *     watch_begin, then reads; watch_file for each file that was read; watch_end, or watch_keep
  */
@@ -30,10 +30,10 @@ void watch_free(struct watch *w);
 void watch_begin(struct watch *w);
 /* A file that was read, in root or elsewhere; it need not exist. */
 void watch_file(struct watch *w, const char *path);
-/* Forgets what was not named since watch_begin. Tells of a change, where one of the files changed
- * before it was watched. */
+/* Forgets what was not named since watch_begin. Reports a change if a file changed before it was
+ * watched. */
 void watch_end(struct watch *w);
-/* Instead of watch_end, where it is not known all that counts: forgets nothing. */
+/* Instead of watch_end after a failed read: the list may be incomplete, so nothing is forgotten. */
 void watch_keep(struct watch *w);
 /* Whether there was a change that was not told yet. */
 bool watch_has_change(struct watch *w);

@@ -8,8 +8,8 @@ struct elsewhere {
     const char *value;
 };
 
-/* What is written here for a word or letter that other programs have, which may be followed by "="
- * and a value; NULL where it is known from nowhere. */
+/* Our option for a word or letter that other programs use, which may be followed by "=" and a
+ * value; NULL if no program uses it. */
 const struct elsewhere *options_elsewhere(const char *word);
 
 #endif

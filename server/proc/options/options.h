@@ -1,6 +1,6 @@
 /*
- * The options: what the command line and the configuration file say. One table in options_table.c
- * names each once; parsing, the file's keys, --help and the manuals come from it.
+ * The options: what the command line and the configuration file say. One table in table.c names
+ * each once; parsing, the file's keys, --help and the manuals come from it.
  *
  * Nothing is kept between two calls: options are read anew, into another struct, at any time.
  */
@@ -52,7 +52,7 @@ struct options {
     struct options_list upstream; /* "[PREFIX=]URL" */
     struct proxy_options proxy;
     struct pool_limits pool;
-    struct net_limits net; /* but for its http and h2, which are the next */
+    struct net_limits net; /* without its http and h2, which follow */
     struct http_limits http;
     struct h2_limits h2;
     double max_cpu;         /* seconds */
@@ -69,7 +69,7 @@ struct options {
     double heartbeat_timeout; /* seconds; 0 is none */
     double ticket_rotation;   /* seconds; 0 is none */
     bool dev, watch, check, version, help;
-    enum options_source source;        /* who sets now */
+    enum options_source source;        /* the source that is being read */
     unsigned char set_by[OPTIONS_MAX]; /* an enum options_source, by place in the table */
     struct arena strings;              /* those that came from a file */
 };
@@ -85,7 +85,7 @@ void options_fini(struct options *o);
 void options_init(struct options *o);
 /* Sets what a configuration file says; see setting_taker. The options are its data. */
 enum rc options_set(void *options, const struct setting *s, char why[SETTING_WHY]) MUST_CHECK;
-/* Whether the option of this name was set, by whomever. */
+/* Whether the option of this name was set, by any source. */
 bool options_is_set(const struct options *o, const char *name);
 
 #endif

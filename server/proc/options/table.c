@@ -129,7 +129,7 @@ const struct definition options_table[] = {
     {OPTIONS_LIMITS, "max-window-updates", 0, OPTIONS_COUNT, FIELD(h2.a_second[GUARD_WINDOWS]), "N",
         "WINDOW_UPDATEs in a second beyond 8 for each DATA sent", NULL},
     {OPTIONS_LIMITS, "max-empty-frames", 0, OPTIONS_COUNT, FIELD(h2.a_second[GUARD_EMPTY]), "N",
-        "DATA, HEADERS without content in a second", NULL},
+        "DATA, CONTINUATION without content in a second", NULL},
     {OPTIONS_LIMITS, "max-dribbles", 0, OPTIONS_COUNT, FIELD(h2.a_second[GUARD_DRIBBLES]), "N",
         "DATA of under 64 bytes by a tiny window in a second", NULL},
     {OPTIONS_LIMITS, "max-queued-frames", 0, OPTIONS_POSITIVE, FIELD(h2.queued_frames), "N",

@@ -47,7 +47,8 @@ extern const int options_count;
 
 /* The option of a name; NULL. */
 const struct definition *options_find(const char *name);
-/* The one whose name is most like this, which is none; NULL where none is alike. */
+/* For a name that is no option's: the option with the most similar name; NULL if none is
+ * similar. */
 const struct definition *options_nearest(const char *name);
 
 #endif

@@ -40,7 +40,7 @@ enum rc channel_pair(int fds[2]) MUST_CHECK;
 void channel_start(struct channel *ch, struct ev_loop *loop, int fd);
 /* RC_CLOSED where the other side has ended, RC_AGAIN where it takes nothing. */
 enum rc channel_send(struct channel *ch, enum message kind, const void *text, size_t n) MUST_CHECK;
-/* Gives what has arrived to on_message, for who cannot wait for the loop to do so. */
+/* Gives what has arrived to on_message, for a caller that cannot wait for the loop. */
 void channel_take_all(struct channel *ch);
 /* Closes this end. */
 void channel_stop(struct channel *ch);

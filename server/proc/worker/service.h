@@ -1,5 +1,5 @@
 /*
- * What a server serves with, as master and worker see it. Whoever joins the parts provides it.
+ * What a server serves with, as master and worker see it. The main program provides it.
  */
 #ifndef PROC_WORKER_SERVICE_H
 #define PROC_WORKER_SERVICE_H
@@ -15,7 +15,7 @@ struct area;
 struct ev_loop;
 struct loop;
 struct handler;
-struct server; /* what serves in one worker; whoever joins the parts defines it */
+struct server; /* what serves in one worker; the main program defines it */
 
 enum { SERVICE_WHY = 2048 }; /* room for any reason; one line each */
 
@@ -36,11 +36,11 @@ struct service {
     const char *suffix;
     /* Reads a configuration file. */
     setting_reader *read_config;
-    /* Loads, for nothing but to see whether it loads, and writes the files that were read, a line
-     * each. Called in a process of its own. */
+    /* Loads only to see whether it loads, and writes the files that were read, one a line. Called
+     * in a process of its own. */
     bool (*prove)(const struct options *o, FILE *files, char why[SERVICE_WHY]);
-    /* In a worker: what serves, on its loop. One that may lack what does not load refuses requests
-     * until a reload succeeds. */
+    /* In the worker of that place: makes what serves, on its loop. If it may lack what does not
+     * load, it refuses requests until a reload succeeds. */
     enum service_state (*open)(const struct options *o, const struct service_place *place,
         struct ev_loop *loop, bool may_lack, struct server **out, char why[SERVICE_WHY]);
     /* What answers the exchanges of the loop's connections. */

@@ -1,7 +1,7 @@
 /*
  * The listening sockets. The master holds one for each worker and address (SO_REUSEPORT) and keeps
- * it while workers come and go, so that what waits in its queue waits for the next. A socket that
- * came from elsewhere is one for all workers.
+ * it while workers come and go, so that connections in its queue wait for the next worker. A socket
+ * that came from elsewhere is one for all workers.
  *
  * Socket number i is worker i's. Where there are fewer workers than sockets, since their number has
  * shrunk, all workers serve those above: to close a socket is to reset what waits in its queue.
@@ -32,7 +32,7 @@ struct sockets {
  * RC_INVALID: an address; RC_SYSTEM. why then is one line that names it. */
 enum rc sockets_open(const struct sockets *old, const struct options *o, struct sockets *out,
     char why[SOCKETS_WHY]) MUST_CHECK;
-/* Closes all but those that kept, which may be NULL, has as well; s is empty afterwards. */
+/* Closes all except those that kept also holds; kept may be NULL. s is empty afterwards. */
 void sockets_close(struct sockets *s, const struct sockets *kept);
 /* Adds a socket that this process was given, to be served as the kind does. RC_LIMIT, RC_SYSTEM. */
 enum rc sockets_adopt(struct sockets *s, int fd, const struct listener_kind *kind) MUST_CHECK;

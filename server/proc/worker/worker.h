@@ -14,7 +14,7 @@
 
 #include <signal.h>
 
-/* Has a worker write to its activity what it is at. */
+/* Makes a worker write to its activity what it is doing. */
 enum { WORKER_ASKED = SIGUSR1 };
 
 struct access_log;

@@ -285,6 +285,53 @@ static void Decode_Tables(void **state)
         "end\n");
 }
 
+/* An element of three bytes is a table and its place in the list, with no room of its own. */
+static void Decode_EmptyTables_TakeNoRoom(void **state)
+{
+    heap_run(state_of(state),
+        "local function taken(n, make)\n"
+        "  collectgarbage() collectgarbage('stop')\n"
+        "  local before = collectgarbage('count')\n"
+        "  local all = make(n)\n"
+        "  local after = collectgarbage('count')\n"
+        "  collectgarbage('restart')\n"
+        "  return (after - before) * 1024 / n, all\n"
+        "end\n"
+        "local function plain(n) local t = {} for i = 1, n do t[i] = {} end return t end\n"
+        "local least = taken(16384, plain)\n"
+        "for _, element in ipairs{'{},', '[],', '{ } ,', '[ ],'} do\n"
+        "  local text = '[' .. element:rep(16383) .. '0]'\n"
+        "  assert(taken(16384, function() return json.decode(text) end) < 1.1 * least, element)\n"
+        "end\n");
+}
+
+/* Whoever bounds how long Lua runs is asked now and then, but not for a short document. */
+static void Decode_LetsAHookRun(void **state)
+{
+    heap_run(state_of(state),
+        "local function looks(text)\n"
+        "  local count = 0\n"
+        "  debug.sethook(function()\n"
+        "    if debug.getinfo(2, 'S').source == '=json.decode' then count = count + 1 end\n"
+        "  end, '', 1)\n"
+        "  json.decode(text)\n"
+        "  debug.sethook()\n"
+        "  return count\n"
+        "end\n"
+        "assert(looks('[' .. ('1,'):rep(1000) .. '1]') == 0)\n"
+        "for _, element in ipairs{'1,', '{},', '[],', '\"\",', 'null,', '{\"a\":true},'} do\n"
+        "  local few = looks('[' .. element:rep(10000) .. '1]')\n"
+        "  local many = looks('[' .. element:rep(100000) .. '1]')\n"
+        "  assert(few > 0 and many >= 9 * few, element)\n"
+        "end\n"
+        "debug.sethook(function() if debug.getinfo(2, 'S').source == '=json.decode' then\n"
+        "  error('enough') end end, '', 1)\n"
+        "local ok, message = pcall(json.decode, '[' .. ('{},'):rep(100000) .. '1]')\n"
+        "debug.sethook()\n"
+        "assert(not ok and message:find('enough'))\n"
+        "reads('[{\"a\":[]}]', json.array{{a = json.array()}})\n");
+}
+
 static void Decode_RefusesDepth(void **state)
 {
     heap_run(state_of(state),
@@ -499,6 +546,8 @@ int main(void)
         TEST(Decode_Numbers),
         TEST(Decode_Strings),
         TEST(Decode_Tables),
+        TEST(Decode_EmptyTables_TakeNoRoom),
+        TEST(Decode_LetsAHookRun),
         TEST(Decode_RefusesDepth),
         TEST(Decode_RefusesMalformed),
         TEST(Decode_TruncatedAnywhere),
