@@ -45,9 +45,7 @@ static void push_bytes(lua_State *L, const struct body_source *s, size_t n)
     luaL_pushresultsize(&b, n);
 }
 
-/* Adds the string on top to the table of pieces at the index. Short ones are joined at once, so
- * that a body that trickles in takes no more memory than another. [-1, +0, may longjmp] */
-static void keep_piece(lua_State *L, int index)
+void body_keep_piece(lua_State *L, int index)
 {
     lua_Integer count = (lua_Integer)lua_rawlen(L, index);
     if (lua_rawgeti(L, index, count) == LUA_TSTRING && lua_rawlen(L, -1) < SHORT_PIECE) {
@@ -60,8 +58,7 @@ static void keep_piece(lua_State *L, int index)
     lua_rawseti(L, index, count + 1);
 }
 
-/* Pushes all that a table of pieces has, as one string. [-0, +1, may longjmp] */
-static void push_joined(lua_State *L, int index)
+void body_push_joined(lua_State *L, int index)
 {
     luaL_Buffer b;
     luaL_buffinit(L, &b);
@@ -73,14 +70,14 @@ static void push_joined(lua_State *L, int index)
     luaL_pushresult(&b);
 }
 
-/* As keep_piece, where the table is made for the first of them. */
+/* As body_keep_piece, where the table is made for the first of them. */
 static void keep(lua_State *L, int index)
 {
     if (lua_isnil(L, index)) {
         lua_newtable(L);
         lua_replace(L, index);
     }
-    keep_piece(L, index);
+    body_keep_piece(L, index);
 }
 
 bool body_push_exactly(lua_State *L, const struct body_source *s, int index)
@@ -101,7 +98,7 @@ bool body_push_exactly(lua_State *L, const struct body_source *s, int index)
     lua_pushinteger(L, (lua_Integer)(missing - n));
     lua_replace(L, index);
     if (last)
-        push_joined(L, index + 1);
+        body_push_joined(L, index + 1);
     return last;
 }
 
@@ -122,13 +119,13 @@ enum body_step body_push_whole(
 {
     while (body_push_piece(L, s, SIZE_MAX)) {
         if (lua_isnil(L, -1)) {
-            push_joined(L, index);
+            body_push_joined(L, index);
             return BODY_IS_READ;
         }
         w->size += lua_rawlen(L, -1);
         if (w->size > w->limit)
             return BODY_IS_TOO_LARGE;
-        keep_piece(L, index);
+        body_keep_piece(L, index);
     }
     return BODY_WAITS;
 }
