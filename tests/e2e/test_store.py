@@ -21,7 +21,7 @@ def place(request, tmp_path_factory):
 def pair(place, tmp_path_factory):
     """Two workers of one server."""
     folder = write_scripts(tmp_path_factory.mktemp("scripts"), {"index.lua": EVAL})
-    server = Server(folder, "--workers", "2", "--store", place)
+    server = Server(folder, "--workers", "2", "--max-cpu", "20", "--store", place)
     with Workers(server, 2) as workers:
         yield workers
     server.stop()

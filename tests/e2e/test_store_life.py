@@ -38,7 +38,8 @@ def place(request, tmp_path):
 
 
 def serve(start, place, count=2, **more):
-    return start({"index.lua": EVAL, "write.lua": WRITER}, "--workers", count, "--store", place,
+    return start({"index.lua": EVAL, "write.lua": WRITER}, "--workers", count, "--max-cpu", "20",
+                 place,
                  **more)
 
 
@@ -241,7 +242,7 @@ def test_a_file_lasts_when_everything_is_killed(start, tmp_path):
     scripts = write_scripts(tmp_path / "served", {"index.lua": EVAL})
     known = 0
     for _ in range(5):
-        server = Server(scripts, "--workers", "2", "--store", place)
+        server = Server(scripts, "--workers", "2", "--max-cpu", "20", "--store", place)
         pids = [*server.workers, server.process.pid]
         with Workers(server, 2) as (a, b):
             assert b.run('return s:get("n") or 0') >= known
@@ -255,7 +256,7 @@ def test_a_file_lasts_when_everything_is_killed(start, tmp_path):
             for pid in pids:
                 os.kill(pid, signal.SIGKILL)
         server.wait()
-    server = start({"index.lua": EVAL}, "--workers", "2", "--store", place)
+    server = start({"index.lua": EVAL}, "--workers", "2", "--max-cpu", "20", "--store", place)
     with Workers(server, 2) as (a, b):
         assert a.run('return s:get("n")') >= known > 5
         assert b.run('return #s:get("k1")') == 5000
@@ -264,14 +265,14 @@ def test_a_file_lasts_when_everything_is_killed(start, tmp_path):
 
 def test_a_file_lasts_over_a_restart_with_its_times(start, tmp_path):
     place = f"file:{tmp_path / 'store.mdb'}"
-    first = start({"index.lua": EVAL}, "--workers", "2", "--store", place)
+    first = start({"index.lua": EVAL}, "--workers", "2", "--max-cpu", "20", "--store", place)
     with Workers(first, 2) as (a, _):
         a.run("""
             s:set("text", "t"); s:set("n", 7); s:set("later", 1, { ttl = 1000 })
             s:set("soon", 1, { ttl = 0.1 })""")
     first.stop()
     time.sleep(0.1)
-    second = start(tmp_path / "scripts", "--workers", "2", "--store", place)
+    second = start(tmp_path / "scripts", "--workers", "2", "--max-cpu", "20", "--store", place)
     with Workers(second, 2) as (a, _):
         assert a.run("""
             return s:get("text"), s:get("n"), s:get("later"), s:get("soon"), s:expire("later", 5)
@@ -304,7 +305,7 @@ FILL = """
 @pytest.mark.parametrize("size", [100, 3000, 300000])
 def test_a_full_store_says_so_and_takes_removals(start, place, size):
     mib = 4 if size > 100 else 1
-    server = start({"index.lua": EVAL}, "--workers", "2", "--store", place, "--store-size", mib)
+    server = start({"index.lua": EVAL}, "--workers", "2", "--max-cpu", "20", "--store", place, "--store-size", mib)
     with Workers(server, 2) as (a, b):
         a.run('s:set("n", 1); s:set("same", "abc")')
         count, kind, limit = a.run(FILL, size)
@@ -329,7 +330,7 @@ def test_a_full_store_says_so_and_takes_removals(start, place, size):
 
 
 def test_what_has_ended_makes_room_before_the_store_is_full(start, place):
-    server = start({"index.lua": EVAL}, "--workers", "2", "--store", place, "--store-size", "1")
+    server = start({"index.lua": EVAL}, "--workers", "2", "--max-cpu", "20", "--store", place, "--store-size", "1")
     with Workers(server, 2) as (a, b):
         limit, count = a.run("""
             local body, n, ok, e = ("x"):rep(4000), 0, nil, nil

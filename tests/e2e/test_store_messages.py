@@ -12,7 +12,7 @@ HELD_MESSAGES, HELD_BYTES = 1024, 4 << 20
 @pytest.fixture(scope="module")
 def pair(tmp_path_factory):
     folder = write_scripts(tmp_path_factory.mktemp("scripts"), {"index.lua": EVAL})
-    server = Server(folder, "--workers", "2")
+    server = Server(folder, "--workers", "2", "--max-cpu", "20")
     with Workers(server, 2) as workers:
         yield workers
     server.stop()
