@@ -7,7 +7,8 @@ size_t store_path(enum store_space space, struct str name, struct str key, char 
     check(name.n <= STORE_NAME && key.n <= STORE_KEY);
     out[0] = (char)space;
     out[1] = (char)name.n;
-    memcpy(out + 2, name.p, name.n);
+    if (name.n)
+        memcpy(out + 2, name.p, name.n);
     if (key.n)
         memcpy(out + 2 + name.n, key.p, key.n);
     return 2 + name.n + key.n;

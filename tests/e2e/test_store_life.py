@@ -39,8 +39,7 @@ def place(request, tmp_path):
 
 def serve(start, place, count=2, **more):
     return start({"index.lua": EVAL, "write.lua": WRITER}, "--workers", count, "--max-cpu", "20",
-                 place,
-                 **more)
+                 "--store", place, **more)
 
 
 def settle(server, count):
