@@ -53,7 +53,7 @@ SESSIONS  = $(wildcard tests/session/*.c)
 SUPPORT   = $(wildcard tests/session/support/*.c)
 C_FILES   = $(sort $(shell find server lua tests -name '*.[ch]' -o -name '*.cc'))
 TYPES     = moontrail.lua moontrail/grpc.lua moontrail/json.lua moontrail/protobuf.lua \
-            moontrail/zlib.lua
+            moontrail/store.lua moontrail/zlib.lua
 LUA_FILES = $(BUNDLED) $(TYPES:%=lua/types/%) $(wildcard tests/protobuf/*.lua tests/bench/*.lua \
               tests/bench/scripts/*.lua tests/lint/*.lua) \
             $(shell find scripts examples -name '*.lua')

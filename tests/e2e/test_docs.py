@@ -27,6 +27,8 @@ OWNERS = {"moontrail.ctx": "ctx:", "moontrail": "mt.", "moontrail.log": "mt.log.
           "moontrail.http": "mt.http.", "moontrail.http.response": "res:",
           "moontrail.task": "task:", "moontrail.channel": "channel:",
           "moontrail.hook": "hook:", "moontrail.process": "process:", "moontrail.json": "json.", "moontrail.zlib": "zlib.",
+          "moontrail.store": "store.", "moontrail.store.map": "s:", "moontrail.store.lock": "lock:",
+          "moontrail.store.subscription": "sub:", "moontrail.limiter": "limit:",
           "moontrail.zlib.deflate": "stream:", "moontrail.zlib.inflate": "stream:"}
 ELSEWHERE = ("moontrail.protobuf", "moontrail.grpc")  # in documents of their own
 PLAIN = {"moontrail.options", "moontrail.worker"}  # fields alone

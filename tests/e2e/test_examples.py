@@ -27,5 +27,5 @@ def test_example(folder, tmp_path):
 
 
 def test_there_are_examples():
-    assert {"aggregate", "edge", "grpc-edge", "programs", "reset", "streaming", "trailers"} <= {
+    assert {"aggregate", "chat", "counter", "edge", "grpc-edge", "programs", "reset", "streaming", "trailers"} <= {
         folder.name for folder in FOLDERS}
