@@ -87,6 +87,8 @@ release_objects = $(patsubst %.c,build/release/%.o,$(1))
 test_objects    = $(patsubst %.c,build/test/%.o,$(1))
 module_objects  = $(patsubst %,build/$(1)/module/%.o,$(basename $(2)))
 UNIT_TESTS      = $(patsubst %.c,build/%,$(UNITS))
+# Those that are built in another way.
+UNIT_OTHERS     = build/tests/release/pool build/tests/threads/pool
 fuzz_objects    = $(patsubst %,build/fuzz/%.o,$(basename $(1)))
 FUZZERS         = $(addprefix build/fuzz/bin/,$(basename $(notdir $(wildcard tests/fuzz/*.c*))))
 SESSION_TESTS   = $(patsubst %.c,build/%,$(SESSIONS))
@@ -135,6 +137,13 @@ build/tests/%: build/test/tests/%.o $(call test_objects,$(SOURCES))
 build/tests/release/pool: tests/release/pool.c server/core/mem.c server/core/check.c | build/deps-check
 	@mkdir -p $(@D)
 	$(call SHOW,LD)$(CC) $(CPPFLAGS) $(RELEASE_FLAGS) $(CFLAGS) -MMD -MP -o $@ $^ -lcmocka
+
+# What has threads, under the sanitizer for these, which goes with no other.
+build/tests/threads/pool: tests/unit/core/pool.c server/core/pool.c server/core/mem.c server/core/live.c \
+                          server/core/check.c | build/deps-check
+	@mkdir -p $(@D)
+	$(call SHOW,LD)$(CC) $(CPPFLAGS) -std=gnu11 -O1 -g -fsanitize=thread -DCHECK_HOT $(WARNINGS) $(CFLAGS) \
+	    -MMD -MP -o $@ $^ -lcmocka
 
 build/lib/moontrail/protobuf.so: $(call module_objects,release,$(PROTOBUF))
 	@mkdir -p $(@D)
@@ -197,16 +206,16 @@ test: ## build and run every test, under ASan and UBSan
 	@for t in unit session fuzzbrief e2e; do $(MAKE) --no-print-directory $$t || exit 1; done
 
 testbuild: all build/test/moontrail build/test/lib/moontrail/protobuf.so build/tests/docs/manual \
-           build/tests/h1/events $(UNIT_TESTS) build/tests/release/pool $(SESSION_TESTS) build/grpcjs/ready
+           build/tests/h1/events $(UNIT_TESTS) $(UNIT_OTHERS) $(SESSION_TESTS) build/grpcjs/ready
 
 fuzzbuild: $(FUZZERS)
 
-check: $(UNIT_TESTS) build/tests/release/pool $(SESSION_TESTS) build/test/moontrail ## test in a minute or two, between edits
-	@tests/run.sh unit $(UNIT_TESTS) build/tests/release/pool
+check: $(UNIT_TESTS) $(UNIT_OTHERS) $(SESSION_TESTS) build/test/moontrail ## test in a minute or two, between edits
+	@tests/run.sh unit $(UNIT_TESTS) $(UNIT_OTHERS)
 	@tests/run.sh session $(SESSION_TESTS)
 	@tests/check.sh
 
-unit: $(UNIT_TESTS) build/tests/release/pool ## test pure modules
+unit: $(UNIT_TESTS) $(UNIT_OTHERS) ## test pure modules
 	@tests/run.sh unit $^
 
 session: $(SESSION_TESTS) ## test sessions, frame by frame over memory
