@@ -30,6 +30,8 @@ int libraries_open(lua_State *L)
     lua_setfield(L, -2, "moontrail.json");
     lua_pushcfunction(L, luaopen_moontrail_store);
     lua_setfield(L, -2, "moontrail.store");
+    lua_pushcfunction(L, luaopen_moontrail_store_fleeting);
+    lua_setfield(L, -2, "moontrail.store.fleeting");
     lua_pushcfunction(L, luaopen_moontrail_zlib);
     lua_setfield(L, -2, "moontrail.zlib");
     return 0;

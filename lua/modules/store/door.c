@@ -287,10 +287,29 @@ static int l_open(lua_State *L)
     return push_map(L, SPACE_MAP);
 }
 
-/* open_fleeting(name): a map that ends with the processes, for modules of ours. */
+/* fleeting.open(name): a map that ends with the processes. */
 static int l_open_fleeting(lua_State *L)
 {
     return push_map(L, SPACE_HEALTH);
+}
+
+/* fleeting.tell(s, key, value) → whether it was set and published under its key. It is no wait:
+ * what is in memory takes none, and an aborted request may still tell. False where scripts load. */
+static int l_tell(lua_State *L)
+{
+    char why[STORE_WHY], room[STORE_PATH];
+    const struct door_map *m = door_map(L);
+    struct store *s = vm_of(L)->options.store;
+    struct store_op op = {
+        .action = STORE_SET, .key = door_path(L, m, room), .value = door_value(L, 3)};
+    bool told = vm_of(L)->running && s && !store_use(s, why);
+    if (told) {
+        store_carry_out(s, &op);
+        door_check_result(L, &op);
+        store_publish(s, op.key, op.value.text);
+    }
+    lua_pushboolean(L, told);
+    return 1;
 }
 
 static int push_found(lua_State *L, struct store_op *op)
@@ -430,8 +449,8 @@ int luaopen_moontrail_store(lua_State *L)
 
 int luaopen_moontrail_store_fleeting(lua_State *L)
 {
+    static const luaL_Reg functions[] = {{"open", l_open_fleeting}, {"tell", l_tell}, {NULL, NULL}};
     luaL_requiref(L, "moontrail.store", luaopen_moontrail_store, 0);
-    lua_pop(L, 1);
-    lua_pushcfunction(L, l_open_fleeting);
+    luaL_newlib(L, functions);
     return 1;
 }

@@ -6,8 +6,8 @@
 
 /* [-0, +1, may longjmp] */
 int luaopen_moontrail_store(lua_State *L);
-/* For modules of ours: a function that opens a map which ends with the processes, wherever the
- * store lies. [-0, +1, may longjmp] */
+/* For modules of ours: maps that end with the processes, wherever the store lies.
+ * [-0, +1, may longjmp] */
 int luaopen_moontrail_store_fleeting(lua_State *L);
 /* Adds limit to the table on top of the stack. [-0, +0, may longjmp] */
 void store_open_limit(lua_State *L);
