@@ -1,6 +1,7 @@
 /* What a script writes of its request to another server, while the call is under way. */
 #include "lua/client/call.h"
 #include "lua/client/call_private.h"
+#include "lua/ctx/args.h"
 
 /* Whether more may be written: false once the other server wants no more of it. */
 static bool check_write(lua_State *L, struct http_call *h, enum rc rc)
@@ -43,7 +44,7 @@ static struct http_call *start_write(lua_State *L)
     struct http_call *h = check_unfinished(L);
     http_call_claim_writer(L, h);
     for (int i = 2; i <= lua_gettop(L); i++)
-        luaL_checkstring(L, i);
+        ctx_check_str(L, i);
     h->write = (struct arguments_left){2, 0};
     return h;
 }
@@ -102,9 +103,7 @@ static int l_finish(lua_State *L)
 static int l_append_trailer(lua_State *L)
 {
     struct http_call *h = check_unfinished(L);
-    struct str name, value;
-    name.p = luaL_checklstring(L, 2, &name.n);
-    value.p = luaL_checklstring(L, 3, &value.n);
+    struct str name = ctx_check_str(L, 2), value = ctx_check_str(L, 3);
     enum rc rc = outgoing_append_trailer(&h->call.request, name, value);
     const char *problem = field_trailer_problem(name);
     if (!problem)

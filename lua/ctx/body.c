@@ -1,11 +1,10 @@
 #include "lua/ctx/body.h"
 
 #include "core/check.h"
+#include "lua/runtime/pieces.h"
 
 #include <lauxlib.h>
 #include <string.h>
-
-enum { SHORT_PIECE = 4096 }; /* bytes */
 
 bool body_push_piece(lua_State *L, const struct body_source *s, size_t max)
 {
@@ -45,39 +44,14 @@ static void push_bytes(lua_State *L, const struct body_source *s, size_t n)
     luaL_pushresultsize(&b, n);
 }
 
-void body_keep_piece(lua_State *L, int index)
-{
-    lua_Integer count = (lua_Integer)lua_rawlen(L, index);
-    if (lua_rawgeti(L, index, count) == LUA_TSTRING && lua_rawlen(L, -1) < SHORT_PIECE) {
-        lua_insert(L, -2);
-        lua_concat(L, 2);
-        count--;
-    } else {
-        lua_pop(L, 1);
-    }
-    lua_rawseti(L, index, count + 1);
-}
-
-void body_push_joined(lua_State *L, int index)
-{
-    luaL_Buffer b;
-    luaL_buffinit(L, &b);
-    lua_Integer count = (lua_Integer)lua_rawlen(L, index);
-    for (lua_Integer i = 1; i <= count; i++) {
-        lua_rawgeti(L, index, i);
-        luaL_addvalue(&b);
-    }
-    luaL_pushresult(&b);
-}
-
-/* As body_keep_piece, where the table is made for the first of them. */
+/* As pieces_keep; the table is made for the first of them. */
 static void keep(lua_State *L, int index)
 {
     if (lua_isnil(L, index)) {
         lua_newtable(L);
         lua_replace(L, index);
     }
-    body_keep_piece(L, index);
+    pieces_keep(L, index);
 }
 
 bool body_push_exactly(lua_State *L, const struct body_source *s, int index)
@@ -98,7 +72,7 @@ bool body_push_exactly(lua_State *L, const struct body_source *s, int index)
     lua_pushinteger(L, (lua_Integer)(missing - n));
     lua_replace(L, index);
     if (last)
-        body_push_joined(L, index + 1);
+        pieces_push_joined(L, index + 1);
     return last;
 }
 
@@ -119,13 +93,13 @@ enum body_step body_push_whole(
 {
     while (body_push_piece(L, s, SIZE_MAX)) {
         if (lua_isnil(L, -1)) {
-            body_push_joined(L, index);
+            pieces_push_joined(L, index);
             return BODY_IS_READ;
         }
         w->size += lua_rawlen(L, -1);
         if (w->size > w->limit)
             return BODY_IS_TOO_LARGE;
-        body_keep_piece(L, index);
+        pieces_keep(L, index);
     }
     return BODY_WAITS;
 }

@@ -28,12 +28,6 @@ bool body_push_piece(lua_State *L, const struct body_source *s, size_t max);
  * so far, nil at first, and then the top. [-0, +0|1, may longjmp] */
 bool body_push_exactly(lua_State *L, const struct body_source *s, int index);
 
-/* Adds the string on top to the table of pieces at the index. Short ones are joined at once, so
- * that a body that trickles in takes no more memory than another. [-1, +0, may longjmp] */
-void body_keep_piece(lua_State *L, int index);
-/* Pushes all that a table of pieces has, as one string. [-0, +1, may longjmp] */
-void body_push_joined(lua_State *L, int index);
-
 /* A body that is read as a whole: the bytes that it may have, and those that are read. */
 struct body_whole {
     size_t limit, size;

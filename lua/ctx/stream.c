@@ -1,4 +1,4 @@
-/* The five that the product is named for: protocol, trailers and reset. */
+/* ctx:protocol, supports_trailers, declare_trailer, append_trailer and reset. */
 #include "core/str.h"
 #include "http/exchange.h"
 #include "lua/ctx/args.h"

@@ -1,6 +1,6 @@
 /* mt.exec: a program from its start to its end, in one call. */
-#include "lua/ctx/body.h"
 #include "lua/process/process.h"
+#include "lua/runtime/pieces.h"
 #include "program/signal_name.h"
 
 #include <lauxlib.h>
@@ -17,15 +17,18 @@ static void collect(lua_State *L, const struct process *s, enum program_output w
     const char *piece;
     while ((piece = program_peek(s->program, which, &n)) && n) {
         lua_pushlstring(L, piece, n);
-        body_keep_piece(L, PIECES + (int)which);
+        pieces_keep(L, PIECES + (int)which);
         program_consume(s->program, which, n);
     }
 }
 
+/* The pieces may go before those of the other output are joined. */
 static void set_output(lua_State *L, enum program_output which, const char *name)
 {
-    body_push_joined(L, PIECES + (int)which);
+    pieces_push_joined(L, PIECES + (int)which);
     lua_setfield(L, -2, name);
+    lua_pushnil(L);
+    lua_replace(L, PIECES + (int)which);
 }
 
 /* The process is over, and closed: it holds nothing any more. */

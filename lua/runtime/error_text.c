@@ -22,7 +22,7 @@ static const char *push_field(lua_State *L, int index, const char *name)
 }
 
 /* "no such user (code 404)": the fields that errors have by custom. */
-static void push_fields(lua_State *L, int index)
+static bool push_fields(lua_State *L, int index)
 {
     int top = lua_gettop(L);
     const char *message = push_field(L, index, "message");
@@ -33,6 +33,7 @@ static void push_fields(lua_State *L, int index)
         lua_pushfstring(L, "table: %p", lua_topointer(L, index));
     lua_insert(L, top + 1);
     lua_settop(L, top + 1);
+    return message || code;
 }
 
 /* Pushes what tostring gives, or why it gives nothing. */
@@ -54,15 +55,15 @@ static int has_metafield(lua_State *L, int index, const char *name)
     return type != LUA_TNIL;
 }
 
-void error_text_push(lua_State *L, int index)
+bool error_text_push(lua_State *L, int index)
 {
     index = lua_absindex(L, index);
     luaL_checkstack(L, 8, NULL);
-    if (lua_type(L, index) == LUA_TTABLE && !has_metafield(L, index, "__tostring") &&
-        !has_metafield(L, index, "__name"))
-        push_fields(L, index);
-    else
-        push_tostring(L, index);
+    bool says = lua_isstring(L, index) || has_metafield(L, index, "__tostring");
+    if (lua_type(L, index) == LUA_TTABLE && !says && !has_metafield(L, index, "__name"))
+        return push_fields(L, index);
+    push_tostring(L, index);
+    return says;
 }
 
 void error_text_report(lua_State *L, lua_CFunction log, void *about, const char *event)

@@ -4,13 +4,15 @@
 #define LUA_RUNTIME_ERROR_TEXT_H
 
 #include <lua.h>
+#include <stdbool.h>
 
 /*
  * Pushes a text for the error at index: a string as it is; what __tostring gives; for a table
  * without one its message and code, where it has them. Calls __tostring, whose own failure becomes
- * part of the text. [-0, +1, may longjmp for want of memory]
+ * part of the text. False where there is none of these, and the text says what type of value it is.
+ * [-0, +1, may longjmp for want of memory]
  */
-void error_text_push(lua_State *L, int index);
+bool error_text_push(lua_State *L, int index);
 
 /* Calls log with the light userdata and the error on top of the stack, which stays there. Where
  * that fails, logs the event without the error's text. [-0, +0] */

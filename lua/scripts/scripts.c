@@ -7,6 +7,7 @@
 #include "http/dispatch.h"
 #include "http/request.h"
 #include "http/uri.h"
+#include "lua/runtime/error_text.h"
 #include "lua/runtime/script_file.h"
 #include "lua/runtime/sources.h"
 #include "lua/runtime/vm.h"
@@ -182,9 +183,20 @@ static void join_lines(char *text)
             *text = ' ';
 }
 
+/* Called with an error: gives its text, or nil where it has none. */
+static int l_describe(lua_State *L)
+{
+    if (!error_text_push(L, 1))
+        lua_pushnil(L);
+    return 1;
+}
+
 /* The error value on top of the stack, as one line. */
 static void describe_error(lua_State *L, const char *file, char why[SCRIPT_WHY])
 {
+    lua_pushcfunction(L, l_describe);
+    lua_insert(L, -2);
+    lua_pcall(L, 1, 1, 0);
     const char *text = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : NULL;
     if (text && strstr(text, file))
         fail(why, "%s", text);

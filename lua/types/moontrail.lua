@@ -496,7 +496,7 @@ function http.open(options) end
 
 ---The response to a call, which ends with the request that it was made for.
 ---@class moontrail.http.response
----@field status? integer nil until the head is there, as the next four are
+---@field status? integer nil until the head is there, as all that the head tells is
 ---@field protocol? string `"HTTP/2"`, `"HTTP/1.1"` or `"HTTP/1.0"`
 ---@field headers? table<string, string> by lower-case name; repeated fields are joined by `", "`
 ---@field fields? string[][] an array of `{name, value}` in the order in which they came

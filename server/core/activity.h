@@ -11,7 +11,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { ACTIVITY_TEXT = 256 };
+enum {
+    ACTIVITY_TEXT = 256,
+    ACTIVITY_GROUPS = 128,
+    ACTIVITY_NO_GROUP = -1,
+};
 
 struct activity {
     _Atomic uint32_t steps;   /* of scripts, begun and ended: odd while one runs */
@@ -20,6 +24,8 @@ struct activity {
     /* The request that runs, written when the process is asked by a signal; else empty. */
     char method[32], path[ACTIVITY_TEXT], script[ACTIVITY_TEXT];
     char loading[ACTIVITY_TEXT]; /* the file that is being loaded; else empty */
+    /* The process groups of programs that it runs, 0 for none: who sees it end ends them too. */
+    _Atomic int32_t groups[ACTIVITY_GROUPS];
 };
 
 /* Memory of the process's own until it is moved to the shared page. */
@@ -42,6 +48,10 @@ static inline bool activity_end(void)
 
 /* Writes as much of a text as there is room for. Safe in a signal handler. */
 void activity_write(char *to, size_t size, const char *text, size_t n);
+/* A process group is its own, and no longer is. Of more than there is room for nothing is noted:
+ * ACTIVITY_NO_GROUP. */
+int activity_add_group(int32_t group);
+void activity_drop_group(int place);
 /* A file begins to load; NULL: loading is over. */
 void activity_load(const char *file);
 

@@ -35,7 +35,7 @@ void arena_fini(struct arena *a)
     a->used = 0;
 }
 
-/* Makes a block of at least size bytes the current one; false where that can't be. */
+/* Makes a block of at least size bytes the current one; false when there is no memory for it. */
 static bool grow(struct arena *a, size_t size)
 {
     size_t header = (sizeof(struct arena_block) + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
@@ -59,7 +59,7 @@ static bool grow(struct arena *a, size_t size)
     return true;
 }
 
-/* Takes size bytes from the current block, aligned; NULL where they do not fit. */
+/* Takes size bytes from the current block, aligned; NULL if they do not fit. */
 static void *take(struct arena *a, size_t size, size_t alignment)
 {
     uintptr_t at = ((uintptr_t)a->next + alignment - 1) & ~(uintptr_t)(alignment - 1);

@@ -10,7 +10,7 @@ enum { CHUNK_MIN = 512, CHUNK_MAX = 16384 };
 struct bytes_chunk {
     struct bytes_chunk *next;
     size_t size;       /* of the whole block */
-    size_t start, end; /* what of data is queued */
+    size_t start, end; /* the part of data that is queued */
     char data[];
 };
 
@@ -31,7 +31,7 @@ void bytes_fini(struct bytes *b)
     bytes_drop(b, b->len);
 }
 
-/* An empty chunk for n more bytes, or for the first of them. */
+/* A new, empty chunk, with room for n bytes or, if those are too many, for the first of them. */
 static struct bytes_chunk *new_chunk(size_t n)
 {
     size_t size = CHUNK_MIN;
@@ -46,7 +46,7 @@ static struct bytes_chunk *new_chunk(size_t n)
     return c;
 }
 
-/* Chunks with room for n bytes in all, linked; NULL when memory ran out. */
+/* Chunks with room for n bytes in all, linked; NULL if memory ran out. */
 static struct bytes_chunk *new_chunks(size_t n, struct bytes_chunk **last)
 {
     struct bytes_chunk *first = NULL, **link = &first;
@@ -68,7 +68,7 @@ static struct bytes_chunk *new_chunks(size_t n, struct bytes_chunk **last)
     return NULL;
 }
 
-/* Fills chunk c with as much of data as it takes; returns how much. */
+/* Fills chunk c with as much of data as fits; returns how much. */
 static size_t fill(struct bytes_chunk *c, const char *data, size_t n)
 {
     size_t room = capacity(c) - c->end;

@@ -25,7 +25,7 @@ double clock_wall(void)
     return seconds(CLOCK_REALTIME);
 }
 
-/* strftime would speak the locale's language; HTTP and logs do not. */
+/* strftime would use the locale's language; HTTP and logs do not. */
 static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
 
 static void format_http(char *out, size_t size, const struct tm *t)

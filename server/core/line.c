@@ -52,7 +52,7 @@ void line_put_format(struct line *l, const char *fmt, ...)
     line_put_text(l, piece);
 }
 
-/* A byte of ASCII; the escapes are JSON's in both formats. */
+/* A byte of ASCII. Both formats use the escapes of JSON. */
 static void escape(struct line *l, unsigned char c)
 {
     switch (c) {
@@ -79,7 +79,7 @@ static void escape(struct line *l, unsigned char c)
     }
 }
 
-/* What a first byte says of the length of its sequence; 0 for one that is none. */
+/* The length of a sequence, as its first byte tells it; 0 if no sequence begins with that byte. */
 static size_t length_of(unsigned char first)
 {
     if (first < 0x80)
@@ -89,7 +89,7 @@ static size_t length_of(unsigned char first)
     return (size_t)(2 + (first >= 0xe0) + (first >= 0xf0));
 }
 
-/* The length of the well-formed UTF-8 sequence at s, 0 where there is none (RFC 3629). */
+/* The length of the well-formed UTF-8 sequence at s, 0 if there is none (RFC 3629). */
 static size_t utf8_len(const unsigned char *s, size_t n)
 {
     size_t len = length_of(s[0]);

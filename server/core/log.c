@@ -13,7 +13,7 @@ static const char *const levels[] = {"debug", "info", "warn", "error"};
 
 enum {
     END_ROOM = 16,   /* bytes kept free for the line's end, cut or not */
-    VALUE_ROOM = 64, /* the longest number; for a string, quotes and some of it */
+    VALUE_ROOM = 64, /* the longest number; for a string, its quotes and some of its text */
 };
 
 static enum log_level threshold = LOG_INFO;
@@ -43,7 +43,7 @@ bool log_on_terminal(void)
     return terminal && format == LOG_TEXT;
 }
 
-/* Whether a text value reads well without quotes. */
+/* Whether a text value is readable without quotes. */
 static bool is_plain(const char *text, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
@@ -92,7 +92,7 @@ static void put_field(struct line *l, const struct log_field *f)
     put_value(l, f);
 }
 
-/* Escaped as between quotes, except that quotes stay as they are, since none stand around it. */
+/* Escapes the text as between quotes, but leaves quotes alone, since none surround the text. */
 static void put_unquoted(struct line *l, const char *text, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
@@ -104,7 +104,7 @@ static void put_unquoted(struct line *l, const char *text, size_t n)
     }
 }
 
-/* One line of a text, below the event's. */
+/* One line of a text, on a line of its own below the event's. */
 static void put_below(struct line *l, const char *text, size_t n)
 {
     line_put_text(l, "\n    ");
@@ -147,7 +147,7 @@ static void compose_text(struct line *l, enum log_level level, const char *event
             put_lines(l, &fields[i]);
 }
 
-/* A member of the object, or nothing: half of one is no JSON. */
+/* A member of the object, or nothing: half a member would be invalid JSON. */
 static void put_member(struct line *l, const struct log_field *f)
 {
     size_t start = l->len;
@@ -186,11 +186,11 @@ static void end_line(struct line *l)
 
 static struct sink out = {STDERR_FILENO, SINK_PLAIN};
 
-/* What is still to be written, or told, by this process. */
+/* What this process has still to write or to report. */
 static struct {
     pid_t pid;
-    uint64_t lost; /* lines, since nobody reads them */
-    size_t len;    /* bytes of the rest of a line whose start is written */
+    uint64_t lost; /* lines that were lost because nobody reads the log */
+    size_t len;    /* bytes in rest: the end of a line that was begun */
     char rest[LINE_MAX_BYTES];
 } late;
 
@@ -200,7 +200,8 @@ void log_open(void)
     sink_open(&out, STDERR_FILENO);
 }
 
-/* How much of it is written; the rest is worth nothing, unless it is that of a line. */
+/* Writes what it can and returns how much that is. The remainder matters only if a line was
+ * begun. */
 static size_t write_some(const char *text, size_t n, bool *full)
 {
     size_t done = 0;
@@ -217,7 +218,7 @@ static size_t write_some(const char *text, size_t n, bool *full)
     return done;
 }
 
-/* Whether no rest is left, so that a line can begin. */
+/* Writes the end of a line that was begun. False if some of it is left: no other line can begin. */
 static bool write_rest(void)
 {
     bool full;
@@ -251,7 +252,7 @@ static void compose(struct line *l, enum log_level level, const char *event,
     end_line(l);
 }
 
-/* Whether there is nothing left to tell. */
+/* Reports the lines that were lost. False if that could not be written. */
 static bool tell_lost(struct line *l)
 {
     const struct log_field count = log_int("count", (int64_t)late.lost);
@@ -264,7 +265,7 @@ static bool tell_lost(struct line *l)
     return true;
 }
 
-/* What is late in the process that this one was forked from is told by that. */
+/* A process that was forked leaves what is late in its parent to the parent. */
 static void forget_parents(void)
 {
     pid_t pid = getpid();
@@ -292,7 +293,7 @@ void log_write(enum log_level level, const char *event, const struct log_field *
 enum { RATED = 64, BURST = 10 };
 static const double window_seconds = 1;
 
-/* The lines of an event in the time since. */
+/* The lines of one event since a point in time. */
 struct rate {
     const char *event;
     enum log_level level;
@@ -302,7 +303,7 @@ struct rate {
 
 static struct rate rates[RATED];
 
-/* NULL where there are too many events. */
+/* NULL if there are too many events. */
 static struct rate *find_rate(const char *event)
 {
     for (struct rate *r = rates; r < rates + RATED; r++) {

@@ -9,7 +9,7 @@
 
 /*
  * Size classes: one for each 16 bytes up to 512, and then four to each doubling (640, 768, 896,
- * 1024, 1280 …), so that a block wastes a fifth of itself at the most.
+ * 1024, 1280 …), so that a block wastes at most a fifth of itself.
  */
 enum { UNIT = 16, SMALL = 512, SMALL_CLASSES = SMALL / UNIT, CLASS_COUNT = SMALL_CLASSES + 24 };
 
@@ -26,8 +26,8 @@ struct class
 static struct class classes[CLASS_COUNT];
 static struct mem_stats stats;
 
-/* With sanitizers on, which gcc and clang say in different ways, nothing is kept, and requests can
- * be told to fail. */
+/* With sanitizers on, nothing is kept, and a test can make requests fail. gcc and clang announce
+ * sanitizers in different ways. */
 #if defined(__has_feature)
 #define HAS_FEATURE(x) __has_feature(x)
 #else
@@ -61,7 +61,7 @@ static int told_to_fail(void)
     return fail_at && (requests == fail_at || (fail_sticky && requests > fail_at));
 }
 
-/* The class of a size, which is rounded up to that of its blocks. Sizes are at most MEM_POOLED. */
+/* The class of a size. Rounds the size, at most MEM_POOLED, up to that of the class's blocks. */
 static inline struct class *class_of(size_t *size)
 {
     if (__builtin_expect(*size <= SMALL, 1)) {
@@ -75,7 +75,8 @@ static inline struct class *class_of(size_t *size)
     return &classes[SMALL_CLASSES + (size_t)(doubling - 9) * 4 + quarter - 4];
 }
 
-/* Out of line, as give_back: what the pool answers then needs no stack frame, and costs half. */
+/* Out of line, as is give_back: so a request that the pool can answer needs no stack frame, and
+ * costs half as much. */
 static __attribute__((noinline)) void *take_new(size_t size, size_t rounded)
 {
     stats.mallocs++;
@@ -171,7 +172,7 @@ void *mem_resize(void *block, size_t old_size, size_t new_size)
     return moved;
 }
 
-/* The size stands in front of the block, which stays aligned for any type. */
+/* The size stands in front of the block. The block stays aligned for any type. */
 struct prefix {
     alignas(max_align_t) size_t size;
 };

@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Where it cannot be opened anew, it is asked before each piece whether there is room for it. */
+/* A pipe that cannot be reopened is shared, and is asked before each piece whether it has room. */
 static void open_pipe(struct sink *s)
 {
     char name[32];
@@ -32,7 +32,7 @@ void sink_open(struct sink *s, int fd)
         s->kind = SINK_SOCKET;
 }
 
-/* Nobody but another writer can fill it between the two calls. */
+/* Between the two calls only another writer can fill it. */
 static ssize_t write_if_room(int fd, const char *text, size_t n)
 {
     struct pollfd p = {.fd = fd, .events = POLLOUT};

@@ -5,7 +5,7 @@
 #include "core/mem.h"
 #include "h1/client_private.h"
 
-/* With what is fed although the session does not want it. */
+/* With input that is fed although the session does not want it. */
 enum { QUEUE_MAX = 262144 };
 
 static struct h1_client *client_of(const struct session *s)
@@ -45,7 +45,7 @@ static void on_dirty(struct call *c)
     mark_dirty(c->held);
 }
 
-/* There is room for what waits in the queue. */
+/* The queued input fits now. */
 static void on_consumed(struct call *c, size_t n)
 {
     (void)n;
@@ -67,7 +67,7 @@ static void drop(struct h1_client *s)
     s->base.host->changed(s->base.host);
 }
 
-/* RFC 9112 has no other way to take a request back. */
+/* HTTP/1.1 has no other way to cancel a request. */
 static void on_cancelled(struct call *c, uint32_t code)
 {
     (void)code;
@@ -162,7 +162,7 @@ static enum rc receive(struct session *base, const uint8_t *data, size_t n)
     return piece.n ? bytes_append(&s->queue, piece.p, piece.n) : RC_OK;
 }
 
-/* Parses on, in what waits in the queue. */
+/* Parses the queued input. */
 static void receive_queued(struct h1_client *s)
 {
     while (s->queue.len && s->state != H1_CLIENT_DEAD) {
@@ -193,7 +193,7 @@ static bool end_input(struct session *base)
 
 /* Sending. */
 
-/* The request line, and Host first of all fields (RFC 9112 3.2). */
+/* The request line, and Host as the first field (RFC 9112 3.2). */
 static struct str start_lines(struct call *c)
 {
     const struct str parts[] = {
@@ -207,8 +207,8 @@ static struct str start_lines(struct call *c)
     return (struct str){made, n};
 }
 
-/* The fields of the head that are the connection's. TE goes no further than the next server, and so
- * is named (RFC 9110 10.1.4). */
+/* The fields of the head that concern the connection. TE applies to the next server only, so
+ * Connection names it (RFC 9110 10.1.4). */
 static struct str connection_fields(const struct outgoing *o)
 {
     bool te = fields_find(&o->head, STR("te"));
@@ -232,7 +232,7 @@ static bool send_head(struct h1_client *s, bool ends)
     return true;
 }
 
-/* Makes the next step of the request to be sent; false where there is none. */
+/* Writes the next step of the request; false if there is none. */
 static bool send_step(struct h1_client *s)
 {
     struct outgoing *o = &s->call->request;
@@ -288,7 +288,7 @@ static void shut_down(struct session *base, enum session_end how)
     s->base.host->changed(s->base.host);
 }
 
-/* The agent of a call times it. */
+/* Calls are timed by their agent. */
 static void on_alarm(struct session *base)
 {
     (void)base;

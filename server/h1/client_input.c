@@ -1,7 +1,7 @@
-/* Received responses, as the parser finds them, into calls. */
+/* What the parser finds in responses, passed to calls. */
 #include "h1/client_private.h"
 
-/* A field of the head; those of the connection are the session's own. */
+/* A field of the head. Those that concern the connection are kept by the session. */
 static bool take_field(struct h1_client *s)
 {
     struct call *c = s->call;
@@ -14,7 +14,7 @@ static bool take_field(struct h1_client *s)
     return fields_copy(list, &c->arena, p->name, p->value) == RC_OK;
 }
 
-/* Names that may not stand there are dropped, never merged (RFC 9110 6.5.1). */
+/* Fields that must not be trailers are dropped, never merged (RFC 9110 6.5.1). */
 static bool take_trailer(struct h1_client *s)
 {
     struct call *c = s->call;
@@ -40,7 +40,7 @@ static bool take_head(struct h1_client *s)
     return call_receive_head(s->call, p->minor ? "HTTP/1.1" : "HTTP/1.0", p->status) == RC_OK;
 }
 
-/* The end of a message, which an interim response is too. */
+/* The end of a message; an interim response is one too. */
 static void take_end(struct h1_client *s)
 {
     if (s->call->status == 0)
@@ -56,7 +56,7 @@ static bool take_event(struct h1_client *s, enum h1_event event)
         return true;
     case H1_ON_START:
         s->parser.no_content = str_eq(s->call->method, STR("HEAD"));
-        return s->parser.status != 101; /* RFC 9110 15.2.2: it was not asked to switch */
+        return s->parser.status != 101; /* RFC 9110 15.2.2: the request asked for no upgrade */
     case H1_ON_FIELD:
         return take_field(s);
     case H1_ON_HEAD:
@@ -81,7 +81,7 @@ static void fail_parsing(struct h1_client *s, enum h1_fault fault)
     h1_client_break(s, s->call->limit ? CALL_TOO_LARGE : end, h1_fault_text(fault));
 }
 
-/* The event was not taken. */
+/* An event could not be processed. */
 static void fail(struct h1_client *s, enum h1_event event)
 {
     switch (event) {

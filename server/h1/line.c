@@ -41,7 +41,7 @@ static bool keep(struct h1_line *l, struct str piece)
     return true;
 }
 
-/* What is wrong with a line, which ends in LF. */
+/* What is wrong with a line that ends in LF. */
 static enum h1_fault fault_of(struct str line)
 {
     check_hot(line.n > 0 && line.p[line.n - 1] == '\n');

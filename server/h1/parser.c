@@ -4,11 +4,11 @@
 #include "http/field.h"
 
 enum {
-    EMPTY_LINES_MAX = 2,    /* before a request, for clients that end a body in a stray CRLF */
-    CHUNK_DIGITS_MAX = 15,  /* so that no size overflows */
-    CHUNK_LINE_MAX = 1024,  /* bytes of a chunk's size and its extensions */
+    EMPTY_LINES_MAX = 2,   /* before a request, since some clients send a stray CRLF after a body */
+    CHUNK_DIGITS_MAX = 15, /* so that no size overflows */
+    CHUNK_LINE_MAX = 1024, /* bytes of a chunk's size and its extensions */
     EXTENSIONS_MAX = 16384, /* bytes of extensions in a message */
-    CONNECTION_MAX = 1024,  /* bytes of Connection fields: each other field is looked for there */
+    CONNECTION_MAX = 1024,  /* bytes of Connection fields: each other field is looked up in them */
     LENGTH_DIGITS_MAX = 18,
 };
 
@@ -38,7 +38,7 @@ static enum h1_event end(struct h1_parser *p)
     return H1_ON_END;
 }
 
-/* The next line; MORE or FAULT where there is none yet, and END, of all events, where there is. */
+/* Takes the next line. END if there is one, whatever the line is; MORE or FAULT if not. */
 static enum h1_event take_line(struct h1_parser *p, struct str *data, size_t max, struct str *line)
 {
     enum h1_fault fault = H1_NO_FAULT;
@@ -71,7 +71,8 @@ static enum h1_event parse_start(struct h1_parser *p, struct str line)
     return H1_ON_START;
 }
 
-/* A peer that speaks something else is told so by its first byte: it may never send a line. */
+/* The first byte tells whether the peer speaks HTTP: one that does not may never send a whole
+ * line. */
 static bool may_start(const struct h1_parser *p, struct str data)
 {
     if (data.n == 0 || h1_parser_in_line(p))
@@ -97,8 +98,8 @@ static enum h1_event next_start(struct h1_parser *p, struct str *data)
 
 /* Fields. */
 
-/* White space before the colon is removed from a response, and makes a request malformed: two
- * readers would not agree on the name (RFC 9112 5.1). */
+/* White space before the colon: a response loses it, a request with it is malformed, because two
+ * readers might disagree on the name (RFC 9112 5.1). */
 static enum h1_fault split_field(
     enum h1_role role, struct str line, struct str *name, struct str *value)
 {
@@ -116,7 +117,7 @@ static enum h1_fault split_field(
     return field_value_problem(*value) ? H1_CONTROL : H1_NO_FAULT;
 }
 
-/* Parses digits in a base of 10 or 16; false for what is no number or has too many of them. */
+/* Parses digits of base 10 or 16; false if the text is no number or has too many digits. */
 static bool parse_number(struct str text, unsigned base, size_t digits, uint64_t *out)
 {
     *out = 0;
@@ -143,7 +144,8 @@ static enum h1_fault note_length(struct h1_parser *p)
     return parse_number(p->value, 10, LENGTH_DIGITS_MAX, &p->length) ? H1_NO_FAULT : H1_BAD_LENGTH;
 }
 
-/* RFC 9112 6.1. Chunked is all that is understood, and comes once; see check_head. */
+/* RFC 9112 6.1. Chunked is the only coding that is supported, and must not be repeated; see
+ * check_head. */
 static enum h1_fault note_coding(struct h1_parser *p)
 {
     struct str rest = p->value, name;
@@ -169,7 +171,7 @@ static enum h1_fault note_connection(struct h1_parser *p)
     return H1_NO_FAULT;
 }
 
-/* What a field says about the message itself. */
+/* Notes a field that concerns the message itself. */
 static enum h1_fault note_field(struct h1_parser *p)
 {
     switch (p->name.n) {
@@ -189,14 +191,14 @@ static enum h1_fault note_field(struct h1_parser *p)
     return H1_NO_FAULT;
 }
 
-/* What the head as a whole says wrong. */
+/* Finds what is wrong with the head as a whole. */
 static enum h1_fault check_head(const struct h1_parser *p)
 {
     if (p->coded && p->minor == 0)
         return H1_CODING_IN_1_0;
     if (p->coded && p->lengths)
         return H1_LENGTH_AND_CODING;
-    /* RFC 9112 6.3: without chunked at the end nobody can tell where the message ends. */
+    /* RFC 9112 6.3: unless chunked is the last coding, the end of the message is unknown. */
     if (p->coded && !p->chunked_last)
         return H1_BAD_CODING;
     if (p->other_coded)
@@ -226,7 +228,7 @@ static enum h1_event end_head(struct h1_parser *p)
     return H1_ON_HEAD;
 }
 
-/* A field of the head or the trailers, or the empty line behind them: END. */
+/* A field of the head or the trailers; END at the empty line that follows them. */
 static enum h1_event next_field(struct h1_parser *p, struct str *data)
 {
     struct str line;
@@ -265,15 +267,14 @@ static enum h1_event next_content(struct h1_parser *p, struct str *data)
     return H1_ON_CONTENT;
 }
 
-/* Whether what stands behind a chunk's size may be extensions (RFC 9112 7.1.1), which nobody reads.
- */
+/* Whether the text after a chunk's size can be extensions (RFC 9112 7.1.1). They are ignored. */
 static bool are_extensions(struct str text)
 {
     struct str trimmed = field_trim(text);
     return text.n == 0 || (trimmed.n && trimmed.p[0] == ';' && !field_value_problem(text));
 }
 
-/* Without a fault, a size of 0 ends the chunks. */
+/* On success, a size of 0 ends the chunks. */
 static enum h1_event parse_chunk_size(struct h1_parser *p, struct str line)
 {
     size_t n = 0;
@@ -299,7 +300,7 @@ static enum h1_event next_chunk_size(struct h1_parser *p, struct str *data)
     return event == H1_ON_END ? parse_chunk_size(p, line) : event;
 }
 
-/* The CRLF behind a chunk, of which nothing is taken for granted; left counts what was seen. */
+/* The CRLF after a chunk, byte by byte; left counts the bytes seen. */
 static enum h1_event next_chunk_end(struct h1_parser *p, struct str *data)
 {
     for (; data->n && p->left < 2; p->left++, data->p++, data->n--)
@@ -312,7 +313,7 @@ static enum h1_event next_chunk_end(struct h1_parser *p, struct str *data)
     return H1_ON_MORE;
 }
 
-/* One step: MORE where there was no event, though there may be data left. */
+/* One step. MORE if it gave no event; there may be data left even so. */
 static enum h1_event step(struct h1_parser *p, struct str *data)
 {
     enum h1_event event;

@@ -5,7 +5,7 @@
 #include "h1/server_private.h"
 #include "http/handler.h"
 
-/* Seconds in which a client may end a body that nobody wants, for the connection to be kept. */
+/* Seconds that a client has to end a body that nobody reads, if the connection is to be kept. */
 static const double drain_seconds = 5;
 
 static struct h1_session *h1_of(const struct session *s)
@@ -70,7 +70,7 @@ static void on_change(struct exchange *x)
     mark_dirty(session_of(x));
 }
 
-/* There is room for what waits in the queue. */
+/* The queued input fits now. */
 static void on_consumed(struct exchange *x, size_t n)
 {
     (void)n;
@@ -79,7 +79,7 @@ static void on_consumed(struct exchange *x, size_t n)
         mark_dirty(s);
 }
 
-/* The bytes behind the request are the tunnel's first. */
+/* The bytes after the request are the first of the tunnel. */
 static void on_tunnel(struct exchange *x)
 {
     struct h1_session *s = session_of(x);
@@ -107,7 +107,7 @@ struct h1_exchange *h1_exchange_new(struct h1_session *s)
     exchange_init(&hx->exchange, &exchange_host, s->base.host->peer, s->base.host->handler,
         s->limits->stream_window);
     hx->exchange.stream = ++s->requests;
-    hx->exchange.request.version = HTTP_1_1; /* what is said to one who named none */
+    hx->exchange.request.version = HTTP_1_1; /* for the answer to a start line without a version */
     hx->session = s;
     hx->started = hx->sent = hx->is_1_0 = hx->asks_close = hx->received = hx->swept = false;
     hx->drained = 0;
@@ -121,7 +121,7 @@ static void free_exchange(struct h1_session *s)
     s->x = NULL;
 }
 
-/* Whether the response is out and the handler gone. */
+/* Whether the response is sent and the handler has ended. */
 static bool is_answered(const struct h1_session *s)
 {
     const struct exchange *x = &s->x->exchange;
@@ -130,7 +130,7 @@ static bool is_answered(const struct h1_session *s)
 
 /* Receiving. */
 
-/* Whether what the client sends from now on is of no use. */
+/* Whether further input from the client is useless. */
 static bool discards(const struct h1_session *s)
 {
     if (s->input == H1_DEAF || s->output == H1_CUT)
@@ -153,7 +153,7 @@ static enum rc receive(struct session *base, const uint8_t *data, size_t n)
     return bytes_append(&s->queue, piece.p, piece.n);
 }
 
-/* Parses on, in what waits in the queue. */
+/* Parses the queued input. */
 static void receive_queued(struct h1_session *s)
 {
     size_t before = s->queue.len;
@@ -184,7 +184,7 @@ static bool in_tunnel(const struct h1_session *s)
     return s->x && s->x->exchange.kind == EXCHANGE_TUNNEL && !s->x->exchange.request.ended;
 }
 
-/* What the client has sent whole is answered. */
+/* Requests that the client has sent completely are answered. */
 static bool end_input(struct session *base)
 {
     struct h1_session *s = h1_of(base);
@@ -195,7 +195,7 @@ static bool end_input(struct session *base)
     return s->queue.len || (s->x && s->x->exchange.request.ended);
 }
 
-/* A request that will never be whole. */
+/* Gives up a request that will never be complete. */
 static void give_up_input(struct h1_session *s)
 {
     if (s->input != H1_ENDED || s->queue.len)
@@ -228,8 +228,9 @@ static bool is_idle(const struct session *base)
     return h1_phase(h1_of(base)) == H1_IDLE;
 }
 
-/* Between requests there is nothing to finish. Before the first there is: a client that has just
- * connected has most likely sent it, and HTTP/1.1 has no way to say that it will not be taken. */
+/* Between requests there is nothing left to finish. Before the first there is: a client that has
+ * just connected has most likely sent one, and HTTP/1.1 has no way to say that it was not
+ * processed. */
 static void shut_down(struct session *base, enum session_end how)
 {
     struct h1_session *s = h1_of(base);
@@ -239,7 +240,7 @@ static void shut_down(struct session *base, enum session_end how)
     mark_dirty(s);
 }
 
-/* The response is out and the client still sends: it has a while to come to the end. */
+/* The response is sent and the client still sends: it gets some time to finish. */
 static void drain(struct h1_session *s)
 {
     if (s->input != H1_READING)
@@ -256,7 +257,7 @@ static void on_alarm(struct session *base)
     mark_dirty(s);
 }
 
-/* The request is answered, and has been read. */
+/* The request is answered, and has been read completely. */
 static void end_exchange(struct h1_session *s)
 {
     free_exchange(s);
@@ -278,7 +279,7 @@ static void reap(struct session *base)
     }
     receive_queued(s);
     give_up_input(s);
-    /* Once is enough: a connection whose peer does not read would be asked again and again. */
+    /* Only once: a peer that does not read would otherwise keep the session busy. */
     if (!was_over && is_over(base))
         mark_dirty(s);
 }

@@ -1,11 +1,11 @@
-/* Received messages, as the parser finds them, into exchanges. */
+/* What the parser finds in requests, passed to exchanges. */
 #include "core/log.h"
 #include "h1/server_private.h"
 #include "http/code.h"
 #include "http/handler.h"
 #include "http/head.h"
 
-/* Gives up on what the client sends: it gets the status, and the connection ends. */
+/* Stops reading from the client: it gets the status, and the connection ends. */
 static void give_up(struct h1_session *s, const char *reason, int status)
 {
     const struct peer *peer = s->base.host->peer;
@@ -38,7 +38,7 @@ static enum rc copy(struct arena *a, struct str text, struct str *out)
     return p ? RC_OK : RC_NOMEM;
 }
 
-/* The absolute form with no path (RFC 9112 3.2.1 and 3.2.4). */
+/* Completes a target whose absolute form has no path (RFC 9112 3.2.1 and 3.2.4). */
 static enum rc complete_path(struct arena *a, struct str method, struct str *path)
 {
     if (path->n && path->p[0] != '?')
@@ -53,7 +53,7 @@ static enum rc complete_path(struct arena *a, struct str method, struct str *pat
     return RC_OK;
 }
 
-/* Stores method and target, as the absolute form divides it. RC_NOMEM. */
+/* Stores the method and the parts of the target. RC_NOMEM. */
 static enum rc store_target(struct h1_session *s, struct exchange *x, struct h1_target *out)
 {
     struct request *r = &x->request;
@@ -92,7 +92,7 @@ static void take_field(struct h1_session *s, struct fields *list, bool allowed)
         refuse(s, H1_NO_MEMORY);
 }
 
-/* Adds members to a list in the arena. */
+/* Appends members to a list in the arena. */
 static enum rc join(struct str *to, struct arena *a, struct str more)
 {
     struct str had = *to;
@@ -107,8 +107,8 @@ static enum rc join(struct str *to, struct arena *a, struct str more)
     return RC_OK;
 }
 
-/* Where a field of the connection's is kept for this session; NULL for one that is not. What is
- * named by Connection goes no further than this connection (RFC 9110 7.6.1). */
+/* The list that keeps a field of the connection for this session; NULL for another field. Fields
+ * that Connection names are not passed on (RFC 9110 7.6.1). */
 static struct str *own_list(struct request *r, struct str name)
 {
     if (field_same_name(name, STR("connection")))
@@ -116,7 +116,8 @@ static struct str *own_list(struct request *r, struct str name)
     return field_same_name(name, STR("upgrade")) ? &r->tunnel : NULL;
 }
 
-/* Fields of the connection are the session's own: a handler sees what it would over HTTP/2. */
+/* Fields that concern the connection stay in the session, so that a handler sees the same as over
+ * HTTP/2. */
 static void take_header(struct h1_session *s)
 {
     struct exchange *x = &s->x->exchange;
@@ -130,7 +131,7 @@ static void take_header(struct h1_session *s)
         refuse(s, H1_NO_MEMORY);
 }
 
-/* Whether a field of the name, in any of its lines, has the member in its list. */
+/* Whether a field of the name has the member in its list, on any of its lines. */
 static bool says(const struct fields *f, struct str name, struct str member)
 {
     for (size_t i = 0; i < f->count; i++)
@@ -139,8 +140,8 @@ static bool says(const struct fields *f, struct str name, struct str member)
     return false;
 }
 
-/* An upgrade is for this hop only where Connection says so; a request with a body is none, nor is
- * one that nobody here would grant. */
+/* An upgrade applies to this hop only if Connection names it. It is ignored for a request with a
+ * body, and if no handler accepts tunnels. */
 static bool may_upgrade(const struct h1_session *s)
 {
     const struct exchange *x = &s->x->exchange;
@@ -164,7 +165,7 @@ static void end_head(struct h1_session *s)
     if (!fault) {
         exchange_start(x);
     } else if (fault == HEAD_EXPECTATION) {
-        hx->asks_close = true; /* it may leave its body out */
+        hx->asks_close = true; /* the client may leave its body out */
         exchange_respond(x, 417, STR("Expectation Failed\n"), NULL);
     } else {
         refuse_head(s, fault);
@@ -214,7 +215,7 @@ static void take_event(struct h1_session *s, enum h1_event event)
         take_content(s);
         break;
     case H1_ON_TRAILER:
-        /* Names that may not stand there are dropped, never merged (RFC 9110 6.5.1). */
+        /* Fields that must not be trailers are dropped, never merged (RFC 9110 6.5.1). */
         take_field(s, &s->x->exchange.request.trailers, !field_trailer_problem(s->parser.name));
         break;
     case H1_ON_END:
@@ -226,8 +227,8 @@ static void take_event(struct h1_session *s, enum h1_event event)
     }
 }
 
-/* How many bytes of n may be parsed now. The parser is asked for the end of a message without
- * content even where there are none. */
+/* How many bytes of n may be parsed now. The parser also runs if that is 0, for the end of a
+ * message without content. */
 static size_t allowance(const struct h1_session *s, size_t n)
 {
     if (!h1_parser_near_content(&s->parser) || !s->x->exchange.instance)
@@ -236,7 +237,7 @@ static size_t allowance(const struct h1_session *s, size_t n)
     return n < room ? n : room;
 }
 
-/* Whether the message under way is still to be parsed, or there may be another. */
+/* Whether the current message is not parsed completely, or another may follow. */
 static bool listens(const struct h1_session *s)
 {
     if (s->input == H1_DEAF || s->output == H1_CUT)

@@ -1,4 +1,4 @@
-/* What an exchange has to send, into bytes. */
+/* What exchanges send, written as bytes. */
 #include "h1/server_private.h"
 #include "http/code.h"
 
@@ -28,7 +28,7 @@ static bool send_inform(struct h1_session *s)
     r->informs = inform->next;
     r->informs_submitted++;
     r->informs_handed++;
-    /* RFC 9110 15.2: a client of HTTP/1.0 knows none. */
+    /* RFC 9110 15.2: HTTP/1.0 has no interim responses. */
     if (r->out.framing == FRAMING_CLOSE)
         return true;
     return make_head(s, inform->status, &inform->fields, STR(""));
@@ -36,8 +36,7 @@ static bool send_inform(struct h1_session *s)
 
 /* The response. */
 
-/* Whether what the client has still to send is too much to be read for nothing, or may never come.
- */
+/* Whether the rest of the client's body is too much to read and discard, or may never come. */
 static bool leaves_too_much(const struct h1_session *s)
 {
     const struct exchange *x = &s->x->exchange;
@@ -66,7 +65,7 @@ static struct str tunnel_fields(struct exchange *x)
     return (struct str){text, n};
 }
 
-/* The fields of the head that are the connection's; p is NULL when memory ran out. */
+/* The fields of the head that concern the connection; p is NULL if memory ran out. */
 static struct str connection_fields(struct h1_session *s)
 {
     struct exchange *x = &s->x->exchange;
@@ -97,7 +96,7 @@ static bool send_head(struct h1_session *s, bool ends)
     return true;
 }
 
-/* The response goes no further: what has gone out of it, if anything, is not whole. */
+/* Ends the response here. What was sent of it, if anything, is incomplete. */
 static bool cut_short(struct h1_session *s)
 {
     h1_cut(s);
@@ -105,8 +104,8 @@ static bool cut_short(struct h1_session *s)
     return false;
 }
 
-/* Makes the next step of the response to be sent; false where there is none, and when memory ran
- * out: then the output is cut. */
+/* Writes the next step of the response. False if there is none, and if memory ran out: then the
+ * output is cut. */
 static bool send_step(struct h1_session *s)
 {
     struct outgoing *o = &s->x->exchange.response.out;

@@ -1,8 +1,8 @@
-/* Timeouts of a session and its exchange. What a peer does not read is the connection's to time. */
+/* Timeouts of a session and its exchange. The connection times a peer that does not read. */
 #include "core/log.h"
 #include "h1/server_private.h"
 
-/* What answers the timeout has as long again to go out, and is the last. */
+/* The answer to a timeout is the last response, and gets the same time to be sent. */
 static void expire(struct h1_session *s, int status, const char *timeout)
 {
     const struct peer *peer = s->base.host->peer;
@@ -14,7 +14,7 @@ static void expire(struct h1_session *s, int status, const char *timeout)
     exchange_refuse(&s->x->exchange, cut_of(CUT_TIMEOUT), status);
 }
 
-/* A head that does not end: what it began with is no request. */
+/* The head does not end: what has come of it is no request. */
 static void expire_head(struct h1_session *s)
 {
     h1_deafen(s);
@@ -22,7 +22,7 @@ static void expire_head(struct h1_session *s)
         expire(s, 408, "header-timeout");
 }
 
-/* Nothing moves in either direction. */
+/* Nothing was sent or received. */
 static void sweep_tunnel(struct h1_session *s, double seconds)
 {
     struct h1_exchange *hx = s->x;
@@ -35,7 +35,7 @@ static void sweep_tunnel(struct h1_session *s, double seconds)
         expire(s, 0, "tunnel-timeout");
 }
 
-/* Whether the body comes too slowly. */
+/* Whether the body arrives too slowly. */
 static bool lags(struct h1_session *s, double seconds)
 {
     const struct exchange *x = &s->x->exchange;
@@ -58,7 +58,7 @@ static void sweep_exchange(struct h1_session *s, double seconds)
         expire(s, 408, "min-body-rate");
 }
 
-/* What only sweeps look at begins with the first of them. */
+/* Sets up what only sweeps use, at the first of them. */
 static void begin_counting(struct h1_exchange *hx)
 {
     hx->swept = true;

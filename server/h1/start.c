@@ -7,8 +7,8 @@ static bool is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
-/* "HTTP/1.0" and "HTTP/1.1", which a higher minor version is taken for (RFC 9110 2.5); what has the
- * form of a version of another HTTP gets its own fault. */
+/* "HTTP/1.0" or "HTTP/1.1"; a higher minor version counts as 1.1 (RFC 9110 2.5). A well-formed
+ * version of another major number has its own fault. */
 static enum h1_fault parse_version(struct str text, int *minor)
 {
     if (text.n != 8 || !str_starts(text, STR("HTTP/")) || !is_digit(text.p[5]) ||
@@ -20,7 +20,7 @@ static enum h1_fault parse_version(struct str text, int *minor)
     return H1_NO_FAULT;
 }
 
-/* Cuts a text at its first space; false where there is none. */
+/* Cuts a text at its first space; false if it has none. */
 static bool cut(struct str *text, struct str *before)
 {
     const char *space = text->n ? memchr(text->p, ' ', text->n) : NULL;
@@ -65,7 +65,7 @@ enum h1_fault h1_start_response(struct str line, struct h1_start *out)
 
 /* The target. */
 
-/* Takes "http://" or "https://" off the front. */
+/* Removes "http://" or "https://" from the front. */
 static bool cut_scheme(struct str *target)
 {
     static const struct str schemes[] = {{"http://", 7}, {"https://", 8}};

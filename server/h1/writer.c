@@ -11,9 +11,9 @@ void h1_write_text(struct h1_writer *w, struct str text)
     w->rest_len = text.n;
 }
 
-/* Text put together in an arena, whose size is counted first. */
+/* Text that is put together in an arena: first its size is counted, then it is written. */
 struct text {
-    char *at; /* NULL while it is counted */
+    char *at; /* NULL while the size is counted */
     size_t n;
 };
 
@@ -55,7 +55,7 @@ bool h1_write_section(struct h1_writer *w, struct arena *a, const struct h1_sect
     return true;
 }
 
-/* All that is queued of the body, in one piece. */
+/* The whole queued body as one piece. */
 static void write_body(struct h1_writer *w, const struct outgoing *o)
 {
     w->piece = o->body.len;
@@ -106,7 +106,7 @@ static size_t take_rest(struct h1_writer *w, char *out, size_t room)
     return n;
 }
 
-/* A reset may have taken the body away: then the piece is cut short. */
+/* A reset may have removed the body: the piece is cut short then. */
 static size_t take_piece(struct h1_writer *w, struct outgoing *o, char *out, size_t room)
 {
     size_t n = w->piece < room ? w->piece : room;

@@ -6,9 +6,9 @@
 #include "h2/client_private.h"
 #include "h2/memory.h"
 
-/* Servers count the resets that come over a connection, and end it, with all its calls, where they
- * are too many (CVE-2023-44487). Clients that cancel must not do that to others whose calls go over
- * the same one: past this it gets no further calls, and ends behind those under way. */
+/* Servers count the resets on a connection; if there are too many, they end it with all its calls
+ * (CVE-2023-44487). A client that cancels its calls must not do that to the others on the same
+ * connection: after RESETS_MAX resets it takes no further calls, and ends after those under way. */
 enum { RESETS_MAX = 100 };
 
 static struct h2_session *h2_of(const struct session *s)
@@ -81,7 +81,7 @@ static void on_consumed(struct call *c, size_t n)
         mark_dirty(s);
 }
 
-/* The connection takes no other call, and ends behind those under way. */
+/* The connection takes no further calls, and ends after those under way. */
 static void retire(struct h2_session *s)
 {
     h2_part(s, s->legs == 0 ? H2_LEAVING : H2_NOTICED);
@@ -89,8 +89,8 @@ static void retire(struct h2_session *s)
     mark_dirty(s);
 }
 
-/* Asks for a sign of life, once at a time: SETTINGS without an entry have to be acknowledged at
- * once (RFC 9113 6.5.3). A PING would do as well, but servers of gRPC end connections for a few of
+/* Asks the server for a sign of life, one at a time: even empty SETTINGS have to be acknowledged at
+ * once (RFC 9113 6.5.3). A PING would do too, but gRPC servers close a connection after a few of
  * them. */
 static void doubt(struct h2_session *s)
 {
@@ -101,9 +101,9 @@ static void doubt(struct h2_session *s)
         h2_fail(s);
 }
 
-/* A call that nothing has come of, nor of any other since it began, may have met a connection that
- * is dead. Where its time was over there is nothing to be waited for; where its client has left, it
- * may have waited for something that takes long, or not have waited at all. */
+/* A cancelled call may have been on a dead connection if nothing was received on it, for any call,
+ * since the call began. If the call timed out, that is certain enough. If its client left, the call
+ * may have been waiting for something slow, or not for long. */
 static void suspect(struct h2_leg *leg, const struct call *c)
 {
     static const double patience = 0.1; /* seconds */
@@ -167,8 +167,8 @@ static bool carries(const struct session *base, uint32_t *calls)
     return s->greeted;
 }
 
-/* A peer may allow no more than one stream, and what goes beyond its limit is refused: until it has
- * said what that is there is room for one (RFC 9113 5.1.2). */
+/* A server may allow a single stream, and refuses those beyond its limit: until its SETTINGS arrive
+ * there is room for one (RFC 9113 5.1.2). */
 static uint32_t room(const struct session *base)
 {
     const struct h2_session *s = h2_of(base);
@@ -226,7 +226,7 @@ static void free_lost(struct list *link, struct cut cut)
     free_leg(leg);
 }
 
-/* Calls under way finish, and GOAWAY follows the last. */
+/* Calls under way finish, and then GOAWAY is sent. */
 static void shut_down(struct h2_session *s, enum session_end how)
 {
     (void)how;
@@ -235,7 +235,8 @@ static void shut_down(struct h2_session *s, enum session_end how)
     s->base.host->changed(s->base.host);
 }
 
-/* A server that has had a second or more for a sign of life has none. */
+/* A server that was asked for a sign of life, and gave none within a second or more, is taken for
+ * dead. */
 static void watch(struct h2_session *s, double seconds)
 {
     (void)seconds;

@@ -7,7 +7,7 @@ static struct h2_leg *leg_of(nghttp2_session *ng, int32_t id)
     return nghttp2_session_get_stream_user_data(ng, id);
 }
 
-/* The stream is useless: its call ends when it closes. */
+/* The stream cannot be used any more: its call ends when the stream closes. */
 static void give_up(struct h2_leg *leg, uint32_t code, enum call_end end, const char *why)
 {
     leg->end = end;
@@ -30,7 +30,7 @@ static int on_begin_headers(nghttp2_session *ng, const nghttp2_frame *frame, voi
     return 0;
 }
 
-/* nghttp2 has seen that it is three digits. */
+/* nghttp2 has checked that it is three digits. */
 static void take_status(struct h2_leg *leg, struct str value)
 {
     leg->status = 0;
@@ -40,7 +40,7 @@ static void take_status(struct h2_leg *leg, struct str value)
         give_up(leg, ERROR_PROTOCOL_ERROR, CALL_PROTOCOL, "a malformed response");
 }
 
-/* Names that may not stand in a trailer are dropped, never merged (RFC 9110 6.5.1). */
+/* Fields that must not be trailers are dropped, never merged (RFC 9110 6.5.1). */
 static enum rc store_field(struct h2_leg *leg, struct str name, struct str value)
 {
     struct call *c = leg->call;
@@ -75,7 +75,7 @@ static void on_headers(struct h2_leg *leg, const nghttp2_frame *frame)
         give_up(leg, ERROR_ENHANCE_YOUR_CALM, CALL_PROTOCOL, "too many interim responses");
         return;
     }
-    if (leg->status < 200) /* each list has its own limits */
+    if (leg->status < 200) /* each list has limits of its own */
         leg->size = (struct header_size){0};
     if (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) {
         c->ended_by_head = is_head;
@@ -83,8 +83,8 @@ static void on_headers(struct h2_leg *leg, const nghttp2_frame *frame)
     }
 }
 
-/* SETTINGS and the window of the connection come with the greeting, which a kernel may deliver for
- * a server that is stuck. */
+/* SETTINGS and the connection's window are no sign of life: they come with the greeting, which a
+ * kernel may deliver for a server that hangs. */
 static bool is_sign_of_life(const nghttp2_frame *frame)
 {
     if (frame->hd.type == NGHTTP2_SETTINGS)

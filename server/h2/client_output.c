@@ -1,4 +1,4 @@
-/* What calls have to send, into frames. */
+/* What calls send, submitted as frames. */
 #include "core/check.h"
 #include "h2/client_private.h"
 #include "h2/outgoing.h"
@@ -70,7 +70,7 @@ void h2_client_output(struct h2_leg *leg)
         fail(leg, error);
 }
 
-/* A part of the request was handed to the connection. */
+/* A part of the request has become a frame. */
 static void note_handed(struct h2_leg *leg, const nghttp2_frame_hd *hd)
 {
     struct outgoing *o = &leg->call->request;
@@ -89,7 +89,7 @@ static int on_frame_send(nghttp2_session *ng, const nghttp2_frame *frame, void *
         h2_note_goaway(s, &frame->goaway);
         break;
     case NGHTTP2_RST_STREAM:
-        /* One that we did not submit answers a fault of the server's. */
+        /* A reset that was not submitted here answers a fault of the server. */
         if (!leg || !leg->reset)
             h2_count(s, GUARD_FAULTS);
         break;
@@ -104,7 +104,7 @@ static int on_frame_send(nghttp2_session *ng, const nghttp2_frame *frame, void *
     return 0;
 }
 
-/* nghttp2 closes the stream next. */
+/* nghttp2 closes the stream right after this. */
 static int on_frame_not_send(nghttp2_session *ng, const nghttp2_frame *frame, int error, void *user)
 {
     (void)user;

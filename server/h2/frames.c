@@ -32,7 +32,7 @@ static bool is_whole(const struct frames *f)
     return f->seen_len == FRAME_SEEN_MAX || !names_a_stream(f->seen);
 }
 
-/* seen is how many bytes from head on were passed over. */
+/* Begins a frame; `seen` bytes from its head on have been passed over. */
 static void begin(struct frames *f, const uint8_t *head, uint32_t seen)
 {
     f->last = (struct frame_head){.length = length_of(head),

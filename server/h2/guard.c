@@ -16,7 +16,7 @@ const char *guard_name(enum guard_kind kind)
     return names[kind];
 }
 
-/* The clock is read at the first of a count and once the limit is passed, not in between. */
+/* To save time, the clock is read only at the first count and after the limit is passed. */
 bool guard_count(struct guard *g, enum guard_kind kind, uint32_t limit)
 {
     check_hot(kind < GUARD_KINDS);

@@ -8,7 +8,7 @@
 #include <stdint.h>
 #include <string.h>
 
-/* A block is as large as a queue of 256 streams. */
+/* A block has the size of a queue of 256 streams. */
 enum { RESERVE_BLOCKS = 16, RESERVE_BLOCK = 2048 };
 
 static union {
@@ -18,7 +18,7 @@ static union {
 
 static bool taken[RESERVE_BLOCKS];
 
-/* The number of a block of the reserve; RESERVE_BLOCKS for any other. */
+/* The index of a block of the reserve; RESERVE_BLOCKS for another block. */
 static size_t reserved(const void *block)
 {
     uintptr_t at = (uintptr_t)block, first = (uintptr_t)reserve;

@@ -28,7 +28,7 @@ ssize_t h2_read_body(nghttp2_session *ng, int32_t id, struct outgoing *o, uint8_
     check_hot(o->head_taken);
     size_t n = outgoing_take_body(o, out, room);
     enum outgoing_step step = outgoing_next(o);
-    if (step == OUTGOING_BODY && n < room) { /* what filters kept back */
+    if (step == OUTGOING_BODY && n < room) { /* filters had kept some of it back */
         n += outgoing_take_body(o, out + n, room - n);
         step = outgoing_next(o);
     }

@@ -1,4 +1,4 @@
-/* A session in its server role, and its streams. */
+/* A session in the server role, and its streams. */
 #include "core/check.h"
 #include "core/log.h"
 #include "core/mem.h"
@@ -12,7 +12,7 @@ static void mark_dirty(struct exchange *x)
     h2_stream_dirty(h2_stream_of(x));
 }
 
-/* Gives the peer credit on the stream for what the handler has read. */
+/* Extends the stream's window by what the handler has read. */
 static void give_credit(struct exchange *x, size_t n)
 {
     struct h2_stream *st = h2_stream_of(x);

@@ -16,7 +16,7 @@ static int on_begin_headers(nghttp2_session *ng, const nghttp2_frame *frame, voi
     return 0;
 }
 
-/* Names of one length are told apart by their letters. */
+/* Compares the letters of names that have the same length. */
 static void set_pseudo(struct request *r, struct str name, struct str value)
 {
     switch (name.n) {
@@ -41,7 +41,7 @@ static void set_pseudo(struct request *r, struct str name, struct str value)
     }
 }
 
-/* Names that may not stand in a trailer are dropped, never merged (RFC 9110 6.5.1). */
+/* Fields that must not be trailers are dropped, never merged (RFC 9110 6.5.1). */
 static enum rc store_field(
     struct h2_stream *st, struct fields *list, struct str name, struct str value)
 {
@@ -89,9 +89,8 @@ static void log_too_large(const struct h2_stream *st)
         log_str("remote", peer->remote));
 }
 
-/* What breaks a rule gets its status, as over HTTP/1.1, and the connection goes on (RFC
- * 9113 8.1.1).
- */
+/* A request that breaks a rule is answered with the status that it gets over HTTP/1.1, and the
+ * connection goes on (RFC 9113 8.1.1). */
 static void refuse(struct h2_stream *st, enum head_fault fault)
 {
     const struct peer *peer = st->session->base.host->peer;
@@ -120,7 +119,7 @@ static void begin_request(struct h2_stream *st, bool ends)
     }
 }
 
-/* What came in the same read as the frame that ended the connection is ignored. */
+/* Input after the frame that ended the connection, but from the same read, is ignored. */
 static void on_headers(struct h2_stream *st, const nghttp2_frame *frame)
 {
     if (st->session->fault != H2_SOUND)
@@ -136,7 +135,7 @@ static void on_headers(struct h2_stream *st, const nghttp2_frame *frame)
     }
 }
 
-/* The end of a DATA frame, whose bytes on_data has taken. */
+/* The end of a DATA frame; on_data has taken its bytes. */
 static void on_data_frame(struct h2_stream *st, const nghttp2_frame *frame)
 {
     if (frame->hd.flags & NGHTTP2_FLAG_END_STREAM)
@@ -165,7 +164,8 @@ static int on_frame_recv(nghttp2_session *ng, const nghttp2_frame *frame, void *
         on_data_frame(st, frame);
     if (st && frame->hd.type == NGHTTP2_RST_STREAM)
         on_reset(st);
-    /* After a verdict too nghttp2 is to close a stream that was reset: its handler never runs. */
+    /* Success even after a verdict, so that nghttp2 closes a stream that was reset: its handler
+     * must not run. */
     return 0;
 }
 
@@ -174,7 +174,7 @@ static void take_piece(struct h2_stream *st, const uint8_t *data, size_t n)
     st->received = true;
     exchange_note_continue(&st->exchange);
     enum rc rc = exchange_receive(&st->exchange, data, n);
-    if (rc == RC_LIMIT) /* nghttp2 resets the stream, whose window was passed */
+    if (rc == RC_LIMIT) /* nghttp2 resets the stream: it exceeded its window */
         exchange_abort(&st->exchange, cut_by_us(ERROR_FLOW_CONTROL_ERROR));
     else if (rc)
         h2_stream_fail(st, ERROR_INTERNAL_ERROR);

@@ -1,4 +1,4 @@
-/* What exchanges have to send, into frames. */
+/* What exchanges send, submitted as frames. */
 #include "core/check.h"
 #include "core/clock.h"
 #include "core/log.h"
@@ -6,7 +6,8 @@
 #include "h2/server_private.h"
 #include "http/code.h"
 
-/* Our strings live until the stream is freed, which is after nghttp2 is done with its frames. */
+/* The strings are ours: they live until the stream is freed, which is after nghttp2 has sent its
+ * frames. */
 static ssize_t read_body(nghttp2_session *ng, int32_t id, uint8_t *out, size_t room,
     uint32_t *flags, nghttp2_data_source *source, void *user)
 {
@@ -25,7 +26,7 @@ static void put_status(char digits[3], int status)
     digits[2] = (char)('0' + status % 10);
 }
 
-/* A head for nghttp2, in the arena. */
+/* A head in the form that nghttp2 takes, made in the arena. */
 static int make_head(
     struct h2_stream *st, int status, const struct fields *fields, nghttp2_nv **nva, size_t *count)
 {
@@ -53,26 +54,25 @@ static int submit_head(struct h2_stream *st, bool ends)
         st->session->ng, h2_stream_id(st), nva, count, ends ? NULL : &body);
 }
 
-/* On a stream that is closed already the reset follows END_STREAM. */
+/* If the stream is closed already, the reset follows END_STREAM. */
 static void submit_reset(struct h2_stream *st, uint32_t code)
 {
     if (st->reset)
         return;
     st->reset = true;
-    /* Without the memory for a reset the peer waits in vain: that is the whole connection's fault.
-     */
+    /* Out of memory: as the peer would wait in vain for a reset, the whole connection fails. */
     if (nghttp2_submit_rst_stream(st->session->ng, NGHTTP2_FLAG_NONE, h2_stream_id(st), code))
         h2_fail(st->session);
 }
 
 /*
- * A response that ends before its request is followed by RST_STREAM NO_ERROR (RFC 9113 8.1), a
- * little later: a client that is about to end its request anyway, or has broken the protocol in it,
- * learns of that.
+ * A response that ends before its request is followed by RST_STREAM NO_ERROR (RFC 9113 8.1), after
+ * a short delay: a client that is about to end its request anyway needs no reset, and one that
+ * broke the protocol in it gets that error instead.
  */
 static const double ending_seconds = 0.2;
 
-/* Whether the response is out, the handler gone, and the client still sending. */
+/* Whether the response is sent, the handler has ended, and the client still sends. */
 static bool ends_early(const struct exchange *x)
 {
     return x->response.out.state == OUTGOING_SENT && !x->request.ended && !x->instance;
@@ -117,7 +117,7 @@ static int submit_interim(struct h2_stream *st, int status, const struct fields 
     return error < 0 ? error : 0;
 }
 
-/* Submits the interim responses that wait, and 100 (Continue) where it is due. */
+/* Submits the queued interim responses, and 100 (Continue) if it is due. */
 static int submit_informs(struct h2_stream *st)
 {
     static const struct fields none = {NULL, 0, 0};
@@ -148,7 +148,7 @@ static int submit_response(struct h2_stream *st)
 void h2_output(struct h2_stream *st)
 {
     struct exchange *x = &st->exchange;
-    check_hot(!list_linked(&st->dirty)); /* it was taken out of its list */
+    check_hot(!list_linked(&st->dirty)); /* the caller has unlinked it */
     if (x->reset_wanted)
         submit_reset(st, x->reset_code);
     if (st->closed)
@@ -161,8 +161,8 @@ void h2_output(struct h2_stream *st)
         h2_stream_fail(st, ERROR_INTERNAL_ERROR);
 }
 
-/* A GOAWAY with an error is the last frame of a session. Those that are not by our verdict answer
- * an error that nghttp2 found, and are logged here. */
+/* A GOAWAY with an error is the last frame of a session. If it is not from a verdict of ours,
+ * nghttp2 has found the error, and it is logged here. */
 void h2_note_goaway(struct h2_session *s, const nghttp2_goaway *frame)
 {
     if (frame->error_code == NGHTTP2_NO_ERROR)
@@ -178,12 +178,12 @@ void h2_note_goaway(struct h2_session *s, const nghttp2_goaway *frame)
 }
 
 enum {
-    CREDIT_PER_DATA = 8, /* WINDOW_UPDATEs that one DATA frame may be answered with */
+    CREDIT_PER_DATA = 8, /* WINDOW_UPDATEs that the client may send for each DATA frame */
     CREDIT_MAX = 65536,
-    DRIBBLE = 64, /* DATA of fewer bytes, with more to come, is the work of a tiny window */
+    DRIBBLE = 64, /* shorter DATA, with more to come, is due to a tiny window */
 };
 
-/* One dribble is the rest of a window that was large; those behind another are counted. */
+/* A single dribble may be the end of a large window: only one that follows another is counted. */
 void h2_note_data(struct h2_session *s, size_t n, bool more)
 {
     bool dribble = n < DRIBBLE && more;
@@ -201,7 +201,7 @@ static void note_data(struct h2_stream *st, size_t n)
     h2_note_data(st->session, n, st->exchange.response.out.body.len);
 }
 
-/* A part of the response was handed to the connection. */
+/* A part of the response has become a frame. */
 static void note_handed(struct h2_stream *st, const nghttp2_frame_hd *hd)
 {
     struct response *r = &st->exchange.response;
@@ -229,7 +229,7 @@ static int on_frame_send(nghttp2_session *ng, const nghttp2_frame *frame, void *
         h2_note_goaway(s, &frame->goaway);
         break;
     case NGHTTP2_RST_STREAM:
-        /* One that we did not submit answers a fault of the peer's. */
+        /* A reset that was not submitted here answers a fault of the client. */
         if (!st || !st->reset)
             h2_count(s, GUARD_FAULTS);
         break;
@@ -245,7 +245,8 @@ static int on_frame_send(nghttp2_session *ng, const nghttp2_frame *frame, void *
     return 0;
 }
 
-/* Once the connection ends for a fault that is told already, what was to go out is not news. */
+/* If the connection is ending for an error that is logged already, an unsent head is not
+ * reported. */
 static int on_frame_not_send(nghttp2_session *ng, const nghttp2_frame *frame, int error, void *user)
 {
     (void)ng;

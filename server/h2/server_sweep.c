@@ -1,8 +1,8 @@
-/* Timeouts of streams, counted in sweeps rather than by timers of their own. */
+/* Timeouts of streams. Sweeps count them; streams have no timers. */
 #include "core/log.h"
 #include "h2/server_private.h"
 
-/* What answers the timeout has as long again to go out. */
+/* The answer to a timeout gets the same time to be sent. */
 static void expire(struct h2_stream *st, int status, const char *timeout)
 {
     const struct peer *peer = st->session->base.host->peer;
@@ -13,22 +13,21 @@ static void expire(struct h2_stream *st, int status, const char *timeout)
     exchange_refuse(&st->exchange, cut_of(CUT_TIMEOUT), status);
 }
 
-/* Whether what is queued waits for the client to give the stream more window. */
+/* Whether queued data waits until the client extends the stream's window. */
 static bool waits_for_stream(const struct h2_stream *st)
 {
     return st->exchange.response.out.body.len &&
            nghttp2_session_get_stream_remote_window_size(st->session->ng, h2_stream_id(st)) <= 0;
 }
 
-/* Whether it waits for the connection's window, for which all streams wait together. */
+/* Whether queued data waits for the connection's window, which all streams share. */
 static bool waits_for_conn(const struct h2_stream *st)
 {
     return st->exchange.response.out.body.len && !waits_for_stream(st) &&
            nghttp2_session_get_remote_window_size(st->session->ng) <= 0;
 }
 
-/* The client lets nothing go, or too little. What waits for the socket is the connection's to time.
- */
+/* The client takes nothing, or too little. The connection times what waits for the socket. */
 static void sweep_stuck(struct h2_stream *st, const struct http_limits *limits, double seconds)
 {
     const struct outgoing *o = &st->exchange.response.out;
@@ -39,7 +38,7 @@ static void sweep_stuck(struct h2_stream *st, const struct http_limits *limits, 
         expire(st, 0, "min-send-rate");
 }
 
-/* Whether the client's body comes too slowly. */
+/* Whether the client's body arrives too slowly. */
 static bool lags(struct h2_stream *st, const struct http_limits *limits, double seconds)
 {
     const struct exchange *x = &st->exchange;
@@ -47,7 +46,7 @@ static bool lags(struct h2_stream *st, const struct http_limits *limits, double 
                                         limits->min_body_rate, limits->body_timeout);
 }
 
-/* Nothing moves in either direction. */
+/* Nothing was sent or received. */
 static void sweep_tunnel(
     struct h2_stream *st, const struct http_limits *limits, double seconds, bool moved)
 {
@@ -82,7 +81,7 @@ static void sweep_stream(struct h2_stream *st, const struct http_limits *limits,
         sweep_stuck(st, limits, seconds);
 }
 
-/* What only sweeps look at begins with the first of them. */
+/* Sets up what only sweeps use, at the first of them. */
 static void begin_counting(struct h2_stream *st)
 {
     st->swept = true;
@@ -96,7 +95,8 @@ static bool is_under_way(const struct h2_stream *st)
     return !st->closed && !st->reset && !st->exchange.reset_wanted;
 }
 
-/* The first stream that waits for the connection's window, from a node on; NULL for none. */
+/* The first stream, from a node on, that waits for the connection's window; NULL if there is
+ * none. */
 static struct h2_stream *next_waiting(struct h2_session *s, struct list *node)
 {
     for (; node != &s->streams; node = node->next) {
@@ -107,8 +107,8 @@ static struct h2_stream *next_waiting(struct h2_session *s, struct list *node)
     return NULL;
 }
 
-/* Streams that wait for the connection may be served one after the other: it is what the client
- * takes of all of them that counts. */
+/* The connection's window may serve its streams one after the other, so the client's rate is
+ * measured over all of them. */
 void h2_server_watch(struct h2_session *s, double seconds)
 {
     const struct http_limits *limits = s->common;

@@ -108,7 +108,7 @@ static enum rc receive(struct session *base, const uint8_t *data, size_t n)
     return s->fault != H2_SOUND ? RC_PROTOCOL : RC_OK;
 }
 
-/* nghttp2 takes all there is: the windows bound it. */
+/* nghttp2 takes all input: the windows bound it. */
 static bool wants_input(const struct session *base)
 {
     (void)base;
@@ -129,8 +129,8 @@ static void output_dirty(struct h2_session *s)
         s->role->output(node);
 }
 
-/* The last GOAWAY. It is made as it goes out: a request that came before it is among the processed.
- */
+/* The last GOAWAY. It is made as late as it is sent, so that it covers every request that came
+ * before it. */
 static void take_leave(struct h2_session *s)
 {
     if (s->parting != H2_LEAVING)
@@ -207,8 +207,8 @@ static void free_session(struct session *base, struct cut cut)
     mem_put(s, sizeof *s);
 }
 
-/* What nghttp2 holds is put at what its tables say, and for each stream, and each frame that waits
- * to go out, at a little more than its struct. */
+/* An estimate for nghttp2: the size of its header tables, and for each stream, and each queued
+ * frame, a little more than its struct. */
 enum { NG_SESSION = 4096, NG_STREAM = 512, NG_FRAME = 256 };
 
 static size_t memory(const struct session *base)
@@ -222,7 +222,7 @@ static size_t memory(const struct session *base)
     return n;
 }
 
-/* Timeouts are counted in sweeps rather than by timers of their own. */
+/* Sweeps count timeouts; streams have no timers. */
 static void sweep(struct session *base, double seconds)
 {
     struct h2_session *s = container_of(base, struct h2_session, base);
@@ -259,11 +259,11 @@ static const struct session_ops session_ops = {
 
 /* Making one. */
 
-/* nghttp2's own limits stand behind ours: above what the options set in earnest. */
+/* nghttp2's own limits are set so high that those of the options always apply first. */
 enum { BEHIND = 100000 };
 
-/* Bytes of a header list that is sent. nghttp2's own limit of 64 KiB is no more than what a client
- * may send us, and less than what is to be passed on of it. */
+/* Bytes of a header list that is sent. nghttp2's default of 64 KiB only equals what a client may
+ * send, and this server adds to what it passes on. */
 enum { HEADERS_MAX = 1 << 24 };
 
 static void set_options(nghttp2_option *option)
@@ -276,8 +276,8 @@ static void set_options(nghttp2_option *option)
     nghttp2_option_set_builtin_recv_extension_type(option, NGHTTP2_PRIORITY_UPDATE);
 }
 
-/* Options are alike for every session, and callbacks for every one of a role; both are made once,
- * and the process keeps them. */
+/* Options are the same for all sessions, and callbacks for all of a role. Both are made once and
+ * kept until the process ends. */
 const nghttp2_option *h2_session_options(void)
 {
     static nghttp2_option *option;

@@ -1,9 +1,9 @@
-/* Received bytes, ahead of nghttp2: each frame that begins is weighed against what its peer may do.
- */
+/* Checks received frames before nghttp2 sees them: each is weighed against the limits as it
+ * begins. */
 #include "h2/session_private.h"
 #include "http/code.h"
 
-/* What a frame may not do, as the verdict on the connection will say it. */
+/* Why a frame is not allowed: what the verdict on the connection reports. */
 struct offence {
     uint32_t code;
     const char *event;
@@ -16,7 +16,7 @@ static bool accuse(struct offence *out, uint32_t code, const char *event, struct
     return false;
 }
 
-/* Counts what costs the peer nothing and us something. */
+/* Counts frames that cost the peer nothing, but this server work. */
 static bool count(struct h2_session *s, enum guard_kind kind, struct offence *out)
 {
     if (guard_count(&s->guard, kind, s->limits->a_second[kind]))
@@ -25,7 +25,7 @@ static bool count(struct h2_session *s, enum guard_kind kind, struct offence *ou
         out, ERROR_ENHANCE_YOUR_CALM, "limit reached", log_str("limit", guard_name(kind)));
 }
 
-/* DATA or HEADERS on a stream that the client has ended, which it can't take for open. */
+/* Refuses DATA or HEADERS on a stream that the client itself has ended. */
 static bool weigh_open(struct h2_session *s, const struct frame_head *frame, struct offence *out)
 {
     if (ended_has(&s->ended, frame->stream))
@@ -72,7 +72,7 @@ static bool weigh_window_update(struct h2_session *s, struct offence *out)
     return true;
 }
 
-/* Whether a frame that begins may be. */
+/* Whether a frame is allowed to begin. */
 static bool weigh(struct h2_session *s, const struct frame_head *frame, struct offence *out)
 {
     switch (frame->type) {
@@ -85,13 +85,13 @@ static bool weigh(struct h2_session *s, const struct frame_head *frame, struct o
     case NGHTTP2_WINDOW_UPDATE:
         return weigh_window_update(s, out);
     case NGHTTP2_PRIORITY:
-        /* RFC 7540 5.3.1 and 6.3, which RFC 9113 leaves alone. */
+        /* RFC 7540 5.3.1 and 6.3. RFC 9113 does not define them anew. */
         if (frame->stream == 0 || frame->depends_on == frame->stream)
             return accuse(
                 out, ERROR_PROTOCOL_ERROR, "priority refused", log_int("stream", frame->stream));
         break;
     case NGHTTP2_PUSH_PROMISE:
-        /* nghttp2 takes it until our SETTINGS, which forbid it, are acknowledged. */
+        /* nghttp2 accepts it until the peer acknowledges our SETTINGS, which forbid it. */
         if (s->base.client)
             return accuse(
                 out, ERROR_PROTOCOL_ERROR, "push refused", log_int("stream", frame->stream));
@@ -104,8 +104,8 @@ static bool weigh(struct h2_session *s, const struct frame_head *frame, struct o
     return count(s, GUARD_CONTROL, out);
 }
 
-/* Frames are weighed ahead of nghttp2, which gets them at once where none offends. A verdict falls
- * when nghttp2 has seen the head of the frame, and all that came before. */
+/* Frames are weighed first, and then passed to nghttp2 all at once. If one offends, the verdict
+ * follows when nghttp2 has seen everything up to and including that frame's head. */
 ssize_t h2_input(struct h2_session *s, const uint8_t *data, size_t n)
 {
     struct offence offence;

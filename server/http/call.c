@@ -210,7 +210,7 @@ void call_keep(struct call *c)
     c->request.kept = &c->kept;
 }
 
-/* RFC 9110 8.6: a method that means something by content says so where there is none. */
+/* RFC 9110 8.6: a method that gives content a meaning says so even if there is no content. */
 static bool anticipates_content(struct str method)
 {
     return str_eq(method, STR("POST")) || str_eq(method, STR("PUT")) ||
@@ -270,7 +270,7 @@ void call_progress(struct call *c)
         return;
     c->wants_room = false;
     c->ops->on_writable(c);
-    c->host->dirty(c); /* the owner was woken while things are sent: there is to be another turn */
+    c->host->dirty(c); /* sending woke the owner: it needs another turn */
 }
 
 bool call_is_complete(const struct call *c)

@@ -42,7 +42,7 @@ static bool on_start(struct handler *base, struct exchange *x)
     return false;
 }
 
-/* No exchange is its own for longer than its start. */
+/* The dispatch never keeps an exchange beyond its start, so it needs no other operation. */
 static const struct handler_ops handler_ops = {.start = on_start};
 
 void dispatch_init(struct dispatch *d)
@@ -89,7 +89,7 @@ const struct dispatch_prefix *dispatch_covering(const struct dispatch *d, struct
     return NULL;
 }
 
-/* "/" takes "*" as well, which is no path (RFC 9110 7.1). */
+/* "/" also takes "*", which is not a path (RFC 9110 7.1). */
 struct handler *dispatch_find(const struct dispatch *d, struct str path)
 {
     for (const struct dispatch_prefix *p = d->first; p; p = p->next)

@@ -30,14 +30,14 @@ void exchange_init(struct exchange *x, const struct exchange_host *host, const s
     live.exchanges++;
 }
 
-/* For observers: without one it costs no more than the question. */
+/* For observers. Without one this costs only the test. */
 static void note_beginning(struct exchange *x)
 {
     if (x->peer->observers && !x->began)
         x->began = clock_monotonic();
 }
 
-/* The first cause counts; those that follow come of it. */
+/* Only the first cause counts: later ones follow from it. */
 static void note_cut(struct exchange *x, struct cut cut)
 {
     if (!x->cut.cause)
@@ -154,7 +154,7 @@ void exchange_progress(struct exchange *x)
         return;
     x->want = WANT_NOTHING;
     x->handler->ops->on_writable(x);
-    /* The handler was woken while things are sent: there is to be another turn. */
+    /* Sending woke the handler: it needs another turn. */
     x->host->dirty(x);
 }
 
@@ -240,7 +240,8 @@ enum rc exchange_finish(struct exchange *x)
     return tell_dirty(x, outgoing_finish(&x->response.out));
 }
 
-/* An extended CONNECT is a stream already; an upgrade's request has ended, and its bytes begin. */
+/* An extended CONNECT is still open. The request of an upgrade has ended; what follows it belongs
+ * to the tunnel. */
 static void open_stream(struct exchange *x, bool upgrades)
 {
     x->kind = EXCHANGE_TUNNEL;

@@ -45,8 +45,8 @@ const char *field_name_problem(struct str name)
     return NULL;
 }
 
-/* Whether one of eight bytes may be a control character: values are long, and to look at each byte
- * costs five times as much. */
+/* Whether one of eight bytes may be a control character. Values are long, and testing each byte by
+ * itself costs five times as much. */
 static bool may_have_control(const char *bytes)
 {
     const uint64_t each = UINT64_C(0x0101010101010101);
@@ -93,7 +93,7 @@ static bool is_connection_specific(struct str n)
 }
 
 /* RFC 9110 6.5.1: framing, routing, request modifiers, authentication, content and response
- * control. RFC 9530 section 2 makes content-digest a field for trailers above all. */
+ * control. RFC 9530 section 2 makes content-digest a field for trailers in particular. */
 static bool is_no_trailer(struct str n)
 {
     switch (lower(n.p[0])) {
@@ -148,8 +148,7 @@ const char *field_trailer_problem(struct str name)
     return is_no_trailer(name) ? "may not be sent as a trailer (RFC 9110 6.5.1)" : NULL;
 }
 
-/* The lower case of eight bytes: each that is at least 'A' and at most 'Z' gets the bit that tells
- * the cases apart. */
+/* Eight bytes in lower case: each byte from 'A' to 'Z' gets the bit in which the cases differ. */
 static uint64_t lower_eight(uint64_t all)
 {
     const uint64_t each = UINT64_C(0x0101010101010101);

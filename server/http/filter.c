@@ -12,7 +12,7 @@ static enum rc take_head(struct outgoing *o)
     return RC_OK;
 }
 
-/* A filter that makes more of a piece than there is slack for finds no memory. */
+/* A filter whose output for one piece exceeds the slack runs out of memory. */
 static enum rc queue_body(struct outgoing *o, const char *data, size_t n)
 {
     check(o->filters->head_passed);
@@ -103,7 +103,7 @@ enum rc filters_write(struct outgoing *o, const char *data, size_t n, size_t *ta
     return leave(o, rc);
 }
 
-/* The queue has its slack behind whatever is in it. */
+/* The queue always has room for the slack after what is in it. */
 static void keep_slack(struct outgoing *o)
 {
     if (o->body.max < o->body.len + FILTER_SLACK)

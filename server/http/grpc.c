@@ -6,7 +6,8 @@
 
 enum { MESSAGE_MAX = 1024 }; /* bytes of a message, before it is encoded */
 
-/* Whether it is a POST whose content-type begins with the name; *rest is what follows that. */
+/* Whether the request is a POST whose content-type begins with the name; *rest is what follows the
+ * name. */
 static bool posts(const struct request *r, struct str name, struct str *rest)
 {
     const struct field *type = fields_find(&r->fields, STR("content-type"));
@@ -28,11 +29,12 @@ bool grpc_is_stream(const struct request *r)
     return grpc_is_call(r) || posts(r, STR("application/connect+"), &rest);
 }
 
-/* As gRPC's http-grpc-status-mapping, with the statuses that it leaves out and we have. */
+/* The mapping of gRPC's http-grpc-status-mapping, and the statuses of this server that it leaves
+ * out. */
 static const char *status_of(int http_status)
 {
     switch (http_status) {
-    case 400: /* a path that cannot be read, and so names no method */
+    case 400: /* a path that cannot be read names no method */
     case 404:
     case 405:
         return "12"; /* UNIMPLEMENTED */
@@ -49,7 +51,7 @@ static const char *status_of(int http_status)
     }
 }
 
-/* A message's percent-encoding: all but printable ASCII, and the percent sign. */
+/* The percent-encoding of a message: encodes the percent sign, and all but printable ASCII. */
 static size_t encode(struct str text, char *out)
 {
     static const char digits[] = "0123456789ABCDEF";
@@ -67,7 +69,8 @@ static size_t encode(struct str text, char *out)
     return n;
 }
 
-/* The message for a path that is not served: a name misspelt in the client shows nowhere else. */
+/* The message for a path that is not served. It names the path: nothing else would show the client
+ * that the name is misspelt. */
 static struct str describe_missing(struct str path, char *out)
 {
     int path_max = path.n < MESSAGE_MAX ? (int)path.n : MESSAGE_MAX;

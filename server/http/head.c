@@ -30,7 +30,7 @@ int head_fault_status(enum head_fault fault)
 enum head_fault head_set_target(struct request *r, struct str target)
 {
     request_set_target(r, target);
-    if (str_eq(r->method, STR("CONNECT")) && !r->tunnel.p) /* extended, it has a path: RFC 8441 */
+    if (str_eq(r->method, STR("CONNECT")) && !r->tunnel.p) /* RFC 8441: with a path */
         return HEAD_CONNECT;
     if (!uri_is_target(target))
         return HEAD_BAD_TARGET;
@@ -40,15 +40,15 @@ enum head_fault head_set_target(struct request *r, struct str target)
     return is_server ? HEAD_NO_FAULT : HEAD_BAD_TARGET;
 }
 
-/* Fields that say something of the request itself. */
+/* What the fields say about the request as a whole. */
 struct found {
     struct field *host;
     bool two_hosts;
     bool waits;        /* for 100 (Continue) */
-    bool expects_more; /* something that is not known */
+    bool expects_more; /* an expectation that is not known */
 };
 
-/* RFC 9110 10.1.1 knows one expectation. */
+/* The only expectation that RFC 9110 10.1.1 defines. */
 static void take_expectations(struct found *f, struct str list)
 {
     struct str member;
@@ -74,7 +74,7 @@ static struct found find(const struct fields *fields)
     return f;
 }
 
-/* The authority that the client names apart from Host, which goes before it. */
+/* The client has named an authority apart from Host: it takes precedence. */
 static enum head_fault settle_both(const struct request *r, struct field *host)
 {
     if (!uri_is_host(r->authority))
@@ -107,7 +107,8 @@ enum head_fault head_settle(struct exchange *x, bool none)
     const struct found found = find(&x->request.fields);
     bool expects = x->request.version != HTTP_1_0;
     exchange_note_body(x, none, expects && found.waits && !none);
-    /* A proxy in front that ends TLS may say https here: what a client says is worth nothing. */
+    /* The client's word for the scheme is not trusted: a proxy in front that ends TLS may say https
+     * here. */
     x->request.scheme = x->peer->tls_version ? STR("https") : STR("http");
     enum head_fault fault = settle_host(&x->request, &found);
     return !fault && expects && found.expects_more ? HEAD_EXPECTATION : fault;

@@ -2,7 +2,7 @@
 
 #include "core/check.h"
 
-/* Whether there is an arrow, those back left out. */
+/* Whether the drawing has this arrow; arrows back are not included. */
 static bool may_become(const struct outgoing *o, enum outgoing_state state)
 {
     switch (state) {
@@ -50,7 +50,7 @@ static bool has_ended(const struct outgoing *o)
     return o->state >= OUTGOING_FINISHED;
 }
 
-/* Whether content-length says the length of what goes out. */
+/* Whether content-length tells the length of what is sent. */
 static bool has_length(const struct outgoing *o)
 {
     return o->length_set && !(o->filters && o->filters->drops_length);
@@ -69,7 +69,7 @@ static bool has_trailers(const struct outgoing *o)
     return o->trailers.count > 0 && !o->no_content && outgoing_supports_trailers(o);
 }
 
-/* Whether the head may change; for filters until they pass it on. */
+/* Whether the head may be changed: filters may, until they pass it on. */
 static bool is_head_open(const struct outgoing *o)
 {
     const struct filter_chain *c = o->filters;
@@ -230,7 +230,7 @@ enum rc outgoing_write(struct outgoing *o, const char *data, size_t n, size_t *t
     return RC_OK;
 }
 
-/* Past the queue's maximum. */
+/* Appends all of it, beyond the queue's maximum too. */
 static enum rc append_whole(struct bytes *body, const char *data, size_t n)
 {
     size_t max = body->max;
@@ -310,8 +310,8 @@ enum rc outgoing_restart(struct outgoing *o)
     return RC_OK;
 }
 
-/* What sessions took stands in front of the rest again. For the time it takes to go out anew the
- * queue holds more than it does otherwise. */
+/* Puts what sessions took in front of the rest again. Until it is sent once more, the queue holds
+ * more than its maximum. */
 static enum rc take_back(struct outgoing *o)
 {
     size_t n;
@@ -350,7 +350,7 @@ enum rc outgoing_rewind(struct outgoing *o)
     return RC_OK;
 }
 
-/* What follows the head once the queue is empty. */
+/* The step after the head and the body. */
 static enum outgoing_step next_after_body(const struct outgoing *o)
 {
     if (o->state != OUTGOING_FINISHED)
@@ -384,14 +384,14 @@ static enum rc put_length(struct outgoing *o)
     return fields_add(&o->head, o->arena, STR("content-length"), (struct str){copy, n});
 }
 
-/* Whether what would go out was counted: filters that change the length see no body where there is
+/* Whether the length of the body is known. Filters that change it see no body if the response has
  * no content. */
 static bool is_length_known(const struct outgoing *o)
 {
     return !(o->filters && o->filters->drops_length && o->no_content);
 }
 
-/* What has a length, or no body, needs no other mark of its end. */
+/* A message that has a length, or no body, needs no other mark of its end. */
 static void settle_framing(struct outgoing *o)
 {
     if (o->raw)
@@ -426,7 +426,7 @@ void outgoing_note_end(struct outgoing *o)
     set_state(o, OUTGOING_SENT);
 }
 
-/* What does not fit is not kept at all: half a body is of no use. */
+/* If something does not fit, nothing is kept: half a body is of no use. */
 static void keep(struct outgoing *o, const void *data, size_t n)
 {
     if (!bytes_append(o->kept, data, n))

@@ -2,8 +2,8 @@
 
 #include "http/urlencoded.h"
 
-/* The character at the front of a path, and how many bytes it takes there. An escaped slash is no
- * slash. */
+/* The character at the front of a path, and its length there in bytes. An escaped slash does not
+ * count as a slash. */
 static char decoded(struct str path, size_t *n)
 {
     int byte = urlencoded_byte(path);
@@ -22,8 +22,8 @@ size_t prefix_match(struct str prefix, struct str path)
     return ends ? at : 0;
 }
 
-/* What all paths of a pattern begin with: up to the first segment that is a parameter or a rest,
- * which is never empty. */
+/* The text with which all paths of a pattern begin: up to the first segment that is a parameter or
+ * a rest. Never empty. */
 static struct str literal_head(struct str pattern)
 {
     for (size_t i = 1; i < pattern.n; i++)

@@ -103,7 +103,8 @@ void response_abort(struct response *r)
     r->informs = NULL;
 }
 
-/* A handler that writes nothing for HEAD has not said what GET would give (RFC 9110 8.6). */
+/* If a handler writes nothing for HEAD, the length that GET would have is unknown (RFC 9110
+ * 8.6). */
 static bool may_have_length(const struct response *r)
 {
     return !is_bodiless(r->status) && (!r->answers_head || r->out.written > 0);

@@ -6,15 +6,15 @@
 
 struct route {
     void *target;
-    struct str pattern; /* the copy behind this struct */
+    struct str pattern; /* the copy after this struct */
     bool ends_in_rest;
     size_t count;
     struct str names[ROUTER_PARAMS_MAX]; /* borrowed from pattern */
     char text[];
 };
 
-/* A node of the trie, for the segments that lead to it. Names of parameters belong to the routes:
- * two may pass one node and call its segment differently. */
+/* A node of the trie: the segments that lead to it are alike. Routes own the names of their
+ * parameters, since two routes may share a node and name its segment differently. */
 struct node {
     struct node **literals; /* in the order of their bytes */
     size_t count, room;
@@ -45,7 +45,7 @@ static bool shift(struct str *path, struct str *segment)
     return true;
 }
 
-/* The root has no segment of its own. */
+/* The root stands for no segment. */
 static struct str without_root(struct str path)
 {
     return path.n == 1 ? (struct str){path.p + 1, 0} : path;
@@ -61,7 +61,7 @@ static bool has_bracket(struct str s)
     return s.n && (memchr(s.p, '[', s.n) || memchr(s.p, ']', s.n));
 }
 
-/* The kind of a pattern's segment, and what stands for it: a literal's bytes, or a name. */
+/* The kind of a pattern's segment, and its content: the bytes of a literal, or a name. */
 static enum kind parse(struct str segment, struct str *inner)
 {
     *inner = segment;
@@ -158,7 +158,7 @@ static struct node *new_node(struct str literal)
     return node;
 }
 
-/* The depth of this recursion, and of the others here, is that of the patterns. */
+/* This recursion, like the others here, is as deep as the longest pattern. */
 static void free_node(struct node *node)
 {
     if (!node)
@@ -178,7 +178,7 @@ static int compare(const struct node *node, struct str s)
     return order ? order : (node->len > s.n) - (node->len < s.n);
 }
 
-/* Where a literal stands among a node's, or would. */
+/* The place of a literal among a node's, or the place where it belongs. */
 static size_t position(const struct node *node, struct str literal)
 {
     size_t low = 0, high = node->count;
@@ -212,7 +212,7 @@ static enum rc make_room(struct node *node)
     return RC_OK;
 }
 
-/* The child of that literal, made where there is none; NULL when memory runs out. */
+/* The node's child for the literal, made if there is none; NULL if memory runs out. */
 static struct node *literal_child(struct node *node, struct str literal)
 {
     size_t at = position(node, literal);
@@ -236,7 +236,8 @@ static struct node *parameter_child(struct node *node)
     return node->parameter;
 }
 
-/* Puts a route into the trie. Nodes made before memory ran out stay: they match nothing. */
+/* Puts a route into the trie. If memory runs out, the nodes made so far stay; they match
+ * nothing. */
 static enum rc plant(struct node *node, struct route *route, struct router_fault *fault)
 {
     struct str left = without_root(route->pattern), segment, inner;
@@ -291,7 +292,7 @@ enum rc router_add(struct router *r, struct str pattern, void *target, struct ro
     return rc;
 }
 
-/* Decodes in place. As "%2F" stays, slashes still divide the segments. */
+/* Decodes in place. "%2F" is left alone, so only slashes divide the segments. */
 static bool decode(char *text, size_t *len)
 {
     size_t n = 0;
@@ -312,7 +313,7 @@ static bool decode(char *text, size_t *len)
     return true;
 }
 
-/* Decodes a path, into the arena where it has escapes. */
+/* Decodes a path; into the arena if it has escapes. */
 static enum router_result decode_path(struct str *path, struct arena *arena)
 {
     if (!memchr(path->p, '%', path->n))
@@ -345,7 +346,7 @@ static bool settle(const struct route *route, struct match *m)
     return true;
 }
 
-/* Finds the best route below a node. count parameters were passed on the way to it. */
+/* Finds the best route below a node, after count parameters. */
 static bool find(const struct node *node, struct str left, size_t count, struct match *m)
 {
     struct str all = left, segment;

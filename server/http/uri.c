@@ -5,8 +5,8 @@
 
 #include <stdint.h>
 
-/* What may stand in a URI, and what clients are known to leave as it is (RFC 3986 asks that it be
- * encoded): all that is visible in ASCII. A fragment is never sent (RFC 9110 7.1). */
+/* The characters of a URI, and those that clients leave unencoded although RFC 3986 asks for it:
+ * all visible ASCII. A fragment is never sent (RFC 9110 7.1). */
 bool uri_is_target(struct str target)
 {
     static const bool allowed[256] = {['!' ... '"'] = true, ['$' ... '~'] = true};
@@ -16,8 +16,8 @@ bool uri_is_target(struct str target)
     return target.n > 0;
 }
 
-/* What may stand in a name, and between brackets. A comma is allowed in a name by RFC 3986, and
- * means two values to who joins fields. */
+/* The characters of a name, and those between brackets. RFC 3986 allows a comma in a name, but code
+ * that joins fields would take it for two values. */
 enum { IN_NAME = 1, IN_BRACKETS = 2, DIGIT = 4 };
 
 #define BOTH (IN_NAME | IN_BRACKETS)
@@ -44,7 +44,7 @@ static size_t span(struct str text, size_t from, int kind)
     return from;
 }
 
-/* How many bytes at the front belong to an address in brackets, or to a name. */
+/* The length of the address in brackets, or of the name, at the front. */
 static size_t host_length(struct str text)
 {
     if (text.n == 0 || text.p[0] != '[')
@@ -72,7 +72,7 @@ static bool reads_as_host(struct str text)
     return text.p[n] == ':' && is_port((struct str){text.p + n + 1, text.n - n - 1});
 }
 
-/* The same few hosts come again and again: the last good one is known by its bytes. */
+/* The same few hosts come again and again, so the last good one is remembered. */
 bool uri_is_host(struct str text)
 {
     static struct {
@@ -90,7 +90,7 @@ bool uri_is_host(struct str text)
     return true;
 }
 
-/* Without a port that says nothing. */
+/* Removes a port that is the default of the scheme, or empty. */
 static struct str without_port(struct str host, struct str scheme)
 {
     struct str port = str_eq(scheme, STR("https")) ? STR(":443") : STR(":80");
@@ -111,14 +111,14 @@ static bool is_one_of(char c, const char *set)
     return c && strchr(set, c);
 }
 
-/* How a reader divides a path: the characters that end a segment, and those that end its name but
- * not the segment; and whether escaped ones do. */
+/* How a reader divides a path: the characters that end a segment; those that end only its name,
+ * such as ";"; and whether escaped ones do so too. */
 struct reading {
     const char *slashes, *ends;
     bool escaped;
 };
 
-/* Takes the character at the front of a path off it, decoded; *escaped says whether it was not. */
+/* Takes one character off the front of a path, decoded; *escaped says whether it was escaped. */
 static char shift(struct str *path, bool *escaped)
 {
     int byte = urlencoded_byte(*path);
@@ -132,7 +132,7 @@ static char shift(struct str *path, bool *escaped)
 static bool finds_dots(const struct reading *reading, struct str path)
 {
     size_t dots = 0;
-    bool escaped, named = false; /* the name of the segment has ended, or is not of dots alone */
+    bool escaped, named = false; /* the segment has other characters than dots, or its end */
     while (path.n) {
         char c = shift(&path, &escaped);
         bool divides = !escaped || reading->escaped;
@@ -146,8 +146,8 @@ static bool finds_dots(const struct reading *reading, struct str path)
     return !named && (dots == 1 || dots == 2);
 }
 
-/* Most paths have nothing that could matter: no dot at the front of a segment, and no escape. Most
- * characters lie at or above the slash, and what could matter lies below it. */
+/* Most paths have nothing that matters here: no dot at the front of a segment, no escape. Most
+ * characters are not below the slash, and all that matter are. */
 static bool is_plain(struct str path)
 {
     for (size_t i = 0; i < path.n; i++) {

@@ -1,6 +1,6 @@
 #include "http/urlencoded.h"
 
-/* Takes what stands before the first divider, and the divider, off the front. */
+/* Takes the text before the first divider, and the divider, off the front. */
 static struct str cut(struct str *left, char divider)
 {
     const char *end = left->n ? memchr(left->p, divider, left->n) : NULL;

@@ -18,7 +18,7 @@ static struct str request_field(const struct exchange *x, struct str name)
     return f ? cut(f->value) : (struct str){NULL, 0};
 }
 
-/* A call that failed at once has it in its only header list. */
+/* A trailers-only response has it in the head. */
 struct str access_line_grpc_status(const struct exchange *x)
 {
     const struct field *f = fields_find(&x->response.out.trailers, STR("grpc-status"));
@@ -27,7 +27,7 @@ struct str access_line_grpc_status(const struct exchange *x)
     return f ? cut(f->value) : (struct str){NULL, 0};
 }
 
-/* A number's fraction must not be in the locale's language. */
+/* Writes the fraction with a point, whatever the locale uses. */
 static void put_seconds(struct line *l, double seconds)
 {
     uint64_t micro = seconds > 0 ? (uint64_t)(seconds * 1e6 + 0.5) : 0;
@@ -74,7 +74,7 @@ static void put_text(struct line *l, const char *before, struct str s, const cha
     line_put_text(l, after);
 }
 
-/* The address without its port, nor the brackets around one of IPv6. */
+/* The address without its port, and without the brackets around one of IPv6. */
 static void put_host(struct line *l, const char *remote)
 {
     const char *colon = strrchr(remote, ':');

@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { BUFFER_SIZE = 2 * LINE_MAX_BYTES }; /* the rest of a line, and one more, always fit */
+enum { BUFFER_SIZE = 2 * LINE_MAX_BYTES }; /* room for the rest of a line and a whole one */
 
 struct access_log {
     struct exchange_observer observer;
@@ -23,17 +23,17 @@ struct access_log {
     void (*compose)(struct line *l, const struct exchange *x);
     struct sink sink;
     bool failing;     /* the last write failed */
-    bool torn;        /* the buffer begins within a line, whose start is in the file */
-    uint64_t dropped; /* lines, since writing began to fail */
-    size_t len;       /* bytes that wait in the buffer */
+    bool torn;        /* the buffer begins in the middle of a line, whose start is in the file */
+    uint64_t dropped; /* lines lost since writing began to fail */
+    size_t len;       /* bytes in the buffer, still to be written */
     struct line line;
     char buffer[BUFFER_SIZE];
 };
 
 /* Writing. */
 
-/* How much of what waits behind done is written at once. To a pipe, which other processes may
- * write as well, only what goes there in one piece (PIPE_BUF). */
+/* How much of the buffer from done on is written at once. To a pipe, which other processes may
+ * write to as well, only what arrives in one piece (PIPE_BUF). */
 static size_t next_piece(const struct access_log *a, size_t done)
 {
     const char *from = a->buffer + done;
@@ -46,7 +46,8 @@ static size_t next_piece(const struct access_log *a, size_t done)
     return (size_t)(end - from) + 1;
 }
 
-/* Writes what it can of the buffer; returns how much, and an errno, or 0, that says why not all. */
+/* Writes what it can of the buffer. Returns how much, and an errno that says why not all of it, or
+ * 0. */
 static size_t write_some(const struct access_log *a, int *error)
 {
     size_t done = 0;
@@ -64,7 +65,7 @@ static size_t write_some(const struct access_log *a, int *error)
     return done;
 }
 
-/* Takes n bytes, which were written, from the buffer. */
+/* Removes n bytes that were written from the buffer. */
 static void take_written(struct access_log *a, size_t n)
 {
     if (n == 0)
@@ -133,7 +134,7 @@ struct exchange_observer *access_log_observer(struct access_log *a)
 
 /* Opening. */
 
-/* False with why. */
+/* On failure returns false and fills why. */
 static bool open_sink(const struct access_log *a, struct sink *s, char why[LOG_FILE_WHY])
 {
     int fd;
@@ -187,7 +188,7 @@ void access_log_close(struct access_log *a)
     mem_put(a, sizeof *a);
 }
 
-/* The rest of a line belongs to the file that has its start. */
+/* The rest of a line belongs into the file that has its start. */
 static void drop_rest(struct access_log *a)
 {
     if (!a->torn)

@@ -26,7 +26,7 @@ static enum rc refuse_scheme(const char *url, char why[ADDRESS_WHY])
     return refuse(url, "has another scheme, and the scheme is http or https", why);
 }
 
-/* What a URL may have and a listen address has not; NULL where it has none of that. */
+/* What is wrong with a listen address that has parts of a URL; NULL if it has none. */
 static const char *surplus(const char *host)
 {
     size_t len = strcspn(host, "/?#");
@@ -43,7 +43,7 @@ static const char *surplus(const char *host)
     return NULL;
 }
 
-/* Copies n bytes and a NUL to out; false where they don't fit or there are none. */
+/* Copies n bytes and a NUL to out; false if they do not fit or n is 0. */
 static bool copy_part(char *out, size_t room, const char *from, size_t n)
 {
     if (n == 0 || n >= room)
@@ -112,7 +112,7 @@ static void close_keeping_errno(int fd)
     errno = saved;
 }
 
-/* A bound socket. Others may share its address where reuse says so. */
+/* A bound socket. With reuse, other sockets may share its address. */
 static int bind_socket(const struct addrinfo *ai, bool v6_only, bool reuse)
 {
     int fd = socket(ai->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -129,8 +129,8 @@ static int bind_socket(const struct addrinfo *ai, bool v6_only, bool reuse)
     return fd;
 }
 
-/* To bind without SO_REUSEPORT fails where another listens, though it were this very program; set
- * afterwards, it lets our own next ones in. */
+/* Without SO_REUSEPORT, bind fails if any program, even this one, listens there already. Set after
+ * bind, the option lets this server's further sockets share the address. */
 static int listen_first(const struct addrinfo *ai, bool v6_only)
 {
     int fd = bind_socket(ai, v6_only, false);
@@ -182,6 +182,13 @@ enum rc address_listen(const struct address *a, int *fd, char why[ADDRESS_WHY])
     return RC_SYSTEM;
 }
 
+bool address_takes_both(int fd)
+{
+    int v6_only = 1;
+    socklen_t len = sizeof v6_only;
+    return getsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &v6_only, &len) == 0 && !v6_only;
+}
+
 enum rc address_bind_again(int listening, int *fd, char why[ADDRESS_WHY])
 {
     char text[ADDRESS_TEXT];
@@ -189,10 +196,7 @@ enum rc address_bind_again(int listening, int *fd, char why[ADDRESS_WHY])
     struct addrinfo at = {.ai_addr = (struct sockaddr *)&ss, .ai_addrlen = sizeof ss};
     getsockname(listening, at.ai_addr, &at.ai_addrlen);
     at.ai_family = ss.ss_family;
-    int v6_only = 1;
-    socklen_t len = sizeof v6_only;
-    (void)getsockopt(listening, IPPROTO_IPV6, IPV6_V6ONLY, &v6_only, &len);
-    *fd = bind_socket(&at, v6_only, true);
+    *fd = bind_socket(&at, !address_takes_both(listening), true);
     if (*fd >= 0)
         return RC_OK;
     int error = errno;

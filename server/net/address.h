@@ -41,6 +41,8 @@ enum rc address_resolve(const struct address *a, char out[ADDRESS_TEXT]) MUST_CH
 void address_format(const struct sockaddr *sa, socklen_t len, char out[ADDRESS_TEXT]);
 /* The address a socket is bound to, in the same form. */
 void address_of_socket(int fd, char out[ADDRESS_TEXT]);
+/* Whether a socket takes IPv4 as well as IPv6, which was settled when it was bound. */
+bool address_takes_both(int fd);
 /* Whether a socket is bound to an address that other machines can't reach. */
 bool address_is_loopback(int fd);
 

@@ -6,7 +6,7 @@
 #include <netinet/in.h>
 #include <string.h>
 
-enum { KEY = 8 }; /* bytes of an address that count */
+enum { KEY = 8 }; /* bytes of an address that are significant */
 
 struct census_entry {
     struct census_entry *next;
@@ -27,7 +27,7 @@ static void make_key(const struct sockaddr *sa, uint8_t key[KEY])
         memcpy(key, &((const struct sockaddr_in *)sa)->sin_addr, 4);
 }
 
-/* FNV-1a. Who owns many addresses to collide with is bounded by the total. */
+/* FNV-1a. How many colliding addresses one client can bring is bounded by the total. */
 static uint32_t bucket_of(const uint8_t key[KEY])
 {
     uint32_t hash = 2166136261U;

@@ -224,8 +224,8 @@ static void start(struct conn *c, struct list *list, enum conn_state state)
         log_str("remote", c->peer.remote));
 }
 
-/* Where all are taken, one that idles makes room; not where its own address has as many as may be.
- */
+/* If all places are taken, an idle connection is closed to make room, unless the new one's address
+ * has reached its own limit. */
 static enum rc enter_census(struct loop *l, const struct sockaddr *sa, struct census_entry **out)
 {
     uint32_t all = l->limits->max_conns, each = l->limits->max_conns_each;
@@ -271,8 +271,8 @@ static enum rc init_client_transport(struct conn *c, const struct dial_to *to)
     return RC_OK;
 }
 
-/* One that is kept without a call learns of a peer that has gone without a word from nothing else.
- * No effect on sockets that have no TCP. */
+/* TCP keepalive: nothing else tells that the peer of a connection kept without a call has silently
+ * gone. No effect on sockets other than TCP. */
 static void probe_when_idle(int fd)
 {
     enum { IDLE_SECONDS = 15, INTERVAL_SECONDS = 5, PROBES = 3 };
@@ -300,14 +300,14 @@ enum rc conn_open_out(
         conn_open_session(c, d->to.protocol);
         return RC_OK;
     }
-    conn_shake_hands(c); /* the client begins */
+    conn_shake_hands(c); /* the client speaks first */
     if (l->wire->out_len)
         conn_flush(c);
     check(l->wire->out_len == 0);
     return RC_OK;
 }
 
-/* Whether nothing was received in a time in which a client that wants something says so. */
+/* Whether nothing was received for longer than a client with a request would take. */
 static bool is_silent(const struct conn *c)
 {
     return c->active == c->entered && clock_monotonic() - c->entered > silent_seconds;

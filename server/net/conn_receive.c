@@ -22,7 +22,7 @@ static void fill_peer(struct conn *c)
     c->peer.tls_sni = info.sni;
 }
 
-/* The server is on its way out, and takes what this client had sent before it knew. */
+/* The server is shutting down: it takes what this client sent before it could know. */
 static void leave_at_once(struct conn *c)
 {
     conn_shut_down(c, END_NOTICE);
@@ -49,7 +49,7 @@ void conn_open_session(struct conn *c, enum protocol protocol)
         leave_at_once(c);
 }
 
-/* The server is told of the alert that there may be. */
+/* Sends the TLS alert, if there is one, before closing. */
 static void fail_outgoing(struct conn *c, const char *why)
 {
     if (conn_flush(c))
@@ -96,8 +96,8 @@ void conn_shake_hands(struct conn *c)
     end_handshake(c);
 }
 
-/* The first bytes for a server of TLS. What is plaintext goes on as such, to be told where it is.
- */
+/* Looks at the first bytes on a TLS port. A plaintext request is received as such, to be told that
+ * this port speaks TLS. */
 static void meet(struct conn *c)
 {
     const struct wire *w = c->loop->wire;
@@ -116,7 +116,7 @@ static void meet(struct conn *c)
     }
 }
 
-/* The first bytes of a plaintext connection: they tell what it speaks. */
+/* Looks at the first bytes of a plaintext connection: they tell its protocol. */
 static void greet(struct conn *c, const uint8_t *data, size_t n)
 {
     bool first = c->greeted == 0;
@@ -141,8 +141,8 @@ static enum rc take_opened(struct conn *c, const uint8_t *data, size_t n)
     return c->session ? c->session->ops->recv(c->session, data, n) : RC_OK;
 }
 
-/* The peer sends nothing more. What it has asked for is answered where the session can; else no
- * more is taken, and the connection ends. */
+/* The peer sends nothing more. The session may still answer what it has received; if it cannot, the
+ * connection ends. */
 static void end_input(struct conn *c)
 {
     if (c->state != CONN_OPEN || !c->session->ops->end_input(c->session)) {
@@ -153,7 +153,8 @@ static void end_input(struct conn *c)
     c->ended = clock_monotonic();
 }
 
-/* A KeyUpdate costs some 30 us, and means nothing to a session: it counts as a control frame. */
+/* A KeyUpdate costs some 30 us and is invisible to the session: it is limited like a control
+ * frame. */
 static void count_key_updates(struct conn *c)
 {
     uint32_t limit = c->loop->limits->h2->a_second[GUARD_CONTROL];
@@ -195,8 +196,8 @@ static void feed(struct conn *c)
         count_key_updates(c);
 }
 
-/* The peer has closed its side of the socket, without a word of TLS's; or, where a send has failed,
- * has reset the connection. A response may be cut short then, and look whole (RFC 9112 9.8). */
+/* The peer has closed its side of the socket without a TLS close_notify or, after a failed send,
+ * reset the connection. A truncated response could look complete then (RFC 9112 9.8). */
 static void meet_end(struct conn *c)
 {
     bool may_be_cut = c->dial && (c->has_tls || c->send_failed);
@@ -206,7 +207,7 @@ static void meet_end(struct conn *c)
         conn_close(c, cut_of(CUT_LOST));
 }
 
-/* Takes what the socket has, up to a wire full. */
+/* Receives what the socket has, at most one buffer full. */
 static void take_input(struct conn *c)
 {
     struct wire *w = c->loop->wire;
@@ -240,7 +241,7 @@ void conn_on_readable(struct ev_loop *ev, ev_io *w, int events)
     bool outgoing = c->dial;
     take_input(c);
     conn_watch_input(c);
-    /* What several servers answer at once goes out together, in the round's own turn. */
+    /* The answers of several servers are sent together, in the turn that ends the round. */
     if (!outgoing)
         loop_turn(l);
 }

@@ -7,7 +7,7 @@
 #include <errno.h>
 #include <sys/socket.h>
 
-/* What the socket takes of n bytes; -1 when the connection is lost. */
+/* How many of n bytes the socket takes; -1 if the connection is lost. */
 static ssize_t send_some(struct conn *c, const void *data, size_t n)
 {
     double now = clock_monotonic();
@@ -36,8 +36,8 @@ static enum rc send_backlog(struct conn *c)
     return RC_OK;
 }
 
-/* Sends what the wire holds; what the socket does not take goes to the backlog. RC_AGAIN when
- * something waits there, RC_CLOSED, RC_LIMIT, RC_NOMEM. */
+/* Sends what the wire holds; what the socket does not take goes to the backlog. RC_AGAIN if
+ * something waits there; RC_CLOSED, RC_LIMIT, RC_NOMEM. */
 static enum rc flush(struct conn *c)
 {
     struct wire *w = c->loop->wire;
@@ -58,14 +58,14 @@ static enum rc flush(struct conn *c)
     return kept ? kept : RC_AGAIN;
 }
 
-/* A server that answers early, and closes without having read the whole request, resets the
- * connection; its answer lies in our socket then, and stays readable (RFC 9112 9.5). */
+/* A server may answer early and close without reading the whole request. That resets the
+ * connection, but the answer is in our socket and can still be read (RFC 9112 9.5). */
 static bool may_have_answered(const struct conn *c)
 {
     return c->dial && c->state == CONN_OPEN && c->session && !c->ending;
 }
 
-/* From here on the connection only reads, up to the peer's end, and takes no other call. */
+/* From here on the connection only reads, until the peer ends it, and takes no other call. */
 static void stop_sending(struct conn *c)
 {
     c->send_failed = true;
@@ -90,7 +90,7 @@ bool conn_flush(struct conn *c)
     return false;
 }
 
-/* Gathers sealed bytes in the wire, up to its mark; whether the session may have more. */
+/* Gathers sealed bytes in the wire, up to its mark. Returns whether the session may have more. */
 static bool gather(struct conn *c)
 {
     struct wire *w = c->loop->wire;
@@ -108,7 +108,7 @@ static bool gather(struct conn *c)
     return true;
 }
 
-/* The last bytes of ours, and then the peer's end is awaited. */
+/* Sends the last bytes, and then waits until the peer ends the connection. */
 static void linger(struct conn *c)
 {
     bool orderly = !c->session || !c->session->cut;
@@ -123,7 +123,7 @@ static void linger(struct conn *c)
     conn_set_state(c, CONN_LINGERING);
 }
 
-/* A server that was called has nothing more to say. */
+/* The end of a connection to another server: its close need not be awaited. */
 static void leave(struct conn *c)
 {
     c->transport.ops->end(&c->transport);

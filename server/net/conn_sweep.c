@@ -12,7 +12,7 @@
 
 enum {
     LINGER_SECONDS = 2,
-    HALF_CLOSED_SECONDS = 2, /* for an answer to who has closed its side, and may be gone */
+    HALF_CLOSED_SECONDS = 2, /* for an answer to a peer that has closed its side, and may be gone */
 };
 
 static bool passes(double waited, double limit)
@@ -20,8 +20,8 @@ static bool passes(double waited, double limit)
     return limit > 0 && waited > limit;
 }
 
-/* Bytes that have come to the peer's end, which its kernel has confirmed. What our own kernel took
- * says little: it may hold megabytes, and takes no more until a third of them is gone. */
+/* How many bytes the peer's kernel has acknowledged. What our own kernel took says little: it may
+ * buffer megabytes, and takes no more until a third of them is sent. */
 static uint64_t arrived(const struct conn *c)
 {
     int queued = 0;
@@ -30,7 +30,7 @@ static uint64_t arrived(const struct conn *c)
     return (uint64_t)queued < c->sent ? c->sent - (uint64_t)queued : 0;
 }
 
-/* Whether a client takes what waits for it too slowly. */
+/* Whether a client takes what is sent to it too slowly. */
 static bool lags(struct conn *c, double seconds)
 {
     const struct http_limits *limits = c->loop->limits->http;
@@ -66,7 +66,7 @@ static bool has_idled(const struct conn *c, double now)
            passes(now - c->active, c->loop->limits->idle_timeout);
 }
 
-/* One without a session has sent nothing yet, or lingers. */
+/* A connection without a session has not sent anything, or lingers. */
 double conn_idle_seconds(const struct conn *c, double now)
 {
     bool busy = c->state == CONN_DEAD || (c->state == CONN_GREETING && c->greeted);
@@ -83,8 +83,8 @@ void conn_say_goodbye(struct conn *c)
         conn_pump(c);
 }
 
-/* Both steps of a graceful end at once (RFC 9113 9.1): what crosses them was not processed, and the
- * peer knows. */
+/* Both steps of a graceful end at once (RFC 9113 9.1): a request that crosses the GOAWAYs was not
+ * processed, and the client knows that. */
 static void end_idle(struct conn *c, double now)
 {
     c->active = now;
@@ -92,9 +92,9 @@ static void end_idle(struct conn *c, double now)
     conn_shut_down(c, END_NOW);
 }
 
-/* Whether the peer is gone, which no event tells while the socket is not read. One that has closed
- * its side alone looks like one that has gone, until it is sent something: then it takes that, or
- * resets the connection. A server that was called may well be gone once its response is here. */
+/* Whether the peer is gone. No event tells while the socket is not read. A peer that has closed
+ * only its side looks the same as one that is gone, until something is sent: it takes that, or
+ * resets the connection. A server may be gone once its response is here. */
 static bool is_gone(const struct conn *c, double now)
 {
     struct pollfd p = {.fd = c->fd};

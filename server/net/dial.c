@@ -12,22 +12,22 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-/* Seconds that an address has for itself. */
+/* Seconds until the next address is tried as well. */
 static const double stagger_seconds = 0.25;
 
 struct attempt {
     ev_io connected;
     struct dialling *dialling;
     size_t address;
-    int fd; /* -1 once it has failed */
+    int fd; /* -1 after it has failed */
 };
 
 struct dialling {
     struct dial *dial;
     struct attempt attempts[DIAL_ADDRESSES];
     size_t started, failed;
-    struct timer next; /* tries the next address, or tells that there is none */
-    const char *why;   /* of the last failure */
+    struct timer next; /* tries the next address, or reports that there is none */
+    const char *why;   /* the reason of the last failure */
 };
 
 static void set_state(struct dial *d, enum dial_state state)
@@ -61,7 +61,7 @@ static void give_up(struct dial *d, const char *why)
     d->ops->closed(d, why);
 }
 
-/* One address less. */
+/* One attempt fewer: the next address is tried at once. */
 static void note_failure(struct attempt *a, int error)
 {
     struct dialling *g = a->dialling;

@@ -11,7 +11,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { ACCEPTS = 64 }; /* connections taken in one turn */
+enum { ACCEPTS = 64 }; /* connections accepted in one turn */
 
 static const double pause_seconds = 0.5;
 
@@ -31,12 +31,12 @@ static void on_pause_over(struct timer *t)
 
 static bool is_passing(int error)
 {
-    /* accept(2): errors of the new connection itself are passed on here. */
+    /* accept(2) also reports errors of the new connection itself. */
     return error == EINTR || error == ECONNABORTED || error == EPROTO || error == ENETDOWN ||
            error == ENETUNREACH || error == EHOSTUNREACH;
 }
 
-/* Of descriptors: one that is closed helps. */
+/* Of file descriptors: accepting can go on once one is closed. */
 static bool is_shortage(int error)
 {
     return error == EMFILE || error == ENFILE;

@@ -28,7 +28,7 @@ const struct listener_kind *listener_kind_of(struct str url)
 {
     for (size_t i = 0; i < KINDS; i++) {
         struct str scheme = kinds[i]->scheme;
-        /* RFC 3986 3.1: in any case. */
+        /* RFC 3986 3.1: the scheme's case does not matter. */
         if (url.n > scheme.n && strncasecmp(url.p, scheme.p, scheme.n) == 0 &&
             str_starts((struct str){url.p + scheme.n, url.n - scheme.n}, STR("://")))
             return kinds[i];

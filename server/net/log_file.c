@@ -12,7 +12,7 @@
 
 enum {
     FLAGS = O_WRONLY | O_APPEND | O_CLOEXEC,
-    LINKS_MAX = 8, /* in a row */
+    LINKS_MAX = 8, /* links followed in a row */
 };
 
 bool log_file_is_standard(const char *path, int *out)
@@ -32,7 +32,7 @@ bool log_file_is_standard(const char *path, int *out)
     return false;
 }
 
-/* The folder that a name lies in. */
+/* The folder that contains the file. */
 static void folder_of(const char *path, char out[PATH_MAX])
 {
     const char *slash = strrchr(path, '/');
@@ -47,7 +47,7 @@ static bool is_ours(uid_t user)
     return user == 0 || user == geteuid();
 }
 
-/* Whether nobody else may make, move or replace what lies in the folder and belongs to us. */
+/* Whether no other user can create, move or replace files of ours in the folder. */
 static bool is_safe_folder(const char *path)
 {
     char folder[PATH_MAX];
@@ -83,7 +83,7 @@ static bool is_kernels(int fd)
     return fstatfs(fd, &fs) == 0 && fs.f_type == PROC_SUPER_MAGIC;
 }
 
-/* Writes where the link leads, seen from where its path begins. */
+/* Writes the link's target; a relative one begins at the folder of the link. */
 static bool read_target(int link, const char *path, char out[PATH_MAX])
 {
     char text[PATH_MAX], folder[PATH_MAX];
@@ -97,7 +97,7 @@ static bool read_target(int link, const char *path, char out[PATH_MAX])
     return len < PATH_MAX;
 }
 
-/* A link that is held open is the one that is judged, and the one that is read. */
+/* The link is held open, so that the one that is checked is the one that is read. */
 static int follow_own(const char *path, int link, uid_t owner, int links, char why[LOG_FILE_WHY])
 {
     struct stat st;
@@ -124,7 +124,7 @@ static int follow(const char *path, uid_t owner, int links, char why[LOG_FILE_WH
     return fd;
 }
 
-/* Another's name for a file of ours may have been put there to have it written to. */
+/* If the file has a second name, another user may have linked it here, to have it written to. */
 static int judge(int fd, const char *path, char why[LOG_FILE_WHY])
 {
     struct stat st;
@@ -135,7 +135,7 @@ static int judge(int fd, const char *path, char why[LOG_FILE_WHY])
     return refuse(why, "the file has another name as well, which another user may have made");
 }
 
-/* As root. */
+/* Runs as root. */
 static int open_any(const char *path, uid_t owner, int links, char why[LOG_FILE_WHY])
 {
     int fd = make(path, owner);

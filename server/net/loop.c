@@ -81,7 +81,7 @@ void loop_turn(struct loop *l)
     send_dirty(l);
     if (mem_stats()->bytes > l->memory_mark)
         room_bound_memory(l);
-    more |= !list_empty(&l->dead); /* their handlers were told, and may have something to do */
+    more |= !list_empty(&l->dead); /* their handlers were told, and may have work to do */
     reap(l);
     l->turning = false;
     atomic_store_explicit(&activity->requests, live.exchanges, memory_order_relaxed);
@@ -116,7 +116,7 @@ static void sweep_conns(struct list *conns, double now, double seconds)
     }
 }
 
-/* No heap that is smaller holds more than connections may. */
+/* While the whole heap is smaller than the limit, connections cannot exceed it. */
 static size_t memory_limit(const struct loop *l)
 {
     return l->limits->max_conn_memory ? (size_t)l->limits->max_conn_memory << 20 : SIZE_MAX;
@@ -130,7 +130,7 @@ static void on_sweep(struct timer *t)
     l->swept = now;
     sweep_conns(&l->conns, now, seconds);
     sweep_conns(&l->outgoing, now, seconds);
-    l->memory_mark = memory_limit(l); /* what else takes of the heap may have changed */
+    l->memory_mark = memory_limit(l); /* the rest of the heap may have changed */
     log_settle(false);
     timer_start(t, sweep_seconds);
 }

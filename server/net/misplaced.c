@@ -23,7 +23,7 @@ bool misplaced_is_answered(const uint8_t *data, size_t n)
     return n && data[0] == TLS_HANDSHAKE;
 }
 
-/* A method begins with a letter, and no record of TLS does. */
+/* A method begins with a letter; a TLS record never does. */
 bool misplaced_is_plaintext(const uint8_t *data, size_t n)
 {
     return n && ((data[0] | 0x20) >= 'a' && (data[0] | 0x20) <= 'z');

@@ -1,4 +1,4 @@
-/* The transport that adds nothing. */
+/* The transport for plaintext. */
 #include "net/transport.h"
 
 #include "core/check.h"

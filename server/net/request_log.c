@@ -31,7 +31,7 @@ static void put_end(struct row *r, const struct exchange *x, char reset[CODE_NAM
         put_text(r, "grpc_status", status);
 }
 
-/* To a tenth of a millisecond. */
+/* Rounded to a tenth of a millisecond. */
 static double seconds_since(double began)
 {
     return (double)(uint64_t)((clock_monotonic() - began) * 1e4 + 0.5) / 1e4;

@@ -8,10 +8,10 @@
 #include <stdint.h>
 
 enum {
-    LOOKS_A_SECOND = 10, /* at all connections, for one that idles */
-    LOOK_BACK = 64,      /* entries: those of one second are in order only so far */
-    STEPS = 64,          /* a further look at the memory follows after this part of the limit */
-    FREED = 16,          /* this part of the limit is free afterwards */
+    LOOKS_A_SECOND = 10, /* searches of all connections for idle ones */
+    LOOK_BACK = 64,      /* entries: those noted in one second are sorted only so far */
+    STEPS = 64,          /* memory is weighed again after growing by this part of the limit */
+    FREED = 16,          /* this part of the limit is freed at once */
 };
 
 static const double idle_seconds = 1;
@@ -37,7 +37,7 @@ void room_note_idle(struct conn *c, double seconds)
     list_append(after->next, &c->idle);
 }
 
-/* The sweep looks once a second, and more often where somebody asks. */
+/* The sweep looks once a second; a search for room may look more often. */
 static void look_for_idle(struct loop *l, double now)
 {
     if (!list_empty(&l->idle) || now - l->looked < 1.0 / LOOKS_A_SECOND)
@@ -49,7 +49,8 @@ static void look_for_idle(struct loop *l, double now)
     }
 }
 
-/* The one that has idled longest, or NULL. One that has stirred since it was noted is none. */
+/* The connection that has idled longest, or NULL. Skips those that were active since they were
+ * noted. */
 static struct conn *find_idle(struct loop *l)
 {
     double now = clock_monotonic();
@@ -105,8 +106,8 @@ static void close_counted(struct conn *c, struct weight *w)
     c->memory = 0;
 }
 
-/* Closes those of at least so many bytes, and for each one that idles, until all hold no more than
- * the target. */
+/* Closes connections of at least `least` bytes, and with each of them an idle one, until all
+ * together hold no more than target. */
 static void close_heavy(struct loop *l, struct weight *w, size_t least, size_t target)
 {
     for (struct list *node = l->conns.next; node != &l->conns && w->all > target;
@@ -129,7 +130,8 @@ void room_bound_memory(struct loop *l)
         return;
     struct weight w = weigh(l);
     size_t target = w.all > limit ? limit - limit / FREED : limit;
-    /* From the heaviest down: in so few rounds that thousands of equals cost no more than one. */
+    /* From the heaviest down, in steps that take few rounds: thousands of equally heavy connections
+     * are found in the same round. */
     for (size_t least = w.heaviest; w.all > target && least; least -= least / 8 + 1)
         close_heavy(l, &w, least, target);
     l->memory_mark = mem_stats()->bytes + limit / STEPS;

@@ -1,4 +1,5 @@
-/* Which certificate a client is shown: by the name that it asks for, and by what it can verify. */
+/* Chooses the certificate that a client is shown: by the name that it asks for, and by what it can
+ * verify. */
 #include "net/tls_private.h"
 
 #include "core/log.h"
@@ -10,7 +11,7 @@
 #include <string.h>
 #include <strings.h>
 
-/* How well a certificate has a name, the best first. */
+/* How well a certificate matches a name, the best first. */
 enum fit { FIT_EXACT, FIT_WILDCARD, FIT_NONE };
 
 /* Kinds of keys, the cheapest for the server first. */
@@ -47,8 +48,8 @@ static enum fit fit_of(const SSL_CTX *ctx, struct str name)
     return has_name(ctx, name, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS) ? FIT_WILDCARD : FIT_NONE;
 }
 
-/* Whether a key of the kind can sign what the number stands for (RFC 8446 4.2.3). TLS 1.2 binds no
- * curve to a hash, and has PKCS #1 as well. */
+/* Whether a key of the kind can make signatures of the scheme (RFC 8446 4.2.3). TLS 1.2 ties no
+ * curve to a hash, and allows PKCS #1 too. */
 static bool signs(enum kind kind, unsigned scheme, bool tls13)
 {
     bool is_ecdsa = (scheme & 0xff) == 3, is_pss = scheme >= 0x0804 && scheme <= 0x0806;
@@ -78,10 +79,11 @@ static bool can_verify(SSL *ssl, enum kind kind)
         if (signs(kind, (unsigned)hash << 8 | sign, tls13))
             return true;
     }
-    return count <= 0; /* it has not said */
+    return count <= 0; /* the client has not said */
 }
 
-/* Whether a suite that both have is for the kind; those of TLS 1.3 are for all. */
+/* Whether client and server share a cipher suite for the kind. Those of TLS 1.3 are for all
+ * kinds. */
 static bool has_suite(SSL *ssl, enum kind kind)
 {
     STACK_OF(SSL_CIPHER) *theirs = SSL_get_client_ciphers(ssl);
@@ -97,7 +99,7 @@ static bool has_suite(SSL *ssl, enum kind kind)
     return false;
 }
 
-/* In TLS 1.2 a client's groups are those of certificates as well (RFC 8422 5.1.1). */
+/* In TLS 1.2 the groups of a client apply to certificates too (RFC 8422 5.1.1). */
 static bool has_curve(SSL *ssl, enum kind kind)
 {
     static const int curves[] = {[KIND_P256] = NID_X9_62_prime256v1,
@@ -120,7 +122,7 @@ static bool suits(SSL *ssl, const SSL_CTX *ctx)
     return can_verify(ssl, kind) && has_suite(ssl, kind) && has_curve(ssl, kind);
 }
 
-/* The best of those that have the name so well; NULL where the client can use none. */
+/* The best of those that match the name so well; NULL if the client can use none. */
 static SSL_CTX *best_of(SSL *ssl, const struct tls *tls, struct str name, enum fit fit)
 {
     SSL_CTX *best = NULL;
@@ -132,7 +134,8 @@ static SSL_CTX *best_of(SSL *ssl, const struct tls *tls, struct str name, enum f
     return best;
 }
 
-/* One that has the name, though the client can't use it: the handshake fails then, and says why. */
+/* A certificate with the name, though the client cannot use it: the handshake then fails with the
+ * reason. */
 static SSL_CTX *any_of(const struct tls *tls, struct str name)
 {
     for (size_t i = 0; i < tls->count; i++) {
@@ -142,7 +145,7 @@ static SSL_CTX *any_of(const struct tls *tls, struct str name)
     return NULL;
 }
 
-/* For a name of no certificate, and for none, the order of the pairs counts. */
+/* If no certificate has the name, or none is asked for, the order of the pairs decides. */
 static SSL_CTX *first_that_suits(SSL *ssl, const struct tls *tls)
 {
     for (size_t i = 0; i < tls->count; i++) {
@@ -169,7 +172,8 @@ int tls_choose(SSL *ssl, void *arg)
     const struct tls *tls = arg;
     if (tls->count == 1)
         return 1;
-    /* What a certificate with a broken extension leaves in the queue is no fault of the peer. */
+    /* Errors that a certificate with a broken extension leaves in the queue are not the peer's
+     * fault. */
     ERR_set_mark();
     SSL_CTX *ctx = choose(ssl, tls);
     ERR_pop_to_mark();
@@ -193,7 +197,7 @@ static bool lists(const SSL_CTX *ctx, struct str name)
     return found;
 }
 
-/* Whether one of the first n pairs is of the kind, and has the name, where there is one. */
+/* Whether one of the first n pairs is of the kind and, if name is not NULL, has the name. */
 static bool is_taken(const struct tls *tls, size_t n, enum kind kind, const struct str *name)
 {
     for (size_t i = 0; i < n; i++) {
@@ -218,7 +222,7 @@ static bool is_idle(const struct tls *tls, size_t index)
             (size_t)ASN1_STRING_length(one->d.dNSName)};
         idle = is_taken(tls, index, kind, &name);
     }
-    if (!names) /* then its common name counts */
+    if (!names) /* without such names the common name counts */
         idle = false;
     GENERAL_NAMES_free(names);
     return idle;

@@ -1,4 +1,4 @@
-/* TLS of connections that this server opens: it verifies the other server's identity. */
+/* TLS of connections to other servers, whose identity is verified. */
 #include "net/tls_private.h"
 
 #include "core/mem.h"
@@ -60,7 +60,7 @@ static bool is_address(const char *host)
     return inet_pton(AF_INET, host, address) == 1 || inet_pton(AF_INET6, host, address) == 1;
 }
 
-/* RFC 6066 3: an address is no server name. */
+/* RFC 6066 3: an address is not sent as a server name. */
 static bool name_peer(SSL *ssl, const char *host)
 {
     X509_VERIFY_PARAM *param = SSL_get0_param(ssl);

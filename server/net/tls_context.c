@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* What ALPN may agree upon, the most wanted first. */
+/* The protocols of ALPN, the preferred ones first. */
 static const char *const protocols[] = {"h2", "http/1.1", "http/1.0"};
 enum { PROTOCOLS = sizeof protocols / sizeof *protocols };
 
@@ -30,8 +30,8 @@ const char *tls_protocol(const unsigned char *name, size_t len)
     return NULL;
 }
 
-/* Whether a client's list, whose names have their length before them, has the protocol. OpenSSL has
- * checked the lengths. */
+/* Whether the client's list of length-prefixed names contains the protocol. OpenSSL has checked the
+ * lengths. */
 static bool offers(const unsigned char *list, size_t len, const char *protocol)
 {
     const unsigned char *end = list + len;
@@ -57,8 +57,8 @@ static int on_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_len,
     return SSL_TLSEXT_ERR_ALERT_FATAL;
 }
 
-/* All names are acknowledged, also those of no certificate: what a TLS 1.2 session keeps is its
- * acknowledged name, which tls_info tells after a resumption. */
+/* Every name is acknowledged, even one that no certificate has: a TLS 1.2 session keeps only an
+ * acknowledged name, and tls_info reports it after a resumption. */
 static int on_server_name(SSL *ssl, int *alert, void *arg)
 {
     (void)alert, (void)arg;
@@ -66,7 +66,7 @@ static int on_server_name(SSL *ssl, int *alert, void *arg)
                                                               : SSL_TLSEXT_ERR_NOACK;
 }
 
-/* Instead of a prompt on the terminal: notes in *asked that a passphrase is needed. */
+/* Called instead of a prompt on the terminal: notes in *asked that a passphrase is needed. */
 static int on_passphrase(char *buf, int size, int writing, void *asked)
 {
     (void)buf, (void)size, (void)writing;
@@ -142,7 +142,7 @@ static enum rc refuse_key(const struct tls_files *files, bool encrypted, char wh
     return refuse(why, "key \"%s\" cannot be used: %s", name, reason_of(error));
 }
 
-/* Whether the key belongs to a certificate of the file that is not the first (RFC 8446 4.4.2). */
+/* Whether the key belongs to a certificate of the file other than the first (RFC 8446 4.4.2). */
 static bool is_of_chain(SSL_CTX *ctx, const struct tls_files *files)
 {
     bool found = false;
@@ -177,7 +177,8 @@ static enum rc use_files(SSL_CTX *ctx, const struct tls_files *files, char why[T
     SSL_CTX_set_default_passwd_cb_userdata(ctx, &asked);
     bool used = SSL_CTX_use_PrivateKey_file(ctx, files->key, SSL_FILETYPE_PEM);
     SSL_CTX_set_default_passwd_cb_userdata(ctx, NULL);
-    /* A key of the certificate's kind is compared at once, another only by the check. */
+    /* A key of the certificate's kind was compared at once; one of another kind only by this
+     * check. */
     if (!used && ERR_GET_LIB(ERR_peek_error()) != ERR_LIB_X509)
         return refuse_key(files, asked, why);
     if (!used || !SSL_CTX_check_private_key(ctx))
@@ -209,7 +210,7 @@ static SSL_CTX *new_context(struct tls *tls)
     return NULL;
 }
 
-/* In one piece with what came before: the order of the pairs counts too. */
+/* The digest covers all certificates so far, since the order of the pairs counts too. */
 static bool add_digest(struct tls *tls, const SSL_CTX *ctx)
 {
     unsigned char pieces[2 * SHA256_DIGEST_LENGTH];
@@ -227,7 +228,7 @@ static enum rc set_context(
     tls->contexts[i] = new_context(tls);
     if (!tls->contexts[i])
         return refuse(why, "TLS cannot be set up: %s", reason_of(ERR_peek_error()));
-    /* One made in memory is made anew each time, and its sessions go on. */
+    /* A self-signed certificate is made anew by each process, and must not end its sessions. */
     if (!files)
         return use_selfsigned(tls->contexts[i], why);
     enum rc rc = use_files(tls->contexts[i], files, why);

@@ -1,4 +1,4 @@
-/* What is settled by a ClientHello before OpenSSL looks for a session of old. */
+/* What a ClientHello decides before OpenSSL looks for a session to resume. */
 #include "net/tls_private.h"
 
 #include <openssl/evp.h>
@@ -30,8 +30,8 @@ static bool needs_last_group(SSL *ssl)
     return has_last;
 }
 
-/* The name, as it stands behind two lengths and a type (RFC 6066 3); empty without one. OpenSSL
- * refuses a malformed one later. */
+/* The server name, which follows two lengths and a type (RFC 6066 3); empty if there is none. A
+ * malformed one is refused later by OpenSSL. */
 static struct str name_of(SSL *ssl)
 {
     enum { HEAD = 5 };
@@ -42,8 +42,8 @@ static struct str name_of(SSL *ssl)
     return (struct str){(const char *)list + HEAD, n - HEAD};
 }
 
-/* RFC 6066 3: a session is not resumed under another name; nor is one with other certificates.
- * OpenSSL compares the id of a session's context before it resumes one, in all versions. */
+/* RFC 6066 3: a session is not resumed under another name, nor with other certificates. OpenSSL, in
+ * all versions, compares the session context's id before it resumes a session. */
 static bool set_session_context(SSL *ssl, const struct tls *tls, struct str name)
 {
     unsigned char id[EVP_MAX_MD_SIZE];

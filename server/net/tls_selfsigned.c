@@ -9,7 +9,7 @@
 
 enum { DAYS = 90 };
 
-/* RFC 5280 4.1.2.2 allows 20 octets; 127 bits fit whatever the sign. */
+/* RFC 5280 4.1.2.2 allows 20 octets; 127 bits fit, sign included. */
 enum { SERIAL_BITS = 127 };
 
 static bool set_serial(X509 *cert)

@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-/* What OpenSSL expects of on_ticket. */
+/* The return values that OpenSSL expects of on_ticket. */
 enum { TICKET_FAILED = -1, TICKET_UNKNOWN = 0, TICKET_OK = 1, TICKET_RENEW = 2 };
 
 static enum rc make_key(struct tls_ticket_key *key)
@@ -68,7 +68,7 @@ static int seal(const struct tls_ticket_key *key, unsigned char *name, unsigned 
                : TICKET_FAILED;
 }
 
-/* A ticket under an older key is accepted, and replaced by one under the first. */
+/* A ticket under an older key is accepted, and replaced by one under the first key. */
 static int on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher,
     EVP_MAC_CTX *mac, int sealing)
 {

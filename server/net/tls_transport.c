@@ -12,7 +12,7 @@
 
 struct tls_state {
     SSL *ssl;
-    bool no_shutdown; /* after a fatal error SSL_shutdown is not to be called */
+    bool no_shutdown; /* SSL_shutdown must not be called after a fatal error */
     bool renegotiate; /* the client has asked for a renegotiation */
     uint32_t updates; /* KeyUpdates of the peer since tls_take_key_updates */
 };
@@ -51,7 +51,7 @@ static long wire_ctrl(BIO *bio, int command, long number, void *arg)
     return command == BIO_CTRL_FLUSH;
 }
 
-/* Made once, and kept to the end of the process. */
+/* Made once, and kept until the process ends. */
 static const BIO_METHOD *wire_method(void)
 {
     static BIO_METHOD *method;
@@ -77,8 +77,8 @@ static BIO *wire_bio(struct wire *wire)
     return bio;
 }
 
-/* OpenSSL answers a renegotiation with a warning and goes on; RFC 9113 9.2.1 wants the connection
- * to end. */
+/* OpenSSL answers a renegotiation with a warning and goes on; RFC 9113 9.2.1 requires that the
+ * connection end. */
 static void on_info(const SSL *ssl, int where, int value)
 {
     struct tls_state *s = SSL_get_app_data(ssl);
@@ -166,7 +166,7 @@ static void end(struct transport *t)
     struct tls_state *s = t->state;
     if (s->no_shutdown || !SSL_is_init_finished(s->ssl))
         return;
-    /* A second call would read, in wait of the peer's own end. */
+    /* A second call would read, waiting for the peer's close_notify. */
     if (SSL_get_shutdown(s->ssl) & SSL_SENT_SHUTDOWN)
         return;
     ERR_clear_error();

@@ -1,5 +1,6 @@
 #include "program/program.h"
 
+#include "core/activity.h"
 #include "core/check.h"
 #include "core/clock.h"
 #include "core/live.h"
@@ -71,6 +72,7 @@ static void reap(struct program *p)
     siginfo_t info;
     check(p->seen && p->pid > 0);
     descriptor_stop(&p->end);
+    activity_drop_group(p->group);
     while (waitid(P_PIDFD, (id_t)p->pidfd, &info, WEXITED) && errno == EINTR)
         ;
     close(p->pidfd);
@@ -270,6 +272,7 @@ static void take_over(struct program *p, struct programs *all, const struct laun
 {
     p->pid = l->pid;
     p->pidfd = l->pidfd;
+    p->group = activity_add_group(p->pid);
     descriptor_init(&p->end, all->ev, on_end);
     descriptor_watch(&p->end, p->pidfd, DESCRIPTOR_READABLE);
     timer_init(&p->patience, all->ev, on_patience);

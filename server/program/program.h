@@ -65,6 +65,7 @@ struct program {
     enum program_state state;
     pid_t pid;
     int pidfd;
+    int group;  /* where it is noted for who sees this process end */
     int code;   /* its exit status, once it is over; -1 where a signal has ended it */
     int signal; /* that; 0 for none */
     bool seen;  /* its end was */

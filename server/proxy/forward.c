@@ -12,10 +12,10 @@
 
 #include <stdio.h>
 
-enum { INFORMS_MAX = 32 }; /* interim responses passed on */
+enum { INFORMS_MAX = 32 }; /* interim responses passed on; the others are dropped */
 
-/* For the other server to say 100; then the body goes up all the same (RFC 9110 10.1.1). And for
- * the client to begin its body, where its request takes a whole connection. */
+/* How long to wait for the other server's 100 before the body is sent regardless (RFC 9110 10.1.1);
+ * and for the client to begin its body, if its request will occupy a whole connection. */
 static const double patience_seconds = 1;
 
 struct forward *forward_of_queue(struct list *queue)
@@ -32,7 +32,7 @@ static void enqueue(struct forward *f)
 
 void forward_set_state(struct forward *f, enum forward_state state)
 {
-    check_hot(state == f->state + 1); /* every arrow leads to the next one */
+    check_hot(state == f->state + 1); /* states follow each other without a gap */
     f->state = state;
 }
 
@@ -61,7 +61,7 @@ static void on_interim(struct call *c, int status, const struct fields *fields)
     struct fields list = {0};
     want_body(f);
     enqueue(f);
-    /* 100 is for this hop: where the client waits for one, its session says it. */
+    /* A 100 concerns this hop only: if the client waits for one, its session sends it. */
     if (status == 100 || f->informs++ >= INFORMS_MAX)
         return;
     if (rules_interim(f->x, fields, &list) || exchange_inform(f->x, status, &list))
@@ -108,7 +108,7 @@ static void end_call(struct forward *f, uint32_t code)
     call_fini(&f->call);
 }
 
-/* The exchange is its lender's again, if it was lent. */
+/* Gives the exchange back to its lender, if it was lent. */
 static void give_back(struct forward *f)
 {
     struct exchange *x = f->x;
@@ -138,14 +138,14 @@ void forward_cancel(struct forward *f)
     free_forward(f, ERROR_CANCEL);
 }
 
-/* The lender has something to do in this turn. */
+/* Has the lender run in this turn. */
 static void wake(const struct lender *l)
 {
     if (l->handler->part)
         l->handler->part->ready = true;
 }
 
-/* The response is complete, as far as this server has to do with it. */
+/* This server's part of the response is complete. */
 static void leave(struct forward *f)
 {
     struct lender *lender = f->lender;
@@ -159,7 +159,7 @@ static void leave(struct forward *f)
     }
 }
 
-/* The code with which the client's stream was reset is what the other server sees. */
+/* The other server sees the code with which the client's stream was reset. */
 void forward_on_abort(struct exchange *x, struct cut cut)
 {
     struct forward *f = x->instance;
@@ -186,7 +186,7 @@ static void log_failure(const struct forward *f, const char *event, const char *
         log_int("conn", (int64_t)f->x->peer->conn), log_int("stream", f->x->stream));
 }
 
-/* The client's stream is reset, since its response has begun. */
+/* Resets the client's stream, because its response has begun. */
 static void cut_short(struct forward *f, uint32_t code)
 {
     struct exchange *x = f->x;
@@ -200,7 +200,7 @@ static void cut_short(struct forward *f, uint32_t code)
     exchange_reset(x, code);
 }
 
-/* The client gets the status, or where that comes too late a reset with the code. */
+/* Answers with the status or, if the response has begun, resets with the code. */
 static void fail(struct forward *f, int status, uint32_t code)
 {
     char text[STATUS_TEXT_SIZE];
@@ -219,14 +219,14 @@ static void fail_logged(struct forward *f, const char *reason, int status, uint3
     fail(f, status, code);
 }
 
-/* The limits of this server are in the way, and the other one has nothing to do with it. */
+/* A limit of this server applies; the other server is not at fault. */
 static void fail_crowded(struct forward *f, const char *reason)
 {
     log_failure(f, "upstream busy", reason, 503);
     fail(f, 503, ERROR_INTERNAL_ERROR);
 }
 
-/* How the server did, for those that come after. */
+/* Records how the upstream did, for the requests that follow. */
 static void note(struct forward *f, bool failed)
 {
     if (f->only || !upstream_note(f->upstream, f->shared->rules, failed, clock_monotonic()))
@@ -235,8 +235,8 @@ static void note(struct forward *f, bool failed)
         log_num("seconds", f->shared->rules->recovery));
 }
 
-/* The code of a reset that is the other server's affair goes on; one that blames this server's
- * frames, or would say that a response that has begun was not, does not. */
+/* A reset's code is passed on if it tells of the other server's own decision. It is not if it
+ * blames this server's frames, or claims that a response that has begun was never processed. */
 static uint32_t code_passed_on(uint32_t code)
 {
     bool is_own =
@@ -255,8 +255,8 @@ static void fail_to_begin(struct forward *f, enum rc rc)
         fail_logged(f, rc_text(rc), 503, ERROR_INTERNAL_ERROR);
 }
 
-/* The request goes no further (RFC 9110 7.6.2). TRACE is not answered with what came: that would
- * show a script what its browser keeps from it. */
+/* Answers instead of passing the request on (RFC 9110 7.6.2). TRACE is not answered with the
+ * request: that would show a script fields that its browser hides from it. */
 static void answer_here(struct forward *f)
 {
     char text[STATUS_TEXT_SIZE];
@@ -278,7 +278,8 @@ static void start_call(struct forward *f)
         fail_to_begin(f, rc);
 }
 
-/* Another upstream is asked where this one has not processed the request, or not even got it. */
+/* Whether another upstream may be asked: this one has not processed the request, or not even
+ * received it. */
 static bool may_retry(const struct forward *f)
 {
     bool untouched = f->end == CALL_UNREACHABLE || f->end == CALL_CROWDED || f->end == CALL_REFUSED;
@@ -305,7 +306,7 @@ static bool is_late(enum call_end end)
     return end == CALL_TIMED_OUT || end == CALL_CONNECT_TIMED_OUT;
 }
 
-/* The call is over, and the response is not whole. */
+/* The call has ended with an incomplete response. */
 static void conclude(struct forward *f)
 {
     if (f->state == FORWARD_CALLING && f->end != CALL_RESET && f->end != CALL_CROWDED)
@@ -358,7 +359,7 @@ static enum rc finish(struct forward *f)
     return rc ? rc : exchange_finish(f->x);
 }
 
-/* Passes on what has come. False where the forward is no more. */
+/* Passes on what has arrived. False if the forward has ended, and is freed. */
 static bool answer(struct forward *f)
 {
     struct call *c = &f->call;
@@ -378,8 +379,8 @@ static bool answer(struct forward *f)
     return false;
 }
 
-/* What has come of a response that will not be whole goes out before its end does, which would
- * overtake it. */
+/* Whether all that arrived of an incomplete response has been handed on. The reset that ends it has
+ * to wait for that, or it would overtake the data. */
 static bool is_handed(struct forward *f)
 {
     struct exchange *x = f->x;
@@ -392,13 +393,13 @@ static bool is_handed(struct forward *f)
     return true;
 }
 
-/* Whether the call is over, and the response will not be whole. */
+/* Whether the call has ended with an incomplete response. */
 static bool is_lost(const struct forward *f)
 {
     return f->call.state == CALL_DONE && !f->call.ended;
 }
 
-/* One turn of a forward whose call has been made. */
+/* One turn of a forward after its call was made. */
 static void go_on(struct forward *f)
 {
     if (f->state == FORWARD_CALLING && f->call.status && !pass_head(f))
@@ -444,7 +445,7 @@ static void take_over(struct forward *f, struct exchange *x, const struct forwar
     x->instance = f;
 }
 
-/* A client that waits for 100 waits for the other server's. */
+/* If the client waits for a 100, the body is held back until the other server sends one. */
 static void expect(struct forward *f)
 {
     bool expects = f->x->request.expects_continue;
@@ -460,7 +461,7 @@ enum rc forward_new(
     struct forward *f = mem_get(sizeof *f);
     if (!f)
         return RC_NOMEM;
-    memset(f, 0, offsetof(struct forward, call)); /* call_init sets up the KiBs of that */
+    memset(f, 0, offsetof(struct forward, call)); /* call_init sets up its kilobytes */
     list_init(&f->queue);
     f->shared = shared;
     f->upstreams = aim->upstreams;

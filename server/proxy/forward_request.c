@@ -1,4 +1,4 @@
-/* The half of a forward that goes up: the exchange's request becomes the call's. */
+/* The way up: the exchange's request becomes the call's. */
 #include "core/clock.h"
 #include "http/exchange.h"
 #include "http/grpc.h"
@@ -19,7 +19,7 @@ static struct str authority_of(const struct forward *f)
     return str_of(f->upstream->origin.authority);
 }
 
-/* By reference: the exchange outlives its call. */
+/* Borrows the fields: the exchange outlives its call. */
 static enum rc set_head(struct forward *f)
 {
     struct outgoing *o = &f->call.request;
@@ -49,7 +49,7 @@ static enum rc aim(struct forward *f)
 
 /* The body. */
 
-/* Whether the body is still held back. A client that sends it all the same ends that. */
+/* Whether the body is still held back. It is not any more once the client sends it regardless. */
 static bool holds_back(struct forward *f)
 {
     if (f->body != FORWARD_BODY_HELD)
@@ -65,7 +65,7 @@ static enum rc end_request(struct forward *f)
     for (size_t i = 0; i < trailers->count; i++)
         if (outgoing_append_trailer(
                 &f->call.request, trailers->list[i].name, trailers->list[i].value))
-            break; /* the other server takes none */
+            break; /* the other server accepts no trailers */
     forward_set_body(f, FORWARD_BODY_SENT);
     return call_finish(&f->call);
 }
@@ -94,7 +94,7 @@ enum rc forward_send_up(struct forward *f)
 
 /* The call. */
 
-/* Whether another upstream can be asked, if this one does not take the call. */
+/* Whether another upstream can be asked if this one refuses the call. */
 static bool has_others(const struct forward *f)
 {
     return f->upstreams && f->upstreams->count > 1 && !f->retried;
@@ -140,7 +140,7 @@ enum rc forward_begin(struct forward *f)
     if (!rc)
         rc = forward_send_up(f);
     if (!rc && f->call.request.state == OUTGOING_OPEN)
-        rc = call_flush(&f->call); /* the other server may answer before there is a body */
+        rc = call_flush(&f->call); /* the other server may answer before the body comes */
     return rc ? rc : make(f);
 }
 

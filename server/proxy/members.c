@@ -2,8 +2,8 @@
 
 #include "http/field.h"
 
-/* Each function below takes what it is named for off the front of a text; false where that does not
- * stand there. */
+/* Each function below takes the element of its name off the front of a text, and returns whether it
+ * was there. */
 
 static bool take(struct str *text, char c)
 {
@@ -19,7 +19,7 @@ static void skip_space(struct str *text)
         continue;
 }
 
-/* One character or more of a token, or of others. */
+/* At least one character that is valid in a token or is among the others. */
 static bool take_run(struct str *text, const char *others)
 {
     size_t n = 0;
@@ -35,7 +35,7 @@ static bool take_token(struct str *text)
     return take_run(text, "");
 }
 
-/* A backslash takes the character behind it along. */
+/* A backslash quotes the character after it. */
 static bool take_char(struct str *text)
 {
     size_t n = text->n && text->p[0] == '\\' ? 2 : 1;
@@ -55,7 +55,7 @@ static bool take_quoted(struct str *text)
     return true;
 }
 
-/* Comments may lie in each other (RFC 9110 5.6.5). */
+/* Comments may be nested (RFC 9110 5.6.5). */
 static bool take_comment(struct str *text)
 {
     size_t depth = 0;
@@ -75,7 +75,7 @@ static bool take_pair(struct str *text)
     return take_token(text) && take(text, '=') && (take_quoted(text) || take_token(text));
 }
 
-/* Pairs divided by semicolons, any of which may be left out. */
+/* Pairs divided by semicolons; any pair may be missing. */
 static bool take_element(struct str *text)
 {
     do {
@@ -87,7 +87,8 @@ static bool take_element(struct str *text)
     return true;
 }
 
-/* A host in any form, with or without a port; no more is asked than that nothing is open in it. */
+/* A host in any form, with or without a port. It need not be valid, but contains no quote or
+ * parenthesis, which could be left open. */
 static bool take_node(struct str *text)
 {
     bool any = false;
@@ -108,7 +109,8 @@ static bool take_hop(struct str *text)
     return text->n == 0 || text->p[0] == ',' || take_comment(text);
 }
 
-/* Whether a line is a list of what take_one takes; members may be empty (RFC 9110 5.6.1). */
+/* Whether a line is a list of elements that take_one takes; members may be empty (RFC 9110
+ * 5.6.1). */
 static bool is_list(struct str line, bool (*take_one)(struct str *text))
 {
     do {

@@ -24,7 +24,7 @@ static enum rc refuse(struct str url, const char *problem, char why[ORIGIN_WHY])
     return RC_INVALID;
 }
 
-/* RFC 3986 3.1: a scheme is the same in any case. */
+/* RFC 3986 3.1: a scheme's case does not matter. */
 static bool starts_with(struct str text, struct str prefix)
 {
     return text.n >= prefix.n && strncasecmp(text.p, prefix.p, prefix.n) == 0;
@@ -38,7 +38,7 @@ static const struct kind *kind_of(struct str url)
     return NULL;
 }
 
-/* No byte that could end a line, or a part of the URL, early. */
+/* Whether the text is free of bytes that could end a line, or a part of the URL, early. */
 static bool is_plain(struct str text)
 {
     for (size_t i = 0; i < text.n; i++) {

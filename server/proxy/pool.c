@@ -19,7 +19,7 @@ const struct pool_limits pool_limits_default = {.max_conns = 512,
 
 /* Tickets. */
 
-/* Whether there is an arrow. */
+/* Whether the drawing has this arrow. */
 static bool may_become(const struct ticket *t, enum ticket_state state)
 {
     switch (state) {
@@ -54,7 +54,7 @@ static void leave_conn(struct ticket *t)
         site_left(pc);
 }
 
-/* Takes it out of the list that it waits in. */
+/* Removes the ticket from the list in which it waits. */
 static void stop_waiting(struct ticket *t)
 {
     if (!list_linked(&t->link))
@@ -80,7 +80,7 @@ void ticket_wait(struct ticket *t, bool first)
     site_dirty(s);
 }
 
-/* Its share is used up: it waits for a call of the same client to end. */
+/* The client's share is used up: the ticket waits until one of the client's calls ends. */
 static void hold(struct ticket *t)
 {
     list_append(&t->share->waiting, &t->link);
@@ -88,7 +88,7 @@ static void hold(struct ticket *t)
     t->site->held++;
 }
 
-/* A ticket that a session let go of is made again after a while. */
+/* The call was refused more than once: it is made again after a while. */
 static void rest(struct ticket *t)
 {
     static const double first_seconds = 0.05, last_seconds = 1;
@@ -100,7 +100,7 @@ static void rest(struct ticket *t)
     list_append(&t->site->paused, &t->link);
 }
 
-/* Starts the time in which a session is to take it. */
+/* Starts the time within which a connection has to take the call. */
 static void start_waiting(struct ticket *t)
 {
     t->queued = clock_recent();
@@ -115,7 +115,8 @@ static uint64_t share_max(const struct pool *p)
     return (uint64_t)p->limits->max_each * SHARE_UNIT;
 }
 
-/* What a call takes of its client's share, by what is known of the connections. */
+/* The part of its client's share that a call takes, as far as the connections' capacity is
+ * known. */
 static uint64_t part_of(const struct ticket *t)
 {
     return SHARE_UNIT / site_carries(t->site);
@@ -127,7 +128,7 @@ static bool take_share(struct ticket *t)
     return !t->share || share_take(t->share, t->part, share_max(t->site->pool));
 }
 
-/* The client's calls that wait for one of its own to end go on. */
+/* Lets the client's calls go on that wait for one of its own to end. */
 static void share_on(struct share *s)
 {
     while (!list_empty(&s->waiting)) {
@@ -166,7 +167,8 @@ void ticket_fail(struct ticket *t, enum call_end end, const char *why)
     call_fail(c, end, why);
 }
 
-/* A connection has taken the call, and it is known now what that is worth. */
+/* The connection that has taken the call may tell more about the capacity: corrects the call's
+ * part. */
 static void reprice(struct ticket *t)
 {
     uint64_t part = part_of(t);
@@ -180,11 +182,11 @@ static void reprice(struct ticket *t)
 
 /* Time. */
 
-/* What a call waits for now. */
+/* What a call is waiting for. */
 enum ticket_phase {
-    PHASE_CROWDED,    /* a connection to come free, or its client's share */
+    PHASE_CROWDED,    /* a free connection, or its client's share */
     PHASE_CONNECTING, /* a name, a connection, a handshake */
-    PHASE_REFUSED,    /* the other server to take it */
+    PHASE_REFUSED,    /* the other server's consent, after a refusal */
     PHASE_RESPONSE,
     PHASE_BODY,
 };
@@ -198,7 +200,7 @@ static enum ticket_phase phase_of(const struct ticket *t)
     return t->state == TICKET_HELD || site_is_open(t->site) ? PHASE_CROWDED : PHASE_CONNECTING;
 }
 
-/* The limit that counts now, and since when; 0 for none. */
+/* The limit that applies to the phase, and since when it runs; 0 for none. */
 static double limit_of(const struct ticket *t, double *since)
 {
     *since = t->conn ? t->call->progressed : t->queued;
@@ -212,7 +214,7 @@ static double limit_of(const struct ticket *t, double *since)
     }
 }
 
-/* A limit that comes into force meanwhile may be shorter than what is left. */
+/* The time left, or the idle timeout if that is shorter: it may come into force in the meantime. */
 static double shortest(const struct ticket *t, double left)
 {
     double idle = t->idle_timeout;
@@ -228,7 +230,8 @@ static void set_timer(struct ticket *t, double left)
         timer_stop(&t->timer);
 }
 
-/* What the owner keeps waiting does not count. */
+/* Whether the other server is awaited. The time for which the call's owner keeps it waiting does
+ * not count. */
 static bool is_theirs(struct ticket *t)
 {
     if (!t->conn || call_waits(t->call))
@@ -237,15 +240,15 @@ static bool is_theirs(struct ticket *t)
     return false;
 }
 
-/* The other server has said nothing, on a connection that was kept: others that were kept as long
- * may have been lost with it. */
+/* The other server has not answered on a reused connection: it may be dead, and with it others that
+ * have been kept as long. */
 static void distrust_kept(const struct ticket *t)
 {
     if (t->reused && !t->call->began)
         site_distrust(t->site, t->began);
 }
 
-/* Its time is over, and told as what it was. */
+/* The call's time is over; the error tells what it waited for. */
 static void run_out(struct ticket *t)
 {
     switch (phase_of(t)) {
@@ -280,8 +283,8 @@ static void on_timer(struct timer *timer)
         set_timer(t, left);
 }
 
-/* Whether the timer that runs through the connect timeout is too late for what counts now; one that
- * fires early looks again. */
+/* Whether the timer, set for the connect timeout, fires too late for the limits that apply now. If
+ * it fires too early, it is set again. */
 static bool fires_late(const struct ticket *t)
 {
     double need = shortest(t, t->response_timeout);
@@ -306,7 +309,7 @@ void ticket_taken(struct ticket *t, struct pool_conn *pc)
 
 /* Calls. */
 
-/* Whether there is time for another try of a call that was refused. The first one is free. */
+/* Whether there is time to try a refused call again. The first retry is always allowed. */
 static bool has_time(const struct ticket *t)
 {
     return t->refusals == 0 || t->connect_timeout <= 0 ||
@@ -322,8 +325,8 @@ static bool may_repeat(const struct ticket *t, enum call_end end)
     return is_lost && !t->again && t->reused && call_is_idempotent(t->call);
 }
 
-/* What refuses once may have changed its mind, or there is another connection; what goes on to
- * refuse is left alone for a while. */
+/* After one refusal the call is retried at once: the server may accept it now, or on another
+ * connection. After further refusals it waits for a while. */
 static void wait_again(struct ticket *t, enum call_end end)
 {
     if (end != CALL_REFUSED || t->refusals == 0)
@@ -385,7 +388,7 @@ static struct ticket *new_ticket(
     return t;
 }
 
-/* Whether one more of its client may wait for its share: these are in nobody else's way. */
+/* Whether another call may wait for the client's share. Such calls hold up no other client's. */
 static bool may_hold(const struct ticket *t, uint32_t max_waiting)
 {
     return max_waiting == 0 || t->share->waits < max_waiting;
@@ -427,7 +430,7 @@ struct tls_entry {
     struct list link;
     struct tls_client *client;
     bool insecure;
-    char cas[]; /* "" for the system's store */
+    char cas[]; /* "" for the system's */
 };
 
 static void free_entry(struct tls_entry *e)
@@ -506,7 +509,7 @@ enum rc pool_new(struct loop *loop, const struct pool_limits *limits, struct poo
     return RC_OK;
 }
 
-/* Tickets that are held go first: no other is to take their place. */
+/* Held tickets are freed first, so that none is moved up when another is freed. */
 static void fail_held(struct pool *p)
 {
     for (int i = 0; i < SHARE_BUCKETS; i++) {

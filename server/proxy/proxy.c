@@ -28,7 +28,7 @@ const struct proxy_options proxy_options_default = {
     .upstreams = {.max_failures = 3, .recovery = 10},
 };
 
-/* The handlers: one for each route, and one for what is under way. */
+/* The handlers: one for each route, and one for the exchanges under way. */
 
 static void refuse(struct exchange *x, int status)
 {
@@ -56,7 +56,8 @@ static const struct handler_ops handler_ops = {
 
 /* The part. */
 
-/* Does what was ready when the call began; what others queue meanwhile is told by part.ready. */
+/* Runs the forwards that were ready when it was called. If they queue others, part.ready says
+ * so. */
 static bool on_run(struct part *part)
 {
     struct proxy *p = container_of(part, struct proxy, part);
@@ -74,7 +75,7 @@ static const struct part_ops part_ops = {.run = on_run};
 
 /* The forwarder. */
 
-/* The request's own target, or the order's, behind the path of the order's URL. */
+/* The path of the order's URL, and after it the order's target or, without one, the request's. */
 static enum rc order_target(
     struct exchange *x, const struct forward_order *order, struct str base, struct str *out)
 {
@@ -87,8 +88,8 @@ static enum rc order_target(
     return rc || uri_is_target(*out) ? rc : RC_INVALID;
 }
 
-/* Whether a target that goes nowhere is the client's fault: its own, or what the handler has made
- * of one with dots. */
+/* Whether an invalid target is the client's fault: it is the client's own, or the handler made it
+ * from a path of the client's that may have dots. */
 static bool is_from_client(const struct exchange *x, const struct forward_order *order)
 {
     return !order->target.p || uri_may_have_dots(x->request.path);

@@ -14,26 +14,26 @@
 
 enum { SOCKETS_MAX = 64, TIMEOUT_MS = 2000, TRIES = 3 };
 
-/* That addresses of one family wait for those of the other. */
+/* How long the addresses of one family wait for those of the other. */
 static const double delay_seconds = 0.05;
 
-/* A socket of c-ares's. */
+/* A socket of c-ares. */
 struct watched {
     struct resolver *resolver;
     ev_io io;
-    int events; /* 0 while the place is free */
+    int events; /* 0 if the place is free */
 };
 
 struct resolver {
     struct ev_loop *ev;
     ares_channel channel;
     struct timer timeout;
-    struct timer turn; /* tells of what was found within lookup_start */
+    struct timer turn; /* reports results that were found during lookup_start */
     struct watched watched[SOCKETS_MAX];
-    struct list finished; /* queries that are to be told of, by query.link */
+    struct list finished; /* queries whose result has to be reported, by query.link */
 };
 
-/* What is asked of one family of addresses. */
+/* The part of a query for one family of addresses. */
 struct part {
     struct query *query;
     struct sockaddr_storage list[LOOKUP_MAX];
@@ -42,14 +42,14 @@ struct part {
 
 enum { PART_4, PART_6, PARTS };
 
-/* c-ares can't take back what it was asked: a query outlives a lookup that was cancelled, or that
- * was told of the one family without the other. */
+/* A query of c-ares cannot be cancelled by itself: it outlives a lookup that was cancelled, or that
+ * was answered with one family of addresses only. */
 struct query {
     struct list link;
     struct resolver *resolver;
-    struct lookup *lookup; /* NULL once it is cancelled, or told */
+    struct lookup *lookup; /* NULL after it was cancelled or answered */
     struct part parts[PARTS];
-    int left;           /* parts that are still asked */
+    int left;           /* parts without a result */
     bool is_none;       /* there is no such name */
     struct timer delay; /* runs while one family waits for the other */
     const char *why;
@@ -82,7 +82,7 @@ static void on_socket(struct ev_loop *ev, ev_io *io, int events)
     set_timeout(r);
 }
 
-/* The place of a socket, or a free one; NULL where there is none. */
+/* The place of the socket, or a free one; NULL if there is none. */
 static struct watched *place_of(struct resolver *r, int fd)
 {
     struct watched *free = NULL;
@@ -96,7 +96,8 @@ static struct watched *place_of(struct resolver *r, int fd)
     return free;
 }
 
-/* c-ares wants to hear of a socket, or no more. One that there is no place for times out. */
+/* c-ares wants to watch a socket, or to stop that. If there is no place for the socket, it times
+ * out. */
 static void on_state(void *data, ares_socket_t fd, int readable, int writable)
 {
     struct resolver *r = data;
@@ -114,8 +115,8 @@ static void on_state(void *data, ares_socket_t fd, int readable, int writable)
 
 /* Queries. */
 
-/* The addresses found, in place of those that were known. That nobody could say is no reason to
- * forget them; that there is no such name is. */
+/* Replaces the known addresses. If no name server had an answer they are kept, unless the answer
+ * was that the name does not exist. */
 static void replace_addresses(struct lookup *l, const struct query *q)
 {
     size_t known = l->count;
@@ -166,14 +167,14 @@ static void take_addresses(struct part *p, const struct ares_addrinfo *found)
             memcpy(&p->list[p->count++], n->ai_addr, (size_t)n->ai_addrlen);
 }
 
-/* Told of in the next turn. */
+/* The result is reported in the next turn. */
 static void finish(struct query *q)
 {
     list_append(&q->resolver->finished, &q->link);
     timer_start(&q->resolver->turn, 0);
 }
 
-/* An address in digits is no name: c-ares would ask the name servers for it. */
+/* Numeric addresses are not looked up: c-ares would ask name servers for them. */
 static bool take_literal(struct part *p, const char *host, const char *port)
 {
     const struct addrinfo hints = {
@@ -193,8 +194,8 @@ static void note_failure(struct query *q, int status)
         q->why = ares_strerror(status);
 }
 
-/* One family is there. The other one gets a little more time (RFC 8305 3), and then it is done
- * without: there are name servers that drop what they are asked of one. */
+/* One family has been found. The lookup waits a little longer for the other (RFC 8305 3), since
+ * some name servers do not answer queries for one family. */
 static void on_found(void *data, int status, int timeouts, struct ares_addrinfo *found)
 {
     (void)timeouts;
@@ -221,7 +222,8 @@ static void ask(struct query *q, int part, int family, const char *host, const c
     ares_getaddrinfo(q->resolver->channel, host, port, &hints, on_found, &q->parts[part]);
 }
 
-/* One that no name server is asked for (RFC 6761 6.3): both families come together. */
+/* Whether the name is local: no name server is asked for it (RFC 6761 6.3), and both families come
+ * together. */
 static bool is_local(const char *host)
 {
     static const char name[] = ".localhost";
@@ -316,7 +318,7 @@ static bool all_cancelled(const struct resolver *r)
 
 void resolver_free(struct resolver *r)
 {
-    ares_destroy(r->channel); /* tells on_found of what is still asked */
+    ares_destroy(r->channel); /* calls on_found for all open queries */
     timer_stop(&r->timeout);
     timer_stop(&r->turn);
     check(all_cancelled(r));

@@ -15,7 +15,7 @@ static struct route *find_exactly(const struct routes *r, struct str prefix)
     return route;
 }
 
-/* The longest come first. */
+/* Keeps the routes sorted, the longest prefix first. */
 static struct route *insert(struct routes *r, struct str prefix)
 {
     struct route *route = mem_get_zeroed(sizeof *route);
@@ -68,7 +68,7 @@ static void append(char **end, struct str text)
     *end += text.n;
 }
 
-/* Base and rest with one slash between them. */
+/* Joins base and rest with one slash between them. */
 static enum rc join(
     struct str base, struct str rest, struct str query, struct arena *a, struct str *out)
 {
@@ -94,7 +94,7 @@ enum rc routes_target(
 {
     size_t cut = prefix.n > 1 ? prefix_match(prefix, r->path) : 0;
     if (cut == 0 && base.n == 0) {
-        /* The query lies behind the path, as it came. */
+        /* The query follows the path in memory, as it was received. */
         *out = (struct str){r->path.p, r->path.n + (r->query.p ? 1 + r->query.n : 0)};
         return RC_OK;
     }

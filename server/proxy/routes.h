@@ -31,7 +31,8 @@ void routes_fini(struct routes *r);
 
 /* What becomes of a request's target at a server: its base in place of the prefix, where it has
  * one. In the arena, or borrowed from the request. RC_INVALID where a path that is rewritten, or
- * confined to a prefix, may have a segment of dots to whoever resolves it (uri.h); RC_NOMEM. */
+ * confined to a prefix, may have a segment of dots to a server that resolves it (uri.h); RC_NOMEM.
+ */
 enum rc routes_target(const struct request *r, struct str prefix, struct str base, struct arena *a,
     struct str *out) MUST_CHECK;
 

@@ -6,14 +6,14 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-/* What may be sent at all. */
+/* Whether a field may be sent at all. */
 
 static bool is_sound(const struct field *f)
 {
     return !field_name_problem(f->name) && !field_value_problem(f->value);
 }
 
-/* RFC 9110 7.6.1 and 11.7, RFC 7540 3.2.1: what is between two neighbours, wherever it stands. */
+/* Whether a field is for one hop: RFC 9110 7.6.1 and 11.7, RFC 7540 3.2.1. */
 static bool is_of_connection(struct str name, struct str connection)
 {
     static const struct str names[] = {{"proxy-authenticate", 18}, {"proxy-authorization", 19},
@@ -26,7 +26,8 @@ static bool is_of_connection(struct str name, struct str connection)
     return connection.p && field_list_has(connection, name);
 }
 
-/* What delimits the message: one that named it in Connection would change where it ends. */
+/* Fields that delimit the message. Connection must not remove them: that would change where the
+ * message ends. */
 static bool is_framing(struct str name)
 {
     return str_eq(name, STR("content-length"));
@@ -45,8 +46,8 @@ static bool is_set_elsewhere(struct str name)
            trace_owns(name);
 }
 
-/* Fields that do not hold on this hop: a length of which a part was read, an expectation that was
- * met. */
+/* Whether a field is no longer true: a length after part of the body was read, an expectation that
+ * was met. */
 static bool is_outdated(const struct request *r, struct str name)
 {
     if (is_framing(name))
@@ -80,7 +81,7 @@ static enum rc add_cookie(struct exchange *x, struct fields *out)
     return fields_add(out, &x->arena, STR("cookie"), (struct str){value, n - 2});
 }
 
-/* Max-Forwards means something for these methods alone (RFC 9110 7.6.2). */
+/* Max-Forwards is defined for these methods only (RFC 9110 7.6.2). */
 static bool counts_hops(const struct request *r)
 {
     return str_eq(r->method, STR("OPTIONS")) || str_eq(r->method, STR("TRACE"));
@@ -91,8 +92,7 @@ static bool is_hops(struct str name)
     return str_eq(name, STR("max-forwards"));
 }
 
-/* The hops that are left; false where that is told by no one number. A request that says it twice
- * would have two. */
+/* The hops left; false unless exactly one field gives them, as a number. */
 static bool read_hops(const struct request *r, uint64_t *hops)
 {
     size_t count = 0;
@@ -111,7 +111,7 @@ bool rules_is_last_hop(const struct request *r)
     return counts_hops(r) && read_hops(r, &hops) && hops == 0;
 }
 
-/* One hop less goes on; what is no number is dropped. */
+/* Passes on one hop less; drops a value that is not a number. */
 static enum rc add_hops(struct exchange *x, struct fields *out)
 {
     enum { DIGITS = 20 };
@@ -161,17 +161,17 @@ enum rc rules_request(struct exchange *x, const struct fields *set, struct field
         rc = add_hops(x, out);
     if (!rc)
         rc = trace_add(x, out);
-    /* To say so is to promise that they are not thrown away (RFC 9110 10.1.4). */
+    /* This promises that trailers are not discarded (RFC 9110 10.1.4). */
     if (!rc && outgoing_supports_trailers(&x->response.out))
         rc = fields_add(out, &x->arena, STR("te"), STR("trailers"));
     return rc ? rc : replace(x, set, out);
 }
 
-/* Responses, from which their session has left out what Connection named. */
+/* Responses. Their session has removed the fields that Connection names. */
 
 static const struct str none = {NULL, 0};
 
-/* With HTTP/1.1 trailers take chunks (RFC 9112 7.1.2), and a length would be in their way. */
+/* Over HTTP/1.1 trailers need chunks (RFC 9112 7.1.2), which exclude a length. */
 static bool makes_room(const struct exchange *x, const struct fields *fields)
 {
     return x->response.out.framing == FRAMING_CHUNKS &&

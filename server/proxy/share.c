@@ -6,7 +6,7 @@
 #include <arpa/inet.h>
 #include <string.h>
 
-/* What stands in front of the port, without brackets. */
+/* The host without its port and brackets. */
 static bool copy_host(const char *remote, char *out, size_t room)
 {
     const char *end = strrchr(remote, ':');
@@ -21,7 +21,7 @@ static bool copy_host(const char *remote, char *out, size_t room)
     return true;
 }
 
-/* No /64 of the Internet is among these: it begins with a byte of 0x20 at the least. */
+/* Never equals a /64 of the Internet, which begins with a byte of at least 0x20. */
 static uint64_t of_4(const void *address)
 {
     uint32_t bits;
@@ -35,7 +35,7 @@ static uint64_t of_6(const struct in6_addr *address)
     if (IN6_IS_ADDR_V4MAPPED(address))
         return of_4(address->s6_addr + 12);
     memcpy(&bits, address, sizeof bits);
-    return bits ? bits : 1; /* ::1 is a client as well */
+    return bits ? bits : 1; /* 0 means no client, and ::1 is one */
 }
 
 uint64_t share_client(const char *remote)
@@ -56,7 +56,7 @@ void shares_init(struct shares *s)
         list_init(&s->buckets[i]);
 }
 
-/* Fibonacci hashing: neighbours among addresses fall into different buckets. */
+/* Fibonacci hashing: similar addresses fall into different buckets. */
 static struct list *bucket_of(struct shares *s, uint64_t client)
 {
     return &s->buckets[(client * 0x9e3779b97f4a7c15U) >> 56];

@@ -10,9 +10,10 @@
 #include <string.h>
 #include <sys/un.h>
 
-/* Seconds that addresses are used before a name is looked up again, beside what goes on. */
+/* Seconds after which a name is looked up again. The known addresses stay in use meanwhile. */
 static const double lookup_seconds = 10;
-/* Seconds that a connection which refused a call gets none, unless one of its calls ends. */
+/* Seconds for which a connection that refused a call gets no other, unless one of its calls
+ * ends. */
 static const double pause_seconds = 0.1;
 
 void site_dirty(struct site *s)
@@ -33,7 +34,7 @@ static void fail_all(struct site *s, const char *why)
         ticket_fail(first_waiting(s), CALL_UNREACHABLE, why);
 }
 
-/* Those that only a pause keeps from being made again, too. */
+/* Also fails the calls that pause before they are made again. */
 static void fail_paused(struct site *s, const char *why)
 {
     while (!list_empty(&s->paused))
@@ -47,7 +48,7 @@ static struct pool_conn *conn_of(struct dial *d)
     return container_of(d, struct pool_conn, dial);
 }
 
-/* To the front: the others idle until they are too many. */
+/* Moves to the front, so that the connections at the back stay idle and are closed. */
 static void move(struct pool_conn *pc, struct list *list)
 {
     list_remove(&pc->link);
@@ -72,7 +73,8 @@ static bool has_room(const struct pool_conn *pc)
     return !pc->refused && (most == 0 || pc->calls < most) && session->client->room(session);
 }
 
-/* What a connection has said of how much it carries, for those that are to be opened. */
+/* Learns from a connection how many calls it carries: those still to be opened will carry as
+ * many. */
 static void learn(struct pool_conn *pc)
 {
     struct site *s = pc->site;
@@ -123,8 +125,8 @@ static void on_changed(struct dial *d)
     settle(conn_of(d));
 }
 
-/* One that could not be opened was to serve one call at least; where there is no other, none has a
- * chance. */
+/* A connection could not be opened, so the first waiting call fails. If there is no other
+ * connection, all of them fail. */
 static void fail_opening(struct site *s, const char *why)
 {
     if (s->conns == 0)
@@ -213,7 +215,7 @@ static void set_path(struct site *s)
     s->lookup.count = 1;
 }
 
-/* Looks the name up; on_found tells. */
+/* Looks the name up; on_found gets the result. */
 static void look_up(struct site *s)
 {
     struct pool *p = s->pool;
@@ -222,8 +224,9 @@ static void look_up(struct site *s)
         s->looked_up = clock_recent();
 }
 
-/* Whether there are addresses to dial. What is known is dialled while it is asked for anew, and
- * however that ends, unless the name is no more (RFC 8767); where nothing is, on_found tells. */
+/* Whether there are addresses to dial. Known addresses stay in use while the name is looked up
+ * again, and after a failure too, unless the name no longer exists (RFC 8767). If none are known,
+ * on_found goes on. */
 static bool has_addresses(struct site *s)
 {
     double age = clock_recent() - s->looked_up;
@@ -278,7 +281,7 @@ bool site_is_open(const struct site *s)
     return s->conns > s->opening + s->going;
 }
 
-/* How many calls those that are being opened will take: where that is not known, all of them. */
+/* How many calls the connections being opened will take; if that is not known, all of them. */
 static uint64_t expected(const struct site *s)
 {
     if (s->opening == 0)
@@ -288,8 +291,8 @@ static uint64_t expected(const struct site *s)
     return (uint64_t)s->opening * site_carries(s);
 }
 
-/* Whether another connection would help. It does not where the other server takes no calls for now:
- * one that says so on a connection that is good would say it on the next. */
+/* Whether another connection would help. It would not if the other server accepts no calls for now:
+ * it would say the same on a new connection. */
 static bool wants_conn(const struct site *s)
 {
     uint32_t most = s->pool->limits->max_conns;

@@ -33,8 +33,8 @@ static void append(char **end, struct str text)
     *end += text.n;
 }
 
-/* What came in a field of the name: its bytes with a separator behind each value; 0 where one of
- * its lines is not to be trusted to end where it seems to. */
+/* The length of all values in fields of the name, with a separator after each; 0 if one of the
+ * lines may be open, so that it would swallow what follows. */
 static size_t size_of(const struct fields *came, struct str name, bool (*is_sound)(struct str line))
 {
     size_t size = 0;
@@ -48,8 +48,8 @@ static size_t size_of(const struct fields *came, struct str name, bool (*is_soun
     return size;
 }
 
-/* Adds a field with all values that the request has for its name, if all are sound, and one more.
- */
+/* Adds a field with all values that the request has for its name, if all are sound, and one
+ * more. */
 static enum rc add_member(struct exchange *x, struct fields *list, struct str name,
     bool (*is_sound)(struct str line), struct str last)
 {
@@ -68,14 +68,14 @@ static enum rc add_member(struct exchange *x, struct fields *list, struct str na
     return fields_add(list, &x->arena, name, (struct str){value, (size_t)(end - value)});
 }
 
-/* What the connection speaks, whatever the client says in :scheme or in an absolute target: the
+/* The scheme of the connection, whatever the client claims in :scheme or in an absolute target: the
  * upstream relies on it. */
 static struct str scheme_of(const struct exchange *x)
 {
     return x->peer->tls_version ? STR("https") : STR("http");
 }
 
-/* As the inside of a quoted string (RFC 9110 5.6.4). */
+/* Appends the text as a quoted string (RFC 9110 5.6.4). */
 static void append_quoted(char **end, struct str text)
 {
     append(end, STR("\""));
@@ -87,7 +87,7 @@ static void append_quoted(char **end, struct str text)
     append(end, STR("\""));
 }
 
-/* An address of IPv6 stands in quotes (RFC 7239 section 6), and so does a host with a port. */
+/* An IPv6 address is quoted (RFC 7239 section 6), and so is a host with a port. */
 static enum rc add_forwarded(struct exchange *x, struct fields *list)
 {
     struct str from = address_of(x->peer->remote), host = x->request.authority;

@@ -23,7 +23,7 @@ enum rc upstreams_add(struct upstreams *u, struct str url, char why[ORIGIN_WHY])
     return rc;
 }
 
-/* Better is one that is not out, or has been for longer. */
+/* Better is an upstream that is not left out, or that has been left out for longer. */
 static bool is_better(const struct upstream *a, const struct upstream *b, double now)
 {
     return b->out_until > now && a->out_until < b->out_until;

@@ -157,6 +157,11 @@ BROKEN = {
     "raises": ("\nerror 'no luck'", ":2: ", "no luck"),
     "raises two lines": ("error('no\\nluck')", ":1: ", "luck"),
     "raises a table": ("error({})", "raises an error that is no string"),
+    "raises a table with a text": ("error({ message = 'no luck', code = 5 })", "no luck (code 5)"),
+    "raises a status": ("require('moontrail.grpc').error('NOT_FOUND', 'x')", "NOT_FOUND: x"),
+    "raises a kind": (
+        "local z = require 'moontrail.zlib'\nz.decompress(z.compress('abc'), { limit = 1 })", ":2: ",
+        "more than 1 bytes"),
     "unknown name": ("return missing.name", ":1: ", "global 'missing'"),
     "unknown module": ("\nrequire 'missing'", ":2: ", "module 'missing' not found"),
     "waits": ("require('moontrail').sleep(1)\nreturn print", "cannot wait while a script loads"),

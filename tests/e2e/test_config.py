@@ -2,11 +2,14 @@
 import os
 import pwd
 import re
+import signal
 import subprocess
 
 import pytest
 
+from http1 import Http1
 from server import ROOT, run, write_scripts
+from upstreams import free_port
 
 HANDLER = "return function(ctx) ctx:text('hello') end"
 OPTION = re.compile(r"^  (?:-\w, |    )--([a-z-]+)(?: (\S+))? ", re.M)
@@ -86,6 +89,30 @@ def test_scripts_and_listeners_of_a_file(start, config, connect, tmp_path):
     assert connect(server.http).fetch("/").text == "hello"
     done = run("--check", "-c", file)
     assert done.stdout.endswith(f"{tmp_path}/here/index.lua\n")
+
+
+@pytest.mark.parametrize("way", [signal.SIGHUP, signal.SIGUSR2])
+def test_a_kept_socket_that_takes_no_ipv4_is_told(start, config, way):
+    """What it takes was settled when it was bound."""
+    port = free_port()
+    both = f'"http://[::]:{port}", "http://0.0.0.0:{port}"'
+    file = config(f"return {{ listen = {{ {both} }} }}")
+    server = start({"index.lua": HANDLER}, "-c", file, listen=())
+    config(f'return {{ listen = {{ "http://[::]:{port}" }} }}')
+    server.signal(way)
+    server.wait_for(rf"socket kept listen=\[::\]:{port} hint=.*takes no IPv4")
+    config(f"return {{ listen = {{ {both} }} }}")
+
+
+def test_an_address_whose_place_a_kept_socket_has_names_it(start, config):
+    port = free_port()
+    file = config(f'return {{ listen = "http://[::]:{port}" }}')
+    server = start({"index.lua": HANDLER}, "-c", file, listen=())
+    config(f'return {{ listen = {{ "http://[::]:{port}", "http://0.0.0.0:{port}" }} }}')
+    server.signal(signal.SIGHUP)
+    server.wait_for(rf"cannot listen on 0.0.0.0:{port}: the socket at \[::\]:{port}.*takes IPv4 too")
+    with Http1(f"http://127.0.0.1:{port}") as client:
+        assert client.fetch("/").text == "hello"
 
 
 def test_certificates_of_a_file_go_in_pairs(start, config, certificates, connect):

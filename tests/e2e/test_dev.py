@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from server import ANY_PORT, PATIENCE, PROGRAM, READY, write_scripts
+from server import ANY_PORT, PATIENCE, PROGRAM, READY, run, write_scripts
 
 BROKEN = 'return function(ctx)\n    ctx:text("<x>" end\n'
 SCRIPTS = {
@@ -26,6 +26,36 @@ PAGE = [("accept", "text/html,application/xhtml+xml,*/*;q=0.8"), ("sec-fetch-des
 def break_script(server, tmp_path, client, name):
     (tmp_path / "scripts" / name).write_text(BROKEN)
     server.wait_until(lambda: client.fetch("/").header("moontrail-fault"))
+
+
+@pytest.mark.parametrize("scripts", [
+    {"index.lua": BROKEN}, {**SCRIPTS, "new.lua": BROKEN},
+    {"index.lua": "while true do end"}, {"index.lua": "local none = require '_none'"}],
+    ids=["alone", "among others", "endless", "module"])
+def test_a_first_start_shows_why_and_waits_for_the_cure(start, connect, tmp_path, scripts):
+    server = start(scripts, "--dev", "--load-timeout", "0.5")
+    server.wait_for("error scripts not loaded reason=")
+    client = connect(server.https)
+    got = client.fetch("/", headers=PAGE)
+    assert got.status == 503 and ".lua" in got.header("moontrail-fault")
+    assert "text/html" in got.header("content-type")
+    for name in scripts:
+        (tmp_path / "scripts" / name).write_text('return function(ctx) ctx:text("cured") end')
+    server.wait_until(lambda: client.fetch("/").text == "cured")
+    assert not client.fetch("/").header("moontrail-fault")
+
+
+@pytest.mark.parametrize("options", [("--dev", "--upstream", "/=nonsense"), ("--watch",)])
+def test_a_first_start_that_fails_otherwise_ends(tmp_path, options):
+    scripts = write_scripts(tmp_path / "scripts", {"index.lua": BROKEN})
+    done = run(*options, "-l", "http://127.0.0.1:0", scripts)
+    assert done.returncode != 0 and done.stderr.startswith("moontrail: "), done.stderr
+
+
+def test_a_first_start_without_any_script_ends(tmp_path):
+    for folder in tmp_path / "nowhere", tmp_path:
+        done = run("--dev", "-l", "http://127.0.0.1:0", folder)
+        assert done.returncode != 0 and done.stderr.startswith("moontrail: "), done.stderr
 
 
 @pytest.mark.parametrize("method, path, status", [

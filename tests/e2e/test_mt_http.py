@@ -146,6 +146,18 @@ def test_trailers_both_ways(client, url):
         return call:body(), call:trailers()["x-sum"]""", URL=url) == "body!|4"
 
 
+def test_an_error_is_sent_as_its_text(client, url):
+    assert run(client, """
+        local call = mt.http.open { url = "URL/trailers", method = "POST", verify = false }
+        local _, e = pcall(mt.http.get, "http://127.0.0.1:1/")
+        call:append_trailer("x-up", e)
+        call:write("a ", e)
+        call:finish(e)
+        local text = tostring(e)
+        return e.kind, call:body() == "a " .. text .. text .. text""", URL=url) == \
+        "unreachable|true"
+
+
 def test_many_at_once(client, url):
     assert run(client, """
         local tasks = {}

@@ -47,6 +47,8 @@ function metadata.decode(text)
     local body, padding = text:match("^([^=]*)(=*)$")
     if not body or #body % 4 == 1 or (padding ~= "" and (#body + #padding) % 4 ~= 0) then
         return nil
+    elseif body == "" then
+        return ""
     end
     local parts = {}
     for at = 1, #body, 4 do

@@ -69,9 +69,18 @@ void master_change(struct master *m)
         change_failed(m, rc, rc_text(rc));
 }
 
-void change_proved(struct master *m, bool proved, const char *why)
+/* Who develops may begin with a script that does not load: it is shown until it does. */
+static bool may_lack(const struct master *m)
 {
-    if (!proved) {
+    return m->next.options.dev && m->now.number == 0 && m->heir == UPGRADE_NONE;
+}
+
+void change_proved(struct master *m, bool proved, bool any_read, const char *why)
+{
+    if (!proved && any_read && may_lack(m)) {
+        log_event(LOG_ERROR, "scripts not loaded", log_str("reason", why));
+        snprintf(m->fault, sizeof m->fault, "%s", why);
+    } else if (!proved) {
         change_failed(m, RC_SYSTEM, why);
         return;
     }
@@ -149,7 +158,8 @@ static void adopt_next(struct master *m)
     m->next = (struct setup){0};
     posts_clear(m);
     keep_rotating(m);
-    m->fault[0] = '\0';
+    if (!first)
+        m->fault[0] = '\0';
     log_configure(m->now.options.log_level, m->now.options.log_format);
     if (first)
         be_ready(m);
@@ -182,5 +192,7 @@ void change_joined(struct master *m)
     }
     adopt_next(m);
     master_set_task(m, MASTER_IDLE);
+    if (m->fault[0])
+        reload_begun(m);
     master_next_task(m);
 }

@@ -246,6 +246,16 @@ give_heart:
     return rc;
 }
 
+/* Its programs were killed with it, but not what they have started. */
+static void end_programs(struct activity *a)
+{
+    for (int i = 0; i < ACTIVITY_GROUPS; i++) {
+        int32_t group = atomic_load(&a->groups[i]);
+        if (group > 0)
+            kill(-group, SIGKILL);
+    }
+}
+
 void crew_reap(struct crew *crew)
 {
     for (struct list *node = crew->children.next, *next; node != &crew->children; node = next) {
@@ -254,6 +264,7 @@ void crew_reap(struct crew *crew)
         next = node->next;
         if (waitpid(c->pid, &status, WNOHANG) != c->pid)
             continue;
+        end_programs(board_activity(crew->board, c->heart));
         channel_take_all(&c->channel); /* its last words may say why it ended */
         /* A worker forked in its place is to have nothing of it. */
         const struct child gone = *c;

@@ -51,7 +51,7 @@ static void on_proof_done(struct proof *p, bool proved, const char *why, const c
     timer_stop(&m->slow);
     reload_watch(changes ? &m->next : &m->now, proved, files);
     if (changes)
-        change_proved(m, proved, why);
+        change_proved(m, proved, files[0], why);
     else
         reload_proved(m, proved, why);
 }
@@ -87,9 +87,10 @@ void master_next_task(struct master *m)
 static void on_ready(struct master *m, struct child *c, const char *lack)
 {
     log_event(LOG_INFO, "worker started", log_int("worker", c->index), log_int("pid", c->pid));
-    if (c->setup == m->next.number)
+    if (c->setup == m->next.number) {
+        c->bare = lack[0];
         change_joined(m);
-    else if (lack[0])
+    } else if (lack[0])
         reload_lacking(m, c, lack);
     else if (m->fault[0])
         child_order(c, ORDER_FAULT, m->fault, strlen(m->fault));

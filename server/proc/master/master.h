@@ -95,8 +95,9 @@ void master_stop(struct master *m, const char *signal_name);
 
 /* For the files of the master. */
 
-/* One step further, with what happened to a worker or to a proof. */
-void change_proved(struct master *m, bool proved, const char *why);
+/* One step further, with what happened to a worker or to a proof, and whether that has read any
+ * script. */
+void change_proved(struct master *m, bool proved, bool any_read, const char *why);
 void change_joined(struct master *m);
 void change_failed(struct master *m, enum rc rc, const char *why);
 void reload_init(struct master *m);
@@ -104,6 +105,8 @@ void reload_init(struct master *m);
  * may not have come upon all, and those of before are kept. */
 void reload_watch(struct setup *s, bool proved, const char *files);
 void reload_proved(struct master *m, bool proved, const char *why);
+/* The first workers serve, though the scripts, for what m->fault says, may not have loaded. */
+void reload_begun(struct master *m);
 /* A worker that replaces another serves, but has no scripts. */
 void reload_lacking(struct master *m, struct child *c, const char *why);
 void reload_replied(struct master *m, struct child *c, enum message kind, const char *text);

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 /* A user who may write to the folder must neither make the master wait, with a pipe in the file's
- * place, nor to lead it elsewhere. */
+ * place, nor lead it elsewhere. */
 static FILE *open_file(const char *path)
 {
     struct stat st;

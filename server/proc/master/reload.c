@@ -199,6 +199,15 @@ void reload_lacking(struct master *m, struct child *c, const char *why)
     keep_trying(m);
 }
 
+void reload_begun(struct master *m)
+{
+    keep_trying(m);
+    if (ev_is_active(&m->retry.ev))
+        master_each(m, m->now.number, tell_fault, m->fault);
+    else
+        m->fault[0] = '\0';
+}
+
 /* What a proof finds. */
 
 /* Scripts that are saved as they are read may seem broken; the reload that follows will tell. */

@@ -84,7 +84,7 @@ _Noreturn static void become_worker(
         .sockets = &s->sockets,
         .area = s->area,
         .index = index,
-        .may_lack = s == &m->now,
+        .may_lack = s == &m->now || (m->now.number == 0 && m->fault[0]),
         .channel = berth->channel,
         .board = m->crew.board,
         .heart = berth->heart};

@@ -1,5 +1,7 @@
 #include "proc/worker/sockets.h"
 
+#include "core/log.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -64,6 +66,34 @@ static bool takes_both(const struct address *a, const struct options *o)
     return both;
 }
 
+/* A socket has its families for life: one that is kept can't follow. */
+static void tell_family(const struct sockets_address *kept, const struct address *wanted)
+{
+    if (!kept->shared && wanted->both_families && !address_takes_both(kept->fds[0]))
+        log_event(LOG_WARN, "socket kept", log_str("listen", kept->bound),
+            log_str("hint", "it takes no IPv4: restart, so that it does"));
+}
+
+/* The socket of old that has the place of an IPv4 address, since it takes both families. */
+static const struct sockets_address *find_both(
+    const struct sockets *old, const struct address *wanted)
+{
+    for (int i = 0; i < old->count && !strchr(wanted->host, ':'); i++)
+        if (strcmp(old->addresses[i].address.port, wanted->port) == 0 &&
+            address_takes_both(old->addresses[i].fds[0]))
+            return &old->addresses[i];
+    return NULL;
+}
+
+static void explain(const struct sockets *old, const struct address *wanted, char why[SOCKETS_WHY])
+{
+    const struct sockets_address *both = find_both(old, wanted);
+    if (both)
+        snprintf(why, SOCKETS_WHY,
+            "cannot listen on %s:%s: the socket at %s, which is kept, takes IPv4 too: restart",
+            wanted->host, wanted->port, both->bound);
+}
+
 static enum rc open_all(
     const struct sockets *old, const struct options *o, struct sockets *out, char why[SOCKETS_WHY])
 {
@@ -77,10 +107,14 @@ static enum rc open_all(
         wanted.both_families = takes_both(&wanted, o);
         const struct sockets_address *found = find(old, taken, &wanted);
         struct sockets_address *a = &out->addresses[out->count++];
-        if (found)
+        if (found) {
             *a = *found;
+            tell_family(found, &wanted);
+        }
         a->address = wanted;
         rc = add_sockets(a, o->workers, why);
+        if (rc)
+            explain(old, &wanted, why);
     }
     return rc;
 }
