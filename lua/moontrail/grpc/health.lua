@@ -121,7 +121,7 @@ function Health.List()
     return { statuses = list }
 end
 
--- Waits for a change of the name; raises when the call ends. Once the drain has begun there is none.
+-- Waits for a change of the name; raises when the call ends. In a drain there is none.
 local function wait_for_change(watch)
     if draining then
         mt.sleep(FOREVER)
