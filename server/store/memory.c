@@ -52,7 +52,10 @@ static bool carry_out(struct engine *e, struct store_op *op)
 static bool tick(struct engine *e)
 {
     struct memory *m = memory_of(e);
+    begin(
+        m); /* LMDB has a lock of its own for that, which waits for ever for one that is stopped */
     table_check_readers(&m->table);
+    robust_unlock(&m->page->writing);
     for (int i = 0; i < BATCHES && table_is_due(&m->table); i++) {
         struct store_op sweep = {.action = STORE_SWEEP};
         carry_out(e, &sweep);

@@ -93,20 +93,27 @@ static int l_gc(lua_State *L)
     return 0;
 }
 
+static struct lock *new_lock(lua_State *L)
+{
+    struct lock *l = mem_get_zeroed(sizeof *l);
+    if (l) {
+        list_init(&l->bond.link);
+        l->bond.end = on_task_end;
+        l->bond.stays = true;
+        l->is_kept = true;
+        return l;
+    }
+    luaL_error(L, "%s", rc_text(RC_NOMEM));
+    return NULL;
+}
+
 static void push_lock(lua_State *L)
 {
     struct lock **box = lua_newuserdatauv(L, sizeof *box, 0);
     *box = NULL;
     lua_rawgetp(L, LUA_REGISTRYINDEX, &lock_key);
     lua_setmetatable(L, -2);
-    struct lock *l = mem_get_zeroed(sizeof *l);
-    if (!l)
-        luaL_error(L, "%s", rc_text(RC_NOMEM));
-    list_init(&l->bond.link);
-    l->bond.end = on_task_end;
-    l->bond.stays = true;
-    l->is_kept = true;
-    *box = l;
+    *box = new_lock(L);
 }
 
 static void stop_awaiting(struct awaiting *a)

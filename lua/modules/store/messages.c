@@ -155,22 +155,28 @@ static int l_next(lua_State *L)
 
 /* Subscribing. */
 
+static struct subscription *new_subscription(lua_State *L)
+{
+    struct subscription *sub = mem_get_zeroed(sizeof *sub);
+    if (sub) {
+        list_init(&sub->bond.link);
+        sub->bond.end = on_task_end;
+        sub->bond.stays = true;
+        sub->hub.on_message = on_message;
+        sub->is_kept = true;
+        return sub;
+    }
+    luaL_error(L, "%s", rc_text(RC_NOMEM));
+    return NULL;
+}
+
 static struct subscription *push_subscription(lua_State *L)
 {
     struct subscription **box = lua_newuserdatauv(L, sizeof *box, 0);
     *box = NULL;
     lua_rawgetp(L, LUA_REGISTRYINDEX, &subscription_key);
     lua_setmetatable(L, -2);
-    struct subscription *sub = mem_get_zeroed(sizeof *sub);
-    if (!sub)
-        luaL_error(L, "%s", rc_text(RC_NOMEM));
-    list_init(&sub->bond.link);
-    sub->bond.end = on_task_end;
-    sub->bond.stays = true;
-    sub->hub.on_message = on_message;
-    sub->is_kept = true;
-    *box = sub;
-    return sub;
+    return *box = new_subscription(L);
 }
 
 /* s:subscribe(channel) → subscription */
