@@ -357,6 +357,26 @@ function log.error(event, fields) end
 ---@field folder string where the scripts and their modules lie
 ---@field proto_path string the folders of `--proto-path`, divided by semicolons
 
+---@class moontrail.every_options
+---@field once? boolean one worker of all runs it
+---@field name? string of 1 to 64 bytes, with `once`
+
+---@class moontrail.limit_options
+---@field name string of 1 to 64 bytes
+---@field rate number what a bucket gains
+---@field per? number in so many seconds: 1 unless given
+---@field burst? number what it holds: the rate unless given
+
+---@class moontrail.limiter
+local limiter = {}
+
+---Takes from the bucket of a key, if there is so much in it; else the seconds until then.
+---@param key string whom it is for
+---@param cost? number what is taken: 1 unless given
+---@return boolean taken
+---@return number? seconds
+function limiter:take(key, cost) end
+
 ---Which of the worker processes this is.
 ---@class moontrail.worker
 ---@field id integer from 0
@@ -381,7 +401,13 @@ function moontrail.channel(capacity) end
 ---current ones. Only while a script loads.
 ---@param seconds number above 0, up to 1e8
 ---@param fn fun() it may wait; an error is logged
-function moontrail.every(seconds, fn) end
+---@param options? moontrail.every_options whether one worker of all runs it
+function moontrail.every(seconds, fn, options) end
+
+---Buckets that fill at a rate, shared by all workers.
+---@param options moontrail.limit_options its name and its numbers
+---@return moontrail.limiter limit
+function moontrail.limit(options) end
 
 ---Runs a function once when newer scripts have taken over, or the worker drains.
 ---@param fn fun(what: "reload"|"shutdown") it may wait
@@ -1055,5 +1081,107 @@ function client_call:status() end
 
 ---Ends the call, unless it has ended.
 function client_call:cancel() end
+
+---What all workers share.
+---@class moontrail.store
+local store = {}
+
+---The map of that name.
+---@param name string of 1 to 64 bytes
+---@return moontrail.store.map s
+function store.open(name) end
+
+---@class moontrail.store.set_options
+---@field ttl? number seconds after which it ends; it lasts unless given
+---@field if_absent? boolean only where there is none
+---@field if_equal? string|integer only where the value is this one
+
+---@class moontrail.store.ttl_options
+---@field ttl? number seconds after which it ends
+
+---A map of the store. All of its functions count as waits.
+---@class moontrail.store.map
+local map = {}
+
+---Its value, or nil.
+---@param key string of 1 to 400 bytes
+---@return string|integer|nil value
+function map:get(key) end
+
+---Whether it was set.
+---@param key string of 1 to 400 bytes
+---@param value string|integer up to 1 MiB
+---@param options? moontrail.store.set_options its time, and when to set it at all
+---@return boolean set
+function map:set(key, value, options) end
+
+---Whether it was there.
+---@param key string of 1 to 400 bytes
+---@return boolean deleted
+function map:delete(key) end
+
+---Adds to an integer, which begins at 0.
+---@param key string of 1 to 400 bytes
+---@param by? integer what is added: 1 unless given
+---@param options? moontrail.store.ttl_options for a key that is not there yet
+---@return integer value the new one
+function map:incr(key, by, options) end
+
+---Gives it another time; whether it was there.
+---@param key string of 1 to 400 bytes
+---@param ttl? number in seconds; it lasts without
+---@return boolean found
+function map:expire(key, ttl) end
+
+---An iterator over the keys, in no order.
+---@param prefix? string with which they begin
+---@param limit? integer how many at the most
+---@return fun(): string?
+function map:keys(prefix, limit) end
+
+---Stores what the function makes of the value, if nobody has written to it meanwhile; else again.
+---@param key string of 1 to 400 bytes
+---@param fn fun(old: string|integer|nil): string|integer|nil it cannot wait; nil removes
+---@param options? moontrail.store.ttl_options it keeps its time unless given
+---@return string|integer|nil value what was stored
+function map:update(key, fn, options) end
+
+---Waits for a lock.
+---@param key string of 1 to 400 bytes
+---@param seconds number after which it ends by itself
+---@return moontrail.store.lock lock
+function map:lock(key, seconds) end
+
+---A lock, or nil where somebody has it.
+---@param key string of 1 to 400 bytes
+---@param seconds number after which it ends by itself
+---@return moontrail.store.lock? lock
+function map:try_lock(key, seconds) end
+
+---Sends a message to all subscribers of a channel, in all workers.
+---@param name string of the channel: 1 to 400 bytes
+---@param text string of up to 64 KiB
+function map:publish(name, text) end
+
+---Takes what is published on a channel from now on.
+---@param name string of the channel: 1 to 400 bytes
+---@return moontrail.store.subscription sub
+function map:subscribe(name) end
+
+---@class moontrail.store.lock
+local lock = {}
+
+---Ends it; whether it was still held.
+---@return boolean held
+function lock:release() end
+
+---`for message in sub do`, or `sub()` for the next; nil once it is closed.
+---@class moontrail.store.subscription
+---@field dropped integer messages that were not read in time
+---@operator call: string?
+local subscription = {}
+
+---Ends it, and the loop over it.
+function subscription:close() end
 
 return moontrail
