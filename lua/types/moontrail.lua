@@ -677,7 +677,8 @@ function inflate:close() end
 ---@class moontrail.protobuf
 local protobuf = {}
 
----A schema from a .proto file, or a descriptor set, and what it imports. Raises a line for each fault in them.
+---A schema from a .proto file, or a descriptor set, and what it imports. Raises a line for each
+---fault in them.
 ---@param file string a name that is searched in the folders, or a path
 ---@param folders? string[] where imports are searched, in that order
 ---@param bounds? moontrail.protobuf.bounds on what is read
@@ -803,7 +804,7 @@ function message:decode(bytes, first, last) end
 
 ---A function that decodes as decode does, and tells bytes that cannot be decoded from any other
 ---error.
----@param fail fun(text: string): any gives what is raised for the bytes, of the text that decode raises
+---@param fail fun(text: string): any gives what is raised, of the text that decode raises
 ---@return fun(bytes: string, first?: integer, last?: integer): table decode
 function message:decoder(fail) end
 
@@ -925,7 +926,8 @@ function message:fields() end
 ---@field codes? moontrail.grpc.code[] what it is made again for; UNAVAILABLE unless given
 ---@field backoff? number[] the first wait at the most, and any: `{ 0.1, 2 }` unless given
 
----@alias moontrail.grpc.client_interceptor fun(call: moontrail.grpc.client_call, next: fun(): table?): table?
+---@alias moontrail.grpc.client_interceptor
+---| fun(call: moontrail.grpc.client_call, next: fun(): table?): table?
 
 ---@class moontrail.grpc.client_options
 ---@field protocol? "grpc"|"grpc-web"|"connect" `"grpc"` unless given
@@ -970,7 +972,7 @@ local grpc = {}
 function grpc.service(file, name, options) end
 
 ---A client of a service on another server: a table with a function for each method.
----@param url string|string[] `h2c://HOST[:PORT]`, `http://…`, `https://…` or `unix:FILE`, or several
+---@param url string|string[] `h2c://HOST[:PORT]`, `http://…`, `https://…`, `unix:FILE`, or several
 ---@param file string the .proto, found as that of `grpc.service` is
 ---@param name string the service's full name
 ---@param options? moontrail.grpc.client_options those of all its calls
@@ -1050,7 +1052,7 @@ function call:compress(on) end
 ---@field codec "proto"|"json"
 ---@field method string `"pkg.Service/Method"`
 ---@field request? table for interceptors: the message of a method that takes one
----@field metadata_out table<string, string|number|(string|number)[]> for interceptors: what goes out
+---@field metadata_out table<string, string|number|(string|number)[]> for interceptors: goes out
 ---@field timeout? number for interceptors: seconds for the call
 ---@field metadata table<string, string|string[]> before the replies; it is waited for
 ---@field trailers? table<string, string|string[]> behind them, once the call has ended
