@@ -32,6 +32,13 @@ static double take_seconds(lua_State *L, const char *name)
     return seconds;
 }
 
+static bool take_boolean(lua_State *L, const char *name)
+{
+    if (!lua_isboolean(L, -1))
+        refuse(L, name, "true or false");
+    return lua_toboolean(L, -1);
+}
+
 /* Headers. */
 
 static void check_header(lua_State *L, enum rc rc, struct str name, struct str value)
@@ -122,6 +129,16 @@ static void take_idle_timeout(lua_State *L, struct http_options *o)
     o->order.options.response_timeout = o->order.options.idle_timeout = seconds;
 }
 
+static void take_keepalive(lua_State *L, struct http_options *o)
+{
+    o->order.options.keepalive = take_seconds(L, "keepalive");
+}
+
+static void take_spread(lua_State *L, struct http_options *o)
+{
+    o->order.options.spread = take_boolean(L, "spread");
+}
+
 static void take_version(lua_State *L, struct http_options *o)
 {
     struct str version = take_string(L, "version");
@@ -135,9 +152,7 @@ static void take_version(lua_State *L, struct http_options *o)
 
 static void take_verify(lua_State *L, struct http_options *o)
 {
-    if (!lua_isboolean(L, -1))
-        refuse(L, "verify", "true or false");
-    o->order.options.insecure = !lua_toboolean(L, -1);
+    o->order.options.insecure = !take_boolean(L, "verify");
 }
 
 static void take_ca(lua_State *L, struct http_options *o)
@@ -163,6 +178,8 @@ static const struct option {
     {"timeout", take_timeout},
     {"connect_timeout", take_connect_timeout},
     {"idle_timeout", take_idle_timeout},
+    {"keepalive", take_keepalive},
+    {"spread", take_spread},
     {"version", take_version},
     {"verify", take_verify},
     {"ca", take_ca},

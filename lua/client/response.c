@@ -98,6 +98,31 @@ static int l_response(lua_State *L)
     return answer_on(L, http_call_live(L));
 }
 
+static int connected_on(lua_State *L, struct http_call *h);
+
+static int k_connected(lua_State *L, int status, lua_KContext unused)
+{
+    (void)status, (void)unused;
+    return connected_on(L, http_call_resumed(L));
+}
+
+static int connected_on(lua_State *L, struct http_call *h)
+{
+    lua_settop(L, 1);
+    if (h->failure)
+        return http_call_raise(L, h);
+    if (!h->call.status && !h->call.host)
+        return http_call_wait_room(L, h, k_connected);
+    lua_pushstring(L, h->call.status ? h->call.protocol : h->call.host->protocol);
+    return 1;
+}
+
+/* connected(): the protocol, once a connection has the request. */
+static int l_connected(lua_State *L)
+{
+    return connected_on(L, http_call_live(L));
+}
+
 /* The body. */
 
 static void consume(void *call, size_t n)
@@ -241,6 +266,7 @@ static int l_close(lua_State *L)
 }
 
 const luaL_Reg http_response_functions[] = {
+    {"connected", l_connected},
     {"response", l_response},
     {"read", l_read},
     {"read_exactly", l_read_exactly},

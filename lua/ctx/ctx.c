@@ -116,8 +116,8 @@ void ctx_abort(struct ctx *c, struct cut cut)
 
 /* Deadlines. */
 
-/* The wait raises even if a script moves the deadline before the task runs. The timer's clock may be
- * a little ahead: for whoever asks what is left, too, the time is then over. */
+/* The wait raises even if a script moves the deadline before the task runs. The timer's clock may
+ * be a little ahead: for whoever asks what is left, too, the time is then over. */
 static void on_deadline(struct timer *t)
 {
     struct ctx *c = container_of(t, struct ctx, alarm);

@@ -133,14 +133,25 @@ function grpc.service(file, name, options)
     return service.new(schema, name, options, add_extras)
 end
 
+-- One URL, or a list of them.
+local url_types = { string = true, table = true }
+
 -- client(url, file, name [, options]): a table with a function for each method of the service on
 -- another server.
 function grpc.client(url, file, name, options)
-    if type(url) ~= "string" or type(file) ~= "string" or type(name) ~= "string" then
+    if not url_types[type(url)] or type(file) ~= "string" or type(name) ~= "string" then
         blame("grpc.client takes a URL, the file of a .proto and the full name of a service")
     end
     local schema = load_once(file, import_folders())
     return require("moontrail.grpc.client").new(schema, url, name, options)
+end
+
+-- gateway(url [, options]): a handler that puts a gRPC server behind all other protocols.
+function grpc.gateway(url, options)
+    local folders = import_folders()
+    return require("moontrail.grpc.gateway").new(url, options, function(file)
+        return load_once(file, folders)
+    end)
 end
 
 return grpc

@@ -437,6 +437,8 @@ function moontrail.all(...) end
 ---@field timeout? number seconds until the response is whole; no limit unless given
 ---@field connect_timeout? number seconds until there is a connection; 10 unless given
 ---@field idle_timeout? number seconds in which nothing moves; 60 unless given
+---@field keepalive? number HTTP/2: seconds without a frame until a sign of life is asked for
+---@field spread? boolean whether calls go round all addresses of the host's name
 ---@field version? "1.1"|"2" else as the URL says, and with `https` as the servers agree
 ---@field verify? boolean `false`: the certificate is not verified
 ---@field ca? string a file of certificates, PEM, in place of the system's
@@ -488,6 +490,10 @@ function response:read(max) end
 ---@param n integer how many bytes
 ---@return string? piece
 function response:read_exactly(n) end
+
+---Waits until a connection has taken the request.
+---@return "HTTP/2"|"HTTP/1.1" protocol
+function response:connected() end
 
 ---The whole body. Over the limit it raises, and closes the response.
 ---@param limit? integer bytes; 16 MiB unless given
@@ -874,7 +880,33 @@ function message:fields() end
 ---@alias moontrail.grpc.interceptor fun(call: moontrail.grpc.call, next: fun(): table?): table?
 
 ---The options of a client.
+---@class moontrail.grpc.gateway_options
+---@field file? string the .proto or descriptor set that has the server's types
+---@field services? string[] those that are served by types: all unless given
+---@field reflect? boolean whether the server may be asked for its types; true unless given
+---@field origins? string[]|"*" whose pages may call it; none unless given
+---@field credentials? boolean whether these may send cookies
+---@field json? moontrail.protobuf.json_options how JSON differs from what it is by default
+---@field transcode? boolean whether there are routes of google.api.http; true unless given
+---@field max_message? integer the bytes of a message at the most, 4 MiB unless given
+---@field keepalive? number as a client's
+---@field connect_timeout? number as a client's
+---@field verify? boolean as a client's
+---@field ca? string as a client's
+
+---@class moontrail.grpc.retry
+---@field attempts? integer how often a call is made at the most; 3 unless given
+---@field codes? moontrail.grpc.code[] what it is made again for; UNAVAILABLE unless given
+---@field backoff? number[] the first wait at the most, and any: `{ 0.1, 2 }` unless given
+
+---@alias moontrail.grpc.client_interceptor fun(call: moontrail.grpc.client_call, next: fun(): table?): table?
+
 ---@class moontrail.grpc.client_options
+---@field protocol? "grpc"|"grpc-web"|"connect" `"grpc"` unless given
+---@field codec? "proto"|"json" `"proto"` unless given
+---@field retry? moontrail.grpc.retry calls that fail are made again; none unless given
+---@field keepalive? number seconds without a frame until a sign of life is asked for
+---@field intercept? moontrail.grpc.client_interceptor|moontrail.grpc.client_interceptor[]
 ---@field timeout? number seconds for each call; no limit unless given
 ---@field metadata? table<string, string|number|(string|number)[]> sent with each call
 ---@field max_message? integer the bytes of a reply's message at the most, 4 MiB unless given
@@ -912,12 +944,19 @@ local grpc = {}
 function grpc.service(file, name, options) end
 
 ---A client of a service on another server: a table with a function for each method.
----@param url string `h2c://HOST[:PORT]`, `http://…` (the same), `https://…` or `unix:FILE`
+---@param url string|string[] `h2c://HOST[:PORT]`, `http://…`, `https://…` or `unix:FILE`, or several
 ---@param file string the .proto, found as that of `grpc.service` is
 ---@param name string the service's full name
 ---@param options? moontrail.grpc.client_options those of all its calls
 ---@return table<string, fun(client: table, ...: table?): any, moontrail.grpc.client_call> client
 function grpc.client(url, file, name, options) end
+
+---A handler for a script that takes all paths, which puts a gRPC server behind gRPC-Web, Connect,
+---JSON and its routes of google.api.http.
+---@param url string `h2c://HOST[:PORT]`, `http://…` (the same), `https://…` or `unix:FILE`
+---@param options? moontrail.grpc.gateway_options where types come from, and who may call
+---@return fun(ctx: moontrail.ctx) handler
+function grpc.gateway(url, options) end
 
 ---Raises a status, which ends the call.
 ---@param code moontrail.grpc.code its name or its number
@@ -981,6 +1020,12 @@ function call:compress(on) end
 
 ---A call of a method on another server.
 ---@class moontrail.grpc.client_call
+---@field protocol "grpc"|"grpc-web"|"connect"
+---@field codec "proto"|"json"
+---@field method string `"pkg.Service/Method"`
+---@field request? table for interceptors: the message of a method that takes one
+---@field metadata_out table<string, string|number|(string|number)[]> for interceptors: what goes out
+---@field timeout? number for interceptors: seconds for the call
 ---@field metadata table<string, string|string[]> before the replies; it is waited for
 ---@field trailers? table<string, string|string[]> behind them, once the call has ended
 local client_call = {}

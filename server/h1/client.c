@@ -77,6 +77,7 @@ static void on_cancelled(struct call *c, uint32_t code)
 }
 
 static const struct call_host call_host = {
+    .protocol = "HTTP/1.1",
     .dirty = on_dirty,
     .consumed = on_consumed,
     .cancelled = on_cancelled,

@@ -126,6 +126,7 @@ static void on_cancelled(struct call *c, uint32_t code)
 }
 
 static const struct call_host call_host = {
+    .protocol = "HTTP/2",
     .dirty = on_dirty,
     .consumed = on_consumed,
     .cancelled = on_cancelled,
@@ -146,6 +147,7 @@ static enum rc begin(struct session *base, struct call *c)
     s->legs++;
     call_hold(c, &call_host, leg, h2_body_max(s->common));
     call_keep(c);
+    h2_keepalive_watch(s, c);
     c->request.framing = FRAMING_OWN;
     leg_dirty(leg);
     return RC_OK;
@@ -249,6 +251,7 @@ static const struct h2_role client_role = {
     .output = output,
     .free_dead = free_dead,
     .free_lost = free_lost,
+    .on_alarm = h2_keepalive_look,
     .watch = watch,
     .shut_down = shut_down,
 };

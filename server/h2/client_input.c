@@ -106,6 +106,8 @@ static int on_frame_recv(nghttp2_session *ng, const nghttp2_frame *frame, void *
 {
     struct h2_session *s = user;
     hear(s, frame);
+    if (s->keepalive.seconds > 0)
+        h2_keepalive_hear(s);
     struct h2_leg *leg = leg_of(ng, frame->hd.stream_id);
     bool live = leg && leg->call && !leg->why && s->fault == H2_SOUND;
     switch (frame->hd.type) {

@@ -41,4 +41,11 @@ void h2_client_output_callbacks(nghttp2_session_callbacks *callbacks);
 /* client_output.c: submits what the call has to send. */
 void h2_client_output(struct h2_leg *leg);
 
+/* client_keepalive.c: a call begins that may ask for a sign of life now and then. */
+void h2_keepalive_watch(struct h2_session *s, const struct call *c);
+/* client_keepalive.c: a frame has come. */
+void h2_keepalive_hear(struct h2_session *s);
+/* client_keepalive.c: the alarm for it. */
+void h2_keepalive_look(struct h2_session *s);
+
 #endif

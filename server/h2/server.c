@@ -120,6 +120,7 @@ static const struct h2_role server_role = {
     .free_lost = free_lost,
     .memory = memory_of,
     .sweep = h2_server_sweep,
+    .on_alarm = h2_end_early,
     .watch = h2_server_watch,
     .shut_down = announce_end,
 };

@@ -32,6 +32,12 @@ void h2_fail(struct h2_session *s)
         set_fault(s, H2_FAILED);
 }
 
+void h2_abandon(struct h2_session *s)
+{
+    if (s->fault < H2_MUTE)
+        set_fault(s, H2_MUTE);
+}
+
 /* Verdicts. */
 
 int h2_on_invalid_frame(nghttp2_session *ng, const nghttp2_frame *frame, int error, void *user)
@@ -186,7 +192,8 @@ static void shut_down(struct session *base, enum session_end how)
 
 static void on_alarm(struct session *base)
 {
-    h2_end_early(h2_of(base));
+    struct h2_session *s = h2_of(base);
+    s->role->on_alarm(s);
 }
 
 static void reap(struct session *base)

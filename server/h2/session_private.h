@@ -9,7 +9,7 @@
  *
  *     H2_SOUND ──h2_judge──▶ H2_JUDGED ──GOAWAY with an error sent──▶ H2_FAILED
  *     H2_SOUND ──nghttp2's own verdict, memory runs out──▶ H2_FAILED
- *     any ──a frame is lost for lack of memory──▶ H2_MUTE
+ *     any ──a frame is lost for lack of memory, or the peer is──▶ H2_MUTE
  *
  * A verdict after the session has failed changes nothing, and is not logged. The two states may
  * hold in every pair but one: in H2_MUTE no frame is made, so H2_LEAVING stays.
@@ -49,6 +49,8 @@ struct h2_role {
     size_t (*memory)(const struct list *link);
     /* Looks at the session itself, once a sweep; may be NULL. */
     void (*watch)(struct h2_session *s, double seconds);
+    /* See session_host.alarm. */
+    void (*on_alarm)(struct h2_session *s);
     /* One step of a graceful end. */
     void (*shut_down)(struct h2_session *s, enum session_end how);
 };
@@ -64,7 +66,7 @@ enum h2_fault {
     H2_SOUND,
     H2_JUDGED, /* the peer has broken a rule that ends the connection: what it sends is not taken */
     H2_FAILED, /* only what tells the peer of the end goes out */
-    H2_MUTE,   /* nothing goes out: the peer could not follow */
+    H2_MUTE,   /* nothing goes out: the peer could not follow, or is not there */
 };
 
 struct h2_session {
@@ -92,6 +94,11 @@ struct h2_session {
     uint32_t resets;        /* of streams by us, in the client role */
     uint32_t heard;         /* frames by which the server has shown that it lives, likewise */
     uint32_t doubted;       /* sweeps since a sign of life was asked for, from 1; 0 for never */
+    struct {
+        double seconds;     /* the shortest that a call under way asks for, or has; 0 for none */
+        double quiet;       /* since when no frame has come, of clock_recent */
+        double asked;       /* when PING was sent that nothing has come after; 0 for never */
+    } keepalive;            /* in the client role: see call_options */
     double preface_seconds; /* waited for the peer's SETTINGS */
     double header_seconds;  /* waited for the end of the header block under way */
     bool greeted;           /* the peer's SETTINGS have come */
@@ -115,6 +122,8 @@ size_t h2_body_max(const struct http_limits *limits);
 void h2_part(struct h2_session *s, enum h2_parting parting);
 /* Only what tells the peer of the end goes out from here on; no effect where less does. */
 void h2_fail(struct h2_session *s);
+/* Nothing goes out from here on: the peer is not there. */
+void h2_abandon(struct h2_session *s);
 /* Ends the connection with a code; the log gives the event and its detail. */
 void h2_judge(struct h2_session *s, uint32_t code, const char *event, struct log_field detail);
 /* Counts an event of the peer's; ends the connection where it is one too many. */

@@ -65,14 +65,18 @@ struct call_options {
     double idle_timeout;       /* then without progress in either direction */
     uint64_t client;           /* the client in whose share of connections it counts; 0 for none */
     bool elsewhere;            /* another server can be asked: this one is not retried for long */
+    bool spread;               /* calls go round the addresses of a name, those that work */
+    double keepalive; /* over HTTP/2, while it is under way: after so long without a frame the other
+                         server is asked for one, and left where none comes in half as long */
 };
-/* No version forced, verified, 10 s, 60 s, 60 s. */
+/* No version forced, verified, 10 s, 60 s, 60 s, neither of the last three. */
 extern const struct call_options call_options_default;
 
 /* What a call asks of the session that holds it. All record, none sends. */
 struct call_host {
-    void (*dirty)(struct call *c);                    /* there may be something to send */
-    void (*consumed)(struct call *c, size_t n);       /* the owner read n bytes of the response */
+    const char *protocol;                       /* as in struct call; of HTTP/1.x "HTTP/1.1" */
+    void (*dirty)(struct call *c);              /* there may be something to send */
+    void (*consumed)(struct call *c, size_t n); /* the owner read n bytes of the response */
     void (*cancelled)(struct call *c, uint32_t code); /* let go of it, now; see c->expired, too */
 };
 
@@ -138,6 +142,7 @@ struct call {
     void *held;                     /* the session's own */
     const struct call_agent *agent; /* NULL without one */
     void *ticket;                   /* the agent's own */
+    double keepalive;               /* of call_options; the agent sets it */
     double progressed;              /* when bytes of a body, or the head, last moved, of
                                        clock_recent */
 

@@ -414,6 +414,7 @@ enum rc pool_call(
         return RC_LIMIT;
     }
     start_waiting(t);
+    c->keepalive = options->keepalive;
     call_engage(c, &agent, t);
     return RC_OK;
 }

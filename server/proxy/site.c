@@ -48,11 +48,19 @@ static struct pool_conn *conn_of(struct dial *d)
     return container_of(d, struct pool_conn, dial);
 }
 
-/* Moves to the front, so that the connections at the back stay idle and are closed. */
+/* Moves to the front, so that the connections at the back stay idle and are closed. Where calls go
+ * round the addresses, each connection keeps its turn. */
 static void move(struct pool_conn *pc, struct list *list)
 {
+    bool keeps_turn = pc->site->spread;
+    if (keeps_turn && pc->in == list)
+        return;
     list_remove(&pc->link);
-    list_prepend(list, &pc->link);
+    if (keeps_turn)
+        list_append(list, &pc->link);
+    else
+        list_prepend(list, &pc->link);
+    pc->in = list;
 }
 
 static void free_conn(struct pool_conn *pc)
@@ -129,6 +137,9 @@ static void on_changed(struct dial *d)
  * connection, all of them fail. */
 static void fail_opening(struct site *s, const char *why)
 {
+    bool has_other = s->spread && !spread_is_out(s->spread, clock_recent());
+    if (has_other)
+        return;
     if (s->conns == 0)
         fail_all(s, why);
     else if (s->waits)
@@ -140,6 +151,8 @@ static void on_closed(struct dial *d, const char *why)
     struct pool_conn *pc = conn_of(d);
     struct site *s = pc->site;
     bool was_open = pc->open;
+    if (s->spread)
+        spread_closed(s->spread, &d->to.addresses[0], !was_open, clock_recent());
     free_conn(pc);
     if (!was_open)
         fail_opening(s, why);
@@ -169,7 +182,16 @@ static bool set_tls(struct site *s, struct dial_to *to, char why[SITE_WHY])
     return to->tls;
 }
 
-static bool open_conn(struct site *s, char why[SITE_WHY])
+/* All addresses, or where calls go round them the one given. */
+static void set_addresses(struct dial_to *to, const struct site *s, struct spread_address *one)
+{
+    to->count = one ? 1 : s->lookup.count;
+    memcpy(to->addresses, one ? &one->at : s->lookup.list, to->count * sizeof *to->addresses);
+    if (one)
+        one->conns++;
+}
+
+static bool open_conn(struct site *s, struct spread_address *one, char why[SITE_WHY])
 {
     struct pool_conn *pc = mem_get_zeroed(sizeof *pc);
     snprintf(why, SITE_WHY, "%s", rc_text(RC_NOMEM));
@@ -178,8 +200,7 @@ static bool open_conn(struct site *s, char why[SITE_WHY])
     list_init(&pc->link);
     dial_init(&pc->dial, s->pool->loop, &dial_ops);
     struct dial_to *to = &pc->dial.to;
-    memcpy(to->addresses, s->lookup.list, s->lookup.count * sizeof *s->lookup.list);
-    to->count = s->lookup.count;
+    set_addresses(to, s, one);
     to->protocol = protocol_of(s);
     to->timeout = first_waiting(s)->connect_timeout;
     if (!set_tls(s, to, why) || dial_start(&pc->dial)) {
@@ -188,6 +209,7 @@ static bool open_conn(struct site *s, char why[SITE_WHY])
     }
     pc->site = s;
     list_append(&s->busy, &pc->link);
+    pc->in = &s->busy;
     pc->awaited = true;
     s->conns++;
     s->opening++;
@@ -203,6 +225,8 @@ static void on_found(struct lookup *l, const char *why)
     s->looked_up = clock_recent();
     if (l->count == 0)
         fail_all(s, why);
+    if (s->spread)
+        spread_set(s->spread, l->list, l->count);
     site_dirty(s);
 }
 
@@ -213,6 +237,8 @@ static void set_path(struct site *s)
     snprintf(address->sun_path, sizeof address->sun_path, "%.*s", (int)sizeof address->sun_path - 1,
         s->origin.host);
     s->lookup.count = 1;
+    if (s->spread)
+        spread_set(s->spread, s->lookup.list, 1);
 }
 
 /* Looks the name up; on_found gets the result. */
@@ -250,6 +276,10 @@ static void give(struct pool_conn *pc, struct ticket *t)
         ticket_fail(t, CALL_UNREACHABLE, rc_text(RC_NOMEM));
     else
         ticket_taken(t, pc);
+    if (pc->site->spread && pc->in == &pc->site->free) {
+        list_remove(&pc->link);
+        list_append(pc->in, &pc->link);
+    }
 }
 
 static void give_all(struct site *s)
@@ -300,15 +330,34 @@ static bool wants_conn(const struct site *s)
     return s->waits > expected(s) && !(most && s->conns >= most) && !is_closed;
 }
 
+/* Whom the next connection is to; NULL for all addresses, the first to answer. */
+static struct spread_address *next_address(struct site *s)
+{
+    return s->spread ? spread_pick(s->spread, clock_recent()) : NULL;
+}
+
+/* Where calls go round the addresses each that works has a connection, as soon as there are calls.
+ */
+static bool spread_conns(struct site *s, char why[SITE_WHY])
+{
+    struct spread_address *bare;
+    uint32_t most = s->pool->limits->max_conns;
+    while (s->spread && s->waits && !(most && s->conns >= most) && has_addresses(s) &&
+           (bare = spread_find_bare(s->spread, clock_recent())))
+        if (!open_conn(s, bare, why))
+            return false;
+    return true;
+}
+
 void site_run(struct site *s)
 {
     char why[SITE_WHY];
+    bool opened = spread_conns(s, why);
     give_all(s);
-    while (wants_conn(s) && has_addresses(s))
-        if (!open_conn(s, why)) {
-            fail_all(s, why);
-            return;
-        }
+    while (opened && wants_conn(s) && has_addresses(s))
+        opened = open_conn(s, next_address(s), why);
+    if (!opened)
+        fail_all(s, why);
 }
 
 /* Refusals. */
@@ -357,20 +406,35 @@ void site_refused(struct site *s, struct pool_conn *pc)
 
 /* Life. */
 
+static void free_parts(struct site *s)
+{
+    mem_free(s->cas);
+    mem_put(s->spread, sizeof *s->spread);
+    mem_put(s, sizeof *s);
+}
+
+/* What a site has in memory of its own. */
+static bool make_parts(struct site *s, const struct call_options *options)
+{
+    s->cas = options->cas ? mem_strdup(options->cas) : NULL;
+    s->spread = options->spread ? mem_get_zeroed(sizeof *s->spread) : NULL;
+    return (s->cas || !options->cas) && (s->spread || !options->spread);
+}
+
 static struct site *new_site(
     struct pool *p, const struct origin *origin, const struct call_options *options)
 {
     struct site *s = mem_get_zeroed(sizeof *s);
-    char *cas = s && options->cas ? mem_strdup(options->cas) : NULL;
-    if (!s || (options->cas && !cas)) {
-        mem_put(s, sizeof *s);
+    if (!s)
+        return NULL;
+    if (!make_parts(s, options)) {
+        free_parts(s);
         return NULL;
     }
     s->pool = p;
     s->origin = *origin;
     s->version = options->version;
     s->insecure = options->insecure;
-    s->cas = cas;
     s->lookup.done = on_found;
     list_init(&s->link);
     list_init(&s->dirty);
@@ -394,7 +458,8 @@ struct site *site_of(
     for (struct list *node = p->sites.next; node != &p->sites; node = node->next) {
         struct site *s = container_of(node, struct site, link);
         if (origin_same(&s->origin, origin) && s->version == options->version &&
-            s->insecure == options->insecure && same_text(s->cas, options->cas))
+            s->insecure == options->insecure && (s->spread != NULL) == options->spread &&
+            same_text(s->cas, options->cas))
             return s;
     }
     return new_site(p, origin, options);
@@ -426,8 +491,7 @@ void site_free(struct site *s)
     lookup_cancel(&s->lookup);
     list_remove(&s->link);
     list_remove(&s->dirty);
-    mem_free(s->cas);
-    mem_put(s, sizeof *s);
+    free_parts(s);
 }
 
 void site_distrust(struct site *s, double since)

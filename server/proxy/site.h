@@ -11,6 +11,7 @@
 #include "proxy/pool.h"
 #include "proxy/resolver.h"
 #include "proxy/share.h"
+#include "proxy/spread.h"
 
 enum { SITE_WHY = 512 };
 
@@ -59,6 +60,7 @@ struct ticket {
 
 struct pool_conn {
     struct list link; /* in its site's free or busy */
+    struct list *in;  /* which of them */
     struct site *site;
     struct dial dial;
     uint32_t calls;
@@ -76,11 +78,12 @@ struct site {
     struct origin origin;
     enum call_version version;
     bool insecure;
-    char *cas;           /* NULL for the system's store */
-    struct list free;    /* connections with room, the last used first */
-    struct list busy;    /* the others, those that are being opened included */
-    struct list waiting; /* tickets that may have a connection */
-    struct list paused;  /* tickets that were refused more than once */
+    char *cas;             /* NULL for the system's store */
+    struct spread *spread; /* of its addresses, where calls go round them; or NULL */
+    struct list free;      /* connections with room: the last used first, with spread last */
+    struct list busy;      /* the others, those that are being opened included */
+    struct list waiting;   /* tickets that may have a connection */
+    struct list paused;    /* tickets that were refused more than once */
     uint32_t conns;
     uint32_t opening;     /* connections of which is not known yet what they carry */
     uint32_t going;       /* those that take no further calls */

@@ -153,7 +153,8 @@ WALK = """
               codec = true, method = true }))
         local client = require("moontrail.grpc.client").new(schema, "http://127.0.0.1:1", "S")
         add("moontrail.grpc.client_call", call_names(client:Chat(),
-            { metadata = true, trailers = true }))
+            { metadata = true, trailers = true, protocol = true, codec = true, method = true,
+              request = true, metadata_out = true, timeout = true }))
         local res = mt.http.open { url = "http://127.0.0.1:1" }
         _, names = debug.getupvalue(debug.getmetatable(res).__index, 1)
         add("moontrail.http.response", names)

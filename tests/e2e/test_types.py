@@ -16,6 +16,7 @@ PLAIN = {"moontrail.tls", "moontrail.error", "moontrail.cookie_options", "moontr
          "moontrail.protobuf.service", "moontrail.protobuf.method", "moontrail.protobuf.field",
          "moontrail.grpc.detail",
          "moontrail.grpc.options", "moontrail.grpc.client_options", "moontrail.grpc.call_options",
+         "moontrail.grpc.retry", "moontrail.grpc.gateway_options",
          "moontrail.grpc.status", "moontrail.http.options"}
 
 SCRIPTS = {"index.lua": WALK}

@@ -542,6 +542,103 @@ static void ShutDown_Idle_Goaway(void **state)
     assert_null(c->session);
 }
 
+/* A call of which a sign of life is asked for, sent on the stream given. */
+static void get_kept(struct caller *c, int number, double seconds, const char *frames)
+{
+    caller_aim(c, number, "GET", "/a?b")->keepalive = seconds;
+    caller_finish(c, number);
+    caller_begin(c, number);
+    caller_expect_frames(c, frames);
+}
+
+static struct caller *open_with_kept(double seconds)
+{
+    struct caller *c = caller_open_2(0);
+    get_kept(c, 0, seconds, GET("1"));
+    return c;
+}
+
+static void pass_alarm(struct caller *c)
+{
+    caller_wait_alarm(c);
+    caller_ring(c);
+}
+
+static void Keepalive_Silence_PingThenLeft(void **state)
+{
+    (void)state;
+    struct caller *c = open_with_kept(0.04);
+    caller_get(c, 1, "/a?b");
+    caller_expect_frames(c, GET("3"));
+    assert_true(c->alarm == 0.04);
+    pass_alarm(c);
+    caller_expect_frames(c, "PING\n");
+    caller_expect(c, "");
+    assert_true(c->alarm == 0.02);
+    pass_alarm(c);
+    caller_expect(c, "0 done lost: keepalive\n1 done lost: keepalive\n");
+    caller_expect_frames(c, "");
+    assert_null(c->session);
+}
+
+static void Keepalive_Answered_AskedAgainAfterTheNextSilence(void **state)
+{
+    (void)state;
+    static const uint8_t nothing[8] = {0};
+    struct caller *c = open_with_kept(0.04);
+    for (int i = 0; i < 3; i++) {
+        pass_alarm(c);
+        caller_expect_frames(c, "PING\n");
+        caller_frame(c, NGHTTP2_PING, NGHTTP2_FLAG_ACK, 0, nothing, sizeof nothing);
+        caller_ring(c);
+        caller_expect_frames(c, "");
+        assert_true(c->alarm > 0);
+    }
+    caller_expect(c, "");
+}
+
+/* Within a time that no machine takes for it. */
+static void Keepalive_AnyFrame_CountsAsSign(void **state)
+{
+    (void)state;
+    struct caller *c = open_with_kept(0.5);
+    caller_wait_alarm(c);
+    caller_headers(c, 1, 0, ":status: 200\n");
+    caller_ring(c);
+    caller_expect_frames(c, "");
+    caller_expect(c, "0 head HTTP/2 200\n");
+    assert_true(c->alarm > 0 && c->alarm <= 0.5);
+}
+
+static void Keepalive_NoCall_NobodyAsked(void **state)
+{
+    (void)state;
+    struct caller *c = open_with_kept(0.02);
+    caller_headers(c, 1, END_STREAM, ":status: 204\n");
+    caller_expect(c, "0 head HTTP/2 204\n0 done whole\n");
+    pass_alarm(c);
+    caller_expect_frames(c, "");
+    assert_true(c->alarm == 0);
+    get_kept(c, 0, 0.02, GET("3"));
+    pass_alarm(c);
+    caller_expect_frames(c, "PING\n");
+}
+
+static void Keepalive_Several_TheShortestCounts(void **state)
+{
+    (void)state;
+    struct caller *c = open_with_kept(60);
+    get_kept(c, 1, 0.02, GET("3"));
+    assert_true(c->alarm == 0.02);
+    get_kept(c, 2, 30, GET("5"));
+    assert_true(c->alarm == 0.02);
+    caller_headers(c, 3, END_STREAM, ":status: 204\n");
+    caller_expect(c, "1 head HTTP/2 204\n1 done whole\n");
+    pass_alarm(c);
+    caller_expect_frames(c, "");
+    assert_true(c->alarm > 20 && c->alarm <= 30);
+}
+
 static void Memory_RunsOutAnywhere_CallEndsAndNothingIsLeft(void **state)
 {
     (void)state;
@@ -597,6 +694,11 @@ int main(void)
         caller_test(Flood_OfPings_ConnectionEnds),
         caller_test(ShutDown_UnderWay_GoawayBehindTheLast),
         caller_test(ShutDown_Idle_Goaway),
+        caller_test(Keepalive_Silence_PingThenLeft),
+        caller_test(Keepalive_Answered_AskedAgainAfterTheNextSilence),
+        caller_test(Keepalive_AnyFrame_CountsAsSign),
+        caller_test(Keepalive_NoCall_NobodyAsked),
+        caller_test(Keepalive_Several_TheShortestCounts),
         caller_test(Memory_RunsOutAnywhere_CallEndsAndNothingIsLeft),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,10 +1,12 @@
 -- A call of a method on another server, as the script that makes it sees it.
+local attempt = require "moontrail.grpc.client_attempt"
 local blame = require("moontrail.grpc.script").blame
 local client_head = require "moontrail.grpc.client_head"
 local client_status = require "moontrail.grpc.client_status"
 local message = require "moontrail.grpc.message"
-local metadata = require "moontrail.grpc.metadata"
 local mt = require "moontrail"
+local options = require "moontrail.grpc.options"
+local retry = require "moontrail.grpc.client_retry"
 local status = require "moontrail.grpc.status"
 
 local codes = status.codes
@@ -16,26 +18,20 @@ local methods = {}
 
 local Call = { __name = "moontrail.grpc.client_call" }
 
--- The parts of a message.
-local function encode(method, request, packing)
-    local input = method.input
-    request = message.given(request, input)
-    if type(request) ~= "table" then
-        blame("%s has a %s as its request, not a table", method.name, type(request))
-    end
-    return message.wrap(input.encode(input, request), packing)
-end
+-- The options of a call.
+local defaults = { metadata = false, timeout = false }
 
--- Begins a call: its head goes out, and its messages are still to be sent.
-function call.start(client, method, given)
-    local http, due = client_head.open(client, method, given)
+-- A call that is not made yet: interceptors may look at it, and change metadata_out and timeout.
+function call.new(client, rpc, given)
+    given = options.check("call", given, defaults)
     return setmetatable({
-        http = http,
-        due = due, -- when its time is over, of mt.now
-        method = method,
+        client = client,
+        rpc = rpc,
+        metadata_out = client_head.merge(client.options.metadata, given.metadata),
+        timeout = given.timeout or client.options.timeout or nil,
         limit = client.options.max_message,
-        packing = client.options.compression,
-        schema = client.schema,
+        packing = client.options.compression, -- of requests
+        http = false, -- the call beneath
         encoding = false, -- of the replies, once their head is there
         initial = false, -- the metadata before the replies, likewise
         closed = false, -- no request follows
@@ -47,9 +43,9 @@ end
 
 -- The metadata before the replies, if their head has come; whether or not anybody waited for it.
 local function headers_of(self)
-    if not self.initial and self.http.status then
+    if not self.initial and self.http and self.http.status then
         local ok, fields = pcall(function() return self.http.fields end)
-        self.initial = ok and metadata.read(fields)
+        self.initial = ok and self.rpc.way.headers(fields)
     end
     return self.initial or nil
 end
@@ -58,7 +54,9 @@ end
 local function conclude(self, final)
     final.headers = headers_of(self)
     self.final = final
-    self.http:close()
+    if self.http then
+        self.http:close()
+    end
 end
 
 local function fail(self, code, text)
@@ -66,66 +64,153 @@ local function fail(self, code, text)
     error(self.final, 0)
 end
 
--- What a failure of the call beneath is for the script. What is an error of the task, such as its
--- deadline or an abort, stays what it is.
-local function explain(self, problem)
+-- The status that what was raised beneath is to the script. What is an error of the task, such as
+-- its deadline or an abort, is raised as it is.
+local function status_of(self, problem)
     if self.final then -- another task has ended the call
         return self.final
     end
     if status.is(problem) then
-        conclude(self, problem)
-    elseif self.http.failure then
-        conclude(self, client_status.of_failure(self.http, problem, mt.now() >= self.due))
+        return problem
     end
-    return self.final or problem
+    if not self.http.failure then
+        error(problem, 0)
+    end
+    return client_status.of_failure(self.http, problem, mt.now() >= self.due)
 end
 
--- Calls f with the call beneath.
-local function attempt(self, f, ...)
-    local ok, result = pcall(f, self.http, ...)
-    if not ok then
-        error(explain(self, result), 0)
+local function give_up(self, problem)
+    local final = status_of(self, problem)
+    if not self.final then
+        conclude(self, final)
     end
-    return result
+    error(final, 0)
+end
+
+-- The request.
+
+local function encode(self, request)
+    local rpc = self.rpc
+    request = message.given(request, rpc.input)
+    if type(request) ~= rpc.takes then
+        blame("%s has a %s as its request, not a table", rpc.name, type(request))
+    end
+    return rpc.way.wrap(self, rpc.encode(rpc.input, request))
+end
+
+-- Sends the request of a call that has one. What that fails of is told where the reply is waited
+-- for.
+local function send_whole(self)
+    local ok, problem = pcall(self.http.finish, self.http, table.unpack(self.payload))
+    self.problem = not ok and problem or nil
+end
+
+local function open(self)
+    if self.http then
+        self.http:close()
+    end
+    self.initial, self.trailers, self.encoding = false, nil, false
+    local opened = attempt.open(self)
+    if opened and self.payload then
+        send_whole(self)
+    end
+    return opened
+end
+
+-- Makes the call. request is nil where a stream of them is to follow.
+function call.start(self, request)
+    local rpc = self.rpc
+    self.payload = not rpc.client_streaming and { encode(self, request) } or nil
+    self.left = client_head.seconds(self.timeout)
+    self.timed = self.left < client_head.FOREVER
+    self.due = mt.now() + self.left
+    self.tries = self.client.options.retry and retry.start(self.client.options.retry) or nil
+    self.asked = {}
+    open(self)
+end
+
+-- A call that an interceptor has answered in place of a server.
+function call.settle(self)
+    if not self.http then
+        self.initial, self.trailers = {}, {}
+        conclude(self, status.new(codes.OK, ""))
+    end
+end
+
+-- The head of the response.
+
+-- Waits for it; gives the status where the call has ended with it, or without it.
+local function look(self)
+    local problem, ok, result = self.problem, false, nil
+    if not problem then
+        ok, result = pcall(function()
+            self.http:response()
+            return self.rpc.way.begin(self)
+        end)
+        problem = result
+    end
+    attempt.note(self)
+    if ok then
+        return result
+    end
+    return status_of(self, problem)
+end
+
+local function pushback_of(http)
+    local headers = http.status and http.headers or {}
+    return headers["grpc-retry-pushback-ms"] or headers["trailer-grpc-retry-pushback-ms"]
+end
+
+-- Waits, but no longer than the call may last.
+local function pause(self, seconds)
+    local left = self.due - mt.now()
+    mt.sleep(math.max(math.min(seconds, left), 0))
+    return seconds < left
+end
+
+-- Makes a call again that has failed before any reply, where it may be: at once on another server
+-- if this one has not seen it, else as the client's option says. Gives the status that it has ended
+-- with if not, or nil.
+local function again(self, final)
+    if not self.payload or self.final then
+        return final
+    end
+    if attempt.is_unseen(self.http) and open(self) then
+        return nil
+    end
+    local seconds = self.tries and retry.wait(self.tries, final.code, pushback_of(self.http))
+    if not seconds then
+        return final
+    end
+    local in_time = pause(self, seconds)
+    if self.final or not in_time then
+        return self.final or client_head.late()
+    end
+    self.asked = {}
+    open(self)
+    return nil
 end
 
 -- Waits for the head of the response.
 local function begin(self)
-    if self.initial or self.final then
-        return
-    end
-    local http = attempt(self, self.http.response)
-    local read = metadata.read(http.fields)
-    local final, is_all = client_status.of_head(http, read, self.schema)
-    self.initial = is_all and {} or read
-    self.encoding = http.headers["grpc-encoding"]
-    if final then
-        self.trailers = is_all and read or {}
-        conclude(self, final)
+    while not self.initial and not self.final do
+        local final = look(self)
+        if not final then
+            return
+        end
+        final = again(self, final)
+        if final and not self.final then
+            conclude(self, final)
+        end
     end
 end
 
--- Behind the last reply: the trailers tell the status.
-local function finish(self)
-    local trailers, fields = self.http:trailers()
-    self.trailers = metadata.read(fields)
-    conclude(self, client_status.of_trailers(trailers, self.trailers, self.schema))
-end
-
--- Messages.
-
-local function read_exactly(http, n)
-    return http:read_exactly(n)
-end
-
-local function read_message(http, encoding, limit)
-    return (message.read_by(read_exactly, http, encoding, limit))
-end
+-- Replies.
 
 local function decode(self, bytes)
-    local ok, result = pcall(self.method.decode, bytes)
+    local ok, result = pcall(self.rpc.decode, bytes)
     if not ok then
-        error(explain(self, result), 0)
+        give_up(self, result)
     end
     return result
 end
@@ -134,29 +219,19 @@ end
 local function receive(self)
     begin(self)
     if not self.final then
-        local bytes = attempt(self, read_message, self.encoding, self.limit)
+        local ok, bytes, final = pcall(self.rpc.way.read, self)
+        if not ok then
+            give_up(self, bytes)
+        end
         if bytes then
             return decode(self, bytes)
         end
-        finish(self)
+        conclude(self, final)
     end
     if self.final.code ~= codes.OK then
         error(self.final, 0)
     end
     return nil
-end
-
--- Whether it was written: not where the other server has ended the call.
-local function write(self, by, ...)
-    return not self.final and attempt(self, by, ...)
-end
-
--- Begins a call whose requests are no stream.
-function call.start_with(client, method, request, given)
-    local head, payload = encode(method, request, client.options.compression)
-    local self = call.start(client, method, given)
-    write(self, self.http.finish, head, payload)
-    return self
 end
 
 -- The one reply of a call whose replies are no stream.
@@ -174,17 +249,32 @@ end
 -- The script's.
 
 local function check_sends(self, name)
-    if not self.method.client_streaming then
+    if not self.rpc.client_streaming then
         blame("%s is for methods whose requests are a stream", name)
     end
     if self.closed then
         blame("%s comes too late: close_send was called", name)
     end
+    if not self.http then
+        blame("%s comes too early: an interceptor has not called next", name)
+    end
+end
+
+-- Whether it was written: not where the other server has ended the call.
+local function write(self, by, ...)
+    if self.final then
+        return false
+    end
+    local ok, result = pcall(by, self.http, ...)
+    if not ok then
+        give_up(self, result)
+    end
+    return result
 end
 
 function methods:send(request)
     check_sends(self, "send")
-    return write(self, self.http.write, encode(self.method, request, self.packing))
+    return write(self, self.http.write, encode(self, request))
 end
 
 function methods:close_send()
@@ -195,7 +285,7 @@ end
 
 -- The next reply, or nil; of a method whose reply is no stream, the one that there is.
 function methods:recv()
-    if self.method.server_streaming or self.final then
+    if self.rpc.server_streaming or self.final then
         return receive(self)
     end
     return call.receive_only(self)
@@ -225,16 +315,27 @@ function methods:cancel()
     end
 end
 
--- The metadata before the replies is waited for.
-function Call.__index(self, name)
-    if name ~= "metadata" then
-        return methods[name]
-    end
+-- What is put together, or waited for, when it is looked at.
+local made = {
+    codec = function(self) return self.client.options.codec end,
+    method = function(self) return self.rpc.path:sub(2) end,
+    protocol = function(self) return self.rpc.way.name end,
+}
+
+function made.metadata(self)
     begin(self)
     if not self.initial then
         error(self.final, 0)
     end
     return self.initial
+end
+
+function Call.__index(self, name)
+    local make = made[name]
+    if make then
+        return make(self)
+    end
+    return methods[name]
 end
 
 Call.__close = methods.cancel

@@ -1,28 +1,42 @@
 -- How a call of another server begins: its time, and the fields that go out.
-local blame = require("moontrail.grpc.script").blame
-local compression = require "moontrail.grpc.compression"
 local metadata = require "moontrail.grpc.metadata"
 local mt = require "moontrail"
-local options = require "moontrail.grpc.options"
 local status = require "moontrail.grpc.status"
 
 local client_head = {}
 
 -- Longer than any call lasts: streams may rest as long as they like.
-local FOREVER = 1e8
+client_head.FOREVER = 1e8
 
--- The options of a call.
-local defaults = { metadata = false, timeout = false }
+local FOREVER = client_head.FOREVER
 
-local function add_metadata(fields, given)
-    for name, values in pairs(given or {}) do
-        for _, value in ipairs(type(values) == "table" and values or { values }) do
-            local key, text = metadata.check(name, value)
-            local list = fields[key] or {}
-            list[#list + 1] = text
-            fields[key] = list
+local function each(value)
+    return ipairs(type(value) == "table" and value or { value })
+end
+
+-- The values of one name and of another.
+local function join(before, values)
+    if before == nil then
+        return values
+    end
+    local list = {}
+    for _, from in ipairs { before, values } do
+        for _, value in each(from) do
+            list[#list + 1] = value
         end
     end
+    return list
+end
+
+-- The metadata of two tables, either of which may be nil, in a new one.
+function client_head.merge(one, two)
+    local result = {}
+    for _, given in ipairs { one or {}, two or {} } do
+        for name, values in pairs(given) do
+            result[name] = join(result[name], values)
+        end
+    end
+    return result
 end
 
 -- The seconds that the request has left that this call is made for, or nil.
@@ -31,18 +45,22 @@ local function inherited()
     return ok and left or nil
 end
 
--- The seconds for a call, or nil: what the script says, and no more than is left.
-local function timeout_of(client, given)
-    local wanted, left = given.timeout or client.options.timeout, inherited()
-    local seconds = math.min(wanted or FOREVER, left or FOREVER)
-    if seconds <= 0 then
-        error(status.new(status.codes.DEADLINE_EXCEEDED, "deadline exceeded"), 0)
+-- The seconds for a call that begins now: so many, or nil for no limit, and no more than is left.
+function client_head.seconds(seconds)
+    local left = math.min(seconds or FOREVER, inherited() or FOREVER)
+    if left <= 0 then
+        error(client_head.late(), 0)
     end
-    return seconds < FOREVER and seconds or nil
+    return left
 end
 
--- Up to eight digits and a unit.
-local function encode_timeout(seconds)
+-- The status of a call whose time is over.
+function client_head.late()
+    return status.new(status.codes.DEADLINE_EXCEEDED, "deadline exceeded")
+end
+
+-- A grpc-timeout: up to eight digits and a unit.
+function client_head.in_units(seconds)
     local ms = math.ceil(seconds * 1000)
     if ms < 1e8 then
         return ("%dm"):format(ms)
@@ -50,40 +68,18 @@ local function encode_timeout(seconds)
     return ("%dS"):format(math.ceil(seconds))
 end
 
-local function fields_of(client, given, timeout)
+-- The fields that metadata is.
+function client_head.fields(given)
     local fields = {}
-    add_metadata(fields, client.options.metadata)
-    add_metadata(fields, given.metadata)
-    fields["content-type"] = "application/grpc"
-    fields["grpc-accept-encoding"] = compression.accepted
-    fields["grpc-encoding"] = client.options.compression or nil
-    fields["grpc-timeout"] = timeout and encode_timeout(timeout)
-    fields["user-agent"] = fields["user-agent"] or "grpc-lua-moontrail/" .. mt.version
-    return fields
-end
-
--- The call of mt.http for a method of a client's, by the options given; and when its time is over.
-function client_head.open(client, method, given)
-    given = options.check("call", given, defaults)
-    local timeout = timeout_of(client, given)
-    local ok, http = pcall(mt.http.open, {
-        url = client.url,
-        path = ("/%s/%s"):format(client.name, method.name),
-        method = "POST",
-        version = "2",
-        headers = fields_of(client, given, timeout),
-        timeout = timeout,
-        connect_timeout = client.options.connect_timeout or nil,
-        idle_timeout = FOREVER,
-        verify = client.options.verify,
-        ca = client.options.ca or nil,
-    })
-    if not ok and type(http) == "string" then
-        blame("%s", http)
-    elseif not ok then
-        error(http, 0)
+    for name, values in pairs(given) do
+        for _, value in each(values) do
+            local key, text = metadata.check(name, value)
+            local list = fields[key] or {}
+            list[#list + 1] = text
+            fields[key] = list
+        end
     end
-    return http, mt.now() + (timeout or FOREVER)
+    return fields
 end
 
 return client_head

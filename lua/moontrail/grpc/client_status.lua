@@ -44,7 +44,7 @@ function client_status.of_failure(http, problem, is_late)
     if http.failure == "timeout" or is_late and code == codes.CANCELLED then
         return status.new(codes.DEADLINE_EXCEEDED, "deadline exceeded")
     end
-    return status.new(code, tostring(problem))
+    return status.new(code, (tostring(problem):gsub("^moontrail/[%w_/]+%.lua:%d+: ", "")))
 end
 
 -- The status that trailers tell; what of them is metadata goes with it.
@@ -61,33 +61,43 @@ function client_status.of_trailers(trailers, more, schema)
     return result
 end
 
--- The status for a head that no replies may follow, or nil.
-local function find_problem(http)
-    if http.status ~= 200 then
-        return status.new(responses[http.status] or codes.UNKNOWN,
-            ("the server answered with HTTP status %d"):format(http.status))
+-- The status for an HTTP status that is no success, or nil.
+function client_status.of_http(http)
+    if http.status == 200 then
+        return nil
     end
-    local kind = http.headers["content-type"] or ""
-    if not media.is_grpc(kind) then
-        return status.new(media.is_any_grpc(kind) and codes.INTERNAL or codes.UNKNOWN,
+    return status.new(responses[http.status] or codes.UNKNOWN,
+        ("the server answered with HTTP status %d"):format(http.status))
+end
+
+-- Whether a media type is one of the protocol's, with whatever codec.
+local function is_kin(way, name)
+    for _, pattern in ipairs(way.family) do
+        if name:find(pattern) then
+            return true
+        end
+    end
+    return false
+end
+
+-- Bytes of protocol buffers need not be said to be.
+local function short(name)
+    return (name:gsub("%+proto$", ""))
+end
+
+-- The status for replies in what the call cannot read, or nil.
+function client_status.of_kind(call, encoding)
+    local kind = call.http.headers["content-type"] or ""
+    local name, way = media.type_of(kind), call.rpc.way
+    if not is_kin(way, name) or short(name) ~= short(call.rpc.kind) then
+        return status.new(is_kin(way, name) and codes.INTERNAL or codes.UNKNOWN,
             ("the server answered with %q"):format(kind))
     end
-    local encoding = http.headers["grpc-encoding"]
     if not compression.is_known(encoding) then
         return status.new(codes.INTERNAL,
             ("the server answered in the encoding %s"):format(encoding))
     end
     return nil
-end
-
--- The status that a response's head tells, or nil; and whether the head is all that there is of it
--- (Trailers-Only), whatever its HTTP status. Where anything follows the head, a status in it means
--- nothing: that of the trailers counts. more is its metadata.
-function client_status.of_head(http, more, schema)
-    if http.ended_by_head and http.headers["grpc-status"] then
-        return client_status.of_trailers(http.headers, more, schema), true
-    end
-    return find_problem(http), false
 end
 
 return client_status

@@ -49,15 +49,6 @@ function message.read_by(exactly, from, encoding, limit, malformed)
     return open(flag, payload, encoding, limit, malformed)
 end
 
-local function unreadable(problem)
-    return status.new(codes.INTERNAL, "a message cannot be read: " .. problem)
-end
-
--- What decodes the bytes of messages of a type; of those that cannot be it raises a status.
-function message.decoder(kind)
-    return kind:decoder(unreadable)
-end
-
 -- A message that a script gives, which of google.protobuf.Empty may be nothing.
 function message.given(value, kind)
     if value == nil and kind.name == "google.protobuf.Empty" then

@@ -48,24 +48,55 @@ local function is_interceptors(value)
     return #value > 0
 end
 
+local function is_one_of(...)
+    local known = {}
+    for _, name in ipairs { ... } do
+        known[name] = true
+    end
+    return function(value) return known[value] ~= nil end
+end
+
+local function is_list_of_strings(value)
+    for _, one in ipairs(type(value) == "table" and value or {}) do
+        if type(one) ~= "string" then
+            return false
+        end
+    end
+    return type(value) == "table" and #value > 0
+end
+
+local function is_seconds(value)
+    return type(value) == "number" and value > 0
+end
+
 -- By name: whether a value may be, and what it should be.
 local rules = {
     ca = { is_of "string", "the name of a file" },
+    codec = { is_one_of("proto", "json"), "\"proto\" or \"json\"" },
     compression = { is_compression, "\"gzip\", \"deflate\" or false" },
     connect_timeout = { is_of "number", "a number of seconds" },
     credentials = { is_of "boolean", "true or false" },
+    file = { is_of "string", "the name of a .proto or a descriptor set" },
     health = { is_of "boolean", "true or false" },
     intercept = { is_interceptors, "a function, or a list of functions" },
+    keepalive = { is_seconds, "a number of seconds" },
     json = { is_of "table", "a table of options of JSON" },
     max_message = { is_bytes, "a number of bytes" },
     metadata = { is_of "table", "a table of values by name" },
     origins = { cors.is_origins, "\"*\", or a list of origins, such as \"https://a.example\"" },
+    protocol = {
+        is_one_of("grpc", "grpc-web", "connect"),
+        "\"grpc\", \"grpc-web\" or \"connect\"",
+    },
     protocols = {
         is_name_list(ways.all),
         ("a list of %s"):format('"' .. table.concat(ways.names, '", "') .. '"'),
     },
+    reflect = { is_of "boolean", "true or false" },
     reflection = { is_of "boolean", "true or false" },
+    retry = { is_of "table", "a table: attempts, codes, backoff" },
     transcode = { is_of "boolean", "true or false" },
+    services = { is_list_of_strings, "a list of full names of services" },
     timeout = { is_of "number", "a number of seconds" },
     verify = { is_of "boolean", "true or false" },
 }

@@ -258,6 +258,7 @@ for _, version in ipairs { "v1", "v1alpha" } do
     copy(notes, reflection.notes)
     reflection.names[#reflection.names + 1] = name
     reflection.add(schema, name)
+    reflection.schema = reflection.schema or schema
 end
 
 return reflection

@@ -83,12 +83,19 @@ local function runner(way)
     return way.server_streaming and run_server_streaming or make_unary(way)
 end
 
--- Ends a call that has run.
+-- Ends a call that has run; its deadline may pass while it waits to write the end.
 local function finish(self)
-    if self.timed and not self.way.is_whole and timing.is_over(self) then
+    local way = self.way
+    if way.is_whole then
+        return
+    end
+    if self.timed and timing.is_over(self) then
         return failure.finish_late(self)
     end
-    self.way.finish(self)
+    local ok, problem = xpcall(way.finish, on_error, self)
+    if not ok then
+        failure.finish(self, problem)
+    end
 end
 
 -- Answers a call by a way.
@@ -180,15 +187,20 @@ function serve.by(pick)
     end
 end
 
--- A method that a served service has not.
-local function run_unknown(self)
-    error(status.new(status.codes.UNIMPLEMENTED, "there is no method " .. self.http.path), 0)
+-- Of a method that a served service has not.
+local function unknown(self)
+    return status.new(status.codes.UNIMPLEMENTED, "there is no method " .. self.http.path)
 end
 
 -- The handler of all paths below a service's that are no method's. It answers by whatever protocol
--- the request speaks, and by Connect's errors where that is none.
-function serve.unknown()
-    local rpc = { is_any = true, protocols = ways.all, runner = function() return run_unknown end }
+-- the request speaks, and by Connect's errors where that is none; with the status that
+-- problem(call) gives, if there is such a function.
+function serve.unknown(problem)
+    problem = problem or unknown
+    local function run(self)
+        error(problem(self), 0)
+    end
+    local rpc = { is_any = true, protocols = ways.all, runner = function() return run end }
     local known = {}
     local fallback = find(rpc, known, "application/json")
     return function(ctx)

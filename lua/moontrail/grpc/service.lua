@@ -26,7 +26,7 @@ local defaults = {
 }
 
 -- A method as --check shows it, in the words of a .proto.
-local function describe(method)
+function service.describe(method)
     return ("rpc (%s%s) returns (%s%s)"):format(
         method.client_streaming and "stream " or "", method.input_name,
         method.server_streaming and "stream " or "", method.output_name)
@@ -109,7 +109,7 @@ local function add_routes(self, object, routes, notes)
         local method, handler = self.methods[name], rawget(object, name)
         local rpc = describe_rpc(self, method, handler)
         routes[rpc.path] = cors.around(serve.route(rpc), self.cors, rpc)
-        notes[rpc.path] = describe(method) .. (handler and "" or ", not implemented")
+        notes[rpc.path] = service.describe(method) .. (handler and "" or ", not implemented")
         if self.options.transcode then
             transcode.add(self, method, rpc, routes, notes)
         end

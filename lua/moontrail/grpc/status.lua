@@ -63,7 +63,7 @@ local function blame_code(code)
 end
 
 -- The number of a status given by name or number.
-local function check_code(code)
+function status.check_code(code)
     local number = status.codes[code] or math.tointeger(code)
     if number == 0 then
         blame("no status of an error: %s: a method that returns has it", code)
@@ -114,7 +114,7 @@ end
 
 -- grpc.error
 function status.raise(code, message, details)
-    local raised = status.new(check_code(code), check_message(message), details)
+    local raised = status.new(status.check_code(code), check_message(message), details)
     if details ~= nil then
         check_details(details)
         raised.line = script.line()

@@ -131,9 +131,14 @@ local function claim(place, binding)
     place.by_method[binding.method] = binding
 end
 
+-- What answers the requests of a binding.
+function transcode.handler(rpc, binding)
+    return serve.by(picker(rpc, binding))
+end
+
 local function add_binding(self, rpc, binding, routes, notes)
     local place = place_of(binding)
-    local handler = serve.by(picker(rpc, binding))
+    local handler = transcode.handler(rpc, binding)
     claim(place, binding)
     binding.place = place
     place.handlers[binding.method], place.rules[binding.method] = handler, self.cors
@@ -161,6 +166,14 @@ function transcode.add(self, method, rpc, routes, notes)
     end
     for _, binding in ipairs(bindings) do
         add_binding(self, rpc, binding, routes, notes)
+    end
+    bindings_of[rpc] = bindings
+end
+
+-- Says which bindings a method has whose requests come by no route of its own.
+function transcode.set(rpc, bindings)
+    for _, binding in ipairs(bindings) do
+        binding.place = { pattern = binding.template.pattern }
     end
     bindings_of[rpc] = bindings
 end

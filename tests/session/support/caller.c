@@ -7,6 +7,7 @@
 #include <sanitizer/asan_interface.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { ROOM = 16384 };
 
@@ -20,9 +21,9 @@ static void nothing(struct session_host *host)
     (void)host;
 }
 
-static void no_alarm(struct session_host *host, double seconds)
+static void on_alarm(struct session_host *host, double seconds)
 {
-    (void)host, (void)seconds;
+    container_of(host, struct caller, host)->alarm = seconds;
 }
 
 /* Calls. */
@@ -188,6 +189,21 @@ static void turn(struct caller *c)
         caller_drop(c);
 }
 
+void caller_wait_alarm(struct caller *c)
+{
+    caller_settle(c);
+    assert_true(c->alarm > 0);
+    usleep((useconds_t)(c->alarm * 1e6));
+}
+
+void caller_ring(struct caller *c)
+{
+    assert_non_null(c->session);
+    c->alarm = 0;
+    c->session->ops->on_alarm(c->session);
+    caller_settle(c);
+}
+
 void caller_settle(struct caller *c)
 {
     for (int i = 0; i < 4; i++)
@@ -335,7 +351,7 @@ static struct caller *open_caller(size_t grain)
     caller.http = http_limits_default;
     caller.h2 = h2_limits_default;
     caller.host = (struct session_host){
-        .dirty = nothing, .alarm = no_alarm, .changed = nothing, .peer = &peer};
+        .dirty = nothing, .alarm = on_alarm, .changed = nothing, .peer = &peer};
     return &caller;
 }
 

@@ -42,7 +42,8 @@ struct caller {
     struct frames frames;
     struct text sent; /* by HTTP/1.x */
     struct text notes;
-    bool frees; /* calls are freed as they are done: who looks at one then is found out */
+    double alarm; /* seconds, as the session has set it last; 0 once it has rung */
+    bool frees;   /* calls are freed as they are done: who looks at one then is found out */
     size_t grain;
     struct caller_call calls[CALLER_CALLS];
 };
@@ -73,6 +74,10 @@ void caller_headers(struct caller *c, int32_t stream, uint8_t flags, const char 
 void caller_data(struct caller *c, int32_t stream, uint8_t flags, const char *body);
 /* The server sends nothing more. */
 void caller_end_input(struct caller *c);
+/* Lets the time of the session's alarm pass, which must be set. */
+void caller_wait_alarm(struct caller *c);
+/* And rings it. */
+void caller_ring(struct caller *c);
 /* The connection is gone. */
 void caller_drop(struct caller *c);
 void caller_settle(struct caller *c);

@@ -40,7 +40,7 @@ static void on_cancelled(struct call *c, uint32_t code)
     o->code = code;
 }
 
-static const struct call_host host = {on_dirty, on_consumed, on_cancelled};
+static const struct call_host host = {"HTTP/1.1", on_dirty, on_consumed, on_cancelled};
 
 /* The place for a call; NULL where there is none. */
 static struct other *find_place(void)

@@ -70,7 +70,7 @@ static void on_done(struct call *c, enum call_end end, const char *why)
 }
 
 static const struct call_ops ops = {on_interim, on_event, on_event, on_writable, on_done};
-static const struct call_host host = {on_dirty, on_consumed, on_cancelled};
+static const struct call_host host = {"HTTP/1.1", on_dirty, on_consumed, on_cancelled};
 static const struct call_agent agent = {on_agent_done, on_agent_cancel};
 static struct call call;
 
