@@ -39,7 +39,8 @@ $fault
     <pre>$curl -N '$base/clock?n=5'</pre></dd>
   <dt>/helloworld.Greeter/SayHello</dt>
   <dd>A service, for gRPC, gRPC-Web, Connect and JSON.
-    <pre>$curl -d '{"name":"moon"}' -H 'content-type: application/json' $base/helloworld.Greeter/SayHello</pre></dd>
+    <pre>$curl -d '{"name":"moon"}' -H 'content-type: application/json' \
+  $base/helloworld.Greeter/SayHello</pre></dd>
 </dl>
 ]]
 
