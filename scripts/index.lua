@@ -37,6 +37,9 @@ $fault
   <dt><a href="/clock?n=10">/clock</a></dt>
   <dd>Server-sent events, one a second.
     <pre>$curl -N '$base/clock?n=5'</pre></dd>
+  <dt>/helloworld.Greeter/SayHello</dt>
+  <dd>A service, for gRPC, gRPC-Web, Connect and JSON.
+    <pre>$curl -d '{"name":"moon"}' -H 'content-type: application/json' $base/helloworld.Greeter/SayHello</pre></dd>
 </dl>
 ]]
 

@@ -364,6 +364,27 @@ def test_past_its_deadline_a_waiting_stream_ends(client, protocol):
     assert protocol.read(client.so_far(stream), "Sum").code == "deadline_exceeded"
 
 
+CUT = """
+    local Rpc = require("moontrail.grpc").service("rpc.proto", "test.Rpc")
+    function Rpc.Count(_, call)
+        call.ctx:deadline(0.1)
+        print("cut", pcall(call.send, call, { text = ("x"):rep(300000) }))
+        call.ctx:deadline(nil)
+    end
+    return Rpc"""
+
+
+@pytest.mark.parametrize("protocol", [WEB, TEXT, CONNECT], ids=repr)
+def test_nothing_goes_behind_a_message_that_was_cut_short(start, connect, protocol):
+    server = start({**SCRIPTS, "rpc.lua": CUT})
+    client = connect(server.http)
+    client.reading = False
+    stream = begin(client, protocol, "Count", protocol.body("Count", [b""]))
+    server.wait_for("cut.*timeout")
+    client.wait_for_frame(stream, "RST_STREAM")
+    assert client.reset_code(stream) == 8 and not client.so_far(stream).ended
+
+
 @pytest.mark.parametrize("protocol", [WEB, TEXT, CONNECT], ids=repr)
 def test_a_stream_that_nobody_moves_ends_by_body_timeout(start, connect, http1, protocol):
     server = start(SCRIPTS, "--body-timeout", "1")

@@ -20,7 +20,15 @@ def test_index_lists_every_script(demo, connect):
         page = connect(url).fetch("/")
         assert page.header("content-type") == "text/html; charset=utf-8"
         for script in (ROOT / "scripts").glob("*.lua"):
-            assert script.stem == "index" or f"{url}/{script.stem}" in page.text
+            path = {"greeter": "helloworld.Greeter/SayHello"}.get(script.stem, script.stem)
+            assert script.stem == "index" or f"{url}/{path}" in page.text
+
+
+def test_the_greeter_answers_json(demo, connect, http1):
+    for client in connect(demo.https), connect(demo.http), http1(demo.http):
+        response = client.fetch("/helloworld.Greeter/SayHello", "POST", body=b'{"name":"moon"}',
+                                headers=[("content-type", "application/json")])
+        assert (response.status, response.text) == (200, '{"message":"Hello moon"}')
 
 
 def test_index_escapes_what_the_client_says(client):

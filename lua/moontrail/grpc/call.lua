@@ -23,6 +23,7 @@ local defaults = {
     timed = false, -- the client has set a deadline
     request = nil, -- what interceptors see of a request that is no stream
     source = nil, -- the request's bytes, where its protocol does not send them as they are
+    is_cut = false, -- what was being written was not written whole; for protocols that care
     is_answered = false, -- the one reply, or the failure, is written; for protocols that care
 }
 

@@ -100,4 +100,22 @@ function enveloped.write(self, bytes)
     return write(self.http, heads[#bytes], bytes) -- as wrap; most messages go here
 end
 
+-- The same where the end of a call goes behind its messages. One that was cut short, by a deadline,
+-- leaves no other end than a reset.
+function enveloped.write_between(self, bytes)
+    self.is_cut = true
+    enveloped.write(self, bytes)
+    self.is_cut = false
+end
+
+-- Writes the last bytes of such a call by a function of the call.
+function enveloped.write_end(self, write_last, ...)
+    if self.is_cut then
+        return self.http:reset("CANCEL")
+    end
+    self.is_cut = true
+    write_last(self.http, ...)
+    self.is_cut = false
+end
+
 return enveloped

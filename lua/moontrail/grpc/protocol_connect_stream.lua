@@ -15,7 +15,7 @@ local stream = {
     always_prepares = true,
     read = enveloped.read,
     read_only = enveloped.read_only,
-    write = enveloped.write,
+    write = enveloped.write_between,
     encode_details = connect_error.encode_details,
 }
 
@@ -55,7 +55,7 @@ local function send_end(self, shown)
         parts[#parts + 1] = '"metadata":' .. json.encode(by_name(self.trailers))
     end
     local text = "{" .. table.concat(parts, ",") .. "}"
-    mt.ctx.write(self.http, string.pack(">BI4", END, #text), text)
+    enveloped.write_end(self, mt.ctx.write, string.pack(">BI4", END, #text), text)
 end
 
 function stream.finish(self)

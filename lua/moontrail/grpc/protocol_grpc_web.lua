@@ -10,7 +10,7 @@ local web = {
     encoding = grpc.encoding,
     read = enveloped.read,
     read_only = enveloped.read_only,
-    write = enveloped.write,
+    write = enveloped.write_between,
     write_frame = mt.ctx.write,
     prepare = grpc.prepare,
     serves = grpc.serves,
@@ -36,7 +36,8 @@ local function send_trailers(self, code, text, details)
     add_line(lines, "grpc-status", code)
     grpc.tell(self, add_line, lines, text, details)
     local block = table.concat(lines)
-    self.way.write_frame(self.http, string.pack(">BI4", TRAILERS, #block) .. block)
+    enveloped.write_end(self, self.way.write_frame,
+        string.pack(">BI4", TRAILERS, #block) .. block)
 end
 
 function web.finish(self)

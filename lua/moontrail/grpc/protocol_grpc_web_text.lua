@@ -77,7 +77,9 @@ end
 
 function text.write(self, bytes)
     local head, payload = message.wrap(bytes, self.packing)
+    self.is_cut = true
     text.write_frame(self.http, head .. payload)
+    self.is_cut = false
 end
 
 return text

@@ -83,12 +83,19 @@ local function runner(way)
     return way.server_streaming and run_server_streaming or make_unary(way)
 end
 
--- Ends a call that has run.
+-- Ends a call that has run; its deadline may pass while it waits to write the end.
 local function finish(self)
-    if self.timed and not self.way.is_whole and timing.is_over(self) then
+    local way = self.way
+    if way.is_whole then
+        return
+    end
+    if self.timed and timing.is_over(self) then
         return failure.finish_late(self)
     end
-    self.way.finish(self)
+    local ok, problem = xpcall(way.finish, on_error, self)
+    if not ok then
+        failure.finish(self, problem)
+    end
 end
 
 -- Answers a call by a way.
