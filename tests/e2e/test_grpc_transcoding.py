@@ -93,7 +93,8 @@ SERVICE = """
     function Library.Raw(request)
         return { content_type = request.content_type, data = request.data:upper() }
     end
-    function Library.Fail(request)
+    function Library.Fail(request, call)
+        assert(call.ctx.remote) -- whose functions of HTTP raise from then on
         if request.name == "bug" then
             error("never shown")
         end

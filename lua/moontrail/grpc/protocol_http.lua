@@ -9,7 +9,7 @@ local mt = require "moontrail"
 local status = require "moontrail.grpc.status"
 local template = require "moontrail.grpc.http_template"
 
-local write = mt.ctx.write
+local set_status, write = mt.ctx.status, mt.ctx.write -- where call.ctx was seen, its own raise
 
 local protocol = {
     name = "http",
@@ -182,7 +182,7 @@ function protocol.fail(self, code, text, shown)
         return ctx:reset("INTERNAL_ERROR")
     end
     self.is_answered = true
-    ctx:status(connect_error.http_status(code))
+    set_status(ctx, connect_error.http_status(code))
     ctx:header("content-type", "application/json")
     ctx:header("content-encoding", nil)
     connect.add_trailers(self)
@@ -234,14 +234,21 @@ local function stream_by(write_reply, fail)
     local made = setmetatable({}, { __index = stream })
     function made.write(self, reply)
         begin(self)
+        self.is_cut = true
         write_reply(self, reply)
+        self.is_cut = false
     end
     function made.finish(self)
+        if self.is_cut then
+            return self.http:reset("CANCEL")
+        end
         end_stream(self)
     end
     function made.fail(self, code, text, shown)
         if not self.is_answered then
             return protocol.fail(self, code, text, shown)
+        elseif self.is_cut then
+            return self.http:reset("CANCEL")
         end
         fail(self, http_error.encode(code, text, shown))
         end_stream(self)
