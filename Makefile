@@ -17,7 +17,7 @@ endif
 
 # What is installed where it is missing; see deps.
 BUILD_PACKAGES = gcc g++ libc6-dev libnghttp2-dev libssl-dev libev-dev liblua5.4-dev libyajl-dev \
-                 zlib1g-dev libprotobuf-dev libprotoc-dev libc-ares-dev
+                 zlib1g-dev libprotobuf-dev libprotoc-dev libc-ares-dev liblmdb-dev
 # What README's first commands need, and what make check needs.
 RUN_PACKAGES   = $(BUILD_PACKAGES) curl nghttp2-client
 CHECK_PACKAGES = $(BUILD_PACKAGES) libcmocka-dev curl
@@ -40,7 +40,7 @@ WARNINGS_BOTH = -Wall -Wextra -Wshadow -Wwrite-strings -Werror
 WARNINGS      = $(WARNINGS_BOTH) -Wstrict-prototypes -Wmissing-prototypes
 WARNINGS_CXX  = $(WARNINGS_BOTH) -Wmissing-declarations
 CPPFLAGS += -D_GNU_SOURCE -Iserver -I. -I/usr/include/lua5.4
-LDLIBS   = -lnghttp2 -lssl -lcrypto -lev -llua5.4 -lyajl -lz -lcares -lm
+LDLIBS   = -lnghttp2 -lssl -lcrypto -lev -llua5.4 -lyajl -lz -lcares -llmdb -lm
 
 # Modules in Lua, whose texts are in the program.
 BUNDLED   = $(wildcard lua/moontrail/*.lua lua/moontrail/*/*.lua)
@@ -53,7 +53,7 @@ SESSIONS  = $(wildcard tests/session/*.c)
 SUPPORT   = $(wildcard tests/session/support/*.c)
 C_FILES   = $(sort $(shell find server lua tests -name '*.[ch]' -o -name '*.cc'))
 TYPES     = moontrail.lua moontrail/base64.lua moontrail/grpc.lua moontrail/json.lua \
-            moontrail/protobuf.lua moontrail/zlib.lua
+            moontrail/protobuf.lua moontrail/store.lua moontrail/zlib.lua
 NPM_READY = build/grpcjs/ready build/rpcjs/ready
 LUA_FILES = $(BUNDLED) $(TYPES:%=lua/types/%) $(wildcard tests/protobuf/*.lua tests/grpc/*.lua tests/bench/*.lua \
               tests/bench/scripts/*.lua tests/lint/*.lua) \
@@ -88,6 +88,8 @@ release_objects = $(patsubst %.c,build/release/%.o,$(1))
 test_objects    = $(patsubst %.c,build/test/%.o,$(1))
 module_objects  = $(patsubst %,build/$(1)/module/%.o,$(basename $(2)))
 UNIT_TESTS      = $(patsubst %.c,build/%,$(UNITS))
+# Those that are built in another way.
+UNIT_OTHERS     = build/tests/release/pool build/tests/threads/pool
 fuzz_objects    = $(patsubst %,build/fuzz/%.o,$(basename $(1)))
 FUZZERS         = $(addprefix build/fuzz/bin/,$(basename $(notdir $(wildcard tests/fuzz/*.c*))))
 SESSION_TESTS   = $(patsubst %.c,build/%,$(SESSIONS))
@@ -139,6 +141,13 @@ build/tests/release/pool: tests/release/pool.c server/core/mem.c server/core/che
 	@mkdir -p $(@D)
 	$(call SHOW,LD)$(CC) $(CPPFLAGS) $(RELEASE_FLAGS) $(CFLAGS) -MMD -MP -o $@ $^ -lcmocka
 
+# What has threads, under the sanitizer for these, which goes with no other.
+build/tests/threads/pool: tests/unit/core/pool.c server/core/pool.c server/core/mem.c server/core/live.c \
+                          server/core/check.c | build/deps-check
+	@mkdir -p $(@D)
+	$(call SHOW,LD)$(CC) $(CPPFLAGS) -std=gnu11 -O1 -g -fsanitize=thread -DCHECK_HOT $(WARNINGS) $(CFLAGS) \
+	    -MMD -MP -o $@ $^ -lcmocka
+
 build/lib/moontrail/protobuf.so: $(call module_objects,release,$(PROTOBUF))
 	@mkdir -p $(@D)
 	$(call SHOW,LD)$(CXX) $(RELEASE) $(LDFLAGS) $(MODULE_LINK) -o $@ $^ -lprotobuf -llua5.4
@@ -170,7 +179,7 @@ build/bench/bare: tests/bench/bare.c | build/deps-build
 # The server with handlers in C in place of Lua: what the layers below it cost.
 build/bench/chandler: $(call release_objects,$(filter server/%,$(SOURCES)) tests/bench/chandler.c)
 	@mkdir -p $(@D)
-	$(call SHOW,LD)$(CC) $(RELEASE_FLAGS) $(LDFLAGS) -o $@ $^ -lnghttp2 -lssl -lcrypto -lev -lcares -lm
+	$(call SHOW,LD)$(CC) $(RELEASE_FLAGS) $(LDFLAGS) -o $@ $^ -lnghttp2 -lssl -lcrypto -lev -lcares -llmdb -lm
 
 include tests/bench/peers/peers.mk
 
@@ -200,16 +209,16 @@ test: ## build and run every test, under ASan and UBSan
 	@for t in unit session fuzzbrief e2e; do $(MAKE) --no-print-directory $$t || exit 1; done
 
 testbuild: all build/test/moontrail build/test/lib/moontrail/protobuf.so build/tests/docs/manual \
-           build/tests/h1/events $(UNIT_TESTS) build/tests/release/pool $(SESSION_TESTS) $(NPM_READY)
+           build/tests/h1/events $(UNIT_TESTS) $(UNIT_OTHERS) $(SESSION_TESTS) $(NPM_READY)
 
 fuzzbuild: $(FUZZERS)
 
-check: $(UNIT_TESTS) build/tests/release/pool $(SESSION_TESTS) build/test/moontrail build/test/lib/moontrail/protobuf.so ## test in a minute or two, between edits
-	@tests/run.sh unit $(UNIT_TESTS) build/tests/release/pool
+check: $(UNIT_TESTS) $(UNIT_OTHERS) $(SESSION_TESTS) build/test/moontrail build/test/lib/moontrail/protobuf.so ## test in a minute or two, between edits
+	@tests/run.sh unit $(UNIT_TESTS) $(UNIT_OTHERS)
 	@tests/run.sh session $(SESSION_TESTS)
 	@tests/check.sh
 
-unit: $(UNIT_TESTS) build/tests/release/pool ## test pure modules
+unit: $(UNIT_TESTS) $(UNIT_OTHERS) ## test pure modules
 	@tests/run.sh unit $^
 
 session: $(SESSION_TESTS) ## test sessions, frame by frame over memory

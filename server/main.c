@@ -1,11 +1,13 @@
 /* Knows all parts: gives the master the service that its workers run. No other file does. */
 #include "core/log.h"
 #include "core/mem.h"
+#include "core/pool.h"
 #include "core/version.h"
 #include "http/dispatch.h"
 #include "http/part.h"
 #include "lua/config.h"
 #include "lua/scripts/bridge.h"
+#include "net/descriptor.h"
 #include "net/loop.h"
 #include "net/tls.h"
 #include "proc/master/master.h"
@@ -16,6 +18,7 @@
 #include "proxy/pool.h"
 #include "proxy/pool_connector.h"
 #include "proxy/proxy.h"
+#include "store/store.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -24,11 +27,14 @@
 
 /* What runs in a worker, and what --check and a proof examine. */
 struct server {
+    struct ev_loop *ev;
     int index; /* of the worker; 0 outside of one */
     struct dispatch dispatch;
     struct proxy *proxy;
     struct bridge *bridge; /* NULL if upstreams take every request */
     struct pool *pool;     /* NULL before join */
+    struct store *store;
+    struct descriptor pool_wakes; /* of the threads */
     struct pool_connector connector;
     struct programs programs;
 };
@@ -45,7 +51,8 @@ static struct vm_options vm_options_of(const struct server *s, const struct opti
         .body_limit = o->body_limit,
         .proto_path = o->proto_path.items,
         .proto_path_count = o->proto_path.count,
-        .dispatch = &s->dispatch};
+        .dispatch = &s->dispatch,
+        .store = s->store};
 }
 
 static void close_server(struct server *s)
@@ -57,6 +64,10 @@ static void close_server(struct server *s)
         proxy_free(s->proxy);
     if (s->pool)
         pool_free(s->pool);
+    descriptor_stop(&s->pool_wakes);
+    pool_close();
+    if (s->store)
+        store_free(s->store);
     mem_put(s, sizeof *s);
 }
 
@@ -78,6 +89,12 @@ static enum rc add_upstreams(struct server *s, const struct options *o, char why
     return RC_INVALID;
 }
 
+static void on_pool(struct descriptor *d, unsigned events)
+{
+    (void)d, (void)events;
+    pool_collect();
+}
+
 /* A server without scripts yet. NULL on failure; why then says the reason. */
 static struct server *new_server(
     const struct options *o, int index, struct ev_loop *loop, char why[SERVICE_WHY])
@@ -86,6 +103,8 @@ static struct server *new_server(
     snprintf(why, SERVICE_WHY, "%s", rc_text(RC_NOMEM));
     if (!s)
         return NULL;
+    s->ev = loop;
+    descriptor_init(&s->pool_wakes, loop, on_pool);
     s->index = index;
     dispatch_init(&s->dispatch);
     pool_connector_init(&s->connector);
@@ -120,13 +139,31 @@ static enum rc open_bridge(struct server *s, const struct options *o, struct ev_
     return rc;
 }
 
-static enum service_state open_server(const struct options *o, int index, struct ev_loop *loop,
-    bool may_lack, struct server **out, char why[SERVICE_WHY])
+static void watch_pool(void *data, int fd)
 {
-    struct server *s = new_server(o, index, loop, why);
+    struct server *s = data;
+    descriptor_watch(&s->pool_wakes, fd, DESCRIPTOR_READABLE);
+}
+
+/* The threads are for workers, which alone have an area. */
+static enum rc open_store(
+    struct server *s, const struct options *o, const struct area *area, char why[SERVICE_WHY])
+{
+    const struct store_options options = {o->store, o->store_size, o->heartbeat_timeout};
+    if (area)
+        pool_open(watch_pool, s);
+    return store_new(s->ev, &options, area, &s->store, why);
+}
+
+static enum service_state open_server(const struct options *o, const struct service_place *place,
+    struct ev_loop *loop, bool may_lack, struct server **out, char why[SERVICE_WHY])
+{
+    struct server *s = new_server(o, place->index, loop, why);
     if (!s)
         return SERVICE_FAILED;
-    enum rc rc = open_bridge(s, o, loop, may_lack, why);
+    enum rc rc = open_store(s, o, place->area, why);
+    if (!rc)
+        rc = open_bridge(s, o, loop, may_lack, why);
     if (rc && !s->bridge) {
         close_server(s);
         return SERVICE_FAILED;
@@ -264,7 +301,7 @@ static int check_configuration(const struct options *o)
     int status = 0;
     if (check_certificates(o, why) || read_as_user(o, why))
         return complain(why, EXIT_FAILED);
-    if (open_server(o, 0, NULL, false, &s, why) == SERVICE_FAILED)
+    if (open_server(o, &(struct service_place){0}, NULL, false, &s, why) == SERVICE_FAILED)
         return complain(why, EXIT_FAILED);
     if (!o->openapi)
         print_routes(s);

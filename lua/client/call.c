@@ -94,9 +94,8 @@ struct http_call *http_call_new(lua_State *L)
     h->upload = NULL;
     h->seconds = 0;
     h->taken = 0;
+    h->bond = (struct task_bond){.end = on_task_end};
     list_init(&h->bond.link);
-    h->bond.end = on_task_end;
-    h->bond.strict = false;
     timer_init(&h->alarm, vm->ev, on_alarm);
     call_init(&h->call, &call_ops);
     lua_rawgetp(L, LUA_REGISTRYINDEX, &metatable_key);

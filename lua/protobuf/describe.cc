@@ -99,7 +99,7 @@ static int l_service(lua_State *L)
     return d ? push_service(L, h, d) : 0;
 }
 
-/* services(): the names of the main files' */
+/* services(): the names of the services in the main files */
 static int l_services(lua_State *L)
 {
     const loaded_files &loaded = handle_check_schema(L)->s->loaded;

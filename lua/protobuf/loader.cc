@@ -48,9 +48,9 @@ struct loader {
     SourceTreeDescriptorDatabase parser{&from, &known};
     set_errors errors{from};
     descriptor_set set; /* whose files go before those that are found elsewhere */
-    std::deque<FileDescriptorProto> parsed; /* the parser knows positions by their addresses */
-    std::unordered_set<std::string> begun;  /* each is loaded, in error, or being loaded */
-    std::unordered_set<std::string> loaded, broken; /* those in error are told already */
+    std::deque<FileDescriptorProto> parsed;         /* the parser finds positions by address */
+    std::unordered_set<std::string> begun;          /* each is loaded, broken or being loaded */
+    std::unordered_set<std::string> loaded, broken; /* errors of broken ones are reported already */
     std::vector<const FileDescriptor *> files;      /* imports first */
 
     loader(store &s, sources &found) : to(s), from(found)

@@ -1,7 +1,7 @@
 /*
  * A schema: a .proto file or a descriptor set and all that it imports, checked and prepared for the
- * codec. It keeps what it loaded, which it may share with others, and reads no file afterwards,
- * whatever it is asked for.
+ * codec. It keeps what it has loaded, and may share that with other schemas. Later calls read no
+ * files.
  *
  * Nothing here calls Lua or lets exceptions out: a function that can fail returns NULL or, if it
  * failed, a line that says why, which lasts as long as the schema.
@@ -59,14 +59,13 @@ const char *schema_find_symbol(
 const char *schema_find_extension(
     schema *s, const char *name, int number, const google::protobuf::FileDescriptor **out) noexcept;
 
-/* The serialized FileDescriptorProto is the result; of a set's file, the bytes as they came. */
+/* Makes the serialized FileDescriptorProto the result; of a set's file, the bytes as they came. */
 const char *schema_describe(schema *s, const google::protobuf::FileDescriptor *file) noexcept;
-/* The serialized google.api.HttpRule of a method is the result; nothing where it has none. */
+/* Makes the serialized google.api.HttpRule of a method the result; nothing if it has none. */
 const char *schema_http_rule(schema *s, const google::protobuf::MethodDescriptor *d) noexcept;
-/* What the source says of a message, enum, field, service or method in front of it is the result.
- */
+/* Makes the comment on a message, enum, field, service or method the result. */
 const char *schema_comment(schema *s, const char *name) noexcept;
-/* The numbers of the extensions of the message of that name, each as an int, are the result. */
+/* Makes the numbers of the extensions of the message the result, each as an int. */
 const char *schema_list_extensions(schema *s, const char *name) noexcept;
 
 /* Runs f, which may throw. f may write into its string what went wrong. */

@@ -1,6 +1,6 @@
 /*
- * The files of a schema: found in folders, read within bounds, remembered. The well-known types
- * that no folder has come from the library, and the common ones from us.
+ * The files of a schema: found in folders, read within bounds, and remembered. Well-known types
+ * that are in no folder come from the library, and those that Google's interfaces share from us.
  */
 #ifndef LUA_PROTOBUF_SOURCES_H
 #define LUA_PROTOBUF_SOURCES_H
@@ -50,10 +50,10 @@ class sources : public google::protobuf::compiler::SourceTree,
     std::string searched() const;
     /* The text of a file, which is read at the first call; NULL if that fails. */
     const std::string *text_of(const std::string &name);
-    /* Notes a file that lies within another, which was read; false when there are too many. */
+    /* Notes a file that lies within another one, which was read. False if there are too many. */
     bool add_part(const std::string &whole, const std::string &name);
-    /* Takes a file that was read for another schema, as if it were read. False when there is
-     * another of that name, or it has changed. */
+    /* Accepts a file that was read for another schema as if it were read here. False if there is
+     * another file of that name, or if the file has changed. */
     bool take(const std::string &name, const origin &known);
     /* Forgets what was read, except the places. */
     void start_again();

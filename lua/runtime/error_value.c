@@ -15,6 +15,7 @@ static const char *const kind_names[] = {
     [KIND_PROTOCOL] = "protocol",
     [KIND_UPLOAD] = "upload",
     [KIND_LIMIT] = "limit",
+    [KIND_BUSY] = "busy",
     [KIND_SYSTEM] = "system",
 };
 

@@ -32,6 +32,7 @@ enum error_kind {
     KIND_PROTOCOL,
     KIND_UPLOAD, /* with cause */
     KIND_LIMIT,  /* with limit */
+    KIND_BUSY,
     KIND_SYSTEM, /* with code */
 };
 

@@ -120,11 +120,11 @@ void task_bind(struct task *t, struct task_bond *b)
 void task_bequeath(struct task *t, struct task *heir)
 {
     struct list *node;
-    if (heir)
-        list_splice(&heir->bonds, &t->bonds);
     while ((node = list_shift(&t->bonds))) {
         struct task_bond *b = container_of(node, struct task_bond, link);
-        if (b->strict)
+        if (heir && !b->stays)
+            list_append(&heir->bonds, node);
+        else if (b->stays || b->strict)
             b->end(b);
     }
 }

@@ -29,6 +29,7 @@ struct task_bond {
     struct list link;
     void (*end)(struct task_bond *b); /* b is not bound when this is called */
     bool strict;                      /* ends if nobody inherits it, too */
+    bool stays;                       /* nobody inherits it: it ends with its task */
 };
 
 struct task {
@@ -122,8 +123,8 @@ void task_close(struct task *t, void (*on_error)(lua_State *L, struct task *t));
 int task_close_coroutine(lua_State *co);
 /* Binds b, whose link is in no list, to t. */
 void task_bind(struct task *t, struct task_bond *b);
-/* Moves everything bound to t to the heir. If that is NULL, what is strict ends, and the rest is
- * bound to no task. */
+/* Moves what is bound to t to the heir; if that is NULL, what is strict ends, and the rest is bound
+ * to no task. What stays ends in any case. */
 void task_bequeath(struct task *t, struct task *heir);
 /* Pushes the error of a task that has raised. [-0, +1] */
 void task_push_error(lua_State *L, struct task *t);

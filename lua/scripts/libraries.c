@@ -4,6 +4,7 @@
 #include "lua/modules/base64/base64.h"
 #include "lua/modules/bundle.h"
 #include "lua/modules/json/json.h"
+#include "lua/modules/store/store.h"
 #include "lua/modules/zlib/zlib.h"
 #include "lua/runtime/stdlib.h"
 #include "lua/runtime/vm.h"
@@ -30,6 +31,10 @@ int libraries_open(lua_State *L)
     lua_setfield(L, -2, "moontrail.base64");
     lua_pushcfunction(L, luaopen_moontrail_json);
     lua_setfield(L, -2, "moontrail.json");
+    lua_pushcfunction(L, luaopen_moontrail_store);
+    lua_setfield(L, -2, "moontrail.store");
+    lua_pushcfunction(L, luaopen_moontrail_store_fleeting);
+    lua_setfield(L, -2, "moontrail.store.fleeting");
     lua_pushcfunction(L, luaopen_moontrail_zlib);
     lua_setfield(L, -2, "moontrail.zlib");
     return 0;

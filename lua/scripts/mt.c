@@ -6,6 +6,7 @@
 #include "lua/client/http.h"
 #include "lua/ctx/ctx.h"
 #include "lua/ctx/spawn.h"
+#include "lua/modules/store/store.h"
 #include "lua/process/process.h"
 #include "lua/runtime/sources.h"
 #include "lua/runtime/task.h"
@@ -178,6 +179,7 @@ int luaopen_moontrail(lua_State *L)
         {"debug", l_debug}, {"info", l_info}, {"warn", l_warn}, {"error", l_error}, {NULL, NULL}};
     luaL_newlib(L, functions);
     spawn_open(L);
+    store_open_limit(L);
     task_channel_open(L);
     schedule_open(L);
     process_open(L);

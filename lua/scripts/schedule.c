@@ -7,6 +7,7 @@
 #include "lua/ctx/spawn.h"
 #include "lua/runtime/vm.h"
 #include "net/timer.h"
+#include "store/store.h"
 
 #include <lauxlib.h>
 
@@ -28,6 +29,10 @@ struct every {
     double seconds;
     double began; /* when it last began, on clock_monotonic */
     struct timer timer;
+    bool once;                /* one worker of all runs it */
+    struct store_owner owner; /* of its turn, while it runs */
+    size_t n;                 /* bytes of the path */
+    char path[STORE_PATH];    /* of its turn in the store */
 };
 
 /* mt.on_reload */
@@ -102,37 +107,116 @@ static void wait_for_next(struct every *e)
         timer_start(&e->timer, left > 0 ? left : 0);
 }
 
+static void run(struct every *e)
+{
+    e->began = clock_monotonic();
+    if (!start(&e->base, "mt.every"))
+        e->base.end.over(&e->base.end);
+}
+
+/* Of what one worker of all runs: turns are in the store, which is where the time is. */
+
+static const double retry_seconds = 1;
+
+static void ask(struct store *s, struct every *e, struct store_op *op)
+{
+    op->key = (struct str){e->path, e->n};
+    op->owner = e->owner;
+    op->ttl = e->seconds;
+    store_carry_out(s, op);
+}
+
+/* Takes the turn, or gives the seconds until it may be there. */
+static bool take_turn(struct every *e, double *seconds)
+{
+    char why[STORE_WHY] = "there is no store";
+    struct store *s = e->base.schedule->vm->options.store;
+    struct store_op op = {.action = STORE_TURN, .result = STORE_FAILED, .problem = why};
+    *seconds = retry_seconds;
+    if (s && !store_use(s, why)) {
+        e->owner = store_new_owner(s);
+        ask(s, e, &op);
+    }
+    if (op.result == STORE_YES || op.result == STORE_NO)
+        *seconds = op.seconds;
+    else
+        log_event(LOG_ERROR, "task not started", log_str("function", "mt.every"),
+            log_str("reason", op.result == STORE_FULL ? "the store is full" : op.problem));
+    return op.result == STORE_YES;
+}
+
+/* Gives the turn back; the seconds until the next. */
+static double end_turn(struct every *e)
+{
+    struct store_op op = {.action = STORE_TURN_OVER};
+    ask(e->base.schedule->vm->options.store, e, &op);
+    return op.result == STORE_YES ? op.seconds : retry_seconds;
+}
+
 static void on_every(struct timer *t)
 {
     struct every *e = container_of(t, struct every, timer);
-    e->began = clock_monotonic();
-    if (!start(&e->base, "mt.every"))
-        wait_for_next(e);
+    double seconds;
+    if (!e->once || take_turn(e, &seconds))
+        run(e);
+    else
+        timer_start(t, seconds);
 }
 
 static void on_every_over(struct spawn_end *end)
 {
-    wait_for_next(container_of(end, struct every, base.end));
+    struct every *e = container_of(end, struct every, base.end);
+    if (e->once)
+        e->began = clock_monotonic() + end_turn(e) - e->seconds;
+    wait_for_next(e);
 }
 
-/* every(seconds, fn) */
+/* Reads the options at index 3: whether it is once, and the path of its turn. */
+static bool read_once(lua_State *L, char path[STORE_PATH], size_t *n)
+{
+    if (lua_isnoneornil(L, 3))
+        return false;
+    luaL_checktype(L, 3, LUA_TTABLE);
+    for (lua_pushnil(L); lua_next(L, 3); lua_pop(L, 1)) {
+        const char *name = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "?";
+        if (strcmp(name, "once") != 0 && strcmp(name, "name") != 0)
+            luaL_argerror(L, 3, lua_pushfstring(L, "there is no option \"%s\"", name));
+    }
+    struct str name = {0};
+    if (lua_getfield(L, 3, "name") == LUA_TSTRING)
+        name.p = lua_tolstring(L, -1, &name.n);
+    lua_getfield(L, 3, "once");
+    bool once = lua_toboolean(L, -1);
+    luaL_argcheck(L, name.p ? name.n >= 1 && name.n <= STORE_NAME : !once, 3,
+        "once needs a name, of 1 to 64 bytes");
+    *n = store_path(SPACE_TURN, name, (struct str){0}, path);
+    lua_pop(L, 2);
+    return once;
+}
+
+/* every(seconds, fn [, { once=, name= }]) */
 static int l_every(lua_State *L)
 {
+    size_t n;
+    char path[STORE_PATH];
     struct schedule *s = vm_of(L)->schedule;
     lua_Number seconds = luaL_checknumber(L, 1);
     luaL_argcheck(
         L, seconds > 0 && seconds <= seconds_max, 1, "not above 0 seconds, or over 1e8 seconds");
     luaL_checktype(L, 2, LUA_TFUNCTION);
-    luaL_argcheck(L, lua_isnoneornil(L, 3), 3, "there are no options");
+    bool once = read_once(L, path, &n);
     if (s->state != SCHEDULE_LOADING)
         return luaL_error(L, "mt.every works only while a script loads");
     struct every *e =
         (struct every *)new_entry(L, sizeof(struct every), 2, &s->every, on_every_over);
     e->seconds = seconds;
+    e->once = once;
+    e->n = once ? n : 0;
+    memcpy(e->path, path, e->n);
     e->began = clock_monotonic();
     timer_init(&e->timer, vm_of(L)->ev, on_every);
     if (vm_of(L)->ev)
-        timer_start(&e->timer, seconds);
+        timer_start(&e->timer, once ? 0 : seconds); /* the store says when its turn is */
     return 0;
 }
 

@@ -357,6 +357,26 @@ function log.error(event, fields) end
 ---@field folder string where the scripts and their modules lie
 ---@field proto_path string the folders of `--proto-path`, divided by semicolons
 
+---@class moontrail.every_options
+---@field once? boolean one worker of all runs it
+---@field name? string of 1 to 64 bytes, with `once`
+
+---@class moontrail.limit_options
+---@field name string of 1 to 64 bytes
+---@field rate number what a bucket gains
+---@field per? number in so many seconds: 1 unless given
+---@field burst? number what it holds: the rate unless given
+
+---@class moontrail.limiter
+local limiter = {}
+
+---Takes from the bucket of a key, if there is so much in it; else the seconds until then.
+---@param key string whom it is for
+---@param cost? number what is taken: 1 unless given
+---@return boolean taken
+---@return number? seconds
+function limiter:take(key, cost) end
+
 ---Which of the worker processes this is.
 ---@class moontrail.worker
 ---@field id integer from 0
@@ -381,7 +401,13 @@ function moontrail.channel(capacity) end
 ---current ones. Only while a script loads.
 ---@param seconds number above 0, up to 1e8
 ---@param fn fun() it may wait; an error is logged
-function moontrail.every(seconds, fn) end
+---@param options? moontrail.every_options whether one worker of all runs it
+function moontrail.every(seconds, fn, options) end
+
+---Buckets that fill at a rate, shared by all workers.
+---@param options moontrail.limit_options its name and its numbers
+---@return moontrail.limiter limit
+function moontrail.limit(options) end
 
 ---Runs a function once when newer scripts have taken over, or the worker drains.
 ---@param fn fun(what: "reload"|"shutdown") it may wait
@@ -651,7 +677,8 @@ function inflate:close() end
 ---@class moontrail.protobuf
 local protobuf = {}
 
----A schema from a .proto file, or a descriptor set, and what it imports. Raises a line for each fault in them.
+---A schema from a .proto file, or a descriptor set, and what it imports. Raises a line for each
+---fault in them.
 ---@param file string a name that is searched in the folders, or a path
 ---@param folders? string[] where imports are searched, in that order
 ---@param bounds? moontrail.protobuf.bounds on what is read
@@ -777,7 +804,7 @@ function message:decode(bytes, first, last) end
 
 ---A function that decodes as decode does, and tells bytes that cannot be decoded from any other
 ---error.
----@param fail fun(text: string): any gives what is raised for the bytes, of the text that decode raises
+---@param fail fun(text: string): any gives what is raised, of the text that decode raises
 ---@return fun(bytes: string, first?: integer, last?: integer): table decode
 function message:decoder(fail) end
 
@@ -899,7 +926,8 @@ function message:fields() end
 ---@field codes? moontrail.grpc.code[] what it is made again for; UNAVAILABLE unless given
 ---@field backoff? number[] the first wait at the most, and any: `{ 0.1, 2 }` unless given
 
----@alias moontrail.grpc.client_interceptor fun(call: moontrail.grpc.client_call, next: fun(): table?): table?
+---@alias moontrail.grpc.client_interceptor
+---| fun(call: moontrail.grpc.client_call, next: fun(): table?): table?
 
 ---@class moontrail.grpc.client_options
 ---@field protocol? "grpc"|"grpc-web"|"connect" `"grpc"` unless given
@@ -944,7 +972,7 @@ local grpc = {}
 function grpc.service(file, name, options) end
 
 ---A client of a service on another server: a table with a function for each method.
----@param url string|string[] `h2c://HOST[:PORT]`, `http://…`, `https://…` or `unix:FILE`, or several
+---@param url string|string[] `h2c://HOST[:PORT]`, `http://…`, `https://…`, `unix:FILE`, or several
 ---@param file string the .proto, found as that of `grpc.service` is
 ---@param name string the service's full name
 ---@param options? moontrail.grpc.client_options those of all its calls
@@ -1024,7 +1052,7 @@ function call:compress(on) end
 ---@field codec "proto"|"json"
 ---@field method string `"pkg.Service/Method"`
 ---@field request? table for interceptors: the message of a method that takes one
----@field metadata_out table<string, string|number|(string|number)[]> for interceptors: what goes out
+---@field metadata_out table<string, string|number|(string|number)[]> for interceptors: goes out
 ---@field timeout? number for interceptors: seconds for the call
 ---@field metadata table<string, string|string[]> before the replies; it is waited for
 ---@field trailers? table<string, string|string[]> behind them, once the call has ended
@@ -1055,5 +1083,107 @@ function client_call:status() end
 
 ---Ends the call, unless it has ended.
 function client_call:cancel() end
+
+---What all workers share.
+---@class moontrail.store
+local store = {}
+
+---The map of that name.
+---@param name string of 1 to 64 bytes
+---@return moontrail.store.map s
+function store.open(name) end
+
+---@class moontrail.store.set_options
+---@field ttl? number seconds after which it ends; it lasts unless given
+---@field if_absent? boolean only where there is none
+---@field if_equal? string|integer only where the value is this one
+
+---@class moontrail.store.ttl_options
+---@field ttl? number seconds after which it ends
+
+---A map of the store. All of its functions count as waits.
+---@class moontrail.store.map
+local map = {}
+
+---Its value, or nil.
+---@param key string of 1 to 400 bytes
+---@return string|integer|nil value
+function map:get(key) end
+
+---Whether it was set.
+---@param key string of 1 to 400 bytes
+---@param value string|integer up to 1 MiB
+---@param options? moontrail.store.set_options its time, and when to set it at all
+---@return boolean set
+function map:set(key, value, options) end
+
+---Whether it was there.
+---@param key string of 1 to 400 bytes
+---@return boolean deleted
+function map:delete(key) end
+
+---Adds to an integer, which begins at 0.
+---@param key string of 1 to 400 bytes
+---@param by? integer what is added: 1 unless given
+---@param options? moontrail.store.ttl_options for a key that is not there yet
+---@return integer value the new one
+function map:incr(key, by, options) end
+
+---Gives it another time; whether it was there.
+---@param key string of 1 to 400 bytes
+---@param ttl? number in seconds; it lasts without
+---@return boolean found
+function map:expire(key, ttl) end
+
+---An iterator over the keys, in no order.
+---@param prefix? string with which they begin
+---@param limit? integer how many at the most
+---@return fun(): string?
+function map:keys(prefix, limit) end
+
+---Stores what the function makes of the value, if nobody has written to it meanwhile; else again.
+---@param key string of 1 to 400 bytes
+---@param fn fun(old: string|integer|nil): string|integer|nil it cannot wait; nil removes
+---@param options? moontrail.store.ttl_options it keeps its time unless given
+---@return string|integer|nil value what was stored
+function map:update(key, fn, options) end
+
+---Waits for a lock.
+---@param key string of 1 to 400 bytes
+---@param seconds number after which it ends by itself
+---@return moontrail.store.lock lock
+function map:lock(key, seconds) end
+
+---A lock, or nil where somebody has it.
+---@param key string of 1 to 400 bytes
+---@param seconds number after which it ends by itself
+---@return moontrail.store.lock? lock
+function map:try_lock(key, seconds) end
+
+---Sends a message to all subscribers of a channel, in all workers.
+---@param name string of the channel: 1 to 400 bytes
+---@param text string of up to 64 KiB
+function map:publish(name, text) end
+
+---Takes what is published on a channel from now on.
+---@param name string of the channel: 1 to 400 bytes
+---@return moontrail.store.subscription sub
+function map:subscribe(name) end
+
+---@class moontrail.store.lock
+local lock = {}
+
+---Ends it; whether it was still held.
+---@return boolean held
+function lock:release() end
+
+---`for message in sub do`, or `sub()` for the next; nil once it is closed.
+---@class moontrail.store.subscription
+---@field dropped integer messages that were not read in time
+---@operator call: string?
+local subscription = {}
+
+---Ends it, and the loop over it.
+function subscription:close() end
 
 return moontrail

@@ -10,10 +10,11 @@
  *     /files/[...path?]   the same, or none
  *     /users/[id]:lock    a parameter, or a rest, with a verb behind it
  *
- * At each segment a literal beats a parameter beats a rest; where the better branch fails further
- * on, the others are tried. A path's verb is what follows the last colon of its last segment, one
- * that is not escaped, where a pattern has that verb there; otherwise it belongs to the value. The
- * pattern's literals are compared as bytes with the path's decoded segments.
+ * At each segment a literal takes precedence over a parameter, and that over a rest; if the better
+ * branch fails further on, the others are tried. The verb of a path is the part after the last
+ * colon of its last segment, unless that colon is escaped, if a pattern has that verb there;
+ * otherwise it belongs to the value. The pattern's literals are compared as bytes with the path's
+ * decoded segments.
  *
  * It owns its nodes and copies of the patterns; targets are borrowed.
  */

@@ -108,11 +108,17 @@ static void free_program(struct program *p)
     mem_put(p, sizeof *p);
 }
 
-/* Reads its status, and leaves that to be reaped. */
+/* Reads its status, and leaves that to be reaped. A library that waits for any child may have taken
+ * it: nobody knows it then. */
 static void look(struct program *p)
 {
     siginfo_t info = {.si_pid = 0};
-    if (waitid(P_PIDFD, (id_t)p->pidfd, &info, WEXITED | WNOHANG | WNOWAIT) || !info.si_pid)
+    if (waitid(P_PIDFD, (id_t)p->pidfd, &info, WEXITED | WNOHANG | WNOWAIT)) {
+        p->seen = errno == ECHILD;
+        p->code = -1;
+        return;
+    }
+    if (!info.si_pid)
         return;
     p->seen = true;
     p->code = info.si_code == CLD_EXITED ? info.si_status : -1;

@@ -67,7 +67,7 @@ struct program {
     pid_t pid;
     int pidfd;
     int group;  /* where it is noted for the process that sees this one end */
-    int code;   /* its exit status, once it has ended; -1 if a signal ended it */
+    int code;   /* its exit status, once it has ended; -1 if a signal ended it, or nobody knows */
     int signal; /* that signal; 0 for none */
     bool seen;  /* its end was seen */
     struct descriptor end;

@@ -8,10 +8,7 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <sys/un.h>
 
-/* Seconds after which a name is looked up again. The known addresses stay in use meanwhile. */
-static const double lookup_seconds = 10;
 /* Seconds for which a connection that refused a call gets no other, unless one of its calls
  * ends. */
 static const double pause_seconds = 0.1;
@@ -28,7 +25,7 @@ static struct ticket *first_waiting(struct site *s)
     return container_of(s->waiting.next, struct ticket, link);
 }
 
-static void fail_all(struct site *s, const char *why)
+void site_fail_waiting(struct site *s, const char *why)
 {
     while (!list_empty(&s->waiting))
         ticket_fail(first_waiting(s), CALL_UNREACHABLE, why);
@@ -141,7 +138,7 @@ static void fail_opening(struct site *s, const char *why)
     if (has_other)
         return;
     if (s->conns == 0)
-        fail_all(s, why);
+        site_fail_waiting(s, why);
     else if (s->waits)
         ticket_fail(first_waiting(s), CALL_UNREACHABLE, why);
 }
@@ -182,15 +179,7 @@ static bool set_tls(struct site *s, struct dial_to *to, char why[SITE_WHY])
     return to->tls;
 }
 
-/* All addresses, or where calls go round them the one given. */
-static void set_addresses(struct dial_to *to, const struct site *s, struct spread_address *one)
-{
-    to->count = one ? 1 : s->lookup.count;
-    memcpy(to->addresses, one ? &one->at : s->lookup.list, to->count * sizeof *to->addresses);
-    if (one)
-        one->conns++;
-}
-
+/* one is where the connection goes; NULL for all addresses, the first to answer. */
 static bool open_conn(struct site *s, struct spread_address *one, char why[SITE_WHY])
 {
     struct pool_conn *pc = mem_get_zeroed(sizeof *pc);
@@ -200,7 +189,7 @@ static bool open_conn(struct site *s, struct spread_address *one, char why[SITE_
     list_init(&pc->link);
     dial_init(&pc->dial, s->pool->loop, &dial_ops);
     struct dial_to *to = &pc->dial.to;
-    set_addresses(to, s, one);
+    site_aim(s, to, one);
     to->protocol = protocol_of(s);
     to->timeout = first_waiting(s)->connect_timeout;
     if (!set_tls(s, to, why) || dial_start(&pc->dial)) {
@@ -213,58 +202,10 @@ static bool open_conn(struct site *s, struct spread_address *one, char why[SITE_
     pc->awaited = true;
     s->conns++;
     s->opening++;
+    if (one)
+        one->conns++;
     s->pool->stats.opened++;
     return true;
-}
-
-/* Addresses. */
-
-static void on_found(struct lookup *l, const char *why)
-{
-    struct site *s = container_of(l, struct site, lookup);
-    s->looked_up = clock_recent();
-    if (l->count == 0)
-        fail_all(s, why);
-    if (s->spread)
-        spread_set(s->spread, l->list, l->count);
-    site_dirty(s);
-}
-
-static void set_path(struct site *s)
-{
-    struct sockaddr_un *address = (struct sockaddr_un *)&s->lookup.list[0];
-    address->sun_family = AF_UNIX;
-    snprintf(address->sun_path, sizeof address->sun_path, "%.*s", (int)sizeof address->sun_path - 1,
-        s->origin.host);
-    s->lookup.count = 1;
-    if (s->spread)
-        spread_set(s->spread, s->lookup.list, 1);
-}
-
-/* Looks the name up; on_found gets the result. */
-static void look_up(struct site *s)
-{
-    struct pool *p = s->pool;
-    if ((!p->resolver && resolver_new(p->loop->ev, NULL, &p->resolver)) ||
-        lookup_start(&s->lookup, p->resolver, s->origin.host, s->origin.port))
-        s->looked_up = clock_recent();
-}
-
-/* Whether there are addresses to dial. Known addresses stay in use while the name is looked up
- * again, and after a failure too, unless the name no longer exists (RFC 8767). If none are known,
- * on_found goes on. */
-static bool has_addresses(struct site *s)
-{
-    double age = clock_recent() - s->looked_up;
-    if (s->origin.scheme == ORIGIN_UNIX) {
-        set_path(s);
-        return true;
-    }
-    if (!s->lookup.query && (s->lookup.count == 0 || age >= lookup_seconds))
-        look_up(s);
-    if (s->lookup.count == 0 && !s->lookup.query)
-        fail_all(s, "names cannot be resolved");
-    return s->lookup.count > 0;
 }
 
 /* Calls. */
@@ -330,20 +271,11 @@ static bool wants_conn(const struct site *s)
     return s->waits > expected(s) && !(most && s->conns >= most) && !is_closed;
 }
 
-/* Whom the next connection is to; NULL for all addresses, the first to answer. */
-static struct spread_address *next_address(struct site *s)
-{
-    return s->spread ? spread_pick(s->spread, clock_recent()) : NULL;
-}
-
-/* Where calls go round the addresses each that works has a connection, as soon as there are calls.
- */
-static bool spread_conns(struct site *s, char why[SITE_WHY])
+/* If calls go round the addresses, each that works gets a connection as soon as there are calls. */
+static bool open_bare(struct site *s, char why[SITE_WHY])
 {
     struct spread_address *bare;
-    uint32_t most = s->pool->limits->max_conns;
-    while (s->spread && s->waits && !(most && s->conns >= most) && has_addresses(s) &&
-           (bare = spread_find_bare(s->spread, clock_recent())))
+    while ((bare = site_bare_address(s)))
         if (!open_conn(s, bare, why))
             return false;
     return true;
@@ -352,12 +284,12 @@ static bool spread_conns(struct site *s, char why[SITE_WHY])
 void site_run(struct site *s)
 {
     char why[SITE_WHY];
-    bool opened = spread_conns(s, why);
+    bool opened = open_bare(s, why);
     give_all(s);
-    while (opened && wants_conn(s) && has_addresses(s))
-        opened = open_conn(s, next_address(s), why);
+    while (opened && wants_conn(s) && site_has_addresses(s))
+        opened = open_conn(s, site_next_address(s), why);
     if (!opened)
-        fail_all(s, why);
+        site_fail_waiting(s, why);
 }
 
 /* Refusals. */
@@ -435,7 +367,7 @@ static struct site *new_site(
     s->origin = *origin;
     s->version = options->version;
     s->insecure = options->insecure;
-    s->lookup.done = on_found;
+    s->lookup.done = site_found;
     list_init(&s->link);
     list_init(&s->dirty);
     list_init(&s->free);
@@ -484,7 +416,7 @@ void site_free(struct site *s)
 {
     cancel_conns(&s->free);
     cancel_conns(&s->busy);
-    fail_all(s, "shutdown");
+    site_fail_waiting(s, "shutdown");
     check(s->conns == 0 && s->waits == 0);
     fail_paused(s, "shutdown");
     timer_stop(&s->pause);

@@ -123,6 +123,21 @@ bool site_shares(const struct site *s);
 uint32_t site_carries(const struct site *s);
 /* Whether one of its connections has come about. */
 bool site_is_open(const struct site *s);
+/* Fails the calls that wait for a connection. */
+void site_fail_waiting(struct site *s, const char *why);
+
+/* site_addresses.c: whether there are addresses to dial. Known addresses stay in use while the name
+ * is looked up again, and after a failure too, unless the name no longer exists (RFC 8767). If none
+ * are known, site_found goes on. */
+bool site_has_addresses(struct site *s);
+/* site_addresses.c: the site's lookup is done. */
+void site_found(struct lookup *l, const char *why);
+/* site_addresses.c: if calls go round the addresses, the one that the next connection is to, and
+ * one that works and has none though calls wait; else NULL. */
+struct spread_address *site_next_address(struct site *s);
+struct spread_address *site_bare_address(struct site *s);
+/* site_addresses.c: sets the addresses to dial: all of them if one is NULL. */
+void site_aim(const struct site *s, struct dial_to *to, const struct spread_address *one);
 
 /* pool.c: a session has taken the ticket's call. */
 void ticket_taken(struct ticket *t, struct pool_conn *pc);

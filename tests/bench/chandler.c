@@ -229,10 +229,10 @@ static bool prove(const struct options *o, FILE *files, char why[SERVICE_WHY])
     return true;
 }
 
-static enum service_state open_server(const struct options *o, int index, struct ev_loop *loop,
-    bool may_lack, struct server **out, char why[SERVICE_WHY])
+static enum service_state open_server(const struct options *o, const struct service_place *place,
+    struct ev_loop *loop, bool may_lack, struct server **out, char why[SERVICE_WHY])
 {
-    (void)o, (void)index, (void)loop, (void)may_lack, (void)why;
+    (void)o, (void)place, (void)loop, (void)may_lack, (void)why;
     server.part.ops = &part_ops;
     server.base = (struct handler){.ops = &ops, .part = &server.part};
     list_init(&server.ready);

@@ -61,12 +61,13 @@ def proxying(scheme):
 
 TLS_FILES = ["@cert@", "@key@"]
 ADDRESS = "127.0.0.1:@port@"
+STORE = ["get", "set", "incr"]
 CROWDS = ["crowd10", "crowd100", "crowd1000", "crowd5000"]
 
 PEERS = {
     "bare": Peer([str(BUILD / "bare"), "@port@"], rows("hello")),
     "moontrail": Peer(product(1), rows(
-        "hello", "trailer", "fields", "json", "echo", "download", "grpc", "http1", *CROWDS)),
+        "hello", "trailer", "fields", "json", "echo", "download", "grpc", "http1", *STORE, "publish", *CROWDS)),
     "C handler": Peer([str(BUILD / "chandler"), *listening("-w", "1")], rows(
         "hello", "trailer", "fields", "echo", "download", "http1")),
     "nghttpd": Peer(
@@ -76,7 +77,7 @@ PEERS = {
                 [Row("hello", ", file"), Row("hello", ", mruby", "/mruby"), Row("download"),
                  Row("http1", ", file")], config("h2o.conf")),
     "nginx": Peer(["nginx", "-e", "stderr", "-c", "@folder@/nginx.conf"],
-                  [*(Row(case, " + Lua") for case in ("hello", "fields", "json", "echo", "http1")),
+                  [*(Row(case, " + Lua") for case in ("hello", "fields", "json", "echo", "http1", *STORE)),
                    Row("download"), Row("proxy")], config("nginx.conf")),
     "HAProxy": Peer(["haproxy", "-db", "-f", "@folder@/haproxy.cfg"],
                     [Row("hello", " + Lua"), Row("proxy")],

@@ -35,6 +35,7 @@ static const char *type_of(const struct definition *d)
         [OPTIONS_SECONDS] = "seconds",
         [OPTIONS_TEXT] = "text",
         [OPTIONS_TEXTS] = "text, or a list of texts",
+        [OPTIONS_STORE] = "text",
         [OPTIONS_CHOICE] = "text",
     };
     return types[d->kind];

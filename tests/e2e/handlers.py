@@ -163,6 +163,14 @@ WALK = """
         local process <close> = mt.process { "true" }
         add("moontrail.process", debug.getmetatable(process).__index)
         add("moontrail.channel", debug.getmetatable(mt.channel()).__index)
+        local s = require("moontrail.store").open "walk"
+        local lock <close> = s:lock("walk", 10)
+        local sub <close> = s:subscribe("walk")
+        add("moontrail.store.map", debug.getmetatable(s).__index)
+        add("moontrail.store.lock", debug.getmetatable(lock).__index)
+        _, names = debug.getupvalue(debug.getmetatable(sub).__index, 1)
+        add("moontrail.store.subscription", { dropped = true, close = names.close })
+        add("moontrail.limiter", debug.getmetatable(mt.limit { name = "walk", rate = 1 }).__index)
         add("moontrail.zlib.deflate", debug.getmetatable(zlib.deflate()).__index)
         add("moontrail.zlib.inflate", debug.getmetatable(zlib.inflate()).__index)
         add("moontrail.protobuf", pb)

@@ -10,7 +10,7 @@ CALLS = """{
     protocol = {}, supports_trailers = {}, declare_trailer = {"x"}, append_trailer = {"x", "y"},
     reset = {}, read = {}, body = {}, request_trailers = {}, args = {}, form = {}, cookie = {"a"},
     status = {}, header = {"a"}, add_header = {"a", "b"}, set_cookie = {"a", "b"}, inform = {103},
-    write = {"x"}, flush = {}, finish = {}, text = {"x"}, html = {"x"}, json = {1},
+    write = {"x"}, try_write = {"x"}, flush = {}, finish = {}, text = {"x"}, html = {"x"}, json = {1},
     redirect = {"/"}, proxy = {"http://a"}, aborted = {}, on_abort = {function() end},
     deadline = {}, request_header = {"a"}, read_exactly = {1} }"""
 
@@ -177,11 +177,12 @@ def test_without_self_in_a_task_it_is_the_one_that_started_it(client):
 def test_without_self_and_request_it_says_what_to_do(start, connect):
     server = start({"index.lua": """
         local mt = require "moontrail"
-        local task = mt.spawn(function() mt.sleep(0.2) return require("_kept").write("x") end)
+        local go = mt.channel()
+        local task = mt.spawn(function() return go:recv()("x") end)
         return function(ctx)
-            require("_kept").write = ctx.write
+            go:send(ctx.write)
             ctx:text(select(2, pcall(task.join, task)))
-        end""", "_kept.lua": "return {}"})
+        end"""})
     assert connect(server.https).fetch("/").text.endswith(
         "no request here: call it as ctx:name(...)")
 

@@ -1,5 +1,6 @@
 """Calls of services from a handler, in each protocol and codec, over each version of HTTP."""
 import itertools
+import ssl
 
 import pytest
 
@@ -177,6 +178,17 @@ def test_a_call_that_is_cancelled(way, inner):
         call:cancel()
         return pcall(call.recv, call)""") == "false|CANCELLED: the call was cancelled"
     inner.wait_for("sent", since=since)
+
+
+def test_streams_both_ways_where_tls_agrees_on_http_1(client, upstream, certificates):
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificates["one.test"].cert, certificates["one.test"].key)
+    context.set_alpn_protocols(["http/1.1"])
+    other = upstream(lambda connection: connection.wait_closed(), tls=context)
+    for protocol in ("connect", "grpc-web"):
+        assert run_caller(client, other.url, "return pcall(c.Chat, c)",
+                          f'{{ verify = false, protocol = "{protocol}" }}').startswith(
+            "false|UNIMPLEMENTED: Chat has streams")
 
 
 def test_many_calls_at_once(way):

@@ -374,6 +374,13 @@ def test_an_interceptor_that_catches(client, inner):
     ("function() end", "return pcall(c.Chat, c)", "has not called next"),
     ("function(call, next) call.metadata_out['grpc-x'] = 1 return next() end",
      "return pcall(c.Echo, c, {})", "grpc-x is the protocol's"),
-    ("function(call) call:send({}) end", "return pcall(c.Chat, c)", "send comes too early")])
+    ("function(call) call:send({}) end", "return pcall(c.Chat, c)", "has not called next"),
+    ("function(call) return call:recv() end", "return pcall(c.Echo, c, {})", "has not called next"),
+    ("function(call) return call.metadata end", "return pcall(c.Echo, c, {})",
+     "has not called next"),
+    ("function(call, next) call.timeout = 'x' return next() end", "return pcall(c.Echo, c, {})",
+     "the timeout of a call is a number"),
+    ("function(call, next) call:cancel() return next() end", "return pcall(c.Echo, c, {})",
+     "CANCELLED: the call was cancelled")])
 def test_mistakes_of_interceptors(client, inner, interceptor, code, problem):
     assert problem in intercepted(client, inner, interceptor, code)

@@ -28,6 +28,8 @@ OWNERS = {"moontrail.ctx": "ctx:", "moontrail": "mt.", "moontrail.log": "mt.log.
           "moontrail.task": "task:", "moontrail.channel": "channel:",
           "moontrail.hook": "hook:", "moontrail.process": "process:",
           "moontrail.base64": "base64.", "moontrail.json": "json.", "moontrail.zlib": "zlib.",
+          "moontrail.store": "store.", "moontrail.store.map": "s:", "moontrail.store.lock": "lock:",
+          "moontrail.store.subscription": "sub:", "moontrail.limiter": "limit:",
           "moontrail.zlib.deflate": "stream:", "moontrail.zlib.inflate": "stream:"}
 ELSEWHERE = ("moontrail.protobuf", "moontrail.grpc")  # in documents of their own
 PLAIN = {"moontrail.options", "moontrail.worker"}  # fields alone

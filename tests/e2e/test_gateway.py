@@ -4,12 +4,17 @@ import itertools
 import json
 import struct
 import subprocess
+from concurrent import futures
 
+import h2.events
 import pytest
+
+grpc = pytest.importorskip("grpc")
 
 from grpc_caller import CHAT, CHATTED, SCRIPTS as CALLER, h2c, run_caller
 from grpc_service import PROTO, Data, Protos, open_channel, scripts
 from server import Server, run, write_scripts
+from test_grpc_client_others import handlers
 from upstreams import Http2Upstream, free_port
 
 TEMPLATES = """
@@ -265,6 +270,48 @@ def test_types_that_are_new_are_found(start, tmp_path):
     new = Server(write_scripts(tmp_path / "new", BACKEND), listen=listen)
     gateway.wait_until(lambda: curl(gateway, "/shop.Shelves/Get", *JSON, "{}")[0] == 200)
     new.stop()
+
+
+def test_the_librarys_server_behind_a_socket_in_the_file_system(start, tmp_path, caller, connect):
+    server = grpc.server(futures.ThreadPoolExecutor(max_workers=4), [handlers()])
+    server.add_insecure_port(f"unix:{tmp_path}/socket")
+    server.start()
+    gateway = start(gateway_scripts(f"unix:{tmp_path}/socket", '{ file = "calls.proto" }'))
+    for protocol in ("grpc", "grpc-web", "connect"):
+        assert run_caller(connect(caller.https), h2c(gateway), """
+            local r, call = c:Echo({ text = "x" }, { metadata = { ["x-a"] = "b" } })
+            local ok, e = pcall(c.Fail, c, {})
+            return r.text, call.trailers["x-last"], tostring(e), e.details[1].value.text""",
+                          f'{{ protocol = "{protocol}" }}') == "x|b|NOT_FOUND: nö: 100%|a"
+    server.stop(None).wait()
+
+
+def test_a_server_that_tells_of_types_without_end(start, upstream):
+    """Reflection by hand: each file imports another one."""
+    def field(number, data):
+        return bytes([number << 3 | 2, *varint(len(data))]) + data
+
+    def varint(number):
+        return [number] if number < 128 else [number & 127 | 128, number >> 7]
+
+    def answer(_connection, speaker, event):
+        stream = event.stream_id if hasattr(event, "stream_id") else None
+        if isinstance(event, h2.events.RequestReceived):
+            speaker.send_headers(stream, [(":status", "200"), ("content-type", "application/grpc")])
+        elif isinstance(event, h2.events.DataReceived):
+            answer.count += 1
+            if answer.count == 1:
+                reply = field(6, field(1, field(1, b"a.S")))
+            else:
+                reply = field(4, field(1, field(1, b"f%d" % answer.count)
+                                       + field(3, b"f%d" % (answer.count + 1))))
+            speaker.send_data(stream, frame(0, reply))
+
+    answer.count = 0
+    gateway = start(gateway_scripts(upstream(answer, kind=Http2Upstream).h2c))
+    status, _, text = curl(gateway, "/a.S/M", *JSON, "{}")
+    assert status == 503 and json.loads(text)["code"] == "unavailable", text
+    assert 3 < answer.count <= 1100
 
 
 # Without types.

@@ -1,8 +1,13 @@
 """Health and reflection, which come with every gRPC service."""
+import os
+import signal
+from contextlib import ExitStack
+
 import pytest
 
 grpc = pytest.importorskip("grpc")
 
+from client import Client
 from grpc_extras import HEALTH, Check, Reflection, name_of
 from grpc_service import PROTO, open_channel, scripts
 
@@ -158,3 +163,49 @@ def test_both_can_be_turned_off(start):
         with pytest.raises(grpc.RpcError) as raised:
             Reflection(channel, "v1").ask(list="*")
         assert raised.value.code() == grpc.StatusCode.UNIMPLEMENTED
+
+
+# Over workers.
+
+
+def test_a_status_is_that_of_all_workers(start):
+    server = start(SCRIPTS, "--workers", "3")
+    with ExitStack() as stack:
+        channels = [stack.enter_context(open_channel(server.http)) for _ in range(12)]
+        stubs = [HEALTH.stub(one, "grpc.health.v1.Health") for one in channels]
+        watches = [stub.Watch(Check(service="test.Calls")) for stub in stubs]
+        assert {name_of(next(watch)) for watch in watches} == {"SERVING"}
+        with Client(server.http) as client:
+            assert client.fetch("/set?service=test.Calls&status=NOT_SERVING").status == 200
+            assert {name_of(next(watch)) for watch in watches} == {"NOT_SERVING"}
+            assert {name_of(stub.Check(Check(service="test.Calls"))) for stub in stubs} == {
+                "NOT_SERVING"}
+            assert client.fetch("/set?service=test.Calls&status=SERVING").status == 200
+        assert {name_of(next(watch)) for watch in watches} == {"SERVING"}
+        for watch in watches:
+            watch.cancel()
+
+
+def test_a_worker_that_takes_another_s_place_knows_what_was_set(start):
+    server = start(SCRIPTS, "--workers", "2")
+    with Client(server.http) as client:
+        assert client.fetch("/set?service=test.Calls&status=NOT_SERVING").status == 200
+    for pid in server.workers[:1]:
+        os.kill(pid, signal.SIGKILL)
+    server.wait_until(lambda: len(server.lines("worker started")) == 3)
+    for _ in range(8):
+        with open_channel(server.http) as channel:
+            check = HEALTH.stub(channel, "grpc.health.v1.Health").Check
+            assert name_of(check(Check(service="test.Calls"))) == "NOT_SERVING"
+
+
+def test_a_worker_that_drains_is_not_serving(start):
+    server = start(SCRIPTS, "--workers", "1", "--grace", "2")
+    with open_channel(server.http) as channel:
+        stub = HEALTH.stub(channel, "grpc.health.v1.Health")
+        watch, unknown = stub.Watch(Check(service="test.Calls")), stub.Watch(Check(service="none"))
+        assert (name_of(next(watch)), name_of(next(unknown))) == ("SERVING", "SERVICE_UNKNOWN")
+        server.signal(signal.SIGTERM)
+        assert name_of(next(watch)) == "NOT_SERVING"
+        watch.cancel()
+        unknown.cancel()

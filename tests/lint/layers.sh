@@ -7,7 +7,7 @@ broken=0
 
 # allow FOLDER PATTERN: quoted includes in FOLDER and below match the pattern.
 allow() {
-    found=$(grep -rn '^#include "' "$1" --include='*.[ch]' --include='*.cc' | grep -Ev "#include \"($2)" || true)
+    found=$(grep -rnH '^#include "' "$1" --include='*.[ch]' --include='*.cc' | grep -Ev "#include \"($2)" || true)
     [ -z "$found" ] || { echo "$found: not a layer that $1 may include"; broken=1; }
 }
 
@@ -23,15 +23,22 @@ allow server/h2 '(core|http|h2)/'
 allow server/h1 '(core|http|h1)/'
 allow server/net '(core|http|h1|h2|net)/'
 allow server/proxy '(core|http|h1|h2|net|proxy)/'
+allow server/store 'core/|net/(timer|descriptor)\.h|store/'
 allow server/program '(core|net|program)/'
-allow server/proc/options '(core|http|h1|h2|net|proxy|proc/options)/'
-allow server/proc/worker '(core|http|h1|h2|net|proxy|proc/(options|worker))/'
-allow server/proc/master '(core|http|h1|h2|net|proxy|proc)/'
+allow server/proc/options '(core|http|h1|h2|net|proxy|store|proc/options)/'
+allow server/proc/worker '(core|http|h1|h2|net|proxy|store|proc/(options|worker))/'
+allow server/proc/master '(core|http|h1|h2|net|proxy|store|proc)/'
 
 # The rooms of lua/, from the lowest.
-below='(core|http)/|net/(timer|descriptor)\.h|lua/('
+below='(core|http)/|net/(timer|descriptor)\.h|store/|lua/('
 # How errors are raised is a file that stands by itself: modules have it too.
-allow lua/modules 'core/|lua/(modules/|runtime/error_value\.h)'
+for room in lua/modules/*; do
+    case $room in
+    # What waits stands on the runtime.
+    lua/modules/store) allow "$room" "${below}modules|runtime)/" ;;
+    *) allow "$room" 'core/|lua/(modules/|runtime/error_value\.h)' ;;
+    esac
+done
 allow lua/protobuf 'core/|lua/(protobuf/|modules/utf8\.h)'
 allow lua/runtime "${below}modules|runtime)/"
 allow lua/ctx "${below}modules|runtime|ctx)/"
@@ -50,9 +57,13 @@ only 'ares' 'server/proxy/'
 only 'lua\.h|lua\.hpp|lauxlib\.h|lualib\.h' 'lua/'
 only 'yajl/' 'lua/modules/json/'
 only 'google/' 'lua/protobuf/'
+only 'lmdb\.h' 'server/store/table\.h'
+only 'pthread\.h' 'server/(core/pool\.c|store/robust\.h)'
 only 'ev\.h' 'server/((net|proc)/|main\.c)'
 only 'sys/inotify\.h' 'server/proc/'
-only 'signal\.h|sys/wait\.h' 'server/(proc|program)/'
+only 'sys/wait\.h' 'server/(proc|program)/'
+# Threads block signals, and a holder of a lock that is stopped is killed.
+only 'signal\.h' 'server/((proc|program)/|core/pool\.c|store/robust\.c)'
 
 # What a log line is worth is for those who know the peer or the script to say.
 found=$(grep -ln 'core/log\.h' server/http/*.[ch] || true)

@@ -1,8 +1,8 @@
 -- What a call costs for a byte that it is given: no more for many bytes than for few.
 local cost = {}
 
--- What large memory costs beside small, and a machine that is busy: what is quadratic takes 16 and 64
--- times as much.
+-- What large memory costs beside small, and a machine that is busy: what is quadratic takes 16 and
+-- 64 times as much.
 local SLACK = 6
 
 -- The processor's time that the call took, the least of so many runs.

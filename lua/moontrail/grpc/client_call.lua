@@ -120,6 +120,9 @@ end
 -- Makes the call. request is nil where a stream of them is to follow.
 function call.start(self, request)
     local rpc = self.rpc
+    if self.final then -- an interceptor has cancelled it
+        error(self.final, 0)
+    end
     self.payload = not rpc.client_streaming and { encode(self, request) } or nil
     self.left = client_head.seconds(self.timeout)
     self.timed = self.left < client_head.FOREVER
@@ -191,8 +194,16 @@ local function again(self, final)
     return nil
 end
 
+-- Before next an interceptor has nothing to wait for.
+local function check_begun(self)
+    if not self.http and not self.final then
+        blame("%s is not called yet: an interceptor has not called next", self.rpc.name)
+    end
+end
+
 -- Waits for the head of the response.
 local function begin(self)
+    check_begun(self)
     while not self.initial and not self.final do
         local final = look(self)
         if not final then
@@ -255,9 +266,7 @@ local function check_sends(self, name)
     if self.closed then
         blame("%s comes too late: close_send was called", name)
     end
-    if not self.http then
-        blame("%s comes too early: an interceptor has not called next", name)
-    end
+    check_begun(self)
 end
 
 -- Whether it was written: not where the other server has ended the call.

@@ -10,7 +10,7 @@ local status = require "moontrail.grpc.status"
 local connect = {
     name = "connect",
     kinds = { proto = "application/proto", json = "application/json" },
-    family = { "^application/" },
+    prefix = "application/",
 }
 
 -- The bytes of an error that are read.

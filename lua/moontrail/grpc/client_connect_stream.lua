@@ -12,7 +12,7 @@ local status = require "moontrail.grpc.status"
 local stream = {
     name = "connect",
     kinds = { proto = "application/connect+proto", json = "application/connect+json" },
-    family = { "^application/connect%+" },
+    prefix = "application/connect+",
 }
 
 -- The bit of an envelope's flag that says that it ends the stream.

@@ -5,7 +5,8 @@
 --   name             what call.protocol is
 --   version          of HTTP, where only one will do
 --   kinds            by codec: the content-type of requests, and of replies
---   family           patterns of the content-types of replies that are the protocol's
+--   bare, prefix     the content-type of replies that are the protocol's, and what others of
+--                    these begin with
 --   prepare(call, fields, seconds)
 --                    adds its own fields to those of the request; seconds is nil for no limit
 --   wrap(call, bytes)
@@ -25,7 +26,8 @@ local grpc = {
     name = "grpc",
     version = "2",
     kinds = { proto = "application/grpc", json = "application/grpc+json" },
-    family = { "^application/grpc$", "^application/grpc%+" },
+    bare = "application/grpc",
+    prefix = "application/grpc+",
 }
 
 function grpc.prepare(call, fields, seconds)

@@ -7,7 +7,8 @@ local metadata = require "moontrail.grpc.metadata"
 local web = {
     name = "grpc-web",
     kinds = { proto = "application/grpc-web+proto", json = "application/grpc-web+json" },
-    family = { "^application/grpc%-web$", "^application/grpc%-web%+" },
+    bare = "application/grpc-web",
+    prefix = "application/grpc-web+",
     wrap = grpc.wrap,
     headers = grpc.headers,
 }
@@ -54,9 +55,9 @@ end
 local function parse(block)
     local by_name, list = {}, {}
     for line in block:gmatch("[^\r\n]+") do
-        local name, value = line:match("^([^:]+):%s*(.-)%s*$")
-        if name then
-            name = name:lower()
+        local colon = line:find(":", 2, true)
+        if colon then
+            local name, value = line:sub(1, colon - 1):lower(), metadata.trim(line:sub(colon + 1))
             by_name[name] = value
             list[#list + 1] = { name, value }
         end

@@ -1,4 +1,5 @@
 -- How a call of another server begins: its time, and the fields that go out.
+local blame = require("moontrail.grpc.script").blame
 local metadata = require "moontrail.grpc.metadata"
 local mt = require "moontrail"
 local status = require "moontrail.grpc.status"
@@ -47,6 +48,9 @@ end
 
 -- The seconds for a call that begins now: so many, or nil for no limit, and no more than is left.
 function client_head.seconds(seconds)
+    if seconds ~= nil and type(seconds) ~= "number" then
+        blame("the timeout of a call is a number of seconds, not a %s", type(seconds))
+    end
     local left = math.min(seconds or FOREVER, inherited() or FOREVER)
     if left <= 0 then
         error(client_head.late(), 0)

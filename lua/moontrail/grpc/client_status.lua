@@ -72,12 +72,7 @@ end
 
 -- Whether a media type is one of the protocol's, with whatever codec.
 local function is_kin(way, name)
-    for _, pattern in ipairs(way.family) do
-        if name:find(pattern) then
-            return true
-        end
-    end
-    return false
+    return name == way.bare or name:find(way.prefix, 1, true) == 1
 end
 
 -- Bytes of protocol buffers need not be said to be.

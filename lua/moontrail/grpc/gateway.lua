@@ -41,6 +41,7 @@ local PATIENCE, PAUSE = 5, 5
 
 local function refresh(self)
     self.asked = mt.now()
+    self.problem = status.new(codes.UNAVAILABLE, "they could not be read in time")
     local ok, schema, names =
         pcall(gateway_reflection.read, self.backend, self.options.services or nil, PATIENCE)
     if ok then

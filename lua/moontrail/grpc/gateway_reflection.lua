@@ -25,8 +25,8 @@ local File = pb.parse([[
       repeated string dependency = 3;
     }]], "reflected.proto"):message("File")
 
--- The files of a server at the most.
-local FILES_MAX = 1000
+-- The files of a server at the most, and their bytes.
+local FILES_MAX, BYTES_MAX = 1000, 16 << 20
 
 local function ask(made, request)
     made:send(Request:encode(request))
@@ -37,29 +37,36 @@ local function ask(made, request)
     return Response:decode(bytes)
 end
 
--- Takes the files of a response, as bytes by name; gives the names of what they import.
-local function take_files(files, response)
-    local imports = {}
-    local given = response.file_descriptor_response
-    for _, bytes in ipairs(given and given.file_descriptor_proto or {}) do
-        local file = File:decode(bytes)
-        if not files.by_name[file.name] and #files.names < FILES_MAX then
-            files.by_name[file.name] = bytes
-            files.names[#files.names + 1] = file.name
-            table.move(file.dependency, 1, #file.dependency, #imports + 1, imports)
-        end
+local function add_file(files, bytes)
+    local file = File:decode(bytes)
+    if files.by_name[file.name] then
+        return
     end
-    return imports
+    files.size = files.size + #bytes
+    if #files.names == FILES_MAX or files.size > BYTES_MAX then
+        error(status.new(codes.RESOURCE_EXHAUSTED, "the server tells of too many types"), 0)
+    end
+    files.by_name[file.name] = bytes
+    files.names[#files.names + 1] = file.name
+    table.move(file.dependency, 1, #file.dependency, #files.imports + 1, files.imports)
 end
 
--- A server may leave out of its answers what it is asked for no more: imports are asked for by
--- name.
+-- Takes the files of a response, as bytes by name, and the names of what they import.
+local function take_files(files, response)
+    local given = response.file_descriptor_response
+    for _, bytes in ipairs(given and given.file_descriptor_proto or {}) do
+        add_file(files, bytes)
+    end
+end
+
+-- A server may leave imports out of its answers: these are asked for by name.
 local function add_files(made, files, request)
-    local missing = take_files(files, ask(made, request))
-    for _, name in ipairs(missing) do
+    take_files(files, ask(made, request))
+    while #files.imports > 0 do
+        local name = table.remove(files.imports)
         if not files.by_name[name] and not files.asked[name] then
             files.asked[name] = true
-            add_files(made, files, { file_by_filename = name })
+            take_files(files, ask(made, { file_by_filename = name }))
         end
     end
 end
@@ -97,7 +104,7 @@ end
 
 local function read(backend, path, services, seconds)
     local made <close> = gateway_call.open(backend, path, seconds)
-    local files = { names = {}, by_name = {}, asked = {} }
+    local files = { names = {}, by_name = {}, asked = {}, imports = {}, size = 0 }
     services = services or list_services(made)
     for _, name in ipairs(services) do
         add_files(made, files, { file_containing_symbol = name })

@@ -110,14 +110,12 @@ end
 -- Whether a template matches a path, given as its segments, which stay escaped.
 local function matches(parsed, segments)
     local parts, last = parsed.parts, segments[#segments] or ""
-    if parsed.verb then
-        local value, verb = last:match("^(.*):([^:]*)$")
-        if verb ~= parsed.verb then
-            return false
-        end
-        segments = { table.unpack(segments, 1, #segments - 1) }
-        segments[#segments + 1] = value
+    local ending = parsed.verb and ":" .. parsed.verb or ""
+    if last:sub(#last - #ending + 1) ~= ending then
+        return false
     end
+    segments = table.move(segments, 1, #segments, 1, {})
+    segments[#segments] = last:sub(1, #last - #ending)
     for i, part in ipairs(parts) do
         if part.kind == "rest" then
             return true

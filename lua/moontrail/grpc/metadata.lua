@@ -86,7 +86,7 @@ end
 
 -- A text without the white space around it, in one pass over it: «^%s*(.-)%s*$» takes the square of
 -- its length where white space lies within.
-local function trim(text)
+function metadata.trim(text)
     local first = text:find("%S")
     return first and text:match("^.*%S", first) or ""
 end
@@ -94,7 +94,7 @@ end
 -- Values of a "-bin" field may be joined by commas.
 local function add_binary(result, name, value)
     for text in value:gmatch("[^,]*") do
-        local bytes = metadata.decode(trim(text))
+        local bytes = metadata.decode(metadata.trim(text))
         if bytes then
             add(result, name, bytes)
         end

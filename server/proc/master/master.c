@@ -171,8 +171,8 @@ static void upgrade(struct master *m)
     if (m->stopping || m->upgrade.pid || !m->now.number)
         return;
     log_event(LOG_INFO, "upgrading", log_str("program", m->upgrade.program));
-    enum rc rc = upgrade_start(
-        &m->upgrade, &m->now.sockets, &m->tickets, m->now.options.load_timeout + upgrade_seconds);
+    enum rc rc = upgrade_start(&m->upgrade, &m->now.sockets, &m->tickets, m->now.area,
+        m->now.options.load_timeout + upgrade_seconds);
     if (rc)
         log_event(LOG_ERROR, "upgrade failed", log_str("program", m->upgrade.program),
             log_str("reason", rc_text(rc)));
@@ -251,6 +251,7 @@ static void watch_signals(struct master *m)
         ev_signal_start(m->loop, &m->signals[i]);
     }
     signals_disarm(SIGPIPE);
+    signals_disarm(SIGXFSZ);
 }
 
 /* Life. */
@@ -284,7 +285,7 @@ static enum rc init(
     if (!rc)
         rc = tls_tickets_init(&m->tickets);
     if (!rc)
-        rc = upgrade_inherit(&m->now.sockets, &m->tickets, &m->heir);
+        rc = upgrade_inherit(&m->now.sockets, &m->tickets, &m->now.area, &m->heir);
     if (!rc && m->heir == UPGRADE_NONE)
         rc = systemd_sockets(&m->now.sockets, why);
     raise_descriptors();

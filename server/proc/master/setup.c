@@ -1,11 +1,14 @@
 #include "proc/master/setup.h"
 
 #include "core/check.h"
+#include "core/log.h"
 #include "net/access_log.h"
 #include "net/tls.h"
 #include "net/tls_tickets.h"
 #include "proc/master/watch.h"
 #include "proc/worker/user.h"
+#include "store/area.h"
+#include "store/url.h"
 
 #include <stdio.h>
 #include <unistd.h>
@@ -97,6 +100,31 @@ static enum rc open_access_log(struct setup *s, uid_t worker, char why[SERVICE_W
     return access_log_open(o->access_log, o->access_log_format, worker, &s->access_log, why);
 }
 
+/* What is in a file needs less beside it: locks, limits, and what else ends with the processes. */
+static uint32_t area_size(const struct options *o)
+{
+    enum { LEAST = 8, PART = 4 };
+    struct store_url url;
+    char why[STORE_WHY];
+    if (store_url_parse(o->store, &url, why) || url.place == STORE_IN_MEMORY)
+        return o->store_size;
+    return o->store_size / PART > LEAST ? o->store_size / PART : LEAST;
+}
+
+/* What the store has in memory stays with the setups to come, as long as they want as much. */
+static enum rc keep_area(struct setup *s, const struct setup *before, char why[SERVICE_WHY])
+{
+    uint32_t size = area_size(&s->options);
+    if (before->area && before->area->size == size) {
+        s->area = before->area;
+        return RC_OK;
+    }
+    if (before->area)
+        log_event(LOG_WARN, "store begins empty", log_str("reason", "it has another size"),
+            log_int("mib", size));
+    return area_new(size, s->options.workers, &s->area, why);
+}
+
 enum rc setup_read(struct setup *s, const struct setup_source *from, const struct setup *before,
     const struct tls_tickets *tickets, char why[SERVICE_WHY])
 {
@@ -115,6 +143,8 @@ enum rc setup_read(struct setup *s, const struct setup_source *from, const struc
         rc = sockets_open(&before->sockets, &s->options, &s->sockets, why);
     if (!rc)
         rc = make_tls(s, tickets, why);
+    if (!rc)
+        rc = keep_area(s, before, why);
     if (rc)
         setup_free(s, before);
     return rc;
@@ -133,6 +163,8 @@ void setup_free(struct setup *s, const struct setup *kept)
     tls_free(s->tls);
     if (s->access_log)
         access_log_close(s->access_log);
+    if (s->area && (!kept || kept->area != s->area))
+        area_free(s->area);
     setup_end_watch(s);
     options_fini(&s->options);
     *s = (struct setup){0};

@@ -26,6 +26,7 @@ struct setup {
     struct sockets sockets;
     struct tls *tls;               /* NULL if no address has TLS */
     struct access_log *access_log; /* NULL if there is none */
+    struct area *area;             /* of the store */
     struct watch *watch;           /* on the scripts; NULL if there is none */
 };
 

@@ -82,6 +82,7 @@ _Noreturn static void become_worker(
         .tickets = &m->tickets,
         .access_log = s->access_log,
         .sockets = &s->sockets,
+        .area = s->area,
         .index = index,
         .may_lack = s == &m->now || (m->now.number == 0 && m->fault[0]),
         .channel = berth->channel,

@@ -2,8 +2,10 @@
 
 #include "core/check.h"
 #include "core/list.h"
+#include "core/log.h"
 #include "net/tls_tickets.h"
 #include "proc/worker/sockets.h"
+#include "store/area.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,6 +18,7 @@
 
 static const char sockets_name[] = "MOONTRAIL_SOCKETS";
 static const char tickets_name[] = "MOONTRAIL_TICKETS";
+static const char store_name[] = "MOONTRAIL_STORE";
 static const char ready_name[] = "MOONTRAIL_READY";
 
 /* Links in the path are kept: by the time of an upgrade they may lead to another program. */
@@ -115,13 +118,23 @@ static int store_tickets(const struct tls_tickets *tickets)
     return -1;
 }
 
-_Noreturn static void become(
-    const struct upgrade *u, const struct sockets *sockets, const char *text, int keys, int ready)
+/* What the new program is given, beside the pipe. */
+struct estate {
+    const struct sockets *sockets;
+    char *sockets_text;
+    const struct area *area;
+    char *area_text;
+    int keys;
+};
+
+_Noreturn static void become(const struct upgrade *u, const struct estate *e, int ready)
 {
     sigset_t none;
-    pass_sockets(sockets);
-    setenv(sockets_name, text, 1);
-    name_fd(tickets_name, keys);
+    pass_sockets(e->sockets);
+    area_pass(e->area);
+    setenv(sockets_name, e->sockets_text, 1);
+    setenv(store_name, e->area_text, 1);
+    name_fd(tickets_name, e->keys);
     name_fd(ready_name, ready);
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
@@ -131,20 +144,21 @@ _Noreturn static void become(
 }
 
 enum rc upgrade_start(struct upgrade *u, const struct sockets *sockets,
-    const struct tls_tickets *tickets, double seconds)
+    const struct tls_tickets *tickets, const struct area *area, double seconds)
 {
     int ends[2] = {-1, -1};
     check(!u->pid);
-    int keys = store_tickets(tickets);
-    char *text = sockets_export(sockets);
+    const struct estate e = {
+        sockets, sockets_export(sockets), area, area_export(area), store_tickets(tickets)};
     pid_t pid = -1;
-    if (text && keys >= 0 && pipe2(ends, O_CLOEXEC) == 0)
+    if (e.sockets_text && e.area_text && e.keys >= 0 && pipe2(ends, O_CLOEXEC) == 0)
         pid = fork();
     if (pid == 0)
-        become(u, sockets, text, keys, ends[1]);
-    free(text);
-    if (keys >= 0)
-        close(keys);
+        become(u, &e, ends[1]);
+    free(e.sockets_text);
+    free(e.area_text);
+    if (e.keys >= 0)
+        close(e.keys);
     if (ends[1] >= 0)
         close(ends[1]);
     if (pid < 0) {
@@ -184,7 +198,19 @@ static void load_tickets(int fd, struct tls_tickets *tickets)
         close(fd);
 }
 
-enum rc upgrade_inherit(struct sockets *sockets, struct tls_tickets *tickets, int *ready)
+static struct area *take_area(void)
+{
+    const char *text = getenv(store_name);
+    struct area *area = text ? area_import(text) : NULL;
+    unsetenv(store_name);
+    if (!area)
+        log_event(LOG_WARN, "store begins empty",
+            log_str("reason", "another version of the program has filled it"));
+    return area;
+}
+
+enum rc upgrade_inherit(
+    struct sockets *sockets, struct tls_tickets *tickets, struct area **area, int *ready)
 {
     const char *text = getenv(sockets_name);
     *ready = UPGRADE_NONE;
@@ -194,6 +220,7 @@ enum rc upgrade_inherit(struct sockets *sockets, struct tls_tickets *tickets, in
     /* Another version of the program may have keys of another form: then sessions are not
      * resumed. */
     load_tickets(take_fd(tickets_name), tickets);
+    *area = take_area();
     enum rc rc = *ready == UPGRADE_NONE ? RC_INVALID : sockets_import(text, sockets);
     unsetenv(sockets_name);
     return rc;

@@ -1,6 +1,7 @@
 #include "proc/options/kind.h"
 
 #include "proc/options/options.h"
+#include "store/url.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -80,6 +81,14 @@ static const char *set_text(const struct target *t, const struct setting *s)
     return NULL;
 }
 
+static const char *set_store(const struct target *t, const struct setting *s)
+{
+    struct store_url url;
+    if (s->kind != SETTING_TEXT || store_url_parse(s->text, &url, t->room))
+        return "is memory: or file:PATH";
+    return set_text(t, s);
+}
+
 static const char *append(const struct target *t, const char *text)
 {
     struct options_list *list = t->field;
@@ -136,6 +145,7 @@ const char *options_kind_set(
         [OPTIONS_SECONDS] = set_seconds,
         [OPTIONS_TEXT] = set_text,
         [OPTIONS_TEXTS] = set_texts,
+        [OPTIONS_STORE] = set_store,
         [OPTIONS_CHOICE] = set_choice,
     };
     const struct target target = {o, d, (char *)o + d->offset, room};
@@ -191,6 +201,7 @@ const char *options_kind_show(
         snprintf(out, OPTIONS_SHOWN, "%g", *(const double *)field);
         break;
     case OPTIONS_TEXT:
+    case OPTIONS_STORE:
         if (*(const char *const *)field)
             snprintf(out, OPTIONS_SHOWN, "%s", *(const char *const *)field);
         break;

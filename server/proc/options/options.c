@@ -17,6 +17,8 @@ void options_init(struct options *o)
         .log_level = LOG_INFO,
         .log_format = LOG_TEXT,
         .grace = 30,
+        .store = "memory:",
+        .store_size = 64,
         .heartbeat_timeout = 10,
         .ticket_rotation = 3600,
         .max_cpu = 0.1,

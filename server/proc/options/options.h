@@ -64,6 +64,8 @@ struct options {
     int workers;
     const char *user;         /* that workers run as; NULL for the master's own */
     const char *pid_file;     /* NULL for none */
+    const char *store;        /* a URL */
+    uint32_t store_size;      /* MiB */
     double heartbeat_timeout; /* seconds; 0 is none */
     double ticket_rotation;   /* seconds; 0 is none */
     bool dev, watch, check, openapi, version, help;

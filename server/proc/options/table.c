@@ -70,6 +70,13 @@ const struct definition options_table[] = {
         "is never",
         NULL},
 
+    {OPTIONS_SERVER, "store", 0, OPTIONS_STORE, FIELD(store), "URL",
+        "where moontrail.store keeps what scripts store: memory:, which all workers share, or "
+        "file:PATH",
+        NULL},
+    {OPTIONS_SERVER, "store-size", 0, OPTIONS_POSITIVE, FIELD(store_size), "MIB",
+        "that the store may fill; a quarter more is kept for removals", NULL},
+
     {OPTIONS_UPSTREAMS, "upstream", 'u', OPTIONS_TEXTS, FIELD(upstream), "[PREFIX=]URL",
         "requests whose path begins with the prefix, or all, go to this server: http://HOST:PORT, "
         "https://HOST:PORT, h2c://HOST:PORT or unix:PATH; several of one prefix take turns",

@@ -16,6 +16,7 @@ enum options_kind {
     OPTIONS_SECONDS,      /* double */
     OPTIONS_TEXT,         /* const char *, which may be NULL */
     OPTIONS_TEXTS,        /* struct options_list: it is repeatable */
+    OPTIONS_STORE,        /* const char *, a URL of store/url.h */
     OPTIONS_CHOICE,       /* an enum, whose constants are places in choices */
 };
 

@@ -11,12 +11,19 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+struct area;
 struct ev_loop;
 struct loop;
 struct handler;
 struct server; /* what serves in one worker; the main program defines it */
 
 enum { SERVICE_WHY = 2048 }; /* room for any reason; one line each */
+
+/* Where it serves. */
+struct service_place {
+    int index;               /* of the worker */
+    const struct area *area; /* the store's memory; NULL outside of workers */
+};
 
 enum service_state {
     SERVICE_OPEN,
@@ -32,10 +39,10 @@ struct service {
     /* Loads only to see whether it loads, and writes the files that were read, one a line. Called
      * in a process of its own. */
     bool (*prove)(const struct options *o, FILE *files, char why[SERVICE_WHY]);
-    /* In the worker of that index: makes what serves, on its loop. If it may lack what does not
+    /* In the worker of that place: makes what serves, on its loop. If it may lack what does not
      * load, it refuses requests until a reload succeeds. */
-    enum service_state (*open)(const struct options *o, int index, struct ev_loop *loop,
-        bool may_lack, struct server **out, char why[SERVICE_WHY]);
+    enum service_state (*open)(const struct options *o, const struct service_place *place,
+        struct ev_loop *loop, bool may_lack, struct server **out, char why[SERVICE_WHY]);
     /* What answers the exchanges of the loop's connections. */
     struct handler *(*handler)(struct server *s);
     /* In a worker: its loop is there, to which parts are added, and on which connections to other

@@ -211,7 +211,7 @@ static void on_beat(struct timer *t)
 /* Signals to the whole process group, such as a terminal's Ctrl-C, are handled by the master. */
 static void leave_signals_to_master(void)
 {
-    static const int numbers[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2, SIGPIPE};
+    static const int numbers[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2, SIGPIPE, SIGXFSZ};
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
         signals_disarm(numbers[i]);
     answer_master();
@@ -304,7 +304,8 @@ static enum rc start(struct worker *w, char why[SERVICE_WHY])
     enum service_state state;
     if (job->options->user && user_become(job->options->user, why))
         return RC_SYSTEM;
-    state = job->service->open(job->options, job->index, w->ev, job->may_lack, &w->server, why);
+    const struct service_place place = {job->index, job->area};
+    state = job->service->open(job->options, &place, w->ev, job->may_lack, &w->server, why);
     if (state == SERVICE_FAILED)
         return RC_SYSTEM;
     if (state == SERVICE_OPEN)

@@ -18,6 +18,7 @@
 enum { WORKER_ASKED = SIGUSR1 };
 
 struct access_log;
+struct area;
 struct board;
 struct options;
 struct service;
@@ -33,6 +34,7 @@ struct worker_job {
     struct tls_tickets *tickets;
     struct access_log *access_log; /* NULL if there is none */
     const struct sockets *sockets;
+    const struct area *area;
     int index;     /* among the workers */
     bool may_lack; /* scripts: it serves even so */
     int channel;

@@ -190,6 +190,21 @@ static void End_IgnoresTheRequest_KilledByTheLoop(void **state)
     end();
 }
 
+static void End_StatusTakenBySomebodyElse_IsSeen(void **state)
+{
+    (void)state;
+    begin();
+    signal(SIGCHLD, SIG_IGN);
+    assert_int_equal(start("exit 3"), 0);
+    while (!world.ends)
+        turn();
+    assert_int_equal(world.p->code, -1);
+    assert_int_equal(world.p->signal, 0);
+    program_end(world.p);
+    end();
+    signal(SIGCHLD, SIG_DFL);
+}
+
 static void Start_Fails_NothingIsLeft(void **state)
 {
     (void)state;
@@ -265,6 +280,7 @@ int main(void)
         checked(Input_ProgramHasClosedIt_IsTold),
         checked(End_IgnoresTheRequest_KilledByFini),
         checked(End_IgnoresTheRequest_KilledByTheLoop),
+        checked(End_StatusTakenBySomebodyElse_IsSeen),
         checked(Start_Fails_NothingIsLeft),
         checked(Start_NoDescriptorsLeft_NothingIsLeft),
         checked(Start_OurInputIsClosed_StreamsAreItsOwn),

@@ -45,7 +45,7 @@ static void two_upgrades(void *unused)
 {
     (void)unused;
     struct upgrade u = {.pid = 1};
-    (void)!upgrade_start(&u, NULL, NULL, 0);
+    (void)!upgrade_start(&u, NULL, NULL, NULL, 0);
 }
 
 static void read_over_a_setup(void *unused)
