@@ -40,7 +40,7 @@ $fault
   <dt>/helloworld.Greeter/SayHello</dt>
   <dd>A service, for gRPC, gRPC-Web, Connect and JSON.
     <pre>$curl -d '{"name":"moon"}' -H 'content-type: application/json' \
-  $base/helloworld.Greeter/SayHello</pre></dd>
+    $base/helloworld.Greeter/SayHello</pre></dd>
 </dl>
 ]]
 

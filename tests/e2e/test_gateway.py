@@ -364,6 +364,12 @@ def test_a_server_that_is_not_there(start):
     assert status == 503 and json.loads(text)["code"] == "unavailable"
 
 
+def test_types_are_not_waited_for_without_end(start, upstream):
+    gateway = start(gateway_scripts(upstream(lambda *_: None, kind=Http2Upstream).h2c))
+    status, _, text = curl(gateway, "/test.Calls/Echo", *JSON, "{}")
+    assert status == 503 and json.loads(text)["code"] == "unavailable"
+
+
 def test_types_are_asked_for_once(start, upstream):
     asked = []
 
@@ -379,6 +385,32 @@ def test_types_are_asked_for_once(start, upstream):
     for _ in range(3):
         assert curl(gateway, "/test.Calls/Echo", *JSON, "{}")[0] == 501
     assert len(asked) == 2  # v1, and v1alpha
+
+
+# What clients send that is none.
+
+@pytest.mark.parametrize("body, code", [
+    (b"\0\0\0", 13), (b"\0\0\0\0\5ab", 13), (b"\0\xff\xff\xff\xff", 8), (b"\7\0\0\0\0", 13),
+    (b"\1\0\0\0\2ab", 13), (b"\0\0\0\0\2\xff\xff", 13), (b"", 12), (b"\0\0\0\0\0" * 2, 12)])
+@pytest.mark.parametrize("kind", ["application/grpc-web", "application/grpc-web+proto"])
+def test_requests_of_grpc_web_that_are_none(reflecting, tmp_path, body, code, kind):
+    (tmp_path / "body").write_bytes(body)
+    done = subprocess.run(["curl", "-s", "-i", "-H", f"content-type: {kind}", "--data-binary",
+                           f"@{tmp_path}/body", reflecting.http + "/test.Calls/Echo"],
+                          capture_output=True, check=True)
+    assert b"grpc-status: %d\r\n" % code in done.stdout, done.stdout
+
+
+@pytest.mark.parametrize("kind, body, status", [
+    ("application/json", b"{", 400), ("application/json", b'{"count":"x"}', 400),
+    ("application/json", b'{"nix":1}', 400), ("application/json", b"", 400),
+    ("application/proto", b"\xff\xff", 500), ("application/grpc-web+thrift", b"", 415),
+    ("application/connect+json", b"", 415), ("text/plain", b"x", 415)])
+def test_requests_of_connect_that_are_none(reflecting, tmp_path, kind, body, status):
+    (tmp_path / "body").write_bytes(body)
+    got, _, text = curl(reflecting, "/test.Calls/Echo", "-H", f"content-type: {kind}",
+                        "--data-binary", f"@{tmp_path}/body")
+    assert got == status, text
 
 
 # Pages.

@@ -1,4 +1,4 @@
-"""Calls of other servers from a handler: servers that fall silent, and names with several addresses."""
+"""Calls of other servers from a handler: silent ones, and names that have several addresses."""
 import socket
 import threading
 
@@ -110,7 +110,8 @@ def test_spread_of_a_name_that_has_one_address(client, upstream):
 
 def test_spread_where_nobody_is_there(client):
     assert run_lua(client, f"""
-        local function try() return mt.http.get("http://localhost:{free_port()}/", {{ spread = true }}) end
+        local url = "http://localhost:{free_port()}/"
+        local function try() return mt.http.get(url, {{ spread = true }}) end
         local kinds = {{}}
         for i = 1, 3 do kinds[i] = select(2, pcall(try)).kind end
         return table.unpack(kinds)""").text == "unreachable|unreachable|unreachable"

@@ -129,7 +129,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (!L)
         start();
-    const auto *main = theirs->files.back();
+    const auto *main = theirs->loaded.files.back();
     if (size == 0)
         return 0;
     const Descriptor *type = main->message_type(data[0] % main->message_type_count());

@@ -98,6 +98,7 @@ static const struct trial {
         "local r = mt.exec({'cat'}, {stdin = ('x'):rep(9000), env = {A = '1', B = false}})\n"
         "assert(r.code == 0 and r.stdout == ('x'):rep(9000))\n"
         "pcall(mt.exec, {'/no/such'}) pcall(mt.exec, {'yes'}, {limit = 10})"},
+    {"mt.limit", "local limit = mt.limit {name = 'calls', rate = 10}"},
     {"mt.load_error", "mt.load_error()"},
     {"mt.now", "ctx.own = mt.now()"},
     {"mt.on_reload", "local hook <close> = mt.on_reload(function() end)"},
@@ -117,6 +118,8 @@ static const struct trial {
                                 "for i = 1, 9 do c:append_trailer('x-a', i) end c:finish()"},
     {"response.body", "local r = mt.http.get('http://h/') assert(#r:body() == 5 and r.fields[1])"},
     {"response.close", "mt.http.open({url = 'http://h/'}):close()"},
+    {"response.connected", "local c = mt.http.open {url = 'http://h/'} c:finish() c:response()\n"
+                           "assert(c:connected() ~= nil)"},
     {"response.finish", "mt.http.open({url = 'http://h/'}):finish(('x'):rep(200000))"},
     {"response.read", "local r = mt.http.get('http://h/') while r:read(2) do end"},
     {"response.read_exactly", "assert(mt.http.get('http://h/'):read_exactly(9) == 'hello')"},

@@ -125,12 +125,12 @@ static void Deadline_RemovedBetweenInterruptAndRun_RaisesAndSlotIsHeld(void **st
     struct wire *w = wire_open(&(struct wire_options){.window = 1,
         .handler = "mt.spawn(function() mt.sleep(1.5) ctx:deadline(nil)\n"
                    "    note(select(2, pcall(ctx.write, ctx, ('y'):rep(200000)))) end)\n"
-                   "ctx:deadline(1.51)\n"
+                   "ctx:deadline(1.9)\n"
                    "note(select(2, pcall(ctx.write, ctx, ('x'):rep(100000))))\n"
                    "ctx:reset()"});
     wire_get(w, "/");
     wire_expect_tasks(w, 2, 2);
-    usleep(1600000);
+    usleep(2000000);
     ev_run(w->ev, EVRUN_ONCE);
     wire_expect_notes(w, "another task is writing to this request\ntimeout: deadline exceeded\n");
 }

@@ -19,7 +19,7 @@ local function fields_of(self, left)
         fields["grpc-previous-rpc-attempts"] = self.tries.before
     end
     if self.payload and not self.rpc.way.version then
-        fields["content-length"] = #table.concat(self.payload)
+        fields["content-length"] = #self.payload[1] + #(self.payload[2] or "")
     end
     return fields
 end
