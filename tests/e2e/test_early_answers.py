@@ -1,6 +1,7 @@
 """Answers that come before the request has gone up, from servers that then close: they lie in the
 socket when a send fails, and are read."""
 import socket
+import ssl
 import struct
 import threading
 
@@ -54,19 +55,35 @@ class Early:
         raise OSError
 
 
-@pytest.fixture(params=["http", "h2c"])
-def early(request, upstream):
+@pytest.fixture
+def tls(local_certificate):
+    """What a server that agrees on a protocol alone speaks TLS by."""
+    def agreeing_on(protocol):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(local_certificate.cert, local_certificate.key)
+        context.set_alpn_protocols([protocol])
+        return context
+
+    return agreeing_on
+
+
+@pytest.fixture(params=["http", "h2c", "https of HTTP/1.1", "https of HTTP/2"])
+def early(request, upstream, tls):
     """An upstream, and its URL."""
     made = Early()
     if request.param == "http":
         return made, upstream(made.serve_1).url
-    return made, upstream(made.serve_2, Http2Upstream).h2c
+    if request.param == "h2c":
+        return made, upstream(made.serve_2, Http2Upstream).h2c
+    if request.param == "https of HTTP/1.1":
+        return made, upstream(made.serve_1, tls=tls("http/1.1")).url
+    return made, upstream(made.serve_2, Http2Upstream, tls=tls("h2")).url
 
 
-def test_the_proxy_passes_it_on(early, start, connect):
+def test_the_proxy_passes_it_on(early, start, connect, local_certificate):
     made, url = early
     server = start({"block.lua": BLOCK}, "--max-cpu", "5", "--upstream", f"/up/={url}",
-                   "--upstream-max-failures", "1")
+                   "--upstream-max-failures", "1", "--upstream-ca", local_certificate.cert)
     client, other = connect(server.http), connect(server.http)
     stream = client.request("/up/", "POST", end=False)
     client.send(stream, bytes(1000))
@@ -88,7 +105,7 @@ def test_a_script_gets_it_between_two_writes(early, start, connect):
     made.told.set()
     client = connect(start({"index.lua": RUN}, "--max-cpu", "5").http)
     got = run_lua(client, """
-        local call = mt.http.open { url = "URL/", method = "POST" }
+        local call = mt.http.open { url = "URL/", method = "POST", verify = false }
         call:write(("x"):rep(1000))
 
         mt.sleep(0.1)
@@ -96,24 +113,27 @@ def test_a_script_gets_it_between_two_writes(early, start, connect):
         while os.clock() < over do end
         pcall(call.write, call, ("x"):rep(100000))
         pcall(call.finish, call)
-        return call.status, call:body()""".replace("URL", url))
+        local body = call:body()
+        return call.status, body""".replace("URL", url))
     assert got.text == "413|big"
 
 
-def test_a_large_upload_gets_it(upstream, start, connect):
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_large_upload_gets_it(upstream, start, connect, tls, local_certificate, scheme):
     """However the bytes of both directions cross."""
     def serve(connection):
         connection.socket.recv(65536)
         connection.write(TOO_LARGE)
         connection.close()
 
-    url = upstream(serve).url
-    server = start({"index.lua": RUN}, "--max-cpu", "5", "--upstream", f"/up/={url}", "--upstream-max-failures", "1")
+    url = upstream(serve, tls=tls("http/1.1") if scheme == "https" else None).url
+    server = start({"index.lua": RUN}, "--max-cpu", "5", "--upstream", f"/up/={url}",
+                   "--upstream-max-failures", "1", "--upstream-ca", local_certificate.cert)
     client = connect(server.http)
     got = run_lua(client, """
         local seen = {}
         for i = 1, 10 do
-            local r = mt.http.post("URL/", ("x"):rep(4000000))
+            local r = mt.http.post("URL/", ("x"):rep(4000000), { verify = false })
             seen[r.status .. r:body()] = true
         end
         local only = next(seen)
