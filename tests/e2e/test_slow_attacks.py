@@ -4,6 +4,7 @@ import itertools
 import pytest
 
 from attacker import ENHANCE_YOUR_CALM, block, fields_of, headers, request, streams
+from attacker import connect as connect_to
 from handlers import BIG, ECHO, PARK
 from rawframes import (CANCEL, INITIAL_WINDOW_SIZE, NO_ERROR, PREFACE, PROTOCOL_ERROR,
                        REFUSED_STREAM, data, ping, settings, window_update)
@@ -233,6 +234,29 @@ def test_windows_of_a_byte_at_a_time_are_no_parking_place(siege):
             assert s.seconds() < 60
             attacker.send(*[window_update(n, 1) for n in numbers])
             attacker.rest(0.5)
+
+
+def say_http1(sock):
+    sock.sendall(b"GET /big?1000 HTTP/1.1\r\nhost: attacked.test\r\n\r\n")
+
+
+def say_http2(sock):
+    sock.sendall(PREFACE + settings((INITIAL_WINDOW_SIZE, MANY)) + window_update(0, MANY - 65535) +
+                 request(1, "/big?1000"))
+
+
+@pytest.mark.parametrize("say", [say_http1, say_http2])
+def test_sockets_read_a_byte_at_a_time_are_closed_and_brisk_ones_are_not(start, connect, http1, say):
+    server = start(SCRIPTS, "--min-send-rate", "1000")
+    brisk = [connect(server.http), http1(server.http)]
+    with connect_to(server.http, receive_buffer=4096) as slow:
+        say(slow)
+        local = "%s:%d" % slow.getsockname()
+        while not server.lines(f"connection timed out limit=min-send-rate .*remote={local}"):
+            assert slow.recv(1)
+            for client in brisk:
+                assert len(client.fetch("/big?16").body) == 16 * 65536
+    assert len(server.lines("timed out")) == 1
 
 
 def test_answers_that_are_never_read_end_the_connection(siege):
