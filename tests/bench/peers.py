@@ -67,7 +67,8 @@ CROWDS = ["crowd10", "crowd100", "crowd1000", "crowd5000"]
 PEERS = {
     "bare": Peer([str(BUILD / "bare"), "@port@"], rows("hello")),
     "moontrail": Peer(product(1), rows(
-        "hello", "trailer", "fields", "json", "echo", "download", "grpc", "http1", *STORE, "publish", *CROWDS)),
+        "hello", "trailer", "fields", "json", "echo", "download", "grpc", "connect",
+        "connect_json", "http1", *STORE, "publish", *CROWDS)),
     "C handler": Peer([str(BUILD / "chandler"), *listening("-w", "1")], rows(
         "hello", "trailer", "fields", "echo", "download", "http1")),
     "nghttpd": Peer(

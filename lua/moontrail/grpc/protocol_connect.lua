@@ -92,8 +92,9 @@ end
 function connect.finish()
 end
 
--- Of a reply that has begun to go out nothing can be taken back.
-function connect.fail(self, code, text, shown)
+-- Ends a call with a status of HTTP and the body that encode makes of the error. Of a reply that
+-- has begun to go out nothing can be taken back.
+function connect.fail_with(self, encode, code, text, shown)
     local ctx = self.http
     if self.is_answered then
         return ctx:reset("INTERNAL_ERROR")
@@ -103,7 +104,11 @@ function connect.fail(self, code, text, shown)
     ctx:header("content-type", "application/json")
     ctx:header("content-encoding", nil)
     connect.add_trailers(self)
-    write(ctx, connect_error.encode(code, text, shown))
+    write(ctx, encode(code, text, shown))
+end
+
+function connect.fail(self, code, text, shown)
+    connect.fail_with(self, connect_error.encode, code, text, shown)
 end
 
 return connect

@@ -2,14 +2,13 @@
 -- request. What fails has a status of HTTP, and a google.rpc.Status in JSON as its body.
 local compression = require "moontrail.grpc.compression"
 local connect = require "moontrail.grpc.protocol_connect"
-local connect_error = require "moontrail.grpc.connect_error"
 local fields = require "moontrail.grpc.http_fields"
 local http_error = require "moontrail.grpc.http_error"
 local mt = require "moontrail"
 local status = require "moontrail.grpc.status"
 local template = require "moontrail.grpc.http_template"
 
-local set_status, write = mt.ctx.status, mt.ctx.write -- where call.ctx was seen, its own raise
+local write = mt.ctx.write -- where call.ctx was seen, its own raises
 
 local protocol = {
     name = "http",
@@ -177,16 +176,7 @@ function protocol.finish()
 end
 
 function protocol.fail(self, code, text, shown)
-    local ctx = self.http
-    if self.is_answered then
-        return ctx:reset("INTERNAL_ERROR")
-    end
-    self.is_answered = true
-    set_status(ctx, connect_error.http_status(code))
-    ctx:header("content-type", "application/json")
-    ctx:header("content-encoding", nil)
-    connect.add_trailers(self)
-    write(ctx, http_error.encode(code, text, shown))
+    connect.fail_with(self, http_error.encode, code, text, shown)
 end
 
 -- Streams of replies: JSON in lines, or events.
