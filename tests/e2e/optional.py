@@ -24,7 +24,7 @@ def has_program(name):
 
 
 FOUND = {
-    **{name: has_program(name) for name in ("chromium", "nginx", "node", "protoc")},
+    **{name: has_program(name) for name in ("chromium", "mdb_load", "nginx", "node", "protoc")},
     **{name: has_module(name) for name in ("grpc", "google.protobuf")},
     "grpc-js": GRPCJS.exists(),
     "rpc-js": RPCJS.exists(),

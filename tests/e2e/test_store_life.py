@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from client import Client, Closed
+from optional import need
 from server import PATIENCE, PROGRAM, Server, run, write_scripts
 from storing import EVAL, Failed, Worker, Workers
 
@@ -378,9 +379,7 @@ def test_a_file_of_another_program_is_left_as_it_is(tmp_path):
 
 
 def test_an_lmdb_of_another_program_is_refused(tmp_path):
-    load = subprocess.run(["which", "mdb_load"], capture_output=True, check=False)
-    if load.returncode:
-        pytest.skip("there is no mdb_load")
+    need("mdb_load")
     file = tmp_path / "other.mdb"
     subprocess.run(["mdb_load", "-n", "-T", str(file)], input=b"k\nv\n", check=True)
     assert "no store of this program" in refuse(tmp_path, "--store", f"file:{file}")
