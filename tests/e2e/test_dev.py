@@ -332,7 +332,7 @@ def test_methods_that_no_client_sends_are_told_when_scripts_load(start, tmp_path
         assert len(lines) == len(DOUBTFUL) and told.keys() == DOUBTFUL.keys()
         for method, nearest in DOUBTFUL.items():
             assert "/a.lua:" in told[method]
-            assert f" nearest={nearest}" in told[method] if nearest else "such as GET" in told[method]
+            assert f" nearest={nearest}" in told[method] if nearest else "answers every" in told[method]
 
 
 # A line for each request.
