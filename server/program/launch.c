@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -74,12 +75,14 @@ static void fail(struct news *news, enum launch_step step)
     _exit(127);
 }
 
+/* By the kernel's own call: the C library's refuses two signals that it keeps to itself, and that
+ * the parent of the server may have ignored. */
 static void reset_signals(void)
 {
-    struct sigaction action = {.sa_handler = SIG_DFL};
+    static const unsigned long action[8]; /* a struct sigaction of the kernel's, with SIG_DFL */
     sigset_t none;
-    for (int number = 1; number <= SIGRTMAX; number++)
-        sigaction(number, &action, NULL);
+    for (int number = 1; number < _NSIG; number++)
+        syscall(SYS_rt_sigaction, number, action, NULL, _NSIG / 8);
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
 }

@@ -331,7 +331,8 @@ def test_programs_that_scripts_start_ignore_no_signal(start, connect):
         return function(ctx)
             os.execute("sed -n 's/^SigIgn:/executed/p' /proc/self/status >&2")
             ctx:text(first .. " " .. read())
-        end"""})
+        end"""}, preexec_fn=lambda: [
+            signal.signal(number, signal.SIG_DFL) for number in (signal.SIGINT, signal.SIGQUIT)])
     words = connect(server.https).fetch("/ignored").text.split()
     words += [line.split()[-1].rstrip('"').rpartition("\\t")[2] for line in server.lines("loading")]
     server.wait_for("executed")
