@@ -31,9 +31,9 @@ end
 -- busy just then is asked again.
 local function growth(f, small, large)
     local least = math.huge
-    for _ = 1, 3 do
+    for _ = 1, 5 do
         local before = math.max(measure(3, f, small) / #small, plain)
-        least = math.min(least, measure(2, f, large) / #large / before)
+        least = math.min(least, measure(1, f, large) / #large / before)
         if least < SLACK then
             break
         end
