@@ -25,6 +25,18 @@ def pytest_report_header():
     return f"left out, as what they need is missing: {', '.join(MISSING)}" if MISSING else ""
 
 
+def is_grpc_over_http1(item):
+    params = item.callspec.params if hasattr(item, "callspec") else {}
+    return (getattr(params.get("protocol"), "name", None) == "grpc"
+            and str(params.get("client")).startswith("http1"))
+
+
+def pytest_collection_modifyitems(config, items):
+    """gRPC itself is HTTP/2's: with HTTP/1.1 it makes no test."""
+    config.hook.pytest_deselected(items=[item for item in items if is_grpc_over_http1(item)])
+    items[:] = [item for item in items if not is_grpc_over_http1(item)]
+
+
 @pytest.fixture(scope="session")
 def demo():
     """Serves scripts/, with every line of its log."""

@@ -14,10 +14,7 @@ def client(request, server, connect, http1):
 
 
 @pytest.fixture(params=ALL, ids=repr)
-def protocol(request, client):
-    """gRPC itself is HTTP/2's."""
-    if request.param.name == "grpc" and hasattr(client, "version"):
-        pytest.skip("gRPC has no HTTP/1.1")
+def protocol(request):
     return request.param
 
 

@@ -29,11 +29,6 @@ def h2(server, connect):
     return connect(server.http)
 
 
-def skip_grpc_over_http1(client, protocol):
-    if protocol.name == "grpc" and hasattr(client, "version"):
-        pytest.skip("gRPC has no HTTP/1.1")
-
-
 def send(client, protocol, method, body, *headers):
     """The outcome of a call whose body is as it goes out."""
     return protocol.read(client.response(begin(client, protocol, method, body, headers)), method)
@@ -44,7 +39,6 @@ def send(client, protocol, method, body, *headers):
 @pytest.mark.parametrize("protocol", ALL, ids=repr)
 @pytest.mark.parametrize("method", ["Echo", "Count", "Sum", "Chat"])
 def test_a_message_that_cannot_be_decoded(client, protocol, method):
-    skip_grpc_over_http1(client, protocol)
     outcome = send(client, protocol, method, protocol.body(method, [b"\xff\xff"]))
     is_theirs = protocol.codec == "json" or protocol.name == "connect"
     assert outcome.code == ("invalid_argument" if is_theirs else "internal")
@@ -84,7 +78,6 @@ def test_options_of_json(start, connect, options, sent, got):
     (framed(MESSAGE, flag=1), "internal"), (framed(b"", length=1 << 31), "resource_exhausted")],
     ids=["cut head", "cut message", "flag 2", "flag 128", "compressed", "size"])
 def test_envelopes_that_are_none(client, protocol, body, code):
-    skip_grpc_over_http1(client, protocol)
     if code == "malformed":
         code = "invalid_argument" if protocol is CONNECT else "internal"
     if protocol is TEXT:
@@ -96,7 +89,6 @@ def test_envelopes_that_are_none(client, protocol, body, code):
 @pytest.mark.parametrize("protocol", [GRPC, WEB, TEXT, CONNECT], ids=repr)
 @pytest.mark.parametrize("count", [0, 2])
 def test_none_and_two_messages_where_one_belongs(client, protocol, count):
-    skip_grpc_over_http1(client, protocol)
     for method in ("Count",) if protocol is CONNECT else ("Count", "Echo"):
         outcome = send(client, protocol, method, protocol.body(method, [MESSAGE] * count))
         assert outcome.code == "unimplemented"
@@ -278,7 +270,6 @@ FIELDS = {"connect": "connect-content-encoding", "grpc": "grpc-encoding"}
 @pytest.mark.parametrize("encoding", PACK)
 @pytest.mark.parametrize("protocol", [GRPC, WEB, TEXT, CONNECT], ids=repr)
 def test_compressed_requests(client, protocol, encoding):
-    skip_grpc_over_http1(client, protocol)
     packed = PACK[encoding](MESSAGE)
     name = FIELDS["connect" if protocol is CONNECT else "grpc"]
     body = framed(packed, flag=1) + framed(MESSAGE)
