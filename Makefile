@@ -226,7 +226,7 @@ session: $(SESSION_TESTS) ## test sessions, frame by frame over memory
 
 e2e: all build/test/moontrail build/test/lib/moontrail/protobuf.so build/tests/docs/manual \
      build/tests/h1/events build/deps-test build/deps-others $(NPM_READY) ## test with real clients over real sockets
-	/usr/bin/python3 -m pytest -q -p no:cacheprovider tests/e2e
+	@tests/e2e.sh
 
 # Clients of the tests from npm, with the versions that their locks name: a second one of gRPC, and
 # those of Connect and gRPC-Web. Without them their tests are left out, but not in CI.

@@ -141,28 +141,6 @@ def test_a_lock_is_free_at_once_when_its_worker_is_killed(start, place):
         assert time.monotonic() - began < 60, "the lock's time is 1000 s"
 
 
-def test_a_worker_that_is_stopped_in_a_write_is_killed_before_the_others_are(start):
-    """Stopped again and again until it is so within a write; the others go on."""
-    server = serve(start, "memory:", 2, )
-    killed = re.compile("worker killed")
-    with Workers(server, 2) as (a, b):
-        a.begin_at("/write")
-        a.ping()
-        for _ in range(400):
-            os.kill(a.pid, signal.SIGSTOP)
-            stream = b.begin('return s:incr("other")')
-            if not b.is_over_within(stream, 0.3):
-                break
-            os.kill(a.pid, signal.SIGCONT)
-            time.sleep(0.001)
-        else:
-            pytest.skip("it was never stopped within a write")
-        assert b.end(stream) >= 1
-        server.wait_until(lambda: server.find(killed))
-        assert b.run("return true") is True
-        assert not server.find(rf"worker stuck.*pid={b.pid}\b")
-
-
 # Reload, HUP, USR2.
 
 

@@ -68,6 +68,7 @@ def test_sockets_are_kept_over_hup_and_usr2(activate, connect):
     assert connect(server.https).fetch("/hello").text == "hello"
     server.signal(signal.SIGUSR2)
     server.wait_until(lambda: len(server.lines("info ready")) == 2)
+    server.wait_until(lambda: len(server.lines("info ready")) == 2)
     heir = int(server.lines("info ready")[1].rpartition("pid=")[2])
     assert connect(server.http).fetch("/hello").text == "hello"
     assert server.process.wait(30) == 0
@@ -123,6 +124,7 @@ def test_the_new_program_is_told(start, tmp_path):
     assert notices.next()[0] == "READY=1"
     server.signal(signal.SIGUSR2)
     told = [notices.next(), notices.next()]
+    server.wait_until(lambda: len(server.lines("info ready")) == 2)
     heir = int(server.lines("info ready")[1].rpartition("pid=")[2])
     assert sorted(told) == [[f"MAINPID={heir}"], ["READY=1", f"MAINPID={heir}"]]
     assert server.process.wait(30) == 0
