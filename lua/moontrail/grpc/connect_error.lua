@@ -74,13 +74,18 @@ local function encode_detail(schema, url, bytes)
         quote((base64.encode(bytes):gsub("=", ""))), shown and ',"debug":' .. shown or "")
 end
 
--- The details of a status as a JSON array. Raises for a detail that is not as its .proto has it.
-function connect_error.encode_details(problem, schema)
+-- The details of a status as a JSON array, of what encode makes of each by its URL and bytes.
+-- Raises for a detail that is not as its .proto has it.
+function connect_error.list_details(problem, schema, encode)
     local list = {}
     for i, any in ipairs(details.anys(status.encode_details(problem, schema)) or {}) do
-        list[i] = encode_detail(schema, any.type_url, any.value)
+        list[i] = encode(schema, any.type_url, any.value)
     end
     return "[" .. table.concat(list, ",") .. "]"
+end
+
+function connect_error.encode_details(problem, schema)
+    return connect_error.list_details(problem, schema, encode_detail)
 end
 
 -- A status as JSON.

@@ -1,7 +1,6 @@
 -- Statuses as plain HTTP has them: a google.rpc.Status in JSON.
 local base64 = require "moontrail.base64"
 local connect_error = require "moontrail.grpc.connect_error"
-local details = require "moontrail.grpc.details"
 local status = require "moontrail.grpc.status"
 
 local quote = connect_error.quote
@@ -37,11 +36,7 @@ end
 
 -- The details of a status as a JSON array. Raises for a detail that is not as its .proto has it.
 function http_error.encode_details(problem, schema)
-    local list = {}
-    for i, any in ipairs(details.anys(status.encode_details(problem, schema)) or {}) do
-        list[i] = encode_detail(schema, any.type_url, any.value)
-    end
-    return "[" .. table.concat(list, ",") .. "]"
+    return connect_error.list_details(problem, schema, encode_detail)
 end
 
 -- A status as JSON; shown is what encode_details gave.
