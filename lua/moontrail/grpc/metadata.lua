@@ -1,64 +1,21 @@
 -- Metadata: what of a request's fields a call sees, and the rules for what it sends.
+local base64 = require "moontrail.base64"
 local blame = require("moontrail.grpc.script").blame
 
 local metadata = {}
 
-local alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
-
--- From each character to its six bits.
-local bits = {}
-for i = 1, #alphabet do
-    bits[alphabet:byte(i)] = i - 1
-end
--- Some peers use the alphabet for URLs.
-bits[("-"):byte()], bits[("_"):byte()] = 62, 63
-
-local function encode_three(group)
-    local a, b, c = group:byte(1, 3)
-    local n = a << 16 | (b or 0) << 8 | (c or 0)
-    local text = ""
-    for shift = 18, 18 - 6 * #group, -6 do
-        local at = (n >> shift & 63) + 1
-        text = text .. alphabet:sub(at, at)
-    end
-    return text
-end
-
 -- Base64 without padding, as gRPC asks of who sends.
 function metadata.encode(bytes)
-    return (bytes:gsub("..?.?", encode_three))
+    return (base64.encode(bytes):gsub("=", ""))
 end
 
--- The bytes of a group of two to four characters, or nil.
-local function decode_group(group)
-    local n = 0
-    for i = 1, 4 do
-        local six = i > #group and 0 or bits[group:byte(i)]
-        if not six then
-            return nil
-        end
-        n = n << 6 | six
-    end
-    return string.pack(">I3", n):sub(1, #group - 1)
-end
-
--- The bytes of a text in base64, padded or not; nil for one that is none.
+-- The bytes of a text in base64, padded or not, in either alphabet; nil for one that is none.
 function metadata.decode(text)
     local body, padding = text:match("^([^=]*)(=*)$")
-    if not body or #body % 4 == 1 or (padding ~= "" and (#body + #padding) % 4 ~= 0) then
+    if not body or (padding ~= "" and (#body + #padding) % 4 ~= 0) then
         return nil
-    elseif body == "" then
-        return ""
     end
-    local parts = {}
-    for at = 1, #body, 4 do
-        local part = decode_group(body:sub(at, at + 3))
-        if not part then
-            return nil
-        end
-        parts[#parts + 1] = part
-    end
-    return table.concat(parts)
+    return base64.decode(body)
 end
 
 -- What is a protocol's, or HTTP's, and no metadata.
