@@ -195,7 +195,8 @@ static void End_StatusTakenBySomebodyElse_IsSeen(void **state)
     (void)state;
     begin();
     signal(SIGCHLD, SIG_IGN);
-    assert_int_equal(start("exit 3"), 0);
+    assert_int_equal(start("read a; exit 3"), 0);
+    program_finish(world.p);
     while (!world.ends)
         turn();
     assert_int_equal(world.p->code, -1);
