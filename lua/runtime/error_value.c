@@ -17,6 +17,7 @@ static const char *const kind_names[] = {
     [KIND_LIMIT] = "limit",
     [KIND_BUSY] = "busy",
     [KIND_SYSTEM] = "system",
+    [KIND_REDIS] = "redis",
 };
 
 enum { SLOTS = 6, FIELDS = 4 };

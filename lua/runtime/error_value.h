@@ -34,6 +34,7 @@ enum error_kind {
     KIND_LIMIT,  /* with limit */
     KIND_BUSY,
     KIND_SYSTEM, /* with code */
+    KIND_REDIS,  /* with code */
 };
 
 /* Makes the metatable. [-0, +0, may longjmp] */
