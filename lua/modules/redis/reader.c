@@ -139,7 +139,7 @@ static enum rc begin_token(lua_State *L, struct reader *r, struct resp_token *ou
     enum rc rc = resp_token(r->rest, out);
     if (check_size(r, out))
         return RC_LIMIT;
-    if (rc == RC_AGAIN) {
+    if (rc == RC_AGAIN && r->rest.n) {
         r->whole = out->size;
         keep(L, r, r->rest.n);
     } else if (!rc) {
