@@ -451,7 +451,7 @@ struct tls_client *pool_tls(struct pool *p, bool insecure, const char *cas, char
     }
     size_t size = sizeof(struct tls_entry) + strlen(name) + 1;
     struct tls_entry *e = mem_get_zeroed(size);
-    if (!e || tls_client_new(!insecure, cas, &e->client, why)) {
+    if (!e || tls_client_new(!insecure, &(struct tls_client_files){.cas = cas}, &e->client, why)) {
         mem_put(e, size);
         return NULL;
     }

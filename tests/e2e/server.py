@@ -17,7 +17,7 @@ READY = re.compile(r'\bready"?[ ,]"?listen"?[=:]"?([^ "]+)')
 STARTED = re.compile(r'worker started"?[ ,].*\bpid"?[=:](\d+)')
 LOST = re.compile(r'worker (?:died|stuck|does not end)"?[ ,].*\bpid"?[=:](\d+)')
 STOPPED = re.compile(r'\bstopped"?[ ,]"?pid"?[=:](\d+)')
-LIVE = re.compile(r'\b(conns|exchanges|calls|tasks|waits|programs|blocks)"?[=:](\d+)')
+LIVE = re.compile(r'\b(conns|exchanges|calls|tasks|waits|programs|sockets|blocks)"?[=:](\d+)')
 FAULT = re.compile(r"Sanitizer|runtime error:")
 
 
