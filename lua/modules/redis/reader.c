@@ -39,13 +39,13 @@ static const char reader_name[] = "moontrail.redis.reader";
 
 static int raise_protocol(lua_State *L)
 {
-    error_value_push(L, KIND_PROTOCOL, "redis: the server sent what is no reply");
+    error_value_push_here(L, KIND_PROTOCOL, "redis: the server sent what is no reply");
     return lua_error(L);
 }
 
 static int raise_limit(lua_State *L, const char *limit, const char *what, int most)
 {
-    error_value_push(L, KIND_LIMIT, "redis: a reply of more than %d %s", most, what);
+    error_value_push_here(L, KIND_LIMIT, "redis: a reply of more than %d %s", most, what);
     error_value_set(L, "limit", limit);
     return lua_error(L);
 }
@@ -165,12 +165,12 @@ static bool next_token(lua_State *L, struct reader *r, struct resp_token *out)
 
 /* Values. */
 
-/* "WRONGTYPE Operation against …": the first word is its code. */
+/* "WRONGTYPE Operation against …": the first word is its code. The text is the server's own. */
 static void push_error(lua_State *L, struct str text)
 {
     const char *space = memchr(text.p, ' ', text.n);
     lua_pushlstring(L, text.p, text.n);
-    error_value_push(L, KIND_REDIS, "redis: %s", lua_tostring(L, -1));
+    error_value_push_here(L, KIND_REDIS, "%s", lua_tostring(L, -1));
     lua_pushlstring(L, text.p, space ? (size_t)(space - text.p) : text.n);
     lua_setfield(L, -2, "code");
     lua_remove(L, -2);

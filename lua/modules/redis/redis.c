@@ -14,8 +14,10 @@ static int l_error(lua_State *L)
     static const enum error_kind kinds[] = {
         KIND_LIMIT, KIND_LOST, KIND_PROTOCOL, KIND_REDIS, KIND_TIMEOUT, KIND_UNREACHABLE};
     enum error_kind kind = kinds[luaL_checkoption(L, 1, NULL, names)];
-    error_value_push(L, kind, "%s", luaL_checkstring(L, 2));
-    if (!lua_isnoneornil(L, 3))
+    const char *message = luaL_checkstring(L, 2);
+    lua_settop(L, 3);
+    error_value_push_here(L, kind, "%s", message);
+    if (!lua_isnil(L, 3))
         error_value_set(L, "code", luaL_checkstring(L, 3));
     return 1;
 }
