@@ -23,21 +23,27 @@ static void wake(struct socket_wait *w)
     task_wake(w->task);
 }
 
+static void report(struct socket *c, struct socket_wait *w)
+{
+    c->all->woken |= w->task != NULL;
+    wake(w);
+}
+
 static void on_state(struct socket *c)
 {
     struct script_socket *s = c->owner;
-    wake(&s->reader);
-    wake(&s->writer);
+    report(c, &s->reader);
+    report(c, &s->writer);
 }
 
 static void on_input(struct socket *c)
 {
-    wake(&((struct script_socket *)c->owner)->reader);
+    report(c, &((struct script_socket *)c->owner)->reader);
 }
 
 static void on_room(struct socket *c)
 {
-    wake(&((struct script_socket *)c->owner)->writer);
+    report(c, &((struct script_socket *)c->owner)->writer);
 }
 
 static const struct socket_ops ops = {

@@ -113,14 +113,16 @@ void socket_group_init(struct socket_group *all, struct ev_loop *ev)
     timer_init(&all->sweep, ev, socket_group_sweep);
 }
 
-static void run(struct loop_step *step)
+static bool run(struct loop_step *step)
 {
     struct socket_group *all = container_of(step, struct socket_group, step);
     struct list now, *node;
     list_init(&now);
+    all->woken = false;
     list_splice(&now, &all->dirty);
     while ((node = list_shift(&now)))
         socket_run(container_of(node, struct socket, dirty));
+    return all->woken;
 }
 
 void socket_group_join(struct socket_group *all, struct loop *loop)

@@ -29,6 +29,7 @@ struct socket_group {
     size_t kept;
     struct timer sweep; /* runs while one is kept */
     struct loop_step step;
+    bool woken; /* an owner was told of something, and has work to do before the loop blocks */
 };
 
 void socket_group_init(struct socket_group *all, struct ev_loop *ev);
