@@ -30,7 +30,10 @@ end
 -- As above, for what its first argument does.
 function batch.check_subcommand(name, subcommand)
     if commands.changes_replies(name, subcommand) then
-        script.blame("redis: client %s changes a connection, and they are shared", subcommand)
+        script.blame(
+            "redis: client %s changes a connection, and they are shared",
+            subcommand:lower()
+        )
     end
 end
 
