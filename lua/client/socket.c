@@ -23,27 +23,21 @@ static void wake(struct socket_wait *w)
     task_wake(w->task);
 }
 
-static void report(struct socket *c, struct socket_wait *w)
-{
-    c->all->woken |= w->task != NULL;
-    wake(w);
-}
-
 static void on_state(struct socket *c)
 {
     struct script_socket *s = c->owner;
-    report(c, &s->reader);
-    report(c, &s->writer);
+    wake(&s->reader);
+    wake(&s->writer);
 }
 
 static void on_input(struct socket *c)
 {
-    report(c, &((struct script_socket *)c->owner)->reader);
+    wake(&((struct script_socket *)c->owner)->reader);
 }
 
 static void on_room(struct socket *c)
 {
-    report(c, &((struct script_socket *)c->owner)->writer);
+    wake(&((struct script_socket *)c->owner)->writer);
 }
 
 static const struct socket_ops ops = {
@@ -254,7 +248,7 @@ static void remember(lua_State *L, const struct socket_options *o, struct str po
 static struct socket_group *check_sockets(lua_State *L)
 {
     struct socket_group *all = vm_of(L)->options.sockets;
-    if (!all || !all->loop)
+    if (!all || !all->wire)
         luaL_error(L, "no other server can be reached from here");
     return all;
 }
@@ -415,10 +409,27 @@ static int l_close(lua_State *L)
     return 0;
 }
 
-/* Fields. The __index has one upvalue: a table of the methods. */
+/* The metatable. Its __index has one upvalue: a table that maps each name to its method, or to the
+ * light userdata of its struct field. */
 
-static void push_tls(lua_State *L, const struct socket *c)
+struct field {
+    const char *name;
+    void (*push)(lua_State *L, const struct script_socket *s);
+};
+
+static void push_reused(lua_State *L, const struct script_socket *s)
 {
+    lua_pushboolean(L, s->reused);
+}
+
+static void push_remote(lua_State *L, const struct script_socket *s)
+{
+    lua_pushstring(L, s->socket ? s->socket->remote : NULL);
+}
+
+static void push_tls(lua_State *L, const struct script_socket *s)
+{
+    const struct socket *c = s->socket;
     if (!c || !c->has_tls || c->state != SOCKET_OPEN) {
         lua_pushnil(L);
         return;
@@ -436,22 +447,15 @@ static void push_tls(lua_State *L, const struct socket *c)
     }
 }
 
+static const struct field fields[] = {
+    {"reused", push_reused}, {"remote", push_remote}, {"tls", push_tls}, {NULL, NULL}};
+
 static int l_index(lua_State *L)
 {
-    struct script_socket *s = check_socket(L);
+    const struct script_socket *s = check_socket(L);
     lua_settop(L, 2);
-    lua_pushvalue(L, 2);
-    if (lua_rawget(L, lua_upvalueindex(1)) != LUA_TNIL || lua_type(L, 2) != LUA_TSTRING)
-        return 1;
-    const char *name = lua_tostring(L, 2);
-    if (strcmp(name, "reused") == 0)
-        lua_pushboolean(L, s->reused);
-    else if (strcmp(name, "remote") == 0)
-        lua_pushstring(L, s->socket ? s->socket->remote : NULL);
-    else if (strcmp(name, "tls") == 0)
-        push_tls(L, s->socket);
-    else
-        lua_pushnil(L);
+    if (lua_rawget(L, lua_upvalueindex(1)) == LUA_TLIGHTUSERDATA)
+        ((const struct field *)lua_touserdata(L, -1))->push(L, s);
     return 1;
 }
 
@@ -466,6 +470,10 @@ void socket_open_module(lua_State *L)
     luaL_newlib(L, life);
     luaL_setfuncs(L, script_socket_reads, 0);
     luaL_setfuncs(L, script_socket_writes, 0);
+    for (const struct field *f = fields; f->name; f++) {
+        lua_pushlightuserdata(L, (void *)f);
+        lua_setfield(L, -2, f->name);
+    }
     lua_pushcclosure(L, l_index, 1);
     lua_setfield(L, -2, "__index");
     lua_pushliteral(L, "socket");

@@ -46,11 +46,11 @@ struct net_limits {
 /* The defaults. */
 extern const struct net_limits net_limits_default;
 
-/* What else is done in each turn: between run and send. run gives whether parts have more to do
- * before the loop blocks. */
+/* What else is done in each turn: between run and send. */
 struct loop_step {
     struct list link;
-    bool (*run)(struct loop_step *s);
+    bool (*run)(
+        struct loop_step *s); /* whether there is to be another turn before the loop blocks */
 };
 
 struct loop {

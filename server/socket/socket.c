@@ -117,7 +117,7 @@ enum rc socket_make_transport(
     struct tls_client *client;
     enum rc rc = socket_group_context(s->all, tls, &client, why);
     if (!rc)
-        rc = tls_client_transport(&s->transport, client, s->all->loop->wire,
+        rc = tls_client_transport(&s->transport, client, s->all->wire,
             tls->server_name ? tls->server_name : host, tls->alpn);
     return rc;
 }
@@ -152,7 +152,7 @@ void socket_connected(struct socket *s, int fd, const struct sockaddr_storage *a
     }
     socket_set_state(s, SOCKET_OPEN);
     socket_watch(s);
-    s->ops->on_state(s);
+    socket_tell(s, s->ops->on_state);
 }
 
 void socket_fail(struct socket *s, enum socket_failure failure, const char *why)
@@ -172,7 +172,13 @@ void socket_fail(struct socket *s, enum socket_failure failure, const char *why)
     close_descriptor(s);
     bytes_drop(&s->out, s->out.len);
     bytes_drop(&s->sealed, s->sealed.len);
-    s->ops->on_state(s);
+    socket_tell(s, s->ops->on_state);
+}
+
+void socket_tell(struct socket *s, void (*what)(struct socket *s))
+{
+    s->all->told = true;
+    what(s);
 }
 
 /* For owners. */

@@ -150,6 +150,8 @@ enum rc socket_make_transport(struct socket *s, const struct socket_tls *tls, co
     char why[SOCKET_WHY]) MUST_CHECK;
 /* It fails: why is copied. The owner is told. */
 void socket_fail(struct socket *s, enum socket_failure failure, const char *why);
+/* Tells the owner, by one of its ops. */
+void socket_tell(struct socket *s, void (*what)(struct socket *s));
 /* Sends what can be sent, in the sockets' step. May free s. */
 void socket_run(struct socket *s);
 /* Frees it at once. */

@@ -102,6 +102,18 @@ enum rc socket_group_resolver(struct socket_group *all)
 
 /* Life. */
 
+static bool run(struct loop_step *step)
+{
+    struct socket_group *all = container_of(step, struct socket_group, step);
+    struct list now, *node;
+    list_init(&now);
+    list_splice(&now, &all->dirty);
+    all->told = false;
+    while ((node = list_shift(&now)))
+        socket_run(container_of(node, struct socket, dirty));
+    return all->told;
+}
+
 void socket_group_init(struct socket_group *all, struct ev_loop *ev)
 {
     *all = (struct socket_group){.ev = ev};
@@ -111,26 +123,13 @@ void socket_group_init(struct socket_group *all, struct ev_loop *ev)
     for (int i = 0; i < SHELF_BUCKETS; i++)
         list_init(&all->shelves[i]);
     timer_init(&all->sweep, ev, socket_group_sweep);
-}
-
-static bool run(struct loop_step *step)
-{
-    struct socket_group *all = container_of(step, struct socket_group, step);
-    struct list now, *node;
-    list_init(&now);
-    all->woken = false;
-    list_splice(&now, &all->dirty);
-    while ((node = list_shift(&now)))
-        socket_run(container_of(node, struct socket, dirty));
-    return all->woken;
-}
-
-void socket_group_join(struct socket_group *all, struct loop *loop)
-{
-    all->loop = loop;
-    all->step.run = run;
     list_init(&all->step.link);
-    loop_add_step(loop, &all->step);
+    all->step.run = run;
+}
+
+void socket_group_join(struct socket_group *all, struct wire *wire)
+{
+    all->wire = wire;
 }
 
 void socket_group_fini(struct socket_group *all)

@@ -1,7 +1,6 @@
 /*
  * A worker's sockets: all that are open, those that are kept to be used again, what they have in
- * common, and the step in which they send. It owns them, and outlives their owners; the loop is
- * borrowed.
+ * common, and the step in which they send. It owns them, and outlives their owners.
  */
 #ifndef SOCKET_GROUP_H
 #define SOCKET_GROUP_H
@@ -19,7 +18,7 @@ enum { SHELF_BUCKETS = 64 };
 
 struct socket_group {
     struct ev_loop *ev;
-    struct loop *loop;         /* NULL before socket_group_join */
+    struct wire *wire;         /* of the loop; NULL before socket_group_join */
     struct resolver *resolver; /* NULL before the first name */
     struct list all;           /* by socket.link */
     struct list dirty;         /* by socket.dirty */
@@ -27,14 +26,15 @@ struct socket_group {
     size_t context_count;
     struct list shelves[SHELF_BUCKETS]; /* by their key's hash */
     size_t kept;
-    struct timer sweep; /* runs while one is kept */
-    struct loop_step step;
-    bool woken; /* an owner was told of something, and has work to do before the loop blocks */
+    bool told;             /* an owner was told of something, in the step */
+    struct timer sweep;    /* runs while one is kept */
+    struct loop_step step; /* for the loop */
 };
 
 void socket_group_init(struct socket_group *all, struct ev_loop *ev);
-/* From here on sockets can be opened. */
-void socket_group_join(struct socket_group *all, struct loop *loop);
+/* From here on sockets can be opened. The wire, which is borrowed, is empty whenever the step runs
+ * or the loop reports an event. */
+void socket_group_join(struct socket_group *all, struct wire *wire);
 /* Closes all at once. Their owners must have let go of them. */
 void socket_group_fini(struct socket_group *all);
 

@@ -56,7 +56,7 @@ static void cut(struct socket *s)
     if (s->state == SOCKET_SHAKING_HANDS)
         socket_fail(s, SOCKET_UNREACHABLE, strerror(errno));
     else if (s->ops)
-        s->ops->on_room(s);
+        socket_tell(s, s->ops->on_room);
 }
 
 /* Sends what is queued there. Returns whether all of it was taken. */
@@ -81,7 +81,7 @@ static bool send_queue(struct socket *s, struct bytes *queue)
 /* Sends what the wire holds, and keeps the rest. */
 static bool send_wire(struct socket *s)
 {
-    struct wire *w = s->all->loop->wire;
+    struct wire *w = s->all->wire;
     size_t n = w->out_len;
     w->out_len = 0;
     if (n && !s->cut && bytes_append(&s->sealed, w->out, n)) {
@@ -94,7 +94,7 @@ static bool send_wire(struct socket *s)
 /* Seals what is queued, up to the wire's mark. */
 static bool seal(struct socket *s)
 {
-    struct wire *w = s->all->loop->wire;
+    struct wire *w = s->all->wire;
     while (s->out.len && w->out_len < WIRE_MARK) {
         size_t n = bytes_take(&s->out, w->plain, sizeof w->plain);
         if (s->transport.ops->seal(&s->transport, w->plain, n)) {
@@ -146,7 +146,7 @@ bool socket_send(struct socket *s)
         return true;
     socket_watch(s);
     if (s->ops && bytes_room(&s->out) > before)
-        s->ops->on_room(s);
+        socket_tell(s, s->ops->on_room);
     return all;
 }
 
@@ -155,7 +155,7 @@ bool socket_send(struct socket *s)
 static void tell_input(struct socket *s)
 {
     if (s->ops && (s->ended || s->in.end - s->in.start >= s->wanted || !socket_has_room(s)))
-        s->ops->on_input(s);
+        socket_tell(s, s->ops->on_input);
 }
 
 static void end_input(struct socket *s)
@@ -230,7 +230,7 @@ static void open_records(struct socket *s)
 
 static void receive_sealed(struct socket *s)
 {
-    struct wire *w = s->all->loop->wire;
+    struct wire *w = s->all->wire;
     size_t most = sizeof w->in, room = inbox_room(&s->in) - RECORD_KEPT;
     ssize_t n = recv(s->fd, w->in, most < room ? most : room, 0);
     if (n <= 0) {
@@ -258,7 +258,7 @@ void socket_shake_hands(struct socket *s)
     if (!send_wire(s) && s->state == SOCKET_FAILED)
         return;
     if (rc == RC_OK)
-        s->ops->on_state(s);
+        socket_tell(s, s->ops->on_state);
     else if (rc != RC_AGAIN)
         socket_fail(s, SOCKET_UNREACHABLE, why);
 }
