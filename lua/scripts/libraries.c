@@ -5,6 +5,7 @@
 #include "lua/modules/bundle.h"
 #include "lua/modules/digest/digest.h"
 #include "lua/modules/json/json.h"
+#include "lua/modules/redis/redis.h"
 #include "lua/modules/store/store.h"
 #include "lua/modules/zlib/zlib.h"
 #include "lua/runtime/stdlib.h"
@@ -32,6 +33,8 @@ int libraries_open(lua_State *L)
     lua_setfield(L, -2, "moontrail.base64");
     lua_pushcfunction(L, luaopen_moontrail_json);
     lua_setfield(L, -2, "moontrail.json");
+    lua_pushcfunction(L, luaopen_moontrail_redis_wire);
+    lua_setfield(L, -2, "moontrail.redis.wire");
     lua_pushcfunction(L, luaopen_moontrail_resty_digest);
     lua_setfield(L, -2, "moontrail.resty.digest");
     lua_pushcfunction(L, luaopen_moontrail_store);
