@@ -9,6 +9,7 @@
 #include "lua/scripts/bridge.h"
 #include "net/descriptor.h"
 #include "net/loop.h"
+#include "net/names.h"
 #include "net/tls.h"
 #include "proc/master/master.h"
 #include "proc/options/help.h"
@@ -37,6 +38,7 @@ struct server {
     struct descriptor pool_wakes; /* of the threads */
     struct pool_connector connector;
     struct programs programs;
+    struct names names; /* that scripts look up */
 };
 
 static struct vm_options vm_options_of(const struct server *s, const struct options *o)
@@ -60,6 +62,7 @@ static void close_server(struct server *s)
     if (s->bridge)
         bridge_free(s->bridge);
     programs_fini(&s->programs);
+    names_fini(&s->names);
     if (s->proxy)
         proxy_free(s->proxy);
     if (s->pool)
@@ -109,6 +112,7 @@ static struct server *new_server(
     dispatch_init(&s->dispatch);
     pool_connector_init(&s->connector);
     programs_init(&s->programs, loop);
+    names_init(&s->names, loop);
     if (!proxy_new(loop, &o->proxy, &s->proxy) && !add_upstreams(s, o, why))
         return s;
     close_server(s);
@@ -129,6 +133,7 @@ static enum rc open_bridge(struct server *s, const struct options *o, struct ev_
     options.forwarder = proxy_forwarder(s->proxy);
     options.connector = &s->connector.base;
     options.programs = &s->programs;
+    options.names = &s->names;
     if (dispatch_takes_all(&s->dispatch))
         return RC_OK;
     enum rc rc = bridge_new(loop, o->scripts, &options, &s->bridge, why);

@@ -20,6 +20,7 @@ struct ev_loop;
 struct connector;
 struct dispatch;
 struct forwarder;
+struct names;
 struct store;
 struct programs;
 struct schedule;
@@ -42,6 +43,7 @@ struct vm_options {
     int proto_path_count;
     struct forwarder *forwarder;     /* for ctx:proxy; borrowed. NULL if there are no requests */
     struct connector *connector;     /* for mt.http; likewise */
+    struct names *names;             /* for modules that dial by themselves; likewise */
     struct store *store;             /* borrowed; NULL for none */
     struct programs *programs;       /* for mt.exec; as the forwarder */
     const struct dispatch *dispatch; /* what other handlers take; borrowed. NULL for nothing */
