@@ -6,6 +6,8 @@
 #include "lua/modules/json/json.h"
 #include "lua/modules/store/store.h"
 #include "lua/modules/zlib/zlib.h"
+#include "lua/runtime/error_value.h"
+#include "lua/runtime/gate.h"
 #include "lua/runtime/stdlib.h"
 #include "lua/runtime/vm.h"
 #include "lua/scripts/mistakes.h"
@@ -29,6 +31,10 @@ int libraries_open(lua_State *L)
     lua_setfield(L, -2, "moontrail");
     lua_pushcfunction(L, luaopen_moontrail_base64);
     lua_setfield(L, -2, "moontrail.base64");
+    lua_pushcfunction(L, luaopen_moontrail_errors);
+    lua_setfield(L, -2, "moontrail.errors");
+    lua_pushcfunction(L, luaopen_moontrail_gate);
+    lua_setfield(L, -2, "moontrail.gate");
     lua_pushcfunction(L, luaopen_moontrail_json);
     lua_setfield(L, -2, "moontrail.json");
     lua_pushcfunction(L, luaopen_moontrail_store);

@@ -35,7 +35,7 @@ below='(core|http)/|net/(timer|descriptor|names)\.h|store/|lua/('
 for room in lua/modules/*; do
     case $room in
     # What waits stands on the runtime.
-    lua/modules/store) allow "$room" "${below}modules|runtime)/" ;;
+    lua/modules/store | lua/modules/sqlite | lua/modules/postgres) allow "$room" "${below}modules|runtime)/" ;;
     *) allow "$room" 'core/|lua/(modules/|runtime/error_value\.h)' ;;
     esac
 done
@@ -57,6 +57,7 @@ only 'ares' 'server/net/resolver\.c'
 only 'lua\.h|lua\.hpp|lauxlib\.h|lualib\.h' 'lua/'
 only 'yajl/' 'lua/modules/json/'
 only 'google/' 'lua/protobuf/'
+only 'sqlite3\.h' 'lua/modules/sqlite/'
 only 'lmdb\.h' 'server/store/table\.h'
 only 'pthread\.h' 'server/(core/pool\.c|store/robust\.h)'
 only 'ev\.h' 'server/((net|proc)/|main\.c)'
