@@ -320,66 +320,83 @@ static enum parameter_kind kind_of_string(const char *s, size_t n)
     return memchr(s, '\0', n) || utf8_length(s, n) != n ? PARAMETER_BLOB : PARAMETER_TEXT;
 }
 
-/* Raises for what is no value of a database. The bytes belong to the value on top. */
-static struct parameter to_parameter(lua_State *L, int number)
+/* sql.bytes */
+static bool to_bytes(lua_State *L, struct parameter *p)
 {
-    struct parameter p = {PARAMETER_NULL};
+    p->kind = PARAMETER_BLOB;
+    if (lua_getfield(L, -1, "bytes") == LUA_TSTRING)
+        p->bytes = lua_tolstring(L, -1, &p->n);
+    lua_pop(L, 1);
+    return p->bytes;
+}
+
+/* The value on top, to which the bytes belong. False for what is no value of a database. */
+static bool to_parameter(lua_State *L, struct parameter *p)
+{
+    *p = (struct parameter){PARAMETER_NULL};
     switch (lua_type(L, -1)) {
     case LUA_TNIL:
     case LUA_TLIGHTUSERDATA: /* sql.null */
-        return p;
+        return true;
     case LUA_TBOOLEAN:
-        return (struct parameter){PARAMETER_INTEGER, .integer = lua_toboolean(L, -1)};
+        *p = (struct parameter){PARAMETER_INTEGER, .integer = lua_toboolean(L, -1)};
+        return true;
     case LUA_TNUMBER:
         if (lua_isinteger(L, -1))
-            return (struct parameter){PARAMETER_INTEGER, .integer = lua_tointeger(L, -1)};
-        if (isnan(lua_tonumber(L, -1)))
-            luaL_error(L, "$%d is not a number (NaN), which SQLite cannot keep", number);
-        return (struct parameter){PARAMETER_FLOAT, .number = lua_tonumber(L, -1)};
+            *p = (struct parameter){PARAMETER_INTEGER, .integer = lua_tointeger(L, -1)};
+        else
+            *p = (struct parameter){PARAMETER_FLOAT, .number = lua_tonumber(L, -1)};
+        return p->kind == PARAMETER_INTEGER || !isnan(p->number);
     case LUA_TSTRING:
-        p.bytes = lua_tolstring(L, -1, &p.n);
-        p.kind = kind_of_string(p.bytes, p.n);
-        return p;
-    case LUA_TTABLE: /* sql.bytes */
-        if (lua_getfield(L, -1, "bytes") == LUA_TSTRING) {
-            p.kind = PARAMETER_BLOB;
-            p.bytes = lua_tolstring(L, -1, &p.n);
-        }
-        lua_pop(L, 1);
-        if (p.bytes)
-            return p;
-        break;
+        p->bytes = lua_tolstring(L, -1, &p->n);
+        p->kind = kind_of_string(p->bytes, p->n);
+        return true;
+    default:
+        return lua_istable(L, -1) && to_bytes(L, p);
     }
-    luaL_error(L, "$%d is a %s, which is no value of a database", number, luaL_typename(L, -1));
-    return p;
 }
 
-static int count_parameters(lua_State *L, int index)
+static void push_refusal(lua_State *L, int number)
 {
+    if (lua_type(L, -1) == LUA_TNUMBER)
+        lua_pushfstring(L, "$%d is not a number (NaN), which SQLite cannot keep", number);
+    else
+        lua_pushfstring(
+            L, "$%d is a %s, which is no value of a database", number, luaL_typename(L, -1));
+}
+
+/* Counts the parameters in the list at the index, and their bytes. For one that is none: pushes
+ * why, and gives -1. */
+static int count_parameters(lua_State *L, int index, size_t *bytes)
+{
+    struct parameter p;
     lua_getfield(L, index, "n");
     lua_Integer n = lua_tointeger(L, -1);
     lua_pop(L, 1);
-    luaL_argcheck(L, n >= 0 && n <= SHRT_MAX, index, "too many parameters");
+    if (n < 0 || n > SHRT_MAX) {
+        lua_pushfstring(L, "%I parameters are too many", (LUAI_UACINT)n);
+        return -1;
+    }
+    for (int i = 1; i <= (int)n; i++, lua_pop(L, 1)) {
+        lua_rawgeti(L, index, i);
+        if (!to_parameter(L, &p)) {
+            push_refusal(L, i);
+            return -1;
+        }
+        *bytes += p.n;
+    }
     return (int)n;
 }
 
-/* Nothing is allocated before it is known that each of them is one. */
-static struct order *order_query(lua_State *L, const char *text, size_t n, int index)
+static void keep_parameters(lua_State *L, int index, int count, struct order *o)
 {
-    size_t bytes = 0;
-    int count = count_parameters(L, index);
     for (int i = 1; i <= count; i++, lua_pop(L, 1)) {
+        struct parameter p;
         lua_rawgeti(L, index, i);
-        bytes += to_parameter(L, i).n;
-    }
-    struct order *o = order_new(ORDER_QUERY, text, n, count, bytes);
-    for (int i = 1; o && i <= count; i++, lua_pop(L, 1)) {
-        lua_rawgeti(L, index, i);
-        struct parameter p = to_parameter(L, i);
+        to_parameter(L, &p);
         order_keep(o, &p, p.bytes, p.n);
         o->parameters[o->count++] = p;
     }
-    return o;
 }
 
 /* The script's side. */
@@ -461,10 +478,19 @@ static int l_query(lua_State *L)
     struct task *t = task_waiter(L);
     luaL_argcheck(L, n < INT_MAX, 2, "too long");
     lua_settop(L, 5);
+    size_t bytes = 0;
+    int count = count_parameters(L, 3, &bytes);
+    if (count < 0) {
+        lua_pushnil(L);
+        lua_insert(L, -2);
+        return 2;
+    }
     struct box *b = push_box(L, t);
-    struct order *o = order_query(L, text, n, 3);
-    if (o)
+    struct order *o = order_new(ORDER_QUERY, text, n, count, bytes);
+    if (o) {
         o->may_write = lua_toboolean(L, 5);
+        keep_parameters(L, 3, count, o);
+    }
     return carry_out(L, b, c, o, seconds, then_rows);
 }
 

@@ -1,4 +1,5 @@
 -- What the functions of moontrail.sql take, and what they make of results.
+local json = require "moontrail.json"
 local script = require "moontrail.grpc.script"
 
 local blame = script.blame
@@ -44,6 +45,16 @@ function check.copy(connection, text, timeout, done)
         blame("copy is PostgreSQL's: this database has none")
     end
     return connection:copy(text, timeout, done)
+end
+
+local array = getmetatable(json.array())
+
+-- The rows alone, which are an array in JSON too: what else there is to tell is in a metatable.
+function check.rows(rows)
+    local info = { columns = rows.columns, affected = rows.affected }
+    info.__index = info
+    rows.columns, rows.affected = nil, nil
+    return setmetatable(rows, setmetatable(info, array))
 end
 
 -- Methods of databases and of transactions alike.

@@ -51,7 +51,7 @@ function Database:query(text, ...)
     local held <close> = pool.lease(self)
     local rows = held.connection:query(text, table.pack(...), self.timeout)
     refuse_transaction(held.connection)
-    return rows
+    return check.rows(rows)
 end
 
 Database.row, Database.value = check.row, check.value

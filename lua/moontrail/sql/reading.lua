@@ -1,5 +1,5 @@
--- Rows as a loop asks for them: called for each, and closed where the loop ends. A connection of the
--- pool that it holds is let go of then.
+-- Rows as a loop asks for them: called for each, and closed where the loop ends. A connection of
+-- the pool that it holds is let go of then.
 local Reading = { __name = "rows" }
 Reading.__index = Reading
 

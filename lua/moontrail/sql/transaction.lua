@@ -16,7 +16,7 @@ end
 
 function Transaction:query(text, ...)
     check.text(text)
-    return connection_of(self):query(text, table.pack(...), self.timeout)
+    return check.rows(connection_of(self):query(text, table.pack(...), self.timeout))
 end
 
 Transaction.row, Transaction.value = check.row, check.value
