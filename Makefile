@@ -48,9 +48,10 @@ LDLIBS   = -lnghttp2 -lssl -lcrypto -lev -llua5.4 -lyajl -lz -lcares -llmdb -lm
 # Modules in Lua, whose texts are in the program.
 BUNDLED   = $(wildcard lua/moontrail/*.lua lua/moontrail/*/*.lua)
 # Modules that scripts load as moontrail.NAME, each with a library that the program does without.
-MODULES       = postgres
+MODULES       = postgres sqlite
 LIBS_postgres = -lpq
-MODULE_FILES = $(MODULES:%=lib/moontrail/%.so) lib/moontrail/protobuf.so
+LIBS_sqlite   = -lsqlite3
+MODULE_FILES  = $(MODULES:%=lib/moontrail/%.so) lib/moontrail/protobuf.so
 C_ROOMS   = lua $(filter-out lua/protobuf $(MODULES:%=lua/modules/%),\
             $(sort $(shell find server lua -mindepth 1 -type d)))
 SOURCES   = $(wildcard $(C_ROOMS:%=%/*.c)) build/bundled.c

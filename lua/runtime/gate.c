@@ -1,5 +1,6 @@
 #include "lua/runtime/gate.h"
 
+#include "core/clock.h"
 #include "core/list.h"
 #include "lua/runtime/task.h"
 #include "lua/runtime/vm.h"
@@ -138,6 +139,20 @@ static int l_new(lua_State *L)
     return 1;
 }
 
+/* now() → seconds of a clock that nobody sets */
+static int l_now(lua_State *L)
+{
+    lua_pushnumber(L, clock_monotonic());
+    return 1;
+}
+
+/* is_loading() → whether nothing can wait, since a script loads */
+static int l_is_loading(lua_State *L)
+{
+    lua_pushboolean(L, !vm_of(L)->running);
+    return 1;
+}
+
 static void make_metatable(
     lua_State *L, const char *key, const luaL_Reg *methods, const luaL_Reg *events)
 {
@@ -151,7 +166,8 @@ static void make_metatable(
 
 int luaopen_moontrail_gate(lua_State *L)
 {
-    static const luaL_Reg functions[] = {{"new", l_new}, {NULL, NULL}};
+    static const luaL_Reg functions[] = {
+        {"new", l_new}, {"now", l_now}, {"is_loading", l_is_loading}, {NULL, NULL}};
     static const luaL_Reg gate_methods[] = {{"take", l_take}, {NULL, NULL}};
     static const luaL_Reg place_methods[] = {{"close", l_close}, {NULL, NULL}};
     static const luaL_Reg gate_events[] = {{NULL, NULL}};

@@ -4,6 +4,9 @@
  *     local gate = gates.new(10)
  *     local place <close> = gate:take(30)     nil after 30 seconds
  *
+ *     gates.now()                             seconds of a clock that nobody sets
+ *     gates.is_loading()                      whether a script loads, so that nothing can wait
+ *
  * Tasks get their places in the order in which they asked. A place is given back once: by
  * place:close(), as a <close> does, or when it is collected.
  */

@@ -3,6 +3,7 @@
 #include "lua/ctx/ctx.h"
 #include "lua/modules/base64/base64.h"
 #include "lua/modules/bundle.h"
+#include "lua/modules/folder/folder.h"
 #include "lua/modules/json/json.h"
 #include "lua/modules/store/store.h"
 #include "lua/modules/zlib/zlib.h"
@@ -33,6 +34,8 @@ int libraries_open(lua_State *L)
     lua_setfield(L, -2, "moontrail.base64");
     lua_pushcfunction(L, luaopen_moontrail_errors);
     lua_setfield(L, -2, "moontrail.errors");
+    lua_pushcfunction(L, luaopen_moontrail_folder);
+    lua_setfield(L, -2, "moontrail.folder");
     lua_pushcfunction(L, luaopen_moontrail_gate);
     lua_setfield(L, -2, "moontrail.gate");
     lua_pushcfunction(L, luaopen_moontrail_json);
