@@ -1,4 +1,5 @@
 """A PostgreSQL server of the tests' own: a cluster in a temporary folder, on a port of its own."""
+import json
 import os
 import shutil
 import signal
@@ -10,12 +11,13 @@ from pathlib import Path
 
 from optional import POSTGRES
 from upstreams import free_port
-from server import PATIENCE
+from server import PATIENCE, Server, write_scripts
 
-USER, PASSWORD = "tests", "s3cret p@ss"
+# Who has to say a password; and who does not, which takes the server less time.
+USER, PASSWORD, TRUSTED = "tests", "s3cret p@ss", "trusted"
 # Nothing here has to last, and each test waits for a restart no longer than it must.
 SETTINGS = ("fsync=off", "full_page_writes=off", "max_connections=120", "shared_buffers=16MB",
-            "max_wal_size=64MB", "autovacuum=off", "lc_messages=C")
+            "max_wal_size=64MB", "autovacuum=off", "lc_messages=C", "ssl=on")
 
 
 def as_nobody():
@@ -26,10 +28,10 @@ def as_nobody():
 class Postgres:
     """Runs until stop()."""
 
-    def __init__(self, ssl=None):
+    def __init__(self, certificate, key):
         self.folder = Path(tempfile.mkdtemp(prefix="moontrail-postgres-"))
         self.port = free_port()
-        self._process = None
+        self._process = self._psql = None
         secret = self.folder / "password"
         secret.write_text(PASSWORD, encoding="utf-8")
         if os.getuid() == 0:
@@ -39,8 +41,13 @@ class Postgres:
                         "--auth-host=scram-sha-256", "--auth-local=trust", f"--pwfile={secret}",
                         "--no-sync", "--encoding=UTF8", "--locale=C"], check=True,
                        capture_output=True, timeout=2 * PATIENCE, cwd=self.folder, **as_nobody())
-        self._more = self._encrypt(*ssl) if ssl else []
+        self.certificate = certificate
+        self._encrypt(certificate, key)
+        rules = self.folder / "data/pg_hba.conf"
+        rules.write_text(f"host all {TRUSTED} 127.0.0.1/32 trust\n" + rules.read_text("utf-8"),
+                         encoding="utf-8")
         self.start()
+        self.ask(f"create role {TRUSTED} superuser login")
 
     def _encrypt(self, certificate, key):
         for name, file in (("server.crt", certificate), ("server.key", key)):
@@ -48,10 +55,13 @@ class Postgres:
             (self.folder / "data" / name).chmod(0o600)
             if os.getuid() == 0:
                 shutil.chown(self.folder / "data" / name, "postgres", "postgres")
-        return ["-c", "ssl=on"]
+
+    @property
+    def quick(self):
+        """A URL for who has no password to say, and no TLS."""
+        return self.url(user=TRUSTED, query="?sslmode=disable")
 
     def url(self, database="postgres", query="", user=USER, password=PASSWORD, host="127.0.0.1"):
-        """With the password as it is written there."""
         quoted = "".join(f"%{byte:02x}" for byte in password.encode())
         return f"postgres://{user}:{quoted}@{host}:{self.port}/{database}{query}"
 
@@ -60,24 +70,38 @@ class Postgres:
         with open(self.folder / "log", "ab") as log:
             self._process = subprocess.Popen(
                 [POSTGRES / "postgres", "-D", self.folder / "data", "-p", str(self.port), "-k",
-                 self.folder, *settings, *self._more], stdin=subprocess.DEVNULL, stdout=log,
+                 self.folder, *settings], stdin=subprocess.DEVNULL, stdout=log,
                 stderr=log, cwd=self.folder, **as_nobody())
         until = time.monotonic() + PATIENCE
-        while self.ask("select 1", check=False) != "1":
+        while not self._answers():
             assert time.monotonic() < until and self._process.poll() is None, self.log()
             time.sleep(0.02)
 
     def log(self):
         return (self.folder / "log").read_text(encoding="utf-8", errors="replace")
 
-    def ask(self, text, check=True):
-        """What psql says to it."""
-        done = subprocess.run(
-            ["psql", "-X", "-A", "-t", "-q", "-v", "ON_ERROR_STOP=1", "-h", self.folder, "-p",
-             str(self.port), "-U", USER, "-d", "postgres", "-c", text],
-            capture_output=True, text=True, timeout=PATIENCE, check=False)
-        assert not check or done.returncode == 0, done.stderr
-        return done.stdout.strip()
+    def _answers(self):
+        self._psql = subprocess.Popen(
+            ["psql", "-X", "-A", "-t", "-q", "-h", self.folder, "-p", str(self.port), "-U", USER,
+             "-d", "postgres"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, text=True)
+        try:
+            return self.ask("select 1") == "1"
+        except OSError:
+            return False
+
+    def ask(self, text):
+        """What psql, which goes on running, says to it."""
+        self._psql.stdin.write(text + ";\n\\echo over\n")
+        self._psql.stdin.flush()
+        lines = []
+        while (line := self._psql.stdout.readline()) != "over\n":
+            if not line:
+                raise ConnectionError("".join(lines))
+            lines.append(line)
+        said = "".join(lines).strip()
+        assert "ERROR:" not in said, said
+        return said
 
     def running(self, text):
         """How many queries like that run."""
@@ -108,9 +132,82 @@ class Postgres:
         """Ends it: by SIGINT its connections too, by SIGQUIT as if it had crashed."""
         self._process.send_signal(number)
         self._process.wait(PATIENCE)
+        self._psql.communicate(timeout=PATIENCE)
 
     def stop(self):
         if self._process and self._process.poll() is None:
             self.everyone(signal.SIGCONT)
             self.halt(signal.SIGQUIT)
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+# Runs the piece of Lua that it is sent, and tells what came of it.
+EVAL = """
+    local json = require "moontrail.json"
+    local mt = require "moontrail"
+    local sql = require "moontrail.sql"
+    local url = os.getenv("DATABASE")
+    kept = {}
+
+    local env = setmetatable({ mt = mt, sql = sql, json = json, url = url, db = sql.open(url) },
+        { __index = _G })
+
+    local function failure(e)
+        if type(e) ~= "table" then return { error = tostring(e) } end
+        return { error = tostring(e), kind = e.kind, code = e.code, constraint = e.constraint,
+            detail = e.detail, position = e.position, reason = e.reason }
+    end
+
+    return function(ctx)
+        env.ctx = ctx
+        local results = table.pack(pcall(assert(load(ctx:body(), "=test", "t", env))))
+        if not results[1] then return ctx:json(failure(results[2])) end
+        for i = 2, results.n do if results[i] == nil then results[i] = json.null end end
+        ctx:json({ results = json.array { table.unpack(results, 2, results.n) } })
+    end
+"""
+
+
+def serve(database, folder, *options, script=EVAL, **more):
+    """A server of that one script, whose database it is."""
+    return Server(write_scripts(folder, {"index.lua": script}), *options,
+                  env={**os.environ, "DATABASE": database.quick}, **more)
+
+
+class Failed(Exception):
+    """What a piece of Lua has raised."""
+
+    def __init__(self, told):
+        super().__init__(told["error"])
+        self.kind, self.code = told.get("kind"), told.get("code")
+        self.told = told
+
+
+class Script:
+    """A connection to a server that runs what it is sent."""
+
+    def __init__(self, client):
+        self.client = client
+
+    def begin(self, code):
+        return self.client.request("/", "POST", body=code.encode())
+
+    def end(self, stream):
+        """What it returns: a value, or a list of several."""
+        response = self.client.response(stream)
+        assert response.status == 200, response.text
+        told = json.loads(response.text)
+        if "error" in told:
+            raise Failed(told)
+        return told["results"][0] if len(told["results"]) == 1 else told["results"]
+
+    def run(self, code):
+        return self.end(self.begin(code))
+
+    def fail(self, code):
+        """What it raises."""
+        try:
+            returned = self.run(code)
+        except Failed as failure:
+            return failure
+        raise AssertionError(f"returned {returned}")

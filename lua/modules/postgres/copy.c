@@ -17,6 +17,7 @@ static int step_copy(lua_State *L, struct link *k, unsigned *events)
         }
         switch (PQresultStatus(k->result)) {
         case PGRES_COPY_IN:
+            k->unsent = 0;
             return 0;
         case PGRES_COPY_OUT:
         case PGRES_COPY_BOTH:
@@ -65,10 +66,18 @@ static int step_refused(lua_State *L, struct link *k, unsigned *events)
     return LINK_WAITS;
 }
 
-/* Until everything is with the system, so that whoever writes keeps the server's pace. */
+enum { COPY_PORTION = 32 << 10 };
+
+/* Until everything is with the system, so that whoever writes keeps the server's pace, and others
+ * have their turns. */
 static int step_put(lua_State *L, struct link *k, unsigned *events)
 {
-    return link_flush(L, k, events) ? 0 : LINK_WAITS;
+    bool had_turn = k->unsent == 0;
+    k->unsent = 0;
+    if (!link_flush(L, k, events))
+        return LINK_WAITS;
+    *events = DESCRIPTOR_WRITABLE;
+    return had_turn ? 0 : LINK_WAITS;
 }
 
 /* link:put(text, seconds) */
@@ -81,6 +90,9 @@ static int l_put(lua_State *L)
     link_renew(L, k, 3);
     int done = PQputCopyData(k->pg, text, (int)n);
     lua_settop(L, 1);
+    k->unsent += n;
+    if (done > 0 && k->unsent < COPY_PORTION)
+        return 0;
     return link_run(L, k, done > 0 ? step_put : step_refused);
 }
 

@@ -121,14 +121,9 @@ void failure_push_unopened(lua_State *L, const PGconn *pg)
     lua_setfield(L, -2, "code");
 }
 
-int failure_raise_timeout(lua_State *L, bool is_opening, double seconds)
+int failure_raise_timeout(lua_State *L, const char *text)
 {
-    lua_pushfstring(L, "%f", seconds);
-    error_value_push(L, KIND_TIMEOUT,
-        is_opening ? "no connection to PostgreSQL after %s s"
-                   : "the statement is not done after %s s",
-        lua_tostring(L, -1));
-    lua_remove(L, -2);
+    error_value_push(L, KIND_TIMEOUT, "%s", text);
     error_value_set_script(L);
     return lua_error(L);
 }

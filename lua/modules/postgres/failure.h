@@ -5,7 +5,6 @@
 
 #include <lua.h>
 #include <postgresql/libpq-fe.h>
-#include <stdbool.h>
 
 /* Pushes the error that the result is; one without SQLSTATE is libpq's own, of a lost connection.
  * statement is the text in which a position lies, or NULL. [-0, +1, may longjmp] */
@@ -14,6 +13,6 @@ void failure_push(lua_State *L, const PGconn *pg, const PGresult *result, const 
 void failure_push_lost(lua_State *L, const PGconn *pg);
 /* Pushes that it could not be opened, with the SQLSTATE if the server has said one. */
 void failure_push_unopened(lua_State *L, const PGconn *pg);
-int failure_raise_timeout(lua_State *L, bool is_opening, double seconds);
+int failure_raise_timeout(lua_State *L, const char *text);
 
 #endif

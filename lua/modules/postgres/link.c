@@ -112,8 +112,8 @@ void link_renew(lua_State *L, struct link *k, int seconds)
     task_waiter(L);
     if (k->waiting.task)
         value_blame(L, "another task waits for this connection");
-    k->seconds = luaL_optnumber(L, seconds, -1);
-    k->until = k->seconds < 0 ? -1 : clock_monotonic() + k->seconds;
+    double most = luaL_optnumber(L, seconds, -1);
+    k->until = most < 0 ? -1 : clock_monotonic() + most;
 }
 
 void link_begin(lua_State *L, struct link *k, int seconds)
@@ -202,7 +202,8 @@ static int raise_late(lua_State *L, struct link *k)
     bool is_opening = k->state == LINK_OPENING;
     if (is_opening)
         link_close(k);
-    return failure_raise_timeout(L, is_opening, k->seconds);
+    return failure_raise_timeout(
+        L, is_opening ? "PostgreSQL has not answered in time" : "the statement has taken too long");
 }
 
 static int k_ready(lua_State *L, int status, lua_KContext unused)

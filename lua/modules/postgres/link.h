@@ -45,8 +45,8 @@ struct link {
     link_step *step;
     struct waiting waiting;
     double until;     /* on clock_monotonic, when the operation's time is over; negative: never */
-    double seconds;   /* and how long it may take */
     bool is_prepared; /* the operation runs a statement that was prepared */
+    size_t unsent;    /* bytes of a COPY, about, since the last wait */
     size_t rows;      /* that the operation has pushed */
     struct task_bond bond; /* to the task that it ends with */
     struct key_reader reader;

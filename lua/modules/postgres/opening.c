@@ -124,7 +124,7 @@ static int k_found(lua_State *L, int status, lua_KContext unused)
     lookup_cancel(&a->lookup);
     task_resumed(L);
     if (is_late)
-        return failure_raise_timeout(L, true, lua_tonumber(L, AT_SECONDS));
+        return failure_raise_timeout(L, "no name server has told the server's address in time");
     if (!a->lookup.count)
         return raise_unknown(L, a->why ? a->why : "the name has no address");
     push_addresses(L, &a->lookup);
