@@ -154,7 +154,9 @@ EVAL = """
 
     local function failure(e)
         if type(e) ~= "table" then return { error = tostring(e) } end
-        return { error = tostring(e), kind = e.kind, code = e.code, constraint = e.constraint,
+        local text = tostring(e)
+        if not utf8.len(text) then text = text:gsub("[\\128-\\255]", "?") end
+        return { error = text, kind = e.kind, code = e.code, constraint = e.constraint,
             detail = e.detail, position = e.position, reason = e.reason }
     end
 

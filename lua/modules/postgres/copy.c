@@ -10,7 +10,7 @@
 
 static int step_copy(lua_State *L, struct link *k, unsigned *events)
 {
-    while (link_take(L, k, events)) {
+    while (link_take(k, events)) {
         if (!k->result) {
             link_end(L, k);
             return value_blame(L, "db:copy takes a statement COPY … FROM STDIN");
@@ -56,7 +56,7 @@ static struct link *check_copying(lua_State *L)
 /* The rest of what the server has to say: an error, at the most. */
 static int step_refused(lua_State *L, struct link *k, unsigned *events)
 {
-    while (link_take(L, k, events)) {
+    while (link_take(k, events)) {
         if (!k->result) {
             link_end(L, k);
             return value_blame(L, "the server has ended the COPY");
@@ -98,7 +98,7 @@ static int l_put(lua_State *L)
 
 static int step_end_copy(lua_State *L, struct link *k, unsigned *events)
 {
-    while (link_take(L, k, events)) {
+    while (link_take(k, events)) {
         if (!k->result) {
             link_end(L, k);
             return 1;

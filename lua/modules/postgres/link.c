@@ -8,6 +8,8 @@
 #include "lua/runtime/vm.h"
 
 #include <lauxlib.h>
+#include <poll.h>
+#include <string.h>
 
 enum { KIB = 24 }; /* about what a link holds outside of the collector's sight */
 
@@ -149,11 +151,13 @@ bool link_flush(lua_State *L, struct link *k, unsigned *events)
     return left == 0;
 }
 
-bool link_take(lua_State *L, struct link *k, unsigned *events)
+bool link_take(struct link *k, unsigned *events)
 {
     clear(&k->result);
-    link_flush(L, k, events);
-    if (PQisBusy(k->pg))
+    int left = PQflush(k->pg);
+    *events = DESCRIPTOR_READABLE | (left > 0 ? DESCRIPTOR_WRITABLE : 0);
+    /* A connection that is lost may have said why before; PQgetResult does not wait for it. */
+    if (PQstatus(k->pg) == CONNECTION_OK && PQisBusy(k->pg))
         return false;
     k->result = PQgetResult(k->pg);
     return true;
@@ -167,9 +171,16 @@ void link_keep_failure(struct link *k)
     k->result = NULL;
 }
 
+/* Whether the server says that it closes the connection, too. */
+static bool is_fatal(const PGresult *failure)
+{
+    const char *severity = PQresultErrorField(failure, PG_DIAG_SEVERITY_NONLOCALIZED);
+    return severity && (strcmp(severity, "FATAL") == 0 || strcmp(severity, "PANIC") == 0);
+}
+
 void link_end(lua_State *L, struct link *k)
 {
-    if (PQstatus(k->pg) == CONNECTION_OK)
+    if (PQstatus(k->pg) == CONNECTION_OK && !is_fatal(k->failure))
         k->state = LINK_IDLE;
     if (!k->failure)
         return;
@@ -262,12 +273,22 @@ static int l_state(lua_State *L)
     return 1;
 }
 
+/* What an idle connection is told is read: it may be the end. */
+static void hear(const struct link *k)
+{
+    enum { MOST = 8 };
+    struct pollfd p = {.fd = PQsocket(k->pg), .events = POLLIN};
+    for (int i = 0; i < MOST && PQstatus(k->pg) == CONNECTION_OK && poll(&p, 1, 0) > 0; i++)
+        PQconsumeInput(k->pg);
+}
+
 /* link:alive() → whether an idle one is connected still, as far as the system knows */
 static int l_alive(lua_State *L)
 {
-    struct link *k = check_link(L);
-    bool alive = k->state == LINK_IDLE && PQconsumeInput(k->pg) && PQstatus(k->pg) == CONNECTION_OK;
-    lua_pushboolean(L, alive);
+    const struct link *k = check_link(L);
+    if (k->state == LINK_IDLE)
+        hear(k);
+    lua_pushboolean(L, k->state == LINK_IDLE && PQstatus(k->pg) == CONNECTION_OK);
     return 1;
 }
 

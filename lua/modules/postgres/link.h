@@ -79,8 +79,8 @@ void link_renew(lua_State *L, struct link *k, int seconds);
 /* Runs a step until it has an outcome. To be called last. */
 int link_run(lua_State *L, struct link *k, link_step *step);
 /* Takes the operation's next result into k->result, NULL after its last. False if it is not there:
- * then the events to wait for are set. Raises if the connection is lost. */
-bool link_take(lua_State *L, struct link *k, unsigned *events);
+ * then the events to wait for are set. */
+bool link_take(struct link *k, unsigned *events);
 /* Sends what is left to be sent. False, as link_take. */
 bool link_flush(lua_State *L, struct link *k, unsigned *events);
 /* Keeps k->result as the operation's error, if it has none. */

@@ -25,7 +25,7 @@ static void push_types(lua_State *L, const PGresult *r, int n, Oid (*type)(const
 /* What is told of a statement: the types of its parameters, and of its columns. */
 static int step_describe(lua_State *L, struct link *k, unsigned *events)
 {
-    while (link_take(L, k, events)) {
+    while (link_take(k, events)) {
         if (!k->result) {
             link_end(L, k);
             return 2;
@@ -43,7 +43,7 @@ static int step_describe(lua_State *L, struct link *k, unsigned *events)
 
 static int step_prepare(lua_State *L, struct link *k, unsigned *events)
 {
-    while (link_take(L, k, events)) {
+    while (link_take(k, events)) {
         if (k->result) {
             if (PQresultStatus(k->result) != PGRES_COMMAND_OK)
                 link_keep_failure(k);
@@ -203,7 +203,7 @@ static int push_stale(lua_State *L, struct link *k)
 
 static int step_run(lua_State *L, struct link *k, unsigned *events)
 {
-    while (link_take(L, k, events)) {
+    while (link_take(k, events)) {
         if (k->result) {
             add_result(L, k);
             continue;
@@ -280,7 +280,7 @@ static int push_next_row(lua_State *L, struct link *k)
 
 static int step_fetch(lua_State *L, struct link *k, unsigned *events)
 {
-    while (link_take(L, k, events)) {
+    while (link_take(k, events)) {
         if (!k->result) {
             if (is_stale(k) && !k->rows)
                 return push_stale(L, k);
