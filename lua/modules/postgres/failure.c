@@ -23,6 +23,12 @@ void failure_push_lost(lua_State *L, const PGconn *pg)
     error_value_set_script(L);
 }
 
+bool failure_is_fatal(const PGresult *result)
+{
+    const char *severity = PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED);
+    return severity && (strcmp(severity, "FATAL") == 0 || strcmp(severity, "PANIC") == 0);
+}
+
 static void set_field(lua_State *L, const char *name, const PGresult *result, int field)
 {
     const char *value = PQresultErrorField(result, field);

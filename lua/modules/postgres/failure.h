@@ -5,10 +5,13 @@
 
 #include <lua.h>
 #include <postgresql/libpq-fe.h>
+#include <stdbool.h>
 
 /* Pushes the error that the result is; one without SQLSTATE is libpq's own, of a lost connection.
  * statement is the text in which a position lies, or NULL. [-0, +1, may longjmp] */
 void failure_push(lua_State *L, const PGconn *pg, const PGresult *result, const char *statement);
+/* Whether it says that the server closes the connection, too. */
+bool failure_is_fatal(const PGresult *result);
 /* Pushes that the connection is lost. */
 void failure_push_lost(lua_State *L, const PGconn *pg);
 /* Pushes that it could not be opened, with the SQLSTATE if the server has said one. */

@@ -9,7 +9,6 @@
 
 #include <lauxlib.h>
 #include <poll.h>
-#include <string.h>
 
 enum { KIB = 24 }; /* about what a link holds outside of the collector's sight */
 
@@ -171,16 +170,9 @@ void link_keep_failure(struct link *k)
     k->result = NULL;
 }
 
-/* Whether the server says that it closes the connection, too. */
-static bool is_fatal(const PGresult *failure)
-{
-    const char *severity = PQresultErrorField(failure, PG_DIAG_SEVERITY_NONLOCALIZED);
-    return severity && (strcmp(severity, "FATAL") == 0 || strcmp(severity, "PANIC") == 0);
-}
-
 void link_end(lua_State *L, struct link *k)
 {
-    if (PQstatus(k->pg) == CONNECTION_OK && !is_fatal(k->failure))
+    if (PQstatus(k->pg) == CONNECTION_OK && !failure_is_fatal(k->failure))
         k->state = LINK_IDLE;
     if (!k->failure)
         return;
@@ -279,7 +271,8 @@ static void hear(const struct link *k)
     enum { MOST = 8 };
     struct pollfd p = {.fd = PQsocket(k->pg), .events = POLLIN};
     for (int i = 0; i < MOST && PQstatus(k->pg) == CONNECTION_OK && poll(&p, 1, 0) > 0; i++)
-        PQconsumeInput(k->pg);
+        if (PQconsumeInput(k->pg))
+            PQisBusy(k->pg); /* on_notice is told */
 }
 
 /* link:alive() → whether an idle one is connected still, as far as the system knows */
@@ -288,7 +281,8 @@ static int l_alive(lua_State *L)
     const struct link *k = check_link(L);
     if (k->state == LINK_IDLE)
         hear(k);
-    lua_pushboolean(L, k->state == LINK_IDLE && PQstatus(k->pg) == CONNECTION_OK);
+    bool is_open = PQstatus(k->pg) == CONNECTION_OK && !k->is_ending;
+    lua_pushboolean(L, k->state == LINK_IDLE && is_open);
     return 1;
 }
 

@@ -50,6 +50,7 @@ struct link {
     size_t rows;      /* that the operation has pushed */
     struct task_bond bond; /* to the task that it ends with */
     struct key_reader reader;
+    bool is_ending;  /* the server has said that it will close */
     bool is_secret;  /* what is sent must not be sent in the clear: TLS is demanded */
     void *arguments; /* room for the parameters of a statement; see parameters.c */
     size_t arguments_size;

@@ -165,9 +165,11 @@ static int l_addresses(lua_State *L)
 
 /* Connections. */
 
-static void ignore_notice(void *data, const PGresult *result)
+/* Of notices that one counts which an idle connection gets last. */
+static void on_notice(void *data, const PGresult *notice)
 {
-    (void)data, (void)result;
+    struct link *k = data;
+    k->is_ending |= failure_is_fatal(notice);
 }
 
 static int raise_unopened(lua_State *L, struct link *k)
@@ -257,7 +259,7 @@ static int l_connect(lua_State *L)
     if (PQstatus(k->pg) == CONNECTION_BAD)
         return raise_unopened(L, k);
     PQsetErrorVerbosity(k->pg, PQERRORS_VERBOSE);
-    PQsetNoticeReceiver(k->pg, ignore_notice, NULL);
+    PQsetNoticeReceiver(k->pg, on_notice, k);
     key_reader_start(&k->reader, k->pg);
     return link_run(L, k, step_first);
 }
