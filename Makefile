@@ -97,7 +97,7 @@ test_objects    = $(patsubst %.c,build/test/%.o,$(1))
 module_objects  = $(patsubst %,build/$(1)/module/%.o,$(basename $(2)))
 UNIT_TESTS      = $(patsubst %.c,build/%,$(UNITS))
 # Those that are built in another way.
-UNIT_OTHERS     = build/tests/release/pool build/tests/threads/pool
+UNIT_OTHERS     = build/tests/release/pool build/tests/threads/pool build/tests/threads/sqlite
 fuzz_objects    = $(patsubst %,build/fuzz/%.o,$(basename $(1)))
 FUZZERS         = $(addprefix build/fuzz/bin/,$(basename $(notdir $(wildcard tests/fuzz/*.c*))))
 SESSION_TESTS   = $(patsubst %.c,build/%,$(SESSIONS))
@@ -150,11 +150,17 @@ build/tests/release/pool: tests/release/pool.c server/core/mem.c server/core/che
 	$(call SHOW,LD)$(CC) $(CPPFLAGS) $(RELEASE_FLAGS) $(CFLAGS) -MMD -MP -o $@ $^ -lcmocka
 
 # What has threads, under the sanitizer for these, which goes with no other.
-build/tests/threads/pool: tests/unit/core/pool.c server/core/pool.c server/core/mem.c server/core/live.c \
-                          server/core/check.c | build/deps-check
+THREADS       = $(CC) $(CPPFLAGS) -std=gnu11 -O1 -g -fsanitize=thread -DCHECK_HOT $(WARNINGS) $(CFLAGS) -MMD -MP
+THREADS_FILES = $(addprefix server/core/,pool.c mem.c live.c check.c)
+
+build/tests/threads/pool: tests/unit/core/pool.c $(THREADS_FILES) | build/deps-check
 	@mkdir -p $(@D)
-	$(call SHOW,LD)$(CC) $(CPPFLAGS) -std=gnu11 -O1 -g -fsanitize=thread -DCHECK_HOT $(WARNINGS) $(CFLAGS) \
-	    -MMD -MP -o $@ $^ -lcmocka
+	$(call SHOW,LD)$(THREADS) -o $@ $^ -lcmocka
+
+build/tests/threads/sqlite: tests/threads/sqlite.c $(addprefix lua/modules/sqlite/,connection.c database.c codes.c) \
+                            $(THREADS_FILES) | build/deps-check
+	@mkdir -p $(@D)
+	$(call SHOW,LD)$(THREADS) -o $@ $^ $(LIBS_sqlite) -lcmocka
 
 build/lib/moontrail/protobuf.so: $(call module_objects,release,$(PROTOBUF))
 	@mkdir -p $(@D)
