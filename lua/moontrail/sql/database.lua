@@ -1,6 +1,6 @@
 -- A database, as scripts have it.
 local check = require "moontrail.sql.check"
-local gates = require "moontrail.gate"
+local gates = require "moontrail.runtime.gate"
 local migrate = require "moontrail.sql.migrate"
 local mt = require "moontrail"
 local pool = require "moontrail.sql.pool"

@@ -1,7 +1,7 @@
 -- Migrations: the files of a folder, each of which changes a database once.
-local errors = require "moontrail.errors"
-local folders = require "moontrail.folder"
-local gates = require "moontrail.gate"
+local errors = require "moontrail.runtime.errors"
+local folders = require "moontrail.runtime.folder"
+local gates = require "moontrail.runtime.gate"
 local mt = require "moontrail"
 local pool = require "moontrail.sql.pool"
 local script = require "moontrail.grpc.script"

@@ -1,6 +1,6 @@
 -- The pool of a database: so many connections at a time; those that are idle are kept for a while.
-local errors = require "moontrail.errors"
-local gates = require "moontrail.gate"
+local errors = require "moontrail.runtime.errors"
+local gates = require "moontrail.runtime.gate"
 local mt = require "moontrail"
 local script = require "moontrail.grpc.script"
 
