@@ -62,7 +62,7 @@ SESSIONS  = $(wildcard tests/session/*.c)
 SUPPORT   = $(wildcard tests/session/support/*.c)
 C_FILES   = $(sort $(shell find server lua tests -name '*.[ch]' -o -name '*.cc'))
 TYPES     = moontrail.lua moontrail/base64.lua moontrail/grpc.lua moontrail/json.lua \
-            moontrail/protobuf.lua moontrail/store.lua moontrail/zlib.lua
+            moontrail/protobuf.lua moontrail/sql.lua moontrail/store.lua moontrail/zlib.lua
 NPM_READY = build/grpcjs/ready build/rpcjs/ready
 LUA_FILES = $(BUNDLED) $(TYPES:%=lua/types/%) $(wildcard tests/protobuf/*.lua tests/grpc/*.lua tests/bench/*.lua \
               tests/bench/scripts/*.lua tests/lint/*.lua) \
@@ -98,7 +98,7 @@ test_objects    = $(patsubst %.c,build/test/%.o,$(1))
 module_objects  = $(patsubst %,build/$(1)/module/%.o,$(basename $(2)))
 UNIT_TESTS      = $(patsubst %.c,build/%,$(UNITS))
 # Those that are built in another way.
-UNIT_OTHERS     = build/tests/release/pool build/tests/threads/pool
+UNIT_OTHERS     = build/tests/release/pool build/tests/threads/pool build/tests/threads/sqlite
 fuzz_objects    = $(patsubst %,build/fuzz/%.o,$(basename $(1)))
 FUZZERS         = $(addprefix build/fuzz/bin/,$(basename $(notdir $(wildcard tests/fuzz/*.c*))))
 SESSION_TESTS   = $(patsubst %.c,build/%,$(SESSIONS))
@@ -151,11 +151,17 @@ build/tests/release/pool: tests/release/pool.c server/core/mem.c server/core/che
 	$(call SHOW,LD)$(CC) $(CPPFLAGS) $(RELEASE_FLAGS) $(CFLAGS) -MMD -MP -o $@ $^ -lcmocka
 
 # What has threads, under the sanitizer for these, which goes with no other.
-build/tests/threads/pool: tests/unit/core/pool.c server/core/pool.c server/core/mem.c server/core/live.c \
-                          server/core/check.c | build/deps-check
+THREADS       = $(CC) $(CPPFLAGS) -std=gnu11 -O1 -g -fsanitize=thread -DCHECK_HOT $(WARNINGS) $(CFLAGS) -MMD -MP
+THREADS_FILES = $(addprefix server/core/,pool.c mem.c live.c check.c)
+
+build/tests/threads/pool: tests/unit/core/pool.c $(THREADS_FILES) | build/deps-check
 	@mkdir -p $(@D)
-	$(call SHOW,LD)$(CC) $(CPPFLAGS) -std=gnu11 -O1 -g -fsanitize=thread -DCHECK_HOT $(WARNINGS) $(CFLAGS) \
-	    -MMD -MP -o $@ $^ -lcmocka
+	$(call SHOW,LD)$(THREADS) -o $@ $^ -lcmocka
+
+build/tests/threads/sqlite: tests/threads/sqlite.c $(addprefix lua/modules/sqlite/,connection.c database.c codes.c) \
+                            $(THREADS_FILES) | build/deps-check
+	@mkdir -p $(@D)
+	$(call SHOW,LD)$(THREADS) -o $@ $^ $(LIBS_sqlite) -lcmocka
 
 build/lib/moontrail/protobuf.so: $(call module_objects,release,$(PROTOBUF))
 	@mkdir -p $(@D)

@@ -26,7 +26,7 @@ those that are NULL. What waits raises errors as values, of the kinds "sql", "un
 engine cancels what was under way.
 ]]
 local Database = require "moontrail.sql.database"
-local gates = require "moontrail.gate"
+local gates = require "moontrail.runtime.gate"
 local json = require "moontrail.json"
 local script = require "moontrail.grpc.script"
 

@@ -57,8 +57,8 @@ bool error_value_is(lua_State *L, int index, enum error_kind kind);
 /* Replaces an error by its text; leaves any other value as it is. [-0, +0, may longjmp] */
 void error_value_to_text(lua_State *L, int index);
 
-/* The module "moontrail.errors", for modules of ours in Lua: new(kind, message [, fields]) gives an
- * error at the script's line. [-0, +1, may longjmp] */
+/* The module "moontrail.runtime.errors", for modules of ours in Lua: new(kind, message [, fields])
+ * gives an error at the script's line. [-0, +1, may longjmp] */
 int luaopen_moontrail_errors(lua_State *L);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * Gates: so many tasks of a vm at a time. The module "moontrail.gate", for modules of ours:
+ * Gates: so many tasks of a vm at a time. The module "moontrail.runtime.gate", for modules of ours:
  *
  *     local gate = gates.new(10)
  *     local place <close> = gate:take(30)     nil after 30 seconds

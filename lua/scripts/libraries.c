@@ -1,6 +1,7 @@
 #include "lua/scripts/libraries.h"
 
 #include "lua/ctx/ctx.h"
+#include "lua/ctx/spawn.h"
 #include "lua/modules/base64/base64.h"
 #include "lua/modules/bundle.h"
 #include "lua/modules/folder/folder.h"
@@ -32,12 +33,14 @@ int libraries_open(lua_State *L)
     lua_setfield(L, -2, "moontrail");
     lua_pushcfunction(L, luaopen_moontrail_base64);
     lua_setfield(L, -2, "moontrail.base64");
+    lua_pushcfunction(L, luaopen_moontrail_detached);
+    lua_setfield(L, -2, "moontrail.runtime.detached");
     lua_pushcfunction(L, luaopen_moontrail_errors);
-    lua_setfield(L, -2, "moontrail.errors");
+    lua_setfield(L, -2, "moontrail.runtime.errors");
     lua_pushcfunction(L, luaopen_moontrail_folder);
-    lua_setfield(L, -2, "moontrail.folder");
+    lua_setfield(L, -2, "moontrail.runtime.folder");
     lua_pushcfunction(L, luaopen_moontrail_gate);
-    lua_setfield(L, -2, "moontrail.gate");
+    lua_setfield(L, -2, "moontrail.runtime.gate");
     lua_pushcfunction(L, luaopen_moontrail_json);
     lua_setfield(L, -2, "moontrail.json");
     lua_pushcfunction(L, luaopen_moontrail_store);

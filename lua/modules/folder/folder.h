@@ -1,5 +1,5 @@
 /*
- * The module "moontrail.folder", for modules of ours: list(path) gives the names in a folder,
+ * The module "moontrail.runtime.folder", for modules of ours: list(path) gives the names in a folder,
  * sorted by their bytes, without those that begin with a dot; or nil and why.
  */
 #ifndef LUA_MODULES_FOLDER_FOLDER_H

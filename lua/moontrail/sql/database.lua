@@ -1,6 +1,7 @@
 -- A database, as scripts have it.
 local check = require "moontrail.sql.check"
-local gates = require "moontrail.gate"
+local detached = require "moontrail.runtime.detached"
+local gates = require "moontrail.runtime.gate"
 local migrate = require "moontrail.sql.migrate"
 local mt = require "moontrail"
 local pool = require "moontrail.sql.pool"
@@ -24,7 +25,7 @@ local function await_migration(db)
     if migration.failed then
         error(migration.failed, 0)
     end
-    migration.task = migration.task or mt.spawn(migration.run)
+    migration.task = migration.task or detached(migration.run)
     local ok, problem = migration.task:join()
     if ok then
         db.migration = nil
@@ -118,7 +119,7 @@ function Database:migrate(folder)
     table.insert(lists, list)
     if not self.migration then
         local run = function() return guarded(self, lists) end
-        self.migration = { lists = lists, run = run, task = mt.spawn(run) }
+        self.migration = { lists = lists, run = run, task = detached(run) }
     end
 end
 

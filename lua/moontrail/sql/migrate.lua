@@ -1,6 +1,8 @@
 -- Migrations: the files of a folder, each of which changes a database once.
-local errors = require "moontrail.errors"
-local folders = require "moontrail.folder"
+local errors = require "moontrail.runtime.errors"
+local folders = require "moontrail.runtime.folder"
+local gates = require "moontrail.runtime.gate"
+local mt = require "moontrail"
 local pool = require "moontrail.sql.pool"
 local script = require "moontrail.grpc.script"
 
@@ -37,6 +39,9 @@ local function read_file(path)
         blame("%s", why or path .. ": cannot be read")
     end
     file:close()
+    if gates.is_loading() then
+        mt.watch(path)
+    end
     return text
 end
 
@@ -52,9 +57,15 @@ local function add(folder, by_number, file, engine_wanted)
     at.path = at[engine_wanted] or at.all
 end
 
--- The migrations in a folder, in order, for an engine. One that is only for another is none.
+-- The migrations in a folder, in order, for an engine. One that is only for another is none. The
+-- folder is looked for beside the script.
 function migrate.read(folder, engine)
     local by_number, list = {}, {}
+    if type(folder) ~= "string" then
+        blame("db:migrate: a folder is expected, got %s", type(folder))
+    end
+    local beside = folder:sub(1, 1) ~= "/" and script.folder()
+    folder = beside and beside .. "/" .. folder or folder
     local names, why = folders.list(folder)
     if not names then
         blame("db:migrate: %s: %s", folder, why)

@@ -1,6 +1,7 @@
 -- The pool of a database: so many connections at a time; those that are idle are kept for a while.
-local errors = require "moontrail.errors"
-local gates = require "moontrail.gate"
+local detached = require "moontrail.runtime.detached"
+local errors = require "moontrail.runtime.errors"
+local gates = require "moontrail.runtime.gate"
 local mt = require "moontrail"
 local script = require "moontrail.grpc.script"
 
@@ -25,7 +26,7 @@ end
 local function keep(db, connection)
     connection.idle_since = gates.now()
     table.insert(db.idle, connection)
-    db.reaper = db.reaper or mt.spawn(reap, db)
+    db.reaper = db.reaper or detached(reap, db)
 end
 
 -- A connection with its place in the pool, until the variable closes.

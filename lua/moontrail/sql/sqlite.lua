@@ -1,7 +1,7 @@
 -- The engine of moontrail.sql for SQLite, on moontrail.sqlite: see lua/moontrail/sql.lua.
 -- Who writes waits for others that do: in turn within this worker, by trying again for the rest.
-local errors = require "moontrail.errors"
-local gates = require "moontrail.gate"
+local errors = require "moontrail.runtime.errors"
+local gates = require "moontrail.runtime.gate"
 local mt = require "moontrail"
 local script = require "moontrail.grpc.script"
 local sqlite = require "moontrail.sqlite"
