@@ -3,6 +3,7 @@
 #include "lua/ctx/ctx.h"
 #include "lua/modules/base64/base64.h"
 #include "lua/modules/bundle.h"
+#include "lua/modules/digest/digest.h"
 #include "lua/modules/json/json.h"
 #include "lua/modules/redis/redis.h"
 #include "lua/modules/store/store.h"
@@ -34,6 +35,8 @@ int libraries_open(lua_State *L)
     lua_setfield(L, -2, "moontrail.json");
     lua_pushcfunction(L, luaopen_moontrail_redis_wire);
     lua_setfield(L, -2, "moontrail.redis.wire");
+    lua_pushcfunction(L, luaopen_moontrail_resty_digest);
+    lua_setfield(L, -2, "moontrail.resty.digest");
     lua_pushcfunction(L, luaopen_moontrail_store);
     lua_setfield(L, -2, "moontrail.store");
     lua_pushcfunction(L, luaopen_moontrail_store_fleeting);

@@ -11,7 +11,7 @@ TYPES = ROOT / "lua/types/moontrail.lua"
 
 # Tables that scripts pass or get, which the runtime has under no name.
 PLAIN = {"moontrail.tls", "moontrail.error", "moontrail.cookie_options", "moontrail.proxy_options", "moontrail.process_options", "moontrail.exec_result",
-         "moontrail.socket.options", "moontrail.socket.tls_options", "moontrail.socket.tls",
+         "moontrail.socket.options", "moontrail.socket.keep_options", "moontrail.socket.tls_options", "moontrail.socket.tls",
          "moontrail.zlib.deflate_options",
          "moontrail.zlib.inflate_options", "moontrail.protobuf.bounds", "moontrail.protobuf.json_options",
          "moontrail.protobuf.service", "moontrail.protobuf.method", "moontrail.protobuf.field",
@@ -77,7 +77,7 @@ def test_every_function_has_a_comment():
 
 
 @pytest.mark.parametrize("name", ["moontrail.base64", "moontrail.grpc", "moontrail.json", "moontrail.protobuf",
-                                  "moontrail.store", "moontrail.zlib"])
+                                  "moontrail.resty", "moontrail.store", "moontrail.zlib"])
 def test_a_module_below_is_found_under_its_name(name):
     file = ROOT / "lua/types" / (name.replace(".", "/") + ".lua")
     assert f"---@type {name}\n" in file.read_text()

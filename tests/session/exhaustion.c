@@ -148,6 +148,7 @@ static const struct trial {
     {"socket.read_line", "local s = mt.socket.connect(peer) s:write('x\\n') s:read_line()"},
     {"socket.read_until", "local s = mt.socket.connect(peer) s:write('a--') s:read_until('--')\n"
                           "s:write('12345') pcall(s.read_until, s, '--', 2)"},
+    {"socket.set_timeout", "mt.socket.connect(peer):set_timeout(1)"},
     {"socket.start_tls", "local s = mt.socket.connect(peer, {server_name = 'x', verify = false})\n"
                          "pcall(s.start_tls, s, {alpn = 'a'})"},
     {"socket.write", "local s = mt.socket.connect(peer) s:write('a', 1, ('x'):rep(3000)) s:read()"},
