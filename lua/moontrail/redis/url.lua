@@ -1,6 +1,6 @@
 -- Where a server is, and how it is spoken to: a URL and the options of redis.connect.
+local digest = require("moontrail.resty.digest").digest
 local script = require "moontrail.grpc.script"
-local sha1 = require "moontrail.redis.sha1"
 local wire = require "moontrail.redis.wire"
 
 local url = {}
@@ -133,7 +133,7 @@ end
 -- alone that would do the same.
 local function pool_name(server, options)
     local login = ("%s %s %s"):format(server.db, server.user, server.password)
-    return ("%s redis %s"):format(options.pool or server.address, sha1(login))
+    return ("%s redis %s"):format(options.pool or server.address, digest("sha256", login))
 end
 
 -- What is sent at the beginning of a connection: an array of commands, nil for none.
