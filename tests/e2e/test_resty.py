@@ -1,6 +1,5 @@
 """moontrail.resty: libraries that were written for OpenResty, as Debian has them, and what they stand
 on."""
-import shutil
 import ssl
 import threading
 
@@ -8,6 +7,7 @@ import pytest
 
 from data_servers import memcached, redis_server
 from handlers import RUN, run_lua
+from optional import need
 from plain_server import PlainServer, drain, echo, read_line
 from server import PATIENCE
 
@@ -50,8 +50,7 @@ def run(client):
 
 @pytest.fixture(scope="module")
 def redis(tmp_path_factory):
-    if not shutil.which("redis-server"):
-        pytest.skip("redis-server is not installed")
+    need("redis-server", "nginx/redis.lua")
     with redis_server(tmp_path_factory.mktemp("redis")) as port:
         yield port
 
@@ -95,8 +94,7 @@ def test_redis_subscribes(client, redis):
 
 
 def test_memcached(client):
-    if not shutil.which("memcached"):
-        pytest.skip("memcached is not installed")
+    need("memcached", "nginx/memcached.lua")
     with memcached() as port:
         assert run_lua(client, f"""
             local memc = require("nginx.memcached"):new()

@@ -24,6 +24,7 @@ PLAIN = {"moontrail.tls", "moontrail.error", "moontrail.cookie_options", "moontr
          "moontrail.limit_options", "moontrail.store.set_options", "moontrail.store.ttl_options"}
 
 SCRIPTS = {"index.lua": WALK}
+SERVER_OPTIONS = ("--max-cpu", "20")
 
 
 def read_types(text):
