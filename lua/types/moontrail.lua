@@ -13,13 +13,17 @@
 ---What is raised for what happens outside of the script; its text, by `tostring`, `..` and the
 ---functions of strings, is the message behind the line. docs/api.md tells what each kind adds.
 ---@alias moontrail.error_kind "abort"|"timeout"|"unreachable"|"refused"|"reset"|"lost"|"protocol"
----|"upload"|"limit"|"system"|"redis"|"grpc"
+---|"upload"|"limit"|"system"|"redis"|"sql"|"grpc"
 ---@class moontrail.error: string
 ---@field kind moontrail.error_kind
 ---@field message string
 ---@field where? string the line of the script that called
 ---@field reason? moontrail.reason|"cancelled" of an abort
----@field code? string of a reset: the code's name; of the system: the error's, `"ENOENT"`
+---@field code? string of a reset: the code's name; of the system: the error's, `"ENOENT"`; of a
+---database: its own
+---@field constraint? string of a database: the one that does not hold
+---@field detail? string of a database: more than the message
+---@field position? integer of a database: the byte in the statement, from 1
 ---@field cause? any of an upload: what its function raised
 ---@field limit? string of a limit: its name
 
@@ -1526,5 +1530,132 @@ local subscription = {}
 
 ---Ends it, and the loop over it.
 function subscription:close() end
+
+---Databases: SQLite and PostgreSQL.
+---@class moontrail.sql
+---@field null lightuserdata NULL, as a parameter
+local sql = {}
+
+---@class moontrail.sql.options
+---@field max? integer connections of a worker at the most: 10 unless given
+---@field idle? number seconds after which an idle connection is closed: 60 unless given
+---@field timeout? number seconds that a statement may take: 30 unless given
+
+---A database; it is opened with the first query.
+---@param url string of the database: `sqlite:FILE`, `postgres://…`
+---@param options? moontrail.sql.options of its pool of connections
+---@return moontrail.sql.database db
+function sql.open(url, options) end
+
+---Bytes as a parameter, where a string would be taken for text.
+---@param s string as it is to be stored
+---@return table bytes
+function sql.bytes(s) end
+
+---What a query gives: the rows, each a table by column, without those that are NULL.
+---@class moontrail.sql.result
+---@field [integer] table<string, any>
+---@field columns string[] their names, in order
+---@field affected integer rows that the statement has changed
+
+---@class moontrail.sql.transaction_options
+---@field isolation? "read committed"|"repeatable read"|"serializable"
+---@field read? boolean it writes nothing
+---@field retry? integer times that it is tried again after a serialization failure: 3 unless given
+
+---A database with its pool of connections. All of its functions count as waits.
+---@class moontrail.sql.database
+local database = {}
+
+---Runs one statement.
+---@param text string of the statement, with `$1`, `$2` for parameters
+---@param ... any values of the parameters
+---@return moontrail.sql.result rows
+function database:query(text, ...) end
+
+---The first row, or nil.
+---@param text string of the statement, with `$1`, `$2` for parameters
+---@param ... any values of the parameters
+---@return table<string, any>? row
+function database:row(text, ...) end
+
+---The first column of the first row, or nil.
+---@param text string of the statement, with `$1`, `$2` for parameters
+---@param ... any values of the parameters
+---@return any value
+function database:value(text, ...) end
+
+---An iterator over the rows, which come as they are asked for.
+---@param text string of the statement, with `$1`, `$2` for parameters
+---@param ... any values of the parameters
+---@return moontrail.sql.rows rows
+function database:rows(text, ...) end
+
+---Runs a function in a transaction: commits when it returns, rolls back when it raises.
+---@param fn fun(tx: moontrail.sql.transaction): ... it may be called again
+---@param options? moontrail.sql.transaction_options how it is isolated, and tried again
+---@return any ... what the function returns
+function database:transaction(fn, options) end
+
+---Runs the files of a folder that have not run yet: `001_name.sql`.
+---@param folder string of the files, beside the script unless its path is whole
+function database:migrate(folder) end
+
+---What is notified on a channel from now on: PostgreSQL's.
+---@param channel string of NOTIFY
+---@return fun(): table?
+function database:listen(channel) end
+
+---Begins `COPY … FROM STDIN`: PostgreSQL's.
+---@param text string of the statement
+---@return table writer
+function database:copy(text) end
+
+---A transaction, until its function ends.
+---@class moontrail.sql.transaction
+local transaction = {}
+
+---Runs one statement.
+---@param text string of the statement, with `$1`, `$2` for parameters
+---@param ... any values of the parameters
+---@return moontrail.sql.result rows
+function transaction:query(text, ...) end
+
+---The first row, or nil.
+---@param text string of the statement, with `$1`, `$2` for parameters
+---@param ... any values of the parameters
+---@return table<string, any>? row
+function transaction:row(text, ...) end
+
+---The first column of the first row, or nil.
+---@param text string of the statement, with `$1`, `$2` for parameters
+---@param ... any values of the parameters
+---@return any value
+function transaction:value(text, ...) end
+
+---An iterator over the rows, which come as they are asked for.
+---@param text string of the statement, with `$1`, `$2` for parameters
+---@param ... any values of the parameters
+---@return moontrail.sql.rows rows
+function transaction:rows(text, ...) end
+
+---A savepoint: what the function changes is undone if it raises, and the transaction goes on.
+---@param fn fun(tx: moontrail.sql.transaction): ... it may be called again
+---@return any ... what the function returns
+function transaction:transaction(fn) end
+
+---Begins `COPY … FROM STDIN`: PostgreSQL's.
+---@param text string of the statement
+---@return table writer
+function transaction:copy(text) end
+
+---`for row in rows do`, or `rows()` for the next; nil after the last.
+---@class moontrail.sql.rows
+---@field columns string[] their names, in order
+---@operator call: table<string, any>?
+local rows = {}
+
+---Reads no further, as the end of a loop does.
+function rows:close() end
 
 return moontrail

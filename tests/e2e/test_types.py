@@ -21,6 +21,7 @@ PLAIN = {"moontrail.tls", "moontrail.error", "moontrail.cookie_options", "moontr
          "moontrail.grpc.status", "moontrail.http.options", "moontrail.every_options",
          "moontrail.redis.options", "moontrail.redis.transaction_options",
          "moontrail.redis.batch", "moontrail.redis.message", "moontrail.redis.subscription",
+         "moontrail.sql.options", "moontrail.sql.result", "moontrail.sql.transaction_options",
          "moontrail.limit_options", "moontrail.store.set_options", "moontrail.store.ttl_options"}
 
 SCRIPTS = {"index.lua": WALK}
@@ -80,7 +81,8 @@ def test_every_function_has_a_comment():
 
 
 @pytest.mark.parametrize("name", ["moontrail.base64", "moontrail.grpc", "moontrail.json", "moontrail.protobuf",
-                                  "moontrail.redis", "moontrail.resty", "moontrail.store", "moontrail.zlib"])
+                                  "moontrail.redis", "moontrail.resty", "moontrail.sql",
+                                  "moontrail.store", "moontrail.zlib"])
 def test_a_module_below_is_found_under_its_name(name):
     file = ROOT / "lua/types" / (name.replace(".", "/") + ".lua")
     assert f"---@type {name}\n" in file.read_text()

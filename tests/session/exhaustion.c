@@ -74,6 +74,14 @@ static const struct trial {
     {"ctx.try_write",
         "assert(ctx:try_write(('x'):rep(100000), 1, 'y') and not ctx:try_write('z'))"},
     {"ctx.write", "for i = 1, 20 do ctx:write(i, ('x'):rep(3000)) end"},
+    {"errors.new", "pcall(error, errors.new('sql', 'x', {code = 'y', list = {1}}))"},
+    {"folders.list", "assert(#folders.list('/') > 1 and not folders.list('/no/such'))"},
+    {"gates.is_loading", "assert(not gates.is_loading())"},
+    {"gates.new", "local gate = gates.new(1) local place = gate:take(1)\n"
+                  "local t = mt.spawn(function() local other <close> = gate:take(9) end)\n"
+                  "mt.sleep(0) assert(not gate:take(0.001)) place:close() t:join()\n"
+                  "assert(gate:take(0))"},
+    {"gates.now", "ctx.own = gates.now()"},
     {"hook.close", "for _ = 1, 5 do mt.on_reload(function() end):close() end"},
     {"http.get", "assert(mt.http.get('http://h/'):body() == 'hello')"},
     {"http.open",
@@ -192,6 +200,9 @@ static const char inventory[] =
     "names[#names + 1] = 'socket.connect'\n"
     "_, api = debug.getupvalue(debug.getmetatable(mt.http.open {url = 'http://h/'}).__index, 1)\n"
     "add('response', api)\n"
+    "add('errors', require 'moontrail.runtime.errors')\n"
+    "add('folders', require 'moontrail.runtime.folder')\n"
+    "add('gates', require 'moontrail.runtime.gate')\n"
     "add('json', require 'moontrail.json') add('zlib', require 'moontrail.zlib')\n"
     "local wire = require 'moontrail.redis.wire'\n"
     "add('redis', wire) add('reader', debug.getmetatable(wire.reader()).__index)\n"
@@ -223,6 +234,9 @@ static struct wire *open_wire(const struct trial *c)
     text_print(&script,
         "local json, zlib = require 'moontrail.json', require 'moontrail.zlib'\n"
         "local peer, wire = 'unix:%s', require 'moontrail.redis.wire'\n"
+        "local errors = require 'moontrail.runtime.errors'\n"
+        "local folders = require 'moontrail.runtime.folder'\n"
+        "local gates = require 'moontrail.runtime.gate'\n"
         "return function(ctx)\n"
         "    if ctx.query then %s return end\n"
         "    collectgarbage() collectgarbage() note(collectgarbage('count') * 1024 // 1)\n"
