@@ -1,4 +1,5 @@
 -- Where a server is, and how it is spoken to: a URL and the options of redis.connect.
+local connection = require "moontrail.redis.connection"
 local digest = require("moontrail.resty.digest").digest
 local script = require "moontrail.grpc.script"
 local wire = require "moontrail.redis.wire"
@@ -124,6 +125,9 @@ local function check_options(options)
     if options.user and not options.password then
         script.blame("redis.connect: a user has a password")
     end
+    if options.pool_size and (not math.tointeger(options.pool_size) or options.pool_size < 0) then
+        script.blame("redis.connect: pool_size is a number of connections")
+    end
     if options.db and (not math.tointeger(options.db) or options.db < 0) then
         script.blame("redis.connect: db is the number of a database")
     end
@@ -169,13 +173,13 @@ local function complete(server, options)
     server.options = given
     server.greeting = greeting(server)
     server.name = name_of(server.address)
-    return server
+    return connection.prepare(server)
 end
 
 -- Another server of the same cluster.
 function url.at(model, host, address)
     local server = { address = address, host = host, name = name_of(address) }
-    return setmetatable(server, { __index = model })
+    return connection.prepare(setmetatable(server, { __index = model }))
 end
 
 -- The server that a URL tells.
