@@ -64,7 +64,8 @@ SESSIONS  = $(wildcard tests/session/*.c)
 SUPPORT   = $(wildcard tests/session/support/*.c)
 C_FILES   = $(sort $(shell find server lua tests -name '*.[ch]' -o -name '*.cc'))
 TYPES     = moontrail.lua moontrail/base64.lua moontrail/grpc.lua moontrail/json.lua \
-            moontrail/protobuf.lua moontrail/resty.lua moontrail/sql.lua moontrail/store.lua moontrail/zlib.lua
+            moontrail/protobuf.lua moontrail/redis.lua moontrail/resty.lua moontrail/sql.lua \
+            moontrail/store.lua moontrail/zlib.lua
 NPM_READY = build/grpcjs/ready build/rpcjs/ready
 LUA_FILES = $(BUNDLED) $(TYPES:%=lua/types/%) $(wildcard tests/protobuf/*.lua tests/grpc/*.lua tests/bench/*.lua \
               tests/bench/scripts/*.lua tests/lint/*.lua) \

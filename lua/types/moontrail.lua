@@ -13,7 +13,7 @@
 ---What is raised for what happens outside of the script; its text, by `tostring`, `..` and the
 ---functions of strings, is the message behind the line. docs/api.md tells what each kind adds.
 ---@alias moontrail.error_kind "abort"|"timeout"|"unreachable"|"refused"|"reset"|"lost"|"protocol"
----|"upload"|"limit"|"system"|"sql"|"grpc"
+---|"upload"|"limit"|"system"|"redis"|"sql"|"grpc"
 ---@class moontrail.error: string
 ---@field kind moontrail.error_kind
 ---@field message string
@@ -1338,6 +1338,98 @@ function client_call:status() end
 function client_call:cancel() end
 
 ---What all workers share.
+---@class moontrail.redis
+---@field null lightuserdata what stands for null inside of arrays; it is json.null
+local redis = {}
+
+---@class moontrail.redis.options
+---@field user? string for those that the URL does not name
+---@field password? string likewise
+---@field db? integer likewise
+---@field connect_timeout? number seconds for a connection (10)
+---@field timeout? number seconds for a reply (60)
+---@field verify? boolean false takes any certificate
+---@field ca? string a file of certificates that are trusted
+---@field cert? string a file with a certificate of one's own
+---@field key? string a file with its key
+---@field server_name? string the name that the server's certificate has to have
+---@field pool? string in the place of the URL
+---@field pool_size? integer connections of a worker that are kept (32)
+---@field pool_idle? number seconds for which they are (60)
+
+---A client of a server, or of a cluster. It is no connection.
+---@param url string|string[] redis://HOST, rediss://HOST, unix:FILE; nodes of a cluster
+---@param options? moontrail.redis.options how it is spoken to
+---@return moontrail.redis.client r
+function redis.connect(url, options) end
+
+---A script for the server.
+---@param source string its text
+---@return moontrail.redis.script s
+function redis.script(source) end
+
+---Every command is a method: `r:get(k)`, `r:hset(k, f, v)`.
+---@class moontrail.redis.client
+---@field [string] fun(self: moontrail.redis.client, ...: string|number): any
+local redis_client = {}
+
+---Sends a command by its name.
+---@param name string of the command
+---@param ... string|number its arguments
+---@return any reply
+function redis_client:call(name, ...) end
+
+---Sends in one piece what the function gathers. An error is a value in its place.
+---@param fn fun(p: moontrail.redis.batch) gathers commands
+---@return any[] replies
+function redis_client:pipeline(fn) end
+
+---@class moontrail.redis.transaction_options
+---@field watch? string[] keys
+
+---Runs as one what the function gathers; nil where a watched key has changed.
+---@param fn fun(t: moontrail.redis.batch) gathers commands
+---@param options? moontrail.redis.transaction_options keys to watch
+---@return any[]? replies
+function redis_client:transaction(fn, options) end
+
+---Listens to channels, from when it returns.
+---@param ... string names of channels
+---@return moontrail.redis.subscription sub
+function redis_client:subscribe(...) end
+
+---The same for patterns.
+---@param ... string patterns of names
+---@return moontrail.redis.subscription sub
+function redis_client:psubscribe(...) end
+
+---What a pipeline or a transaction is made of: every command is a method.
+---@class moontrail.redis.batch
+---@field [string] fun(self: moontrail.redis.batch, ...: string|number)
+
+---@class moontrail.redis.script
+local redis_script = {}
+
+---Runs it.
+---@param r moontrail.redis.client|moontrail.redis.batch where
+---@param keys? (string|number)[] what it has as KEYS
+---@param args? (string|number)[] what it has as ARGV
+---@return any reply
+function redis_script:run(r, keys, args) end
+
+---@class moontrail.redis.message
+---@field channel string
+---@field message string
+---@field pattern? string of psubscribe
+
+---`for m in sub do`, or `sub()` for the next; nil once it is closed.
+---@class moontrail.redis.subscription
+---@operator call: moontrail.redis.message?
+local redis_subscription = {}
+
+---Ends it, and the loop over it.
+function redis_subscription:close() end
+
 ---@class moontrail.store
 local store = {}
 

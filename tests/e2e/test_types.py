@@ -19,6 +19,8 @@ PLAIN = {"moontrail.tls", "moontrail.error", "moontrail.cookie_options", "moontr
          "moontrail.grpc.options", "moontrail.grpc.client_options", "moontrail.grpc.call_options",
          "moontrail.grpc.retry", "moontrail.grpc.gateway_options",
          "moontrail.grpc.status", "moontrail.http.options", "moontrail.every_options",
+         "moontrail.redis.options", "moontrail.redis.transaction_options",
+         "moontrail.redis.batch", "moontrail.redis.message", "moontrail.redis.subscription",
          "moontrail.sql.options", "moontrail.sql.result", "moontrail.sql.transaction_options",
          "moontrail.limit_options", "moontrail.store.set_options", "moontrail.store.ttl_options"}
 
@@ -79,7 +81,8 @@ def test_every_function_has_a_comment():
 
 
 @pytest.mark.parametrize("name", ["moontrail.base64", "moontrail.grpc", "moontrail.json", "moontrail.protobuf",
-                                  "moontrail.resty", "moontrail.sql", "moontrail.store", "moontrail.zlib"])
+                                  "moontrail.redis", "moontrail.resty", "moontrail.sql",
+                                  "moontrail.store", "moontrail.zlib"])
 def test_a_module_below_is_found_under_its_name(name):
     file = ROOT / "lua/types" / (name.replace(".", "/") + ".lua")
     assert f"---@type {name}\n" in file.read_text()

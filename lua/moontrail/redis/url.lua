@@ -1,6 +1,7 @@
 -- Where a server is, and how it is spoken to: a URL and the options of redis.connect.
+local connection = require "moontrail.redis.connection"
+local digest = require("moontrail.resty.digest").digest
 local script = require "moontrail.grpc.script"
-local sha1 = require "moontrail.redis.sha1"
 local wire = require "moontrail.redis.wire"
 
 local url = {}
@@ -124,6 +125,9 @@ local function check_options(options)
     if options.user and not options.password then
         script.blame("redis.connect: a user has a password")
     end
+    if options.pool_size and (not math.tointeger(options.pool_size) or options.pool_size < 0) then
+        script.blame("redis.connect: pool_size is a number of connections")
+    end
     if options.db and (not math.tointeger(options.db) or options.db < 0) then
         script.blame("redis.connect: db is the number of a database")
     end
@@ -133,7 +137,7 @@ end
 -- alone that would do the same.
 local function pool_name(server, options)
     local login = ("%s %s %s"):format(server.db, server.user, server.password)
-    return ("%s redis %s"):format(options.pool or server.address, sha1(login))
+    return ("%s redis %s"):format(options.pool or server.address, digest("sha256", login))
 end
 
 -- What is sent at the beginning of a connection: an array of commands, nil for none.
@@ -169,13 +173,13 @@ local function complete(server, options)
     server.options = given
     server.greeting = greeting(server)
     server.name = name_of(server.address)
-    return server
+    return connection.prepare(server)
 end
 
 -- Another server of the same cluster.
 function url.at(model, host, address)
     local server = { address = address, host = host, name = name_of(address) }
-    return setmetatable(server, { __index = model })
+    return connection.prepare(setmetatable(server, { __index = model }))
 end
 
 -- The server that a URL tells.
