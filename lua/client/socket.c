@@ -85,10 +85,10 @@ struct script_socket *script_socket_resumed(
     bool late = !w->woken;
     w->task = NULL;
     task_resumed(L);
-    if (!s->socket)
-        raise_closed(L);
     if (late)
         raise_late(L, s->timeout);
+    if (!s->socket)
+        raise_closed(L);
     return s;
 }
 
@@ -323,8 +323,11 @@ static int k_tls(lua_State *L, int status, lua_KContext unused)
 {
     (void)status, (void)unused;
     struct script_socket *s = lua_touserdata(L, 1);
-    s->writer.task = NULL;
-    script_socket_resumed(L, s, &s->reader);
+    struct socket_wait wait = s->reader;
+    s->reader.task = s->writer.task = NULL;
+    if (!wait.woken) /* neither plain nor secure, it is of no use any more */
+        script_socket_close(s);
+    script_socket_resumed(L, s, &wait);
     if (s->socket->state == SOCKET_FAILED)
         return script_socket_raise(L, s);
     return 0;

@@ -201,6 +201,16 @@ def test_start_tls_verifies(run, listen, local_certificate):
         return ok, e.kind, s:keep()""", "tcp") == "false|unreachable|false"
 
 
+def test_start_tls_that_nobody_answers(run, listen):
+    server = listen(lambda connection, _: drain(connection))
+    assert run(server, """
+        local s = connect(URL, { timeout = 0.05 })
+        local ok, e = pcall(s.start_tls, s)
+        local ok2, e2 = pcall(s.write, s, "in plain")
+        return ok, e.kind, ok2, e2:match("socket is closed")""", "tcp") == \
+        "false|timeout|false|socket is closed"
+
+
 def test_bytes_before_tls_are_not_taken_for_what_it_protects(run, listen, local_certificate):
     server = listen(starts_tls(context_of(local_certificate), b"injected\r\n"))
     assert run(server, f"""
