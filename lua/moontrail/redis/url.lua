@@ -133,13 +133,6 @@ local function check_options(options)
     end
 end
 
--- Connections that are logged in as somebody, or have chosen a database, are used again by those
--- alone that would do the same.
-local function pool_name(server, options)
-    local login = ("%s %s %s"):format(server.db, server.user, server.password)
-    return ("%s redis %s"):format(options.pool or server.address, digest("sha256", login))
-end
-
 -- What is sent at the beginning of a connection: an array of commands, nil for none.
 local function greeting(server)
     local list = {}
@@ -151,6 +144,16 @@ local function greeting(server)
         list[#list + 1] = wire.command("SELECT", server.db)
     end
     return list[1] and list
+end
+
+-- Connections that are logged in as somebody, or have chosen a database, are used again by those
+-- alone that would do the same.
+local function pool_name(server, options)
+    local name = "redis " .. (options.pool or "")
+    if not server.greeting then
+        return name
+    end
+    return name .. digest("sha256", table.concat(server.greeting)):sub(1, 16)
 end
 
 local function name_of(address)
@@ -169,9 +172,9 @@ local function complete(server, options)
     for name in pairs(of_socket) do
         given[name] = options[name]
     end
+    server.greeting = greeting(server)
     given.pool = pool_name(server, options)
     server.options = given
-    server.greeting = greeting(server)
     server.name = name_of(server.address)
     return connection.prepare(server)
 end
