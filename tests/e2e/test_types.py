@@ -18,7 +18,8 @@ PLAIN = {"moontrail.tls", "moontrail.error", "moontrail.cookie_options", "moontr
          "moontrail.grpc.options", "moontrail.grpc.client_options", "moontrail.grpc.call_options",
          "moontrail.grpc.retry", "moontrail.grpc.gateway_options",
          "moontrail.grpc.status", "moontrail.http.options", "moontrail.every_options",
-         "moontrail.sql.options", "moontrail.sql.result", "moontrail.sql.transaction_options",
+         "moontrail.sql.options", "moontrail.sql.result", "moontrail.sql.listener",
+         "moontrail.sql.notification", "moontrail.sql.copy", "moontrail.sql.transaction_options",
          "moontrail.limit_options", "moontrail.store.set_options", "moontrail.store.ttl_options"}
 
 SCRIPTS = {"index.lua": WALK}
