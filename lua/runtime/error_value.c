@@ -19,6 +19,7 @@ static const char *const kind_names[] = {
     [KIND_BUSY] = "busy",
     [KIND_SYSTEM] = "system",
     [KIND_SQL] = "sql",
+    [KIND_REDIS] = "redis",
 };
 
 enum { SLOTS = 6, FIELDS = 4 };
@@ -49,26 +50,38 @@ static void set_place(lua_State *L, const lua_Debug *at)
     lua_setfield(L, -2, "where");
 }
 
+/* Modules in Lua that are part of the program: lua/modules/bundle.sh. */
+static bool is_bundled(const lua_Debug *frame)
+{
+    return strncmp(frame->source, "=moontrail/", 11) == 0;
+}
+
+/* The Lua code that has called the running function; where that is a module of ours, the code that
+ * has called the module. */
+static bool find_caller(lua_State *L, lua_Debug *caller)
+{
+    for (int level = 1; lua_getstack(L, level, caller); level++) {
+        if (!lua_getinfo(L, "Sl", caller) || (level == 1 && caller->currentline <= 0))
+            return false;
+        if (caller->currentline > 0 && !is_bundled(caller))
+            return true;
+    }
+    return false;
+}
+
 /* Sets the place where the error on top was raised, if Lua code has called the running function. */
 static void set_where(lua_State *L)
 {
     lua_Debug caller;
-    if (lua_getstack(L, 1, &caller) && lua_getinfo(L, "Sl", &caller) && caller.currentline > 0)
+    if (find_caller(L, &caller))
         set_place(L, &caller);
-}
-
-/* Modules of ours have chunks that begin so: lua/modules/bundle.sh. */
-static bool is_script(const lua_Debug *frame)
-{
-    static const char ours[] = "=moontrail/";
-    return frame->currentline > 0 && strncmp(frame->source, ours, sizeof ours - 1) != 0;
 }
 
 void error_value_set_script(lua_State *L)
 {
     lua_Debug frame;
     for (int level = 1; lua_getstack(L, level, &frame); level++)
-        if (lua_getinfo(L, "Sl", &frame) && is_script(&frame)) {
+        if (lua_getinfo(L, "Sl", &frame) && frame.currentline > 0 && !is_bundled(&frame)) {
             set_place(L, &frame);
             return;
         }

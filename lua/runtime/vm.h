@@ -24,6 +24,7 @@ struct names;
 struct store;
 struct programs;
 struct schedule;
+struct socket_group;
 struct task;
 
 enum {
@@ -46,6 +47,7 @@ struct vm_options {
     struct names *names;             /* for modules that dial by themselves; likewise */
     struct store *store;             /* borrowed; NULL for none */
     struct programs *programs;       /* for mt.exec; as the forwarder */
+    struct socket_group *sockets;    /* for mt.socket; likewise */
     const struct dispatch *dispatch; /* what other handlers take; borrowed. NULL for nothing */
 };
 
