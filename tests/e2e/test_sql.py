@@ -196,12 +196,12 @@ def test_a_large_result_is_whole(db):
 
 
 def test_a_stream_takes_no_memory_for_what_is_to_come(db):
-    """20 MB of rows, of which a few are in memory at a time."""
+    """8 MB of rows, of which a few are in memory at a time."""
     count, most = db.run(f"""
         local n, most = 0, 0
         collectgarbage()
         local before = collectgarbage "count"
-        for row in db:rows "{SERIES % 2000} select i, hex(zeroblob(5000)) as x from c" do
+        for row in db:rows "{SERIES % 800} select i, hex(zeroblob(5000)) as x from c" do
             n = n + #row.x
             if row.i % 100 == 0 then
                 collectgarbage()
@@ -209,7 +209,7 @@ def test_a_stream_takes_no_memory_for_what_is_to_come(db):
             end
         end
         return n, most""")
-    assert count == 2000 * 10000
+    assert count == 800 * 10000
     assert most < 1500, "KiB"
 
 
