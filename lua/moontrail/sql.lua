@@ -52,7 +52,12 @@ end
 
 -- A URL without its password.
 local function show(url)
-    return (url:gsub("//([^:@/]*):[^@/]*@", "//%1:***@"):gsub("password=[^&]*", "password=***"))
+    local scheme, rest = url:match("^(%a+://)(.*)$")
+    local at = rest and rest:find("@", 1, true)
+    if at then
+        url = scheme .. rest:sub(1, at - 1):match("^[^:]*") .. rest:sub(at)
+    end
+    return (url:gsub("password=[^&]*", "password=***"))
 end
 
 local function load_engine(url)
