@@ -9,7 +9,6 @@
 #include "lua/scripts/bridge.h"
 #include "net/descriptor.h"
 #include "net/loop.h"
-#include "net/names.h"
 #include "net/tls.h"
 #include "proc/master/master.h"
 #include "proc/options/help.h"
@@ -39,7 +38,6 @@ struct server {
     struct descriptor pool_wakes; /* of the threads */
     struct pool_connector connector;
     struct programs programs;
-    struct names names; /* that scripts look up */
     struct socket_group sockets;
 };
 
@@ -64,7 +62,6 @@ static void close_server(struct server *s)
     if (s->bridge)
         bridge_free(s->bridge);
     programs_fini(&s->programs);
-    names_fini(&s->names);
     socket_group_fini(&s->sockets);
     if (s->proxy)
         proxy_free(s->proxy);
@@ -115,7 +112,6 @@ static struct server *new_server(
     dispatch_init(&s->dispatch);
     pool_connector_init(&s->connector);
     programs_init(&s->programs, loop);
-    names_init(&s->names, loop);
     socket_group_init(&s->sockets, loop);
     if (!proxy_new(loop, &o->proxy, &s->proxy) && !add_upstreams(s, o, why))
         return s;
@@ -137,7 +133,7 @@ static enum rc open_bridge(struct server *s, const struct options *o, struct ev_
     options.forwarder = proxy_forwarder(s->proxy);
     options.connector = &s->connector.base;
     options.programs = &s->programs;
-    options.names = &s->names;
+    options.names = &s->sockets.names;
     options.sockets = &s->sockets;
     if (dispatch_takes_all(&s->dispatch))
         return RC_OK;
