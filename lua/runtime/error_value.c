@@ -19,6 +19,7 @@ static const char *const kind_names[] = {
     [KIND_BUSY] = "busy",
     [KIND_SYSTEM] = "system",
     [KIND_SQL] = "sql",
+    [KIND_REDIS] = "redis",
 };
 
 enum { SLOTS = 6, FIELDS = 4 };
@@ -43,9 +44,27 @@ void error_value_push(lua_State *L, enum error_kind kind, const char *format, ..
     va_end(arguments);
 }
 
-static void set_place(lua_State *L, const lua_Debug *at)
+/* Modules in Lua that are part of the program: lua/modules/bundle.sh. */
+static bool is_bundled(const lua_Debug *frame)
 {
-    lua_pushfstring(L, "%s:%d", at->short_src, at->currentline);
+    return strncmp(frame->source, "=moontrail/", 11) == 0;
+}
+
+/* The innermost Lua code that is no module of ours. */
+static bool find_script(lua_State *L, lua_Debug *frame)
+{
+    for (int level = 1; lua_getstack(L, level, frame); level++)
+        if (lua_getinfo(L, "Sl", frame) && frame->currentline > 0 && !is_bundled(frame))
+            return true;
+    return false;
+}
+
+void error_value_set_script(lua_State *L)
+{
+    lua_Debug frame;
+    if (!find_script(L, &frame))
+        return;
+    lua_pushfstring(L, "%s:%d", frame.short_src, frame.currentline);
     lua_setfield(L, -2, "where");
 }
 
@@ -54,24 +73,7 @@ static void set_where(lua_State *L)
 {
     lua_Debug caller;
     if (lua_getstack(L, 1, &caller) && lua_getinfo(L, "Sl", &caller) && caller.currentline > 0)
-        set_place(L, &caller);
-}
-
-/* Modules of ours have chunks that begin so: lua/modules/bundle.sh. */
-static bool is_script(const lua_Debug *frame)
-{
-    static const char ours[] = "=moontrail/";
-    return frame->currentline > 0 && strncmp(frame->source, ours, sizeof ours - 1) != 0;
-}
-
-void error_value_set_script(lua_State *L)
-{
-    lua_Debug frame;
-    for (int level = 1; lua_getstack(L, level, &frame); level++)
-        if (lua_getinfo(L, "Sl", &frame) && is_script(&frame)) {
-            set_place(L, &frame);
-            return;
-        }
+        error_value_set_script(L);
 }
 
 void error_value_push_here(lua_State *L, enum error_kind kind, const char *format, ...)
