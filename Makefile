@@ -18,7 +18,7 @@ endif
 # What is installed where it is missing; see deps.
 BUILD_PACKAGES = gcc g++ libc6-dev libnghttp2-dev libssl-dev libev-dev liblua5.4-dev libyajl-dev \
                  zlib1g-dev libprotobuf-dev libprotoc-dev libc-ares-dev liblmdb-dev \
-                 libsqlite3-dev
+                 libsqlite3-dev libpq-dev
 # What README's first commands need, and what make check needs.
 RUN_PACKAGES   = $(BUILD_PACKAGES) curl nghttp2-client
 CHECK_PACKAGES = $(BUILD_PACKAGES) libcmocka-dev curl
@@ -49,9 +49,10 @@ LDLIBS   = -lnghttp2 -lssl -lcrypto -lev -llua5.4 -lyajl -lz -lcares -llmdb -lm
 # Modules in Lua, whose texts are in the program.
 BUNDLED   = $(wildcard lua/moontrail/*.lua lua/moontrail/*/*.lua)
 # Modules that scripts load as moontrail.NAME, each with a library that the program does without.
-MODULES      = sqlite
-LIBS_sqlite  = -lsqlite3
-MODULE_FILES = $(MODULES:%=lib/moontrail/%.so) lib/moontrail/protobuf.so
+MODULES       = postgres sqlite
+LIBS_postgres = -lpq
+LIBS_sqlite   = -lsqlite3
+MODULE_FILES  = $(MODULES:%=lib/moontrail/%.so) lib/moontrail/protobuf.so
 C_ROOMS   = lua $(filter-out lua/protobuf $(MODULES:%=lua/modules/%),\
             $(sort $(shell find server lua -mindepth 1 -type d)))
 SOURCES   = $(wildcard $(C_ROOMS:%=%/*.c)) build/bundled.c

@@ -3,8 +3,8 @@
 #include "core/check.h"
 #include "core/clock.h"
 #include "core/mem.h"
+#include "net/resolver.h"
 #include "net/tls.h"
-#include "proxy/resolver.h"
 
 #include <stdio.h>
 

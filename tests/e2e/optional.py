@@ -10,6 +10,8 @@ import pytest
 BUILD = Path(__file__).resolve().parents[2] / "build"
 GRPCJS = BUILD / "grpcjs/node_modules"
 RPCJS = BUILD / "rpcjs/node_modules"
+# Where Debian has the newest version's programs.
+POSTGRES = max(Path("/usr/lib/postgresql").glob("*/bin"), default=Path("/usr/lib/postgresql/bin"))
 
 
 def has_module(name):
@@ -29,6 +31,7 @@ FOUND = {
     **{name: has_module(name) for name in ("grpc", "google.protobuf")},
     "grpc-js": GRPCJS.exists(),
     "rpc-js": RPCJS.exists(),
+    "postgres": (POSTGRES / "postgres").exists(),
 }
 MISSING = sorted(name for name, found in FOUND.items() if not found)
 

@@ -31,7 +31,7 @@ allow server/proc/worker '(core|http|h1|h2|net|proxy|store|proc/(options|worker)
 allow server/proc/master '(core|http|h1|h2|net|proxy|store|proc)/'
 
 # The rooms of lua/, from the lowest.
-below='(core|http)/|net/(timer|descriptor)\.h|store/|lua/('
+below='(core|http)/|net/(timer|descriptor|names)\.h|store/|lua/('
 # How errors are raised is a file that stands by itself: modules have it too.
 for room in lua/modules/*; do
     case $room in
@@ -54,10 +54,11 @@ found=$(ls -d lua/*.c lua/*.cc lua/*/ 2>/dev/null |
 
 only 'nghttp2/' 'server/h2/'
 only 'openssl/' 'server/net/'
-only 'ares' 'server/proxy/'
+only 'ares' 'server/net/resolver\.c'
 only 'lua\.h|lua\.hpp|lauxlib\.h|lualib\.h' 'lua/'
 only 'yajl/' 'lua/modules/json/'
 only 'google/' 'lua/protobuf/'
+only '(postgresql/)?libpq-fe\.h' 'lua/modules/postgres/'
 only 'sqlite3\.h' 'lua/modules/sqlite/'
 only 'lmdb\.h' 'server/store/table\.h'
 only 'pthread\.h' 'server/(core/pool\.c|store/robust\.h)'
