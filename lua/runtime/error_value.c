@@ -18,8 +18,8 @@ static const char *const kind_names[] = {
     [KIND_LIMIT] = "limit",
     [KIND_BUSY] = "busy",
     [KIND_SYSTEM] = "system",
-    [KIND_SQL] = "sql",
     [KIND_REDIS] = "redis",
+    [KIND_SQL] = "sql",
 };
 
 enum { SLOTS = 6, FIELDS = 4 };
@@ -44,47 +44,30 @@ void error_value_push(lua_State *L, enum error_kind kind, const char *format, ..
     va_end(arguments);
 }
 
-static void set_place(lua_State *L, const lua_Debug *at)
-{
-    lua_pushfstring(L, "%s:%d", at->short_src, at->currentline);
-    lua_setfield(L, -2, "where");
-}
-
 /* Modules in Lua that are part of the program: lua/modules/bundle.sh. */
-static bool is_bundled(const lua_Debug *frame)
+static bool is_script(const lua_Debug *frame)
 {
-    return strncmp(frame->source, "=moontrail/", 11) == 0;
-}
-
-/* The Lua code that has called the running function; where that is a module of ours, the code that
- * has called the module. */
-static bool find_caller(lua_State *L, lua_Debug *caller)
-{
-    for (int level = 1; lua_getstack(L, level, caller); level++) {
-        if (!lua_getinfo(L, "Sl", caller) || (level == 1 && caller->currentline <= 0))
-            return false;
-        if (caller->currentline > 0 && !is_bundled(caller))
-            return true;
-    }
-    return false;
-}
-
-/* Sets the place where the error on top was raised, if Lua code has called the running function. */
-static void set_where(lua_State *L)
-{
-    lua_Debug caller;
-    if (find_caller(L, &caller))
-        set_place(L, &caller);
+    static const char ours[] = "=moontrail/";
+    return frame->currentline > 0 && strncmp(frame->source, ours, sizeof ours - 1) != 0;
 }
 
 void error_value_set_script(lua_State *L)
 {
     lua_Debug frame;
     for (int level = 1; lua_getstack(L, level, &frame); level++)
-        if (lua_getinfo(L, "Sl", &frame) && frame.currentline > 0 && !is_bundled(&frame)) {
-            set_place(L, &frame);
+        if (lua_getinfo(L, "Sl", &frame) && is_script(&frame)) {
+            lua_pushfstring(L, "%s:%d", frame.short_src, frame.currentline);
+            lua_setfield(L, -2, "where");
             return;
         }
+}
+
+/* Sets the place where the error on top was raised, if Lua code has called the running function. */
+static void set_where(lua_State *L)
+{
+    lua_Debug caller;
+    if (lua_getstack(L, 1, &caller) && lua_getinfo(L, "l", &caller) && caller.currentline > 0)
+        error_value_set_script(L);
 }
 
 void error_value_push_here(lua_State *L, enum error_kind kind, const char *format, ...)

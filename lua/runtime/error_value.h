@@ -34,8 +34,8 @@ enum error_kind {
     KIND_LIMIT,  /* with limit */
     KIND_BUSY,
     KIND_SYSTEM, /* with code */
-    KIND_SQL,    /* with code, and perhaps constraint, detail, position */
     KIND_REDIS,  /* with code */
+    KIND_SQL,    /* with code, and perhaps constraint, detail, position */
 };
 
 /* Makes the metatable. [-0, +0, may longjmp] */

@@ -3,6 +3,7 @@
 #include "core/check.h"
 #include "core/clock.h"
 #include "core/mem.h"
+#include "net/resolver.h"
 #include "net/tls.h"
 
 #include <stdio.h>

@@ -100,6 +100,8 @@ def test_parameters_in_any_order_and_repeated(db):
     ('db:copy "copy x from stdin"', "copy is PostgreSQL's"),
     ('sql.open "mysql://x"', "sql.open: mysql://x: a database is sqlite:FILE or postgres://…"),
     ('sql.open("sqlite:", { maximum = 1 })', 'sql.open: there is no option "maximum"'),
+    ('sql.open("sqlite:", { timeout = math.huge })', "sql.open: timeout is a number above 0, up to"),
+    ('sql.open("sqlite:", { max = 1.5 })', "sql.open: max is an integer"),
     ('sql.open("sqlite:", { timeout = 0 })', "sql.open: timeout is a number above 0"),
     ('sql.open "sqlite:a?mode=ro"', "behind the ? there may be synchronous=full"),
     ('sql.bytes(1)', "sql.bytes: a string is expected, got number"),
@@ -369,6 +371,20 @@ def test_a_task_that_would_wait_for_its_own_transaction_is_told(db):
     with pytest.raises(Failed, match="this task has a transaction of .* open"):
         db.run("db:transaction(function(tx) db:query 'insert into t values (1)' end)")
     assert db.value("select count(*) from t") == 0
+
+
+def test_a_transaction_in_a_coroutine_is_the_same_task_s(db):
+    db.run('db:query "create table t (a)"')
+    assert db.run("""
+        return db:transaction(function(tx)
+            return coroutine.wrap(function()
+                return db:transaction(function(inner)
+                    inner:query "insert into t values (1)"
+                    return inner == tx
+                end)
+            end)()
+        end)""") is True
+    assert db.value("select count(*) from t") == 1
 
 
 def test_an_abort_rolls_a_transaction_back(db):

@@ -188,6 +188,13 @@ def test_a_folder_that_is_wrong_does_not_load(tmp_path, folder, name, problem):
     assert not (tmp_path / "a.db").exists()
 
 
+def test_a_query_while_a_script_loads_is_told(tmp_path):
+    write_scripts(tmp_path, {"index.lua": 'require("moontrail.sql").open("sqlite:"):query "select 1"'})
+    result = run("--check", tmp_path)
+    assert result.returncode == 1
+    assert "index.lua:1: a database cannot be waited for while a script loads" in result.stderr
+
+
 def test_migrations_in_a_task(start, connect, tmp_path, folder):
     server = start(SCRIPTS)
     db = Querier(connect(server.http), f"sqlite:{tmp_path}/a.db")

@@ -220,10 +220,10 @@ static struct wire *open_wire(const struct trial *c)
     struct text script = {0};
     text_print(&script,
         "local json, zlib = require 'moontrail.json', require 'moontrail.zlib'\n"
+        "local peer = 'unix:%s'\n"
         "local errors = require 'moontrail.runtime.errors'\n"
         "local folders = require 'moontrail.runtime.folder'\n"
         "local gates = require 'moontrail.runtime.gate'\n"
-        "local peer = 'unix:%s'\n"
         "return function(ctx)\n"
         "    if ctx.query then %s return end\n"
         "    collectgarbage() collectgarbage() note(collectgarbage('count') * 1024 // 1)\n"
