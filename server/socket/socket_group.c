@@ -3,7 +3,6 @@
 #include "core/check.h"
 #include "core/clock.h"
 #include "core/mem.h"
-#include "net/resolver.h"
 #include "net/tls.h"
 
 #include <stdio.h>
