@@ -130,12 +130,12 @@ def test_results_tell_columns_and_what_was_changed(db):
         local all = db:query "select b, a, 1 as a from t"
         local set = db:query "update t set b = 'z' where a > 1"
         local none = db:query "select * from t where a > 9"
-        return made.affected, #made.columns, put.affected, json.encode(put), #all, all.affected,
+        return made.affected, #made.columns, put.affected, put[1].a .. put[1].b .. put[2].b, #all, all.affected,
             table.concat(all.columns, " "), set.affected, json.encode(none), none[1] == nil,
             table.concat(none.columns, " "), db:row "select * from t where a > 9" == nil,
             db:value "select a from t where a > 9" == nil, #db:query " -- nothing"
         """.replace("\n        ", " ").replace("-- nothing", "/* nothing */")) == (
-            0, 0, 2, '[{"a":1,"b":"x"},{"a":2,"b":"y"}]', 2, 0, "b a a", 1, "[]", True, "a b", True,
+            0, 0, 2, "1xy", 2, 0, "b a a", 1, "[]", True, "a b", True,
             True, 0)
 
 
