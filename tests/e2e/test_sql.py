@@ -274,6 +274,22 @@ def test_an_abort_in_the_middle_of_a_query_interrupts_it(file_db):
     assert db.value("select 1") == 1, "the threads are free again"
 
 
+def test_a_deadline_interrupts_a_query(db):
+    with pytest.raises(Failed, match="deadline exceeded") as raised:
+        db.run(f'ctx:deadline(0.2) db:query "{ENDLESS}"')
+    assert raised.value.kind == "timeout"
+    assert db.value("select 1") == 1
+
+
+def test_a_loop_over_the_only_connection_is_told(db):
+    for_one = "one.max == 1 and one or sql.open('sqlite:')"
+    with pytest.raises(Failed, match="this task has the only connection of sqlite:"):
+        db.run(f"""
+            local one = db
+            one = {for_one}
+            for row in one:rows "select 1 as a" do one:query "select 2" end""")
+
+
 def test_an_abort_interrupts_what_has_not_begun(db):
     """In memory, where there is one connection: those that wait for it, too."""
     for stream in begin_endless(db, 5):
@@ -368,7 +384,7 @@ def test_a_transaction_that_sqlite_ends_takes_no_more(db):
 
 def test_a_task_that_would_wait_for_its_own_transaction_is_told(db):
     db.run('db:query "create table t (a)"')
-    with pytest.raises(Failed, match="this task has a transaction of .* open"):
+    with pytest.raises(Failed, match="this task has (a transaction of .* open|the only connection)"):
         db.run("db:transaction(function(tx) db:query 'insert into t values (1)' end)")
     assert db.value("select count(*) from t") == 0
 
