@@ -115,6 +115,22 @@ def test_a_reload_in_the_middle_of_a_transaction(watch, connect, tmp_path):
         db:value "select count(*) from t" """) == (1, 3)
 
 
+def test_a_task_that_is_ended_in_its_transaction_leaves_nothing(start, connect, tmp_path):
+    """By its CPU time, which nothing in the script catches."""
+    server = start(SCRIPTS, "--max-cpu", "0.2")
+    url = f"sqlite:{tmp_path}/a.db"
+    db = Querier(connect(server.http), url)
+    db.run('db:query "create table t (a)"')
+    stream = db.begin("""
+        db:transaction(function(tx)
+            tx:query "insert into t values (1)"
+            while true do end
+        end)""")
+    db.worker.wait_over(stream)
+    assert db.run("""return db:query("insert into t values (2)").affected,
+        db:value "select sum(a) from t" """) == (1, 2)
+
+
 # Migrations.
 
 MIGRATING = """

@@ -35,6 +35,7 @@ Lease.__index = Lease
 
 function Lease:close()
     local connection = self.connection
+    self.db.holder = nil
     if connection:usable() then
         keep(self.db, connection)
     else
@@ -69,8 +70,9 @@ function pool.lease(db)
     if gates.is_loading() then
         blame("a database cannot be waited for while a script loads; db:migrate runs after that")
     end
-    if db.max == 1 and pool.transaction(db) then
-        blame("this task has a transaction of %s open, which has its only connection", db.shown)
+    if db.max == 1 and db.holder and db.holder == gates.task() then
+        blame("this task has the only connection of %s, in a transaction or a loop over rows",
+            db.shown)
     end
     local place = db.gate:take(db.timeout)
     if not place then
@@ -86,6 +88,7 @@ function pool.lease(db)
         end
         connection = result
     end
+    db.holder = db.max == 1 and gates.task()
     return setmetatable({ db = db, connection = connection, place = place }, Lease)
 end
 
