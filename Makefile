@@ -26,12 +26,12 @@ TEST_PACKAGES  = $(CHECK_PACKAGES) nghttp2-client openssl python3 python3-h2 pyt
 # Clients and servers of single tests: one that cannot be had is told, and its tests are left out.
 OTHER_PACKAGES = lua-cjson lua-lpeg chromium protobuf-compiler python3-protobuf python3-grpcio \
                  nginx-light lmdb-utils redis-server memcached lua-nginx-redis lua-nginx-memcached \
-                 $(NODE_PACKAGES)
+                 postgresql $(NODE_PACKAGES)
 # Some have these from elsewhere.
 NODE_PACKAGES  = $(if $(shell command -v node),,nodejs) $(if $(shell command -v npm),,npm)
 FUZZ_PACKAGES  = $(BUILD_PACKAGES) clang libclang-rt-14-dev
 # Each peer of the benchmark that cannot be had is left out.
-BENCH_PACKAGES = nginx libnginx-mod-http-lua lua-cjson lua-nginx-redis redis-server h2o haproxy \
+BENCH_PACKAGES = nginx libnginx-mod-http-lua lua-cjson lua-nginx-redis redis-server postgresql h2o haproxy \
                  lighttpd lighttpd-modules-lua lighttpd-mod-openssl nghttp2-server golang-go \
                  golang-google-grpc-dev golang-goprotobuf-dev libgrpc++-dev protobuf-compiler \
                  protobuf-compiler-grpc
@@ -271,7 +271,7 @@ endef
 build/%/ready: tests/e2e/%/package.json tests/e2e/%/package-lock.json | build/deps-others
 	$(npm_fetch)
 
-# And one of the benchmark's.
+# And those of the benchmark's.
 build/%/ready: tests/bench/peers/%/package.json tests/bench/peers/%/package-lock.json | build/deps-others
 	$(npm_fetch)
 
@@ -287,7 +287,7 @@ fuzzbrief: fuzzbuild
 	        || { tail -n 40 build/fuzz.log; exit 1; }; rm -r $$new; done
 
 bench: all build/bench/bare build/deps-test $(if $(QUICK),,build/deps-bench) ## measure CPU a request beside the peers; QUICK=1: without most
-	@$(if $(QUICK),,$(MAKE) -s -k build/bench/chandler $(PEERS) build/grpcjs/ready build/ioredis/ready || true)
+	@$(if $(QUICK),,$(MAKE) -s -k build/bench/chandler $(PEERS) build/grpcjs/ready build/ioredis/ready build/pg/ready || true)
 	@/usr/bin/python3 tests/bench/bench.py $(if $(QUICK),--quick) $(if $(RECORD),--record)
 
 # It builds what make bench is built of too, so that an interface that changes is noticed.

@@ -40,6 +40,7 @@ local engines = {
 }
 engines.postgresql = engines.postgres
 
+local MOST <const> = 100000000
 local defaults = { max = 10, idle = 60, timeout = 30 }
 
 -- Bytes, where a string might be taken for text.
@@ -52,7 +53,12 @@ end
 
 -- A URL without its password.
 local function show(url)
-    return (url:gsub("//([^:@/]*):[^@/]*@", "//%1:***@"):gsub("password=[^&]*", "password=***"))
+    local scheme, rest = url:match("^(%a+://)(.*)$")
+    local at = rest and rest:find("@", 1, true)
+    if at then
+        url = scheme .. rest:sub(1, at - 1):match("^[^:]*") .. rest:sub(at)
+    end
+    return (url:gsub("password=[^&]*", "password=***"))
 end
 
 local function load_engine(url)
@@ -73,8 +79,8 @@ local function check_options(given)
     for name, value in pairs(given or {}) do
         if not defaults[name] then
             blame("sql.open: there is no option \"%s\"", name)
-        elseif type(value) ~= "number" or value <= 0 or value ~= value then
-            blame("sql.open: %s is a number above 0", name)
+        elseif type(value) ~= "number" or value <= 0 or value > MOST or value ~= value then
+            blame("sql.open: %s is a number above 0, up to %d", name, MOST)
         end
         options[name] = value
     end
@@ -98,8 +104,8 @@ function sql.open(url, options)
     options = check_options(options)
     local max = math.min(options.max, engine.max and engine.max(url) or options.max)
     return setmetatable({ url = url, shown = show(url), engine = engine, engine_name = name,
-        options = options, timeout = options.timeout, max = max, gate = gates.new(max), idle = {} },
-        Database)
+        options = options, timeout = options.timeout, max = max, gate = gates.new(max), idle = {},
+        transactions = {} }, Database)
 end
 
 return sql

@@ -146,6 +146,16 @@ static int l_now(lua_State *L)
     return 1;
 }
 
+/* task() → what tells the running task from all others that live; nil where none runs */
+static int l_task(lua_State *L)
+{
+    if (vm_of(L)->running)
+        lua_pushlightuserdata(L, vm_of(L)->running);
+    else
+        lua_pushnil(L);
+    return 1;
+}
+
 /* is_loading() → whether nothing can wait, since a script loads */
 static int l_is_loading(lua_State *L)
 {
@@ -166,8 +176,8 @@ static void make_metatable(
 
 int luaopen_moontrail_gate(lua_State *L)
 {
-    static const luaL_Reg functions[] = {
-        {"new", l_new}, {"now", l_now}, {"is_loading", l_is_loading}, {NULL, NULL}};
+    static const luaL_Reg functions[] = {{"new", l_new}, {"now", l_now}, {"task", l_task},
+        {"is_loading", l_is_loading}, {NULL, NULL}};
     static const luaL_Reg gate_methods[] = {{"take", l_take}, {NULL, NULL}};
     static const luaL_Reg place_methods[] = {{"close", l_close}, {NULL, NULL}};
     static const luaL_Reg gate_events[] = {{NULL, NULL}};

@@ -5,6 +5,7 @@
  *     local place <close> = gate:take(30)     nil after 30 seconds
  *
  *     gates.now()                             seconds of a clock that nobody sets
+ *     gates.task()                            what tells the running task from all others that live
  *     gates.is_loading()                      whether a script loads, so that nothing can wait
  *
  * Tasks get their places in the order in which they asked. A place is given back once: by

@@ -1603,13 +1603,28 @@ function database:migrate(folder) end
 
 ---What is notified on a channel from now on: PostgreSQL's.
 ---@param channel string of NOTIFY
----@return fun(): table?
+---@return moontrail.sql.listener listener
 function database:listen(channel) end
 
 ---Begins `COPY … FROM STDIN`: PostgreSQL's.
 ---@param text string of the statement
----@return table writer
+---@return moontrail.sql.copy writer
 function database:copy(text) end
+
+---`for n in listener do`, or `listener()` for the next.
+---@class moontrail.sql.listener
+---@operator call: moontrail.sql.notification?
+---@field close fun(self: moontrail.sql.listener) ends it, and the loop over it
+
+---@class moontrail.sql.notification
+---@field channel string
+---@field payload string
+
+---Rows under way into a table; kept once they are finished.
+---@class moontrail.sql.copy
+---@field write fun(self: moontrail.sql.copy, ...: string|number) in the format of the statement
+---@field finish fun(self: moontrail.sql.copy): integer gives how many rows there were
+---@field close fun(self: moontrail.sql.copy) ends it; unless it is finished, nothing is kept
 
 ---A transaction, until its function ends.
 ---@class moontrail.sql.transaction
@@ -1646,7 +1661,7 @@ function transaction:transaction(fn) end
 
 ---Begins `COPY … FROM STDIN`: PostgreSQL's.
 ---@param text string of the statement
----@return table writer
+---@return moontrail.sql.copy writer
 function transaction:copy(text) end
 
 ---`for row in rows do`, or `rows()` for the next; nil after the last.

@@ -8,21 +8,21 @@
 #include "core/list.h"
 #include "core/rc.h"
 #include "net/loop.h"
+#include "net/names.h"
 #include "net/timer.h"
 #include "socket/socket.h"
 
-struct resolver;
 struct tls_client;
 
 enum { SHELF_BUCKETS = 64 };
 
 struct socket_group {
     struct ev_loop *ev;
-    struct wire *wire;         /* of the loop; NULL before socket_group_join */
-    struct resolver *resolver; /* NULL before the first name */
-    struct list all;           /* by socket.link */
-    struct list dirty;         /* by socket.dirty */
-    struct list contexts;      /* of TLS, the last used first */
+    struct wire *wire;    /* of the loop; NULL before socket_group_join */
+    struct names names;   /* that scripts look up, for sockets or for others */
+    struct list all;      /* by socket.link */
+    struct list dirty;    /* by socket.dirty */
+    struct list contexts; /* of TLS, the last used first */
     size_t context_count;
     struct list shelves[SHELF_BUCKETS]; /* by their key's hash */
     size_t kept;
@@ -57,8 +57,6 @@ struct socket *socket_group_take(
 
 /* A socket is about to be opened. */
 void socket_group_begin(struct socket_group *all);
-/* Makes the resolver. RC_NOMEM, RC_SYSTEM. */
-enum rc socket_group_resolver(struct socket_group *all) MUST_CHECK;
 /* What TLS is spoken with; NULL on failure. RC_INVALID, RC_NOMEM. */
 enum rc socket_group_context(struct socket_group *all, const struct socket_tls *tls,
     struct tls_client **out, char why[SOCKET_WHY]) MUST_CHECK;

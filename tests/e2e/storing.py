@@ -81,6 +81,11 @@ class Worker:
     def is_over(self, stream):
         return self._client.so_far(stream).over
 
+    def wait_over(self, stream):
+        """To its end, whatever that is."""
+        while not self.is_over(stream):
+            self._client.receive()
+
     def begin_at(self, path):
         return self._client.request(path)
 

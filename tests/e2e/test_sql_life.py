@@ -115,6 +115,22 @@ def test_a_reload_in_the_middle_of_a_transaction(watch, connect, tmp_path):
         db:value "select count(*) from t" """) == (1, 3)
 
 
+def test_a_task_that_is_ended_in_its_transaction_leaves_nothing(start, connect, tmp_path):
+    """By its CPU time, which nothing in the script catches."""
+    server = start(SCRIPTS, "--max-cpu", "0.2")
+    url = f"sqlite:{tmp_path}/a.db"
+    db = Querier(connect(server.http), url)
+    db.run('db:query "create table t (a)"')
+    stream = db.begin("""
+        db:transaction(function(tx)
+            tx:query "insert into t values (1)"
+            while true do end
+        end)""")
+    db.worker.wait_over(stream)
+    assert db.run("""return db:query("insert into t values (2)").affected,
+        db:value "select sum(a) from t" """) == (1, 2)
+
+
 # Migrations.
 
 MIGRATING = """
@@ -186,6 +202,13 @@ def test_a_folder_that_is_wrong_does_not_load(tmp_path, folder, name, problem):
     result = run("--check", tmp_path / "s")
     assert result.returncode == 1 and problem in result.stderr, result.stderr
     assert not (tmp_path / "a.db").exists()
+
+
+def test_a_query_while_a_script_loads_is_told(tmp_path):
+    write_scripts(tmp_path, {"index.lua": 'require("moontrail.sql").open("sqlite:"):query "select 1"'})
+    result = run("--check", tmp_path)
+    assert result.returncode == 1
+    assert "index.lua:1: a database cannot be waited for while a script loads" in result.stderr
 
 
 def test_migrations_in_a_task(start, connect, tmp_path, folder):

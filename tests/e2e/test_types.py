@@ -21,7 +21,8 @@ PLAIN = {"moontrail.tls", "moontrail.error", "moontrail.cookie_options", "moontr
          "moontrail.grpc.status", "moontrail.http.options", "moontrail.every_options",
          "moontrail.redis.options", "moontrail.redis.transaction_options",
          "moontrail.redis.batch", "moontrail.redis.message", "moontrail.redis.subscription",
-         "moontrail.sql.options", "moontrail.sql.result", "moontrail.sql.transaction_options",
+         "moontrail.sql.options", "moontrail.sql.result", "moontrail.sql.listener",
+         "moontrail.sql.notification", "moontrail.sql.copy", "moontrail.sql.transaction_options",
          "moontrail.limit_options", "moontrail.store.set_options", "moontrail.store.ttl_options"}
 
 SCRIPTS = {"index.lua": WALK}

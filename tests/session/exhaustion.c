@@ -82,6 +82,7 @@ static const struct trial {
                   "mt.sleep(0) assert(not gate:take(0.001)) place:close() t:join()\n"
                   "assert(gate:take(0))"},
     {"gates.now", "ctx.own = gates.now()"},
+    {"gates.task", "assert(gates.task() ~= mt.spawn(gates.task):join())"},
     {"hook.close", "for _ = 1, 5 do mt.on_reload(function() end):close() end"},
     {"http.get", "assert(mt.http.get('http://h/'):body() == 'hello')"},
     {"http.open",

@@ -57,22 +57,27 @@ local function add(folder, by_number, file, engine_wanted)
     at.path = at[engine_wanted] or at.all
 end
 
--- The migrations in a folder, in order, for an engine. One that is only for another is none. The
--- folder is looked for beside the script.
+-- The folder beside the script, or else in the working directory.
+local function find(folder)
+    local beside = folder:sub(1, 1) ~= "/" and script.folder()
+    local path = beside and beside .. "/" .. folder or folder
+    local names, why = folders.list(path)
+    if not names and beside and folders.list(folder) then
+        return folder, folders.list(folder)
+    end
+    return path, names or blame("db:migrate: %s: %s", path, why)
+end
+
+-- The migrations in a folder, in order, for an engine. One that is only for another is none.
 function migrate.read(folder, engine)
     local by_number, list = {}, {}
     if type(folder) ~= "string" then
         blame("db:migrate: a folder is expected, got %s", type(folder))
     end
-    local beside = folder:sub(1, 1) ~= "/" and script.folder()
-    folder = beside and beside .. "/" .. folder or folder
-    local names, why = folders.list(folder)
-    if not names then
-        blame("db:migrate: %s: %s", folder, why)
-    end
+    local path, names = find(folder)
     for _, file in ipairs(names) do
         if file:find("%.sql$") then
-            add(folder, by_number, file, engine)
+            add(path, by_number, file, engine)
         end
     end
     for _, at in pairs(by_number) do

@@ -35,6 +35,7 @@ Lease.__index = Lease
 
 function Lease:close()
     local connection = self.connection
+    self.db.holder = nil
     if connection:usable() then
         keep(self.db, connection)
     else
@@ -54,23 +55,24 @@ local function take_idle(db)
     return connection
 end
 
--- The open transactions, by the coroutine that has begun them, for each database.
-local open_ones = setmetatable({}, { __mode = "k" })
-
--- Notes that this task has one open; nil: that it has none any more.
-function pool.note(db, owner, tx)
-    open_ones[owner] = open_ones[owner] or {}
-    open_ones[owner][db] = tx
+-- Notes that a task has a transaction open; nil: that it has none any more.
+function pool.note(db, task, tx)
+    db.transactions[task] = tx
 end
 
+-- The one of this task.
 function pool.transaction(db)
-    local mine = open_ones[coroutine.running()]
-    return mine and mine[db]
+    local task = gates.task()
+    return task and db.transactions[task]
 end
 
 function pool.lease(db)
-    if db.max == 1 and pool.transaction(db) then
-        blame("this task has a transaction of %s open, which has its only connection", db.shown)
+    if gates.is_loading() then
+        blame("a database cannot be waited for while a script loads; db:migrate runs after that")
+    end
+    if db.max == 1 and db.holder and db.holder == gates.task() then
+        blame("this task has the only connection of %s, in a transaction or a loop over rows",
+            db.shown)
     end
     local place = db.gate:take(db.timeout)
     if not place then
@@ -86,6 +88,7 @@ function pool.lease(db)
         end
         connection = result
     end
+    db.holder = db.max == 1 and gates.task()
     return setmetatable({ db = db, connection = connection, place = place }, Lease)
 end
 

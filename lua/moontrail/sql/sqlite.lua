@@ -39,7 +39,7 @@ local function parse(url)
         full = synchronous == "full" }
 end
 
--- The files of this worker, by name: the gate of those who write, and the coroutine that does.
+-- The files of this worker, by name: the gate of those who write, and the task that does.
 local files = {}
 
 local function file_of(name)
@@ -127,14 +127,14 @@ end
 -- Waits for the turn to write.
 local function take_turn(self, turn, seconds)
     local file = self.file
-    if file.writer == coroutine.running() then
+    if file.writer == gates.task() then
         blame("this task has a transaction of %s open: write with that", self.url)
     end
     local place = file.gate:take(seconds)
     if not place then
         give_up(self, seconds)
     end
-    turn.place, turn.file, file.writer = place, file, coroutine.running()
+    turn.place, turn.file, file.writer = place, file, gates.task()
 end
 
 local function run_query(left, self, text, params, may_write)

@@ -1,5 +1,6 @@
 -- Transactions: a function that is given one, and whose end is its end.
 local check = require "moontrail.sql.check"
+local gates = require "moontrail.runtime.gate"
 local mt = require "moontrail"
 local pool = require "moontrail.sql.pool"
 local read = require "moontrail.sql.reading"
@@ -66,7 +67,7 @@ function Transaction:__close()
 end
 
 local function new_transaction(db, connection)
-    local owner = coroutine.running()
+    local owner = gates.task()
     local tx = setmetatable({ db = db, connection = connection, timeout = db.timeout, depth = 0,
         owner = owner, readings = setmetatable({}, { __mode = "k" }) }, Transaction)
     pool.note(db, owner, tx)

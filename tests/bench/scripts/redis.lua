@@ -2,7 +2,7 @@
 local redis = require "moontrail.redis"
 
 local r = redis.connect(
-    "redis://127.0.0.1:" .. tonumber(os.getenv "REDIS_PORT" or 6379),
+    "redis://127.0.0.1:" .. (tonumber(os.getenv "REDIS_PORT") or 6379),
     { pool_size = 1024 }
 )
 
