@@ -396,7 +396,8 @@ static void on_drain(struct part *p)
 {
     struct bridge *b = container_of(p, struct bridge, part);
     b->draining = true;
-    generation_drain(b->current);
+    for (struct generation *g = NULL; (g = next_generation(b, g));)
+        generation_drain(g);
 }
 
 /* The functions of mt.on_reload may take a while. */

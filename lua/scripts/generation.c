@@ -130,7 +130,7 @@ void generation_set_state(struct generation *g, enum generation_state state)
 
 void generation_drain(struct generation *g)
 {
-    schedule_tell(g->schedule, "shutdown");
+    schedule_drain(g->schedule);
 }
 
 bool generation_is_telling(const struct generation *g)

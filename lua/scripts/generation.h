@@ -58,7 +58,8 @@ void generation_set_state(struct generation *g, enum generation_state state);
 /* For an old generation, once: aborts every request with the reason "reload". The clients get 503,
  * or a reset with CANCEL. */
 void generation_abort(struct generation *g);
-/* The worker drains: the scripts are told, once. */
+/* The worker drains: the scripts are told, once, unless they have been told of a reload; modules of
+ * ours in any case. */
 void generation_drain(struct generation *g);
 /* Whether functions of mt.on_reload are running. */
 bool generation_is_telling(const struct generation *g);

@@ -10,6 +10,7 @@
 #include "lua/runtime/vm.h"
 #include "lua/scripts/mistakes.h"
 #include "lua/scripts/mt.h"
+#include "lua/scripts/schedule.h"
 
 #include <lauxlib.h>
 #include <lualib.h>
@@ -31,6 +32,8 @@ int libraries_open(lua_State *L)
     lua_setfield(L, -2, "moontrail.base64");
     lua_pushcfunction(L, luaopen_moontrail_json);
     lua_setfield(L, -2, "moontrail.json");
+    lua_pushcfunction(L, luaopen_moontrail_on_drain);
+    lua_setfield(L, -2, "moontrail.on_drain");
     lua_pushcfunction(L, luaopen_moontrail_store);
     lua_setfield(L, -2, "moontrail.store");
     lua_pushcfunction(L, luaopen_moontrail_store_fleeting);

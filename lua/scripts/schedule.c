@@ -229,19 +229,19 @@ static void on_hook_over(struct spawn_end *end)
     drop(e);
 }
 
-static void tell(struct entry *e)
+static void tell(struct entry *e, const char *what)
 {
-    e->with = e->schedule->told;
+    e->with = what;
     e->schedule->telling++;
     if (!start(e, "mt.on_reload"))
         on_hook_over(&e->end);
 }
 
 /* Runs the function at once: the reload, or the drain, has already happened. */
-static void tell_at_once(lua_State *L, struct entry *e)
+static void tell_at_once(lua_State *L, struct entry *e, const char *what)
 {
     list_remove(&e->link);
-    e->with = e->schedule->told;
+    e->with = what;
     lua_pushcfunction(L, l_start);
     lua_pushlightuserdata(L, e);
     lua_call(L, 1, 0);
@@ -257,7 +257,26 @@ static int l_on_reload(lua_State *L)
     lua_rawgetp(L, LUA_REGISTRYINDEX, &hook_metatable_key);
     lua_setmetatable(L, -2);
     if (s->told)
-        tell_at_once(L, e);
+        tell_at_once(L, e, s->told);
+    return 1;
+}
+
+static const char shutdown[] = "shutdown";
+
+/* on_drain(fn) */
+static int l_on_drain(lua_State *L)
+{
+    struct schedule *s = vm_of(L)->schedule;
+    luaL_checktype(L, 1, LUA_TFUNCTION);
+    struct entry *e = new_entry(L, sizeof(struct hook), 1, &s->drains, on_hook_over);
+    if (s->draining)
+        tell_at_once(L, e, shutdown);
+    return 0;
+}
+
+int luaopen_moontrail_on_drain(lua_State *L)
+{
+    lua_pushcfunction(L, l_on_drain);
     return 1;
 }
 
@@ -286,6 +305,7 @@ enum rc schedule_new(struct vm *vm, struct schedule **out)
     *s = (struct schedule){.vm = vm};
     list_init(&s->every);
     list_init(&s->hooks);
+    list_init(&s->drains);
     *out = vm->schedule = s;
     return RC_OK;
 }
@@ -315,14 +335,26 @@ void schedule_free(struct schedule *s)
     mem_put(s, sizeof *s);
 }
 
-void schedule_tell(struct schedule *s, const char *what)
+static void tell_all(struct list *hooks, const char *what)
 {
     struct list *node;
+    while ((node = list_shift(hooks)))
+        tell(container_of(node, struct entry, link), what);
+}
+
+void schedule_tell(struct schedule *s, const char *what)
+{
     if (s->told)
         return;
     s->told = what;
-    while ((node = list_shift(&s->hooks)))
-        tell(container_of(node, struct entry, link));
+    tell_all(&s->hooks, what);
+}
+
+void schedule_drain(struct schedule *s)
+{
+    s->draining = true;
+    schedule_tell(s, shutdown);
+    tell_all(&s->drains, shutdown);
 }
 
 bool schedule_is_telling(const struct schedule *s)
