@@ -134,11 +134,13 @@ def test_a_subscription_holds_so_many_bytes(pair):
 
 
 def test_a_worker_that_stands_still_is_told_what_it_lost(pair, tmp_path):
-    """The ring is written over while a worker does not read it."""
+    """The ring is written over while a worker does not read it; what is lost of a channel on which
+    nothing comes any more counts as well."""
     a, b = pair
     sign = tmp_path / "sign"
     stream = a.begin("""
         local sub <close> = s:subscribe("overrun")
+        local quiet <close> = s:subscribe("quiet")
         kept.overrun = true
         mt.sleep(0.05)
         local file
@@ -146,16 +148,18 @@ def test_a_worker_that_stands_still_is_told_what_it_lost(pair, tmp_path):
         file:close()
         local got, last = 0, nil
         while last ~= "last" do last = sub(); got = got + 1 end
-        return got, sub.dropped""", str(sign))
+        return got, sub.dropped, quiet.dropped""", str(sign))
     until(a, "return kept.overrun")
     time.sleep(0.1)
     count = 3000
     b.run(f"""
         local body = ("x"):rep(8192)
+        for i = 1, 10 do s:publish("quiet", "lost") end
         for i = 1, {count} do s:publish("overrun", body) end
         s:publish("overrun", "last")""")
     sign.touch()
-    got, dropped = a.end(stream)
+    got, dropped, quiet = a.end(stream)
+    assert quiet == 10
     assert got + dropped == count + 1 and dropped >= count - HELD_MESSAGES
 
 
