@@ -24,14 +24,15 @@ CHECK_PACKAGES = $(BUILD_PACKAGES) libcmocka-dev curl
 TEST_PACKAGES  = $(CHECK_PACKAGES) nghttp2-client openssl python3 python3-h2 python3-pytest
 # Clients and servers of single tests: one that cannot be had is told, and its tests are left out.
 OTHER_PACKAGES = lua-cjson lua-lpeg chromium protobuf-compiler python3-protobuf python3-grpcio \
-                 nginx-light lmdb-utils $(NODE_PACKAGES)
+                 nginx-light lmdb-utils redis-server $(NODE_PACKAGES)
 # Some have these from elsewhere.
 NODE_PACKAGES  = $(if $(shell command -v node),,nodejs) $(if $(shell command -v npm),,npm)
 FUZZ_PACKAGES  = $(BUILD_PACKAGES) clang libclang-rt-14-dev
 # Each peer of the benchmark that cannot be had is left out.
-BENCH_PACKAGES = nginx libnginx-mod-http-lua lua-cjson h2o haproxy lighttpd lighttpd-modules-lua \
-                 lighttpd-mod-openssl nghttp2-server golang-go golang-google-grpc-dev \
-                 golang-goprotobuf-dev libgrpc++-dev protobuf-compiler protobuf-compiler-grpc
+BENCH_PACKAGES = nginx libnginx-mod-http-lua lua-cjson lua-nginx-redis redis-server h2o haproxy \
+                 lighttpd lighttpd-modules-lua lighttpd-mod-openssl nghttp2-server golang-go \
+                 golang-google-grpc-dev golang-goprotobuf-dev libgrpc++-dev protobuf-compiler \
+                 protobuf-compiler-grpc
 # What counts instructions.
 INSTRUCTIONS_PACKAGES = $(BUILD_PACKAGES) python3 python3-h2 valgrind
 LINT_PACKAGES  = $(BUILD_PACKAGES) clang-format cppcheck lua-check
@@ -230,12 +231,20 @@ e2e: all build/test/moontrail build/test/lib/moontrail/protobuf.so build/tests/d
 
 # Clients of the tests from npm, with the versions that their locks name: a second one of gRPC, and
 # those of Connect and gRPC-Web. Without them their tests are left out, but not in CI.
-build/%/ready: tests/e2e/%/package.json tests/e2e/%/package-lock.json | build/deps-others
+define npm_fetch
 	@mkdir -p $(@D)
 	@cp $^ $(@D)
 	$(call SHOW,NPM)cd $(@D) && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >npm.log 2>&1 \
 	    && touch ready || { tail -n 3 npm.log; rm -rf node_modules; \
-	    echo 'left out: npm cannot fetch the clients of $*, and what tests with them'; [ -z "$(CI)" ]; }
+	    echo 'left out: npm cannot fetch the clients of $*, and what uses them'; [ -z "$(CI)" ]; }
+endef
+
+build/%/ready: tests/e2e/%/package.json tests/e2e/%/package-lock.json | build/deps-others
+	$(npm_fetch)
+
+# And one of the benchmark's.
+build/%/ready: tests/bench/peers/%/package.json tests/bench/peers/%/package-lock.json | build/deps-others
+	$(npm_fetch)
 
 fuzz: fuzzbuild ## fuzz each target for FUZZ_SECONDS (default 60), from its seeds
 	@for t in $(FUZZERS); do mkdir -p build/fuzz/corpus/$${t##*/}; \
@@ -249,7 +258,7 @@ fuzzbrief: fuzzbuild
 	        || { tail -n 40 build/fuzz.log; exit 1; }; rm -r $$new; done
 
 bench: all build/bench/bare build/deps-test $(if $(QUICK),,build/deps-bench) ## measure CPU a request beside the peers; QUICK=1: without most
-	@$(if $(QUICK),,$(MAKE) -s -k build/bench/chandler $(PEERS) build/grpcjs/ready || true)
+	@$(if $(QUICK),,$(MAKE) -s -k build/bench/chandler $(PEERS) build/grpcjs/ready build/ioredis/ready || true)
 	@/usr/bin/python3 tests/bench/bench.py $(if $(QUICK),--quick) $(if $(RECORD),--record)
 
 # It builds what make bench is built of too, so that an interface that changes is noticed.

@@ -2,6 +2,7 @@
 
 #include <lauxlib.h>
 #include <stdarg.h>
+#include <string.h>
 
 static const char metatable_name[] = "moontrail.error";
 
@@ -17,6 +18,7 @@ static const char *const kind_names[] = {
     [KIND_LIMIT] = "limit",
     [KIND_BUSY] = "busy",
     [KIND_SYSTEM] = "system",
+    [KIND_REDIS] = "redis",
 };
 
 enum { SLOTS = 6, FIELDS = 4 };
@@ -41,11 +43,30 @@ void error_value_push(lua_State *L, enum error_kind kind, const char *format, ..
     va_end(arguments);
 }
 
+/* Modules in Lua that are part of the program: lua/modules/bundle.sh. */
+static bool is_bundled(const lua_Debug *frame)
+{
+    return strncmp(frame->source, "=moontrail/", 11) == 0;
+}
+
+/* The Lua code that has called the running function; where that is a module of ours, the code that
+ * has called the module. */
+static bool find_caller(lua_State *L, lua_Debug *caller)
+{
+    for (int level = 1; lua_getstack(L, level, caller); level++) {
+        if (!lua_getinfo(L, "Sl", caller) || (level == 1 && caller->currentline <= 0))
+            return false;
+        if (caller->currentline > 0 && !is_bundled(caller))
+            return true;
+    }
+    return false;
+}
+
 /* Sets the place where the error on top was raised, if Lua code has called the running function. */
 static void set_where(lua_State *L)
 {
     lua_Debug caller;
-    if (!lua_getstack(L, 1, &caller) || !lua_getinfo(L, "Sl", &caller) || caller.currentline <= 0)
+    if (!find_caller(L, &caller))
         return;
     lua_pushfstring(L, "%s:%d", caller.short_src, caller.currentline);
     lua_setfield(L, -2, "where");

@@ -34,6 +34,7 @@ enum error_kind {
     KIND_LIMIT,  /* with limit */
     KIND_BUSY,
     KIND_SYSTEM, /* with code */
+    KIND_REDIS,  /* with code */
 };
 
 /* Makes the metatable. [-0, +0, may longjmp] */
@@ -42,7 +43,8 @@ void error_value_open(lua_State *L);
 /* Pushes an error whose message is formatted as by lua_pushfstring. [-0, +1, may longjmp] */
 void error_value_push(lua_State *L, enum error_kind kind, const char *format, ...);
 /* As error_value_push, with the script's line that called the running C function, as in the errors
- * of luaL_error. [-0, +1, may longjmp] */
+ * of luaL_error; where a module in Lua of ours lies between, the line that called the module.
+ * [-0, +1, may longjmp] */
 void error_value_push_here(lua_State *L, enum error_kind kind, const char *format, ...);
 /* Sets a field of the error on top. [-0, +0, may longjmp] */
 void error_value_set(lua_State *L, const char *name, const char *value);

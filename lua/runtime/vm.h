@@ -23,6 +23,7 @@ struct forwarder;
 struct store;
 struct programs;
 struct schedule;
+struct socket_group;
 struct task;
 
 enum {
@@ -44,6 +45,7 @@ struct vm_options {
     struct connector *connector;     /* for mt.http; likewise */
     struct store *store;             /* borrowed; NULL for none */
     struct programs *programs;       /* for mt.exec; as the forwarder */
+    struct socket_group *sockets;    /* for mt.socket; likewise */
     const struct dispatch *dispatch; /* what other handlers take; borrowed. NULL for nothing */
 };
 

@@ -388,6 +388,7 @@ function limiter:take(key, cost) end
 ---@field http moontrail.http
 ---@field log moontrail.log
 ---@field options moontrail.options
+---@field socket moontrail.socket
 ---@field version string the server's version
 ---@field worker moontrail.worker
 local moontrail = {}
@@ -552,6 +553,87 @@ function response:append_trailer(name, value) end
 ---@param ... string|number the pieces
 ---@return boolean wanted false where the other server wanted no more of it
 function response:finish(...) end
+
+---The options of TLS, for `start_tls`.
+---@class moontrail.socket.tls_options
+---@field verify? boolean `false`: the certificate is not verified
+---@field ca? string a file of certificates, PEM, in place of the system's
+---@field cert? string a file, PEM: the certificate that is shown to a server that asks
+---@field key? string a file, PEM: its key; in the same file unless given
+---@field server_name? string in place of the URL's host
+---@field alpn? string|string[] the protocols that are offered
+
+---The options of a connection.
+---@class moontrail.socket.options: moontrail.socket.tls_options
+---@field connect_timeout? number seconds until there is a connection; 10 unless given
+---@field timeout? number seconds for each wait after that; 60 unless given
+---@field pool? string the name of those that are kept; the URL unless given
+---@field pool_size? integer how many are kept by each worker; 32 unless given
+---@field pool_idle? number seconds for which one is kept; 60 unless given
+
+---What was agreed upon with the other server.
+---@class moontrail.socket.tls
+---@field version string
+---@field cipher string
+---@field alpn? string
+
+---Connections to other servers. What fails raises an error that names the URL.
+---@class moontrail.socket
+local socket = {}
+
+---Connects, or takes up a connection that was kept.
+---@param url string `tcp://HOST:PORT`, `tls://HOST:PORT` or `unix:FILE`
+---@param options? moontrail.socket.options times, TLS, and the pool
+---@return moontrail.socket.connection s
+function socket.connect(url, options) end
+
+---A connection, which ends with the task that made it.
+---@class moontrail.socket.connection
+---@field reused boolean whether it had been kept
+---@field remote? string the address with which it is connected
+---@field tls? moontrail.socket.tls nil without TLS
+local connection = {}
+
+---The next bytes, or nil at the end. Waits until there are some.
+---@param max? integer the bytes that it has at the most
+---@return string? piece
+function connection:read(max) end
+
+---The next bytes: as many as asked for, or what is left; nil at the end.
+---@param n integer how many bytes
+---@return string? piece
+function connection:read_exactly(n) end
+
+---The next line, without its CRLF or LF; nil at the end.
+---@param limit? integer the bytes that it has at the most; 64 KiB unless given
+---@return string? line
+---@return string? rest behind nil: what there is of a line that has no end
+function connection:read_line(limit) end
+
+---What comes before a mark, which is taken too; nil at the end.
+---@param mark string what is looked for
+---@param limit? integer the bytes before it at the most; 64 KiB unless given
+---@return string? piece
+---@return string? rest behind nil: what there is without the mark
+function connection:read_until(mark, limit) end
+
+---Writes, and waits while the other side is slower.
+---@param ... string|number the pieces
+function connection:write(...) end
+
+---Ends our direction.
+function connection:finish() end
+
+---Begins TLS, and waits for it.
+---@param options? moontrail.socket.tls_options beside those that `connect` was given
+function connection:start_tls(options) end
+
+---Gives it back, to be used again.
+---@return boolean kept false where it was closed in place of that
+function connection:keep() end
+
+---Closes it, behind what was written.
+function connection:close() end
 
 ---`local json = require "moontrail.json"`
 ---@class moontrail.json

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 
 import chart
 import report
-from cases import CASES
+from cases import CASES, HELLO
 from connections import handshakes, idle_bytes, on_core
 from loadgen import Target, check_reply
 from peers import BUILD, PEERS, PRODUCT, ROOT, Peer, listening, proxying
@@ -87,12 +87,27 @@ class Bench:
             server = self.stack.enter_context(
                 started("origin", origin, self.cores[-1], self.common))
             self.common["origin"] = server.ports["plain"]
+        if "redis" in self.plan.cases:
+            self.start_redis()
         for name, peer in peers.items():
             try:
                 self.servers[name] = self.stack.enter_context(
                     started(name, peer, self.server_cores(peer), self.common))
             except BenchError as error:
                 self.leave_out(name, error)
+
+    def start_redis(self):
+        """A Redis beside the client, with what is asked for in it."""
+        argv = ["redis-server", "--bind", "127.0.0.1", "--port", "@port@", "--save", ""]
+        try:
+            server = self.stack.enter_context(
+                started("redis", Peer(argv, []), self.cores[-1], self.common))
+        except BenchError as error:
+            self.leave_out("redis", error)
+            return
+        self.common["redis"] = port = server.ports["port"]
+        subprocess.run(["redis-cli", "-p", str(port), "SET", "key", HELLO],
+                       check=True, capture_output=True)
 
     def server_cores(self, peer):
         """One core; and where there are to be several, half of them, or the client shares them."""

@@ -158,15 +158,18 @@ WALK = """
         local res = mt.http.open { url = "http://127.0.0.1:1" }
         _, names = debug.getupvalue(debug.getmetatable(res).__index, 1)
         add("moontrail.http.response", names)
+        local s <close> = mt.socket.connect("tcp://" .. ctx.authority)
+        _, names = debug.getupvalue(debug.getmetatable(s).__index, 1)
+        add("moontrail.socket.connection", names)
         add("moontrail.task", debug.getmetatable(task).__index)
         add("moontrail.hook", debug.getmetatable(mt.on_reload(print)).__index)
         local process <close> = mt.process { "true" }
         add("moontrail.process", debug.getmetatable(process).__index)
         add("moontrail.channel", debug.getmetatable(mt.channel()).__index)
-        local s = require("moontrail.store").open "walk"
-        local lock <close> = s:lock("walk", 10)
-        local sub <close> = s:subscribe("walk")
-        add("moontrail.store.map", debug.getmetatable(s).__index)
+        local map = require("moontrail.store").open "walk"
+        local lock <close> = map:lock("walk", 10)
+        local sub <close> = map:subscribe("walk")
+        add("moontrail.store.map", debug.getmetatable(map).__index)
         add("moontrail.store.lock", debug.getmetatable(lock).__index)
         _, names = debug.getupvalue(debug.getmetatable(sub).__index, 1)
         add("moontrail.store.subscription", { dropped = true, close = names.close })

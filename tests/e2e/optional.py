@@ -24,7 +24,8 @@ def has_program(name):
 
 
 FOUND = {
-    **{name: has_program(name) for name in ("chromium", "mdb_load", "nginx", "node", "protoc")},
+    **{name: has_program(name) for name in ("chromium", "mdb_load", "nginx", "node", "protoc",
+                                         "redis-server")},
     **{name: has_module(name) for name in ("grpc", "google.protobuf")},
     "grpc-js": GRPCJS.exists(),
     "rpc-js": RPCJS.exists(),

@@ -25,6 +25,7 @@ EXAMPLES = [example for document in ("api", "protobuf")
 # How the reference writes what belongs to a class of the runtime.
 OWNERS = {"moontrail.ctx": "ctx:", "moontrail": "mt.", "moontrail.log": "mt.log.",
           "moontrail.http": "mt.http.", "moontrail.http.response": "res:",
+          "moontrail.socket": "mt.socket.", "moontrail.socket.connection": "socket:",
           "moontrail.task": "task:", "moontrail.channel": "channel:",
           "moontrail.hook": "hook:", "moontrail.process": "process:",
           "moontrail.base64": "base64.", "moontrail.json": "json.", "moontrail.zlib": "zlib.",

@@ -23,6 +23,7 @@ allow server/h2 '(core|http|h2)/'
 allow server/h1 '(core|http|h1)/'
 allow server/net '(core|http|h1|h2|net)/'
 allow server/proxy '(core|http|h1|h2|net|proxy)/'
+allow server/socket '(core|http|h1|h2|net|proxy|socket)/'
 allow server/store 'core/|net/(timer|descriptor)\.h|store/'
 allow server/program '(core|net|program)/'
 allow server/proc/options '(core|http|h1|h2|net|proxy|store|proc/options)/'
@@ -42,7 +43,7 @@ done
 allow lua/protobuf 'core/|lua/(protobuf/|modules/utf8\.h)'
 allow lua/runtime "${below}modules|runtime)/"
 allow lua/ctx "${below}modules|runtime|ctx)/"
-allow lua/client "${below}modules|runtime|ctx|client)/"
+allow lua/client "socket/|${below}modules|runtime|ctx|client)/"
 allow lua/process "program/|${below}modules|runtime|ctx|process)/"
 allow lua/scripts "${below}modules|runtime|ctx|client|process|scripts)/"
 found=$(grep -n '^#include "' lua/*.[ch] | grep -Ev '#include "(core/|lua/config\.h)' || true)

@@ -2,6 +2,7 @@
  * in its turn, alone and with all that follow it. The request ends, nothing is lost, and the next
  * one on the same vm is served. */
 #include "support/other.h"
+#include "support/peer.h"
 
 #include <ev.h>
 #include <stdio.h>
@@ -131,6 +132,25 @@ static const struct trial {
     {"runtime.print", "print('a', 1, {}, ('x'):rep(3000))"},
     {"runtime.warn", "warn('a', ('b'):rep(3000))"},
     {"runtime.xpcall", "xpcall(function() mt.sleep(0) error('x') end, debug.traceback)"},
+    {"socket.close", "local s = mt.socket.connect(peer) s:write('x') s:close() s:close()"},
+    {"socket.connect", "local options = {alpn = {'a', 'b'}, pool = ('p'):rep(2000)}\n"
+                       "mt.socket.connect(peer, options) pcall(mt.socket.connect, 'unix:/none')\n"
+                       "pcall(mt.socket.connect, 'tls://127.0.0.1:1', options)"},
+    {"socket.finish", "local s = mt.socket.connect(peer) s:finish() assert(not s:read())"},
+    {"socket.keep", "mt.socket.connect(peer):keep() local s = mt.socket.connect(peer)\n"
+                    "assert(s.reused) s:close()"},
+    {"socket.read",
+        "local s = mt.socket.connect(peer) s:write('xyz') while s:read(1) ~= 'z' do end"},
+    {"socket.read_exactly",
+        "local s = mt.socket.connect(peer, {timeout = 0.02}) local n = 70000\n"
+        "mt.spawn(function() for _ = 1, 7 do s:write(('x'):rep(n // 7)) end end)\n"
+        "pcall(s.read_exactly, s, n)"},
+    {"socket.read_line", "local s = mt.socket.connect(peer) s:write('x\\n') s:read_line()"},
+    {"socket.read_until", "local s = mt.socket.connect(peer) s:write('a--') s:read_until('--')\n"
+                          "s:write('12345') pcall(s.read_until, s, '--', 2)"},
+    {"socket.start_tls", "local s = mt.socket.connect(peer, {server_name = 'x', verify = false})\n"
+                         "pcall(s.start_tls, s, {alpn = 'a'})"},
+    {"socket.write", "local s = mt.socket.connect(peer) s:write('a', 1, ('x'):rep(3000)) s:read()"},
     {"task.cancel", "local t = mt.spawn(function() local _ <close> = setmetatable({},\n"
                     "    {__close = function() error('second') end}) mt.sleep(0.1) end)\n"
                     "mt.sleep(0) t:cancel()"},
@@ -146,7 +166,7 @@ enum { CALLS = sizeof calls / sizeof *calls };
 
 /* Each function that the runtime gives to scripts, by its table and name. */
 static const char inventory[] =
-    "local names = {}\n"
+    "local names, peer = {}, 'unix:' .. PEER\n"
     "local function add(prefix, t) for name, f in pairs(t) do\n"
     "    if type(f) == 'function' then names[#names + 1] = prefix .. '.' .. name end end end\n"
     "local _, api = debug.getupvalue(getmetatable(ctx).__index, 1)\n"
@@ -156,6 +176,9 @@ static const char inventory[] =
     "add('hook', debug.getmetatable(mt.on_reload(print)).__index)\n"
     "local process <close> = mt.process {'true'}\n"
     "add('process', debug.getmetatable(process).__index)\n"
+    "local socket <close> = mt.socket.connect(peer)\n"
+    "_, api = debug.getupvalue(debug.getmetatable(socket).__index, 1) add('socket', api)\n"
+    "names[#names + 1] = 'socket.connect'\n"
     "_, api = debug.getupvalue(debug.getmetatable(mt.http.open {url = 'http://h/'}).__index, 1)\n"
     "add('response', api)\n"
     "add('json', require 'moontrail.json') add('zlib', require 'moontrail.zlib')\n"
@@ -165,13 +188,18 @@ static const char inventory[] =
 static void Inventory_EachFunction_HasACase(void **state)
 {
     (void)state;
-    struct text names = {0};
+    struct text names = {0}, handler = {0};
     for (size_t i = 0; i < CALLS; i++)
         text_print(&names, "%s\n", calls[i].name);
-    struct wire *w = other_open(inventory);
+    text_print(&handler, "local PEER = '%s'\n%s", stage_path("peer"), inventory);
+    struct wire *w = other_open(text_of(&handler));
+    peer_listen(w->ev, stage_path("peer"));
     wire_get(w, "/");
+    wire_wait(w);
     wire_expect_notes(w, text_of(&names));
+    peer_end();
     text_clear(&names);
+    text_clear(&handler);
 }
 
 /* The function is called where there is a query; without one, the handler tells what memory Lua
@@ -181,14 +209,22 @@ static struct wire *open_wire(const struct trial *c)
     struct text script = {0};
     text_print(&script,
         "local json, zlib = require 'moontrail.json', require 'moontrail.zlib'\n"
+        "local peer = 'unix:%s'\n"
         "return function(ctx)\n"
         "    if ctx.query then %s return end\n"
         "    collectgarbage() collectgarbage() note(collectgarbage('count') * 1024 // 1)\n"
         "end\n",
-        c->handler);
+        stage_path("peer"), c->handler);
     struct wire *w = other_open_served(text_of(&script));
     text_clear(&script);
+    peer_listen(w->ev, stage_path("peer"));
     return w;
+}
+
+static void close_wire(struct wire *w)
+{
+    peer_end();
+    wire_close(w);
 }
 
 /* Turns until nothing moves. The time that a session gives to a client whose request goes on behind
@@ -243,7 +279,7 @@ static long memory_of(struct wire *w)
 static uint64_t play(struct wire **w, const struct trial *c, uint64_t fail_at, int sticky)
 {
     if (!(*w)->session) {
-        wire_close(*w);
+        close_wire(*w);
         *w = open_wire(c);
     }
     uint64_t before = mem_stats()->mallocs;
@@ -280,7 +316,7 @@ static void fail_each(const struct trial *c)
     for (uint64_t n = 1; n <= count; n++)
         play(&w, c, n, 1);
     expect_no_growth(c, w, before);
-    wire_close(w);
+    close_wire(w);
     struct text log = stage_take_log();
     text_clear(&log);
 }

@@ -14,6 +14,10 @@ for (let id = 1001; id <= 1038; id += 1) {
     tags: ["red", "large"] });
 }
 
+// The client of Redis that the server on this port is called by, where npm could fetch it.
+const redis = process.env.REDIS_PORT
+  && new (require("ioredis"))(Number(process.env.REDIS_PORT), "127.0.0.1");
+
 const routes = {
   "/hello": (request, response) => {
     response.writeHead(200, PLAIN);
@@ -36,6 +40,18 @@ const routes = {
   },
   "/echo": (request, response) => {
     request.pipe(response);
+  },
+  "/redis": async (request, response) => {
+    let text;
+    if (request.url.endsWith("pipeline")) {
+      const pipeline = redis.pipeline();
+      for (let i = 0; i < 20; i += 1) pipeline.get("key");
+      [, text] = (await pipeline.exec())[19];
+    } else {
+      text = await redis.get("key");
+    }
+    response.writeHead(200, PLAIN);
+    response.end(text);
   },
   "/download": (request, response) => {
     response.end(mebibyte);
