@@ -21,9 +21,9 @@ LIVE = re.compile(r'\b(conns|exchanges|calls|tasks|waits|programs|sockets|blocks
 FAULT = re.compile(r"Sanitizer|runtime error:")
 
 
-def run(*args, timeout=PATIENCE):
+def run(*args, program=PROGRAM, timeout=PATIENCE):
     """Runs the program to its end."""
-    return subprocess.run([PROGRAM, *map(str, args)], capture_output=True, text=True,
+    return subprocess.run([program, *map(str, args)], capture_output=True, text=True,
                           stdin=subprocess.DEVNULL, timeout=timeout)
 
 
