@@ -44,7 +44,7 @@ CPPFLAGS += -D_GNU_SOURCE -Iserver -I. -I/usr/include/lua5.4
 LDLIBS   = -lnghttp2 -lssl -lcrypto -lev -llua5.4 -lyajl -lz -lcares -llmdb -lm
 
 # Modules in Lua, whose texts are in the program.
-BUNDLED   = $(wildcard lua/moontrail/*.lua lua/moontrail/*/*.lua)
+BUNDLED   = $(wildcard lua/moontrail/*.lua lua/moontrail/*/*.lua lua/moontrail/*/*/*.lua)
 C_ROOMS   = lua $(filter-out lua/protobuf,$(sort $(shell find server lua -mindepth 1 -type d)))
 SOURCES   = $(wildcard $(C_ROOMS:%=%/*.c)) build/bundled.c
 # The module that scripts load as moontrail.protobuf; the program itself has no C++.

@@ -1,5 +1,6 @@
 #include "lua/scripts/libraries.h"
 
+#include "lua/ctx/at_end.h"
 #include "lua/ctx/ctx.h"
 #include "lua/modules/base64/base64.h"
 #include "lua/modules/bundle.h"
@@ -33,6 +34,8 @@ int libraries_open(lua_State *L)
     lua_setfield(L, -2, "moontrail.base64");
     lua_pushcfunction(L, luaopen_moontrail_json);
     lua_setfield(L, -2, "moontrail.json");
+    lua_pushcfunction(L, luaopen_moontrail_at_end);
+    lua_setfield(L, -2, "moontrail.at_end");
     lua_pushcfunction(L, luaopen_moontrail_on_drain);
     lua_setfield(L, -2, "moontrail.on_drain");
     lua_pushcfunction(L, luaopen_moontrail_redis_wire);

@@ -5,6 +5,7 @@
 #include "core/log.h"
 #include "core/mem.h"
 #include "lua/ctx/spawn.h"
+#include "lua/modules/store/remote.h"
 #include "lua/runtime/vm.h"
 #include "net/timer.h"
 #include "store/store.h"
@@ -30,6 +31,8 @@ struct every {
     double began; /* when it last began, on clock_monotonic */
     struct timer timer;
     bool once;                /* one worker of all runs it */
+    bool is_remote;           /* its turns are on another server: a function of ours takes them, */
+    double next;              /* and says when to look again, on clock_monotonic; else 0 */
     struct store_owner owner; /* of its turn, while it runs */
     size_t n;                 /* bytes of the path */
     char path[STORE_PATH];    /* of its turn in the store */
@@ -157,7 +160,8 @@ static void on_every(struct timer *t)
 {
     struct every *e = container_of(t, struct every, timer);
     double seconds;
-    if (!e->once || take_turn(e, &seconds))
+    e->next = 0;
+    if (!e->once || e->is_remote || take_turn(e, &seconds))
         run(e);
     else
         timer_start(t, seconds);
@@ -166,7 +170,9 @@ static void on_every(struct timer *t)
 static void on_every_over(struct spawn_end *end)
 {
     struct every *e = container_of(end, struct every, base.end);
-    if (e->once)
+    if (e->is_remote)
+        e->began = (e->next > 0 ? e->next : clock_monotonic() + retry_seconds) - e->seconds;
+    else if (e->once)
         e->began = clock_monotonic() + end_turn(e) - e->seconds;
     wait_for_next(e);
 }
@@ -194,6 +200,32 @@ static bool read_once(lua_State *L, char path[STORE_PATH], size_t *n)
     return once;
 }
 
+/* report(seconds): when to look for the turn again. */
+static int l_report(lua_State *L)
+{
+    struct every *e = lua_touserdata(L, lua_upvalueindex(1));
+    e->next = clock_monotonic() + luaL_checknumber(L, 1);
+    return 0;
+}
+
+/* Turns that are on another server are taken by a function in the place of the script's. */
+static void wrap(lua_State *L, struct every *e)
+{
+    const struct str name = {e->path + 2, (unsigned char)e->path[1]};
+    e->is_remote = true;
+    remote_push(L, "once");
+    lua_pushlstring(L, name.p, name.n);
+    lua_pushnumber(L, e->seconds);
+    lua_pushvalue(L, 2);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, e->base.self);
+    lua_pushvalue(L, -1);
+    lua_insert(L, -6);
+    lua_pushcclosure(L, l_report, 1);
+    lua_call(L, 4, 1);
+    lua_setiuservalue(L, -2, 1);
+    lua_pop(L, 1);
+}
+
 /* every(seconds, fn [, { once=, name= }]) */
 static int l_every(lua_State *L)
 {
@@ -211,9 +243,13 @@ static int l_every(lua_State *L)
         (struct every *)new_entry(L, sizeof(struct every), 2, &s->every, on_every_over);
     e->seconds = seconds;
     e->once = once;
+    e->is_remote = false;
+    e->next = 0;
     e->n = once ? n : 0;
     memcpy(e->path, path, e->n);
     e->began = clock_monotonic();
+    if (once && vm_of(L)->options.store && store_remote(vm_of(L)->options.store))
+        wrap(L, e);
     timer_init(&e->timer, vm_of(L)->ev, on_every);
     if (vm_of(L)->ev)
         timer_start(&e->timer, once ? 0 : seconds); /* the store says when its turn is */

@@ -200,7 +200,8 @@ def test_a_worker_that_takes_another_s_place_knows_what_was_set(start):
 
 
 def test_a_worker_that_drains_is_not_serving(start):
-    server = start(SCRIPTS, "--workers", "1", "--grace", "2")
+    """What a server says of itself lies on no other."""
+    server = start(SCRIPTS, "--workers", "1", "--grace", "2", "--store", "redis://127.0.0.1:1")
     with open_channel(server.http) as channel:
         stub = HEALTH.stub(channel, "grpc.health.v1.Health")
         watch, unknown = stub.Watch(Check(service="test.Calls")), stub.Watch(Check(service="none"))

@@ -3,18 +3,18 @@ import time
 
 import pytest
 
+from places import PLACES, place_of
 from server import write_scripts, Server
 from storing import EVAL, Failed, Workers
 
 KEY_MAX, NAME_MAX, VALUE_MAX = 400, 64, 1 << 20
 
 
-@pytest.fixture(scope="module", params=["memory:", "file:"])
+@pytest.fixture(scope="module", params=PLACES)
 def place(request, tmp_path_factory):
     """What --store says."""
-    if request.param == "memory:":
-        return request.param
-    return f"file:{tmp_path_factory.mktemp('store') / 'store.mdb'}"
+    with place_of(request.param, tmp_path_factory) as place:
+        yield place
 
 
 @pytest.fixture(scope="module")

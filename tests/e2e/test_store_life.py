@@ -351,13 +351,13 @@ def test_what_has_ended_makes_room_before_the_store_is_full(start, place):
 
 
 @pytest.mark.parametrize("url", ["", "memory", "memory:x", "disk:/tmp/x", "file:", "file:///tmp/x",
-                                 "redis"])
+                                 "redis", "redis://host:x"])
 def test_a_url_that_is_none_is_refused_with_the_cure(url):
     result = run("--check", "--store", url)
     assert result.returncode == 2
     said = result.stderr.strip()
     assert "\n" not in said and "store" in said
-    assert "memory: or file:PATH" in said or not url
+    assert "names a host" in said or "memory:, file:PATH or redis://" in said or not url
 
 
 def refuse(tmp_path, *options, **more):
