@@ -1,6 +1,7 @@
 """Places that a store can lie in: what --store says."""
 from contextlib import contextmanager
 
+from optional import need
 from redis_servers import Redis
 
 PLACES = ["memory:", "file:", "redis:"]
@@ -14,6 +15,7 @@ def place_of(kind, tmp_path_factory):
     elif kind == "file:":
         yield f"file:{tmp_path_factory.mktemp('store') / 'store.mdb'}"
     else:
+        need("redis-server")
         server = Redis(tmp_path_factory.mktemp("redis"))
         try:
             yield f"{server.url}/1?prefix=tests"

@@ -6,6 +6,10 @@ import time
 
 import pytest
 
+from optional import need
+
+need("redis-server")
+
 from redis_servers import Redis, free_port
 from server import PATIENCE, Server, write_scripts
 from storing import EVAL, Failed, Workers
