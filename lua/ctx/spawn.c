@@ -238,7 +238,8 @@ void spawn_cancel_all(struct vm *vm, enum spawn_cause cause)
 
 /* The script's side. */
 
-struct spawn *spawn_start(lua_State *L, int first)
+/* request is the handle of the one that the task follows, or 0. */
+static struct spawn *start(lua_State *L, int first, int64_t request)
 {
     luaL_checktype(L, first, LUA_TFUNCTION);
     int count = lua_gettop(L) - first + 1;
@@ -255,9 +256,27 @@ struct spawn *spawn_start(lua_State *L, int first)
         luaL_unref(L, LUA_REGISTRYINDEX, s->self);
         luaL_error(L, "%s", rc_text(RC_NOMEM));
     }
-    s->task->request = ctx_running(vm_of(L));
+    s->task->request = request;
     ctx_follow(s->task);
     return s;
+}
+
+struct spawn *spawn_start(lua_State *L, int first)
+{
+    return start(L, first, ctx_running(vm_of(L)));
+}
+
+/* detached(fn, ...) → task */
+static int l_detached(lua_State *L)
+{
+    start(L, 1, 0);
+    return 1;
+}
+
+int luaopen_moontrail_detached(lua_State *L)
+{
+    lua_pushcfunction(L, l_detached);
+    return 1;
 }
 
 /* spawn(fn, ...) → task */

@@ -20,6 +20,7 @@ struct ev_loop;
 struct connector;
 struct dispatch;
 struct forwarder;
+struct names;
 struct store;
 struct programs;
 struct schedule;
@@ -43,6 +44,7 @@ struct vm_options {
     int proto_path_count;
     struct forwarder *forwarder;     /* for ctx:proxy; borrowed. NULL if there are no requests */
     struct connector *connector;     /* for mt.http; likewise */
+    struct names *names;             /* for modules that dial by themselves; likewise */
     struct store *store;             /* borrowed; NULL for none */
     struct programs *programs;       /* for mt.exec; as the forwarder */
     struct socket_group *sockets;    /* for mt.socket; likewise */

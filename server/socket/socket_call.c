@@ -1,7 +1,7 @@
 /* From a URL to a connection: the name is looked up, and its addresses are tried. */
 #include "core/mem.h"
 #include "net/connecting.h"
-#include "proxy/resolver.h"
+#include "net/resolver.h"
 #include "socket/socket_group.h"
 
 #include <assert.h>

@@ -3,8 +3,8 @@
 #include "core/check.h"
 #include "core/clock.h"
 #include "core/mem.h"
+#include "net/resolver.h"
 #include "net/tls.h"
-#include "proxy/resolver.h"
 
 #include <stdio.h>
 
@@ -127,9 +127,16 @@ void socket_group_init(struct socket_group *all, struct ev_loop *ev)
     all->step.run = run;
 }
 
-void socket_group_join(struct socket_group *all, struct wire *wire)
+void socket_group_join(struct socket_group *all, struct wire *wire, struct loop *loop)
 {
     all->wire = wire;
+    all->loop = loop;
+}
+
+void socket_group_begin(struct socket_group *all)
+{
+    if (all->loop && !list_linked(&all->step.link))
+        loop_add_step(all->loop, &all->step);
 }
 
 void socket_group_fini(struct socket_group *all)

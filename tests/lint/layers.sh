@@ -31,12 +31,12 @@ allow server/proc/worker '(core|http|h1|h2|net|proxy|store|proc/(options|worker)
 allow server/proc/master '(core|http|h1|h2|net|proxy|store|proc)/'
 
 # The rooms of lua/, from the lowest.
-below='(core|http)/|net/(timer|descriptor)\.h|store/|lua/('
+below='(core|http)/|net/(timer|descriptor|names)\.h|store/|lua/('
 # How errors are raised is a file that stands by itself: modules have it too.
 for room in lua/modules/*; do
     case $room in
     # What waits stands on the runtime.
-    lua/modules/store) allow "$room" "${below}modules|runtime)/" ;;
+    lua/modules/store | lua/modules/sqlite | lua/modules/postgres) allow "$room" "${below}modules|runtime)/" ;;
     *) allow "$room" 'core/|lua/(modules/|runtime/error_value\.h)' ;;
     esac
 done
@@ -53,11 +53,13 @@ found=$(ls -d lua/*.c lua/*.cc lua/*/ 2>/dev/null |
 [ -z "$found" ] || { echo "$found: belongs into a room"; broken=1; }
 
 only 'nghttp2/' 'server/h2/'
-only 'openssl/' 'server/net/'
-only 'ares' 'server/proxy/'
+only 'openssl/' '(server/net|lua/modules/digest)/'
+only 'ares' 'server/net/resolver\.c'
 only 'lua\.h|lua\.hpp|lauxlib\.h|lualib\.h' 'lua/'
 only 'yajl/' 'lua/modules/json/'
 only 'google/' 'lua/protobuf/'
+only '(postgresql/)?libpq-fe\.h' 'lua/modules/postgres/'
+only 'sqlite3\.h' 'lua/modules/sqlite/'
 only 'lmdb\.h' 'server/store/table\.h'
 only 'pthread\.h' 'server/(core/pool\.c|store/robust\.h)'
 only 'ev\.h' 'server/((net|proc)/|main\.c)'
