@@ -138,6 +138,11 @@ bool generation_is_telling(const struct generation *g)
     return schedule_is_telling(g->schedule);
 }
 
+bool generation_is_parting(const struct generation *g)
+{
+    return g->vm->partings > 0;
+}
+
 void generation_abort(struct generation *g)
 {
     size_t at = 0;

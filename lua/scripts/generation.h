@@ -63,6 +63,8 @@ void generation_abort(struct generation *g);
 void generation_drain(struct generation *g);
 /* Whether functions of mt.on_reload are running. */
 bool generation_is_telling(const struct generation *g);
+/* Whether tasks end what others have left open on other servers. */
+bool generation_is_parting(const struct generation *g);
 /* For an old generation: moves it on towards its end. Returns whether it may be freed. */
 bool generation_wind_up(struct generation *g);
 /* The largest number of bytes that a request of the generation holds; see held.h. */

@@ -49,6 +49,8 @@ int libraries_open(lua_State *L)
     lua_setfield(L, -2, "moontrail.json");
     lua_pushcfunction(L, luaopen_moontrail_at_end);
     lua_setfield(L, -2, "moontrail.at_end");
+    lua_pushcfunction(L, luaopen_moontrail_parting);
+    lua_setfield(L, -2, "moontrail.parting");
     lua_pushcfunction(L, luaopen_moontrail_on_drain);
     lua_setfield(L, -2, "moontrail.on_drain");
     lua_pushcfunction(L, luaopen_moontrail_redis_wire);

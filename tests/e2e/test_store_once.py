@@ -78,9 +78,12 @@ def test_another_worker_runs_it_when_the_one_is_killed(start, place):
 
 def test_it_goes_on_over_a_reload_and_never_beside_itself(start, place):
     server = start(SCRIPTS, "--workers", "2", "--store", place)
-    with Workers(server, 2) as (a, _):
+    with Workers(server, 2) as (a, b):
         for _ in range(3):
             wait_for_runs(a, 2)
+            # A generation with a request does not end, which would abort a run that waits.
+            for worker in (a, b):
+                worker.begin("mt.sleep(1000)")
             before = len(server.lines("scripts loaded"))
             server.signal(signal.SIGHUP)
             server.wait_until(lambda n=before: len(server.lines("scripts loaded")) > n)

@@ -23,14 +23,19 @@ def redis(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def pair(redis, tmp_path_factory):
-    """Workers of two servers."""
+def servers(redis, tmp_path_factory):
     folder = write_scripts(tmp_path_factory.mktemp("scripts"), {"index.lua": EVAL})
-    servers = [Server(folder, "--workers", "1", "--store", f"{redis.url}?prefix=both") for _ in range(2)]
+    both = [Server(folder, "--workers", "1", "--store", f"{redis.url}?prefix=both") for _ in range(2)]
+    yield both
+    for server in both:
+        server.stop()
+
+
+@pytest.fixture(scope="module")
+def pair(servers):
+    """Workers of two servers."""
     with Workers(servers[0], 1) as (a,), Workers(servers[1], 1) as (b,):
         yield a, b
-    for server in servers:
-        server.stop()
 
 
 def until(condition):
@@ -156,6 +161,19 @@ def test_what_an_aborted_task_had_is_given_back(pair):
     a.reset(stream)
     assert b.run('return s:lock("dropped", 1000):release()') is True
     assert a.run("return kept.lock:release(), kept.sub()") == (False, None)
+
+
+def test_what_a_reload_aborts_gives_back_its_lock(pair, servers):
+    a, b = pair
+    a.run("""
+        mt.spawn(function()
+            kept.lock = s:lock("reloaded", 1000)
+            kept.ready = "reloaded"
+            mt.sleep(1000)
+        end)""")
+    until(lambda: a.run('return kept.ready == "reloaded"'))
+    servers[0].signal(signal.SIGHUP)
+    assert b.run('return s:lock("reloaded", 1000):release()') is True
 
 
 def test_a_connection_that_is_lost_is_made_again(pair, redis):

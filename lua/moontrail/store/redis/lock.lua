@@ -1,6 +1,7 @@
 -- Locks on a Redis server: a key with a token that nobody else has, which ends with its time.
 local at_end = require "moontrail.at_end"
 local mt = require "moontrail"
+local parting = require "moontrail.parting"
 local redis = require "moontrail.redis"
 local server = require "moontrail.store.redis.server"
 local token = require "moontrail.store.redis.token"
@@ -23,7 +24,7 @@ local function give_back(self)
     local at = self.at
     local before = releases[at]
     local task
-    task = mt.spawn(function()
+    task = parting(function()
         if before then
             pcall(before.join, before)
         end
@@ -77,8 +78,21 @@ local function wait_until_taken(self, seconds)
     return true
 end
 
--- What was sent when an abort comes may have happened: until it is known that another has it, the
--- end of the task gives it back.
+-- Errors of what the server has surely not done.
+local not_done = { limit = true, redis = true, unreachable = true }
+
+-- Whether it was taken. What was sent when an abort or a failure comes may have happened: it is
+-- given back then, whether we have it or not.
+local function take(self, seconds, waits)
+    local ok, taken = pcall(waits and wait_until_taken or try, self, seconds)
+    if ok then
+        return taken
+    end
+    self.is_held = type(taken) == "table" and not not_done[taken.kind]
+    end_lock(self)
+    error(taken, 0)
+end
+
 return function(name, key, seconds, waits)
     local self = setmetatable({
         at = server.special("lock", name, key),
@@ -91,7 +105,7 @@ return function(name, key, seconds, waits)
         pcall(before.join, before)
     end
     self.bond = at_end(function() end_lock(self) end)
-    if (waits and wait_until_taken or try)(self, seconds) then
+    if take(self, seconds, waits) then
         return self
     end
     self.is_held = false

@@ -1,6 +1,7 @@
 -- Turns of mt.every with once, on a Redis server: a key says when the next is due, who has it now,
 -- and until when, which its holder puts off for as long as it runs.
 local mt = require "moontrail"
+local parting = require "moontrail.parting"
 local redis = require "moontrail.redis"
 local server = require "moontrail.store.redis.server"
 local token = require "moontrail.store.redis.token"
@@ -42,10 +43,11 @@ return redis.call('HSET', KEYS[1], 'by', '')]]
 
 local Turn = {}
 
--- Its end, in whatever way: others are told by a task that nobody waits for.
+-- Its end, in whatever way: others are told by a task that nobody waits for, or learn it by the
+-- time.
 function Turn.__close(self)
     self.renewal:cancel()
-    mt.spawn(function() server.run(give_back, self.at, self.by) end)
+    parting(function() pcall(server.run, give_back, self.at, self.by) end)
 end
 
 -- What fails once may go well a second later.
