@@ -48,7 +48,7 @@ EXPORTS  = -Wl,--dynamic-list=lua/modules/exports.list
 LDLIBS   = -lnghttp2 -lssl -lcrypto -lev -llua5.4 -lyajl -lz -lcares -llmdb -lm
 
 # Modules in Lua, whose texts are in the program.
-BUNDLED   = $(wildcard lua/moontrail/*.lua lua/moontrail/*/*.lua)
+BUNDLED   = $(wildcard lua/moontrail/*.lua lua/moontrail/*/*.lua lua/moontrail/*/*/*.lua)
 # Modules that scripts load as moontrail.NAME, each with a library that the program does without.
 MODULES       = postgres sqlite
 LIBS_postgres = -lpq

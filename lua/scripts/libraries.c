@@ -1,5 +1,6 @@
 #include "lua/scripts/libraries.h"
 
+#include "lua/ctx/at_end.h"
 #include "lua/ctx/ctx.h"
 #include "lua/ctx/spawn.h"
 #include "lua/modules/base64/base64.h"
@@ -16,6 +17,7 @@
 #include "lua/runtime/vm.h"
 #include "lua/scripts/mistakes.h"
 #include "lua/scripts/mt.h"
+#include "lua/scripts/schedule.h"
 
 #include <lauxlib.h>
 #include <lualib.h>
@@ -45,6 +47,12 @@ int libraries_open(lua_State *L)
     lua_setfield(L, -2, "moontrail.runtime.gate");
     lua_pushcfunction(L, luaopen_moontrail_json);
     lua_setfield(L, -2, "moontrail.json");
+    lua_pushcfunction(L, luaopen_moontrail_at_end);
+    lua_setfield(L, -2, "moontrail.at_end");
+    lua_pushcfunction(L, luaopen_moontrail_parting);
+    lua_setfield(L, -2, "moontrail.parting");
+    lua_pushcfunction(L, luaopen_moontrail_on_drain);
+    lua_setfield(L, -2, "moontrail.on_drain");
     lua_pushcfunction(L, luaopen_moontrail_redis_wire);
     lua_setfield(L, -2, "moontrail.redis.wire");
     lua_pushcfunction(L, luaopen_moontrail_resty_digest);
