@@ -228,6 +228,10 @@ function ctx:aborted() end
 ---@param fn fun(reason: moontrail.reason) its errors are logged
 function ctx:on_abort(fn) end
 
+---Registers a function that runs once, just before the head is fixed: it may set headers, and neither write nor wait.
+---@param fn fun()
+function ctx:on_head(fn) end
+
 ---Sets a time past which every wait of the handler raises; without an argument: the seconds left.
 ---@param seconds number|nil nil removes it
 ---@overload fun(self: moontrail.ctx): number?
@@ -441,6 +445,12 @@ function moontrail.load_error() end
 ---Loads the scripts anew when this file changes too: a template, say.
 ---@param path string the file, which need not exist
 function moontrail.watch(path) end
+
+---Puts more around a handler, which it returns: outer goes around all middleware, failed may answer what that raises.
+---@param handler fun(ctx: moontrail.ctx)
+---@param around { outer?: fun(ctx: moontrail.ctx, next: fun()), failed?: fun(ctx: moontrail.ctx, problem: any): boolean }
+---@return fun(ctx: moontrail.ctx) handler
+function moontrail.wrap(handler, around) end
 
 ---Runs `fn(...)` as a task of its own, beside the handler, and returns the task.
 ---@param fn fun(...: any): ... it may wait, and use a live `ctx`
