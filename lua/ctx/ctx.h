@@ -53,6 +53,7 @@ enum ctx_stage {
 struct ctx_wrap {
     const struct around *around;
     size_t level; /* of what has been entered, from outside; past all for none that may go on */
+    bool inside;  /* all has been entered */
     int outer;    /* reference to a function outside of all others, LUA_NOREF for none */
     int failed;   /* to one that may answer what a middleware raised */
     int status;   /* 0: the handler is inside; else a page of the server's, with this status */

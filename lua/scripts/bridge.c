@@ -71,14 +71,15 @@ static enum rc begin(struct ctx *c, lua_CFunction entry)
 }
 
 /* A task that has failed gives the request to another, which writes the page. Nothing of the
- * response goes out before. */
+ * response goes out before. What was set on the way to a handler stays, however far it led. */
 static void begin_page(struct task *t)
 {
     struct ctx *c = t->ctx;
     lua_State *L = t->vm->L;
     ctx_set_deadline(c, -1);
     c->stage++;
-    if (response_restart(&c->x->response) || begin(c, entry_page)) {
+    bool lacks = c->wrapped && !c->wrap.inside && outgoing_keep_head(&c->x->response.out);
+    if (lacks || response_restart(&c->x->response) || begin(c, entry_page)) {
         answer_status(c->vm, c->x, c->failure, NULL);
         end_request(c);
         return;

@@ -89,6 +89,7 @@ static int k_handled(lua_State *L, int status, lua_KContext at)
  * whatever becomes of it. The ctx is at the index, the top. */
 static int go_inside(lua_State *L, struct ctx *c, int at)
 {
+    c->wrap.inside = true;
     if (outgoing_keep_head(&c->x->response.out))
         return luaL_error(L, "%s", rc_text(RC_NOMEM));
     if (c->wrap.status) {
