@@ -163,6 +163,10 @@ static inline void ctx_before_head(lua_State *L, struct ctx *c)
         ctx_run_heads(L, c);
 }
 
+/* To be called after a page was written: if there was no memory for it, the stream was reset, and
+ * this raises the abort error. [-0, +0, may longjmp] */
+void ctx_note_answer(lua_State *L, struct ctx *c);
+
 /* Sets the deadline to so many seconds from now; a negative number removes it. */
 void ctx_set_deadline(struct ctx *c, double seconds);
 /* The handle of the request that the running task serves or was started for; 0 is none. */

@@ -68,6 +68,14 @@ void ctx_run_heads(lua_State *L, struct ctx *c)
         luaL_error(L, "%s", rc_text(RC_NOMEM));
 }
 
+void ctx_note_answer(lua_State *L, struct ctx *c)
+{
+    if (c->x->instance)
+        return;
+    ctx_abort(c, cut_of(CUT_BY_HANDLER));
+    ctx_check(L, c);
+}
+
 const luaL_Reg ctx_head_functions[] = {
     {"on_head", l_on_head},
     {NULL, NULL},

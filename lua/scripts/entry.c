@@ -212,12 +212,14 @@ static int write_plainly(lua_State *L, struct ctx *c, int status)
     ctx_before_head(L, c);
     if (c->stage == CTX_HANDLED || c->shown == LUA_NOREF) {
         answer_status(c->vm, c->x, status, is_routed ? c->wrap.allow : NULL);
+        ctx_note_answer(L, c);
         return 0;
     }
     size_t len;
     lua_rawgeti(L, LUA_REGISTRYINDEX, c->shown);
     const char *text = lua_tolstring(L, -1, &len);
     answer_failure(c->vm, c->x, (struct str){text, len});
+    ctx_note_answer(L, c);
     return 0;
 }
 

@@ -211,9 +211,11 @@ function ctx:set_cookie(name, value, options) end
 ---@field path? string path and query in place of the request's own
 ---@field headers? table<string, string|number|false> in place of its own; false leaves one out
 ---@field timeout? number seconds to wait for the other server
+---@field response? fun(status: integer, headers: table<string, string|string[]>): integer? sees and changes the head
+---@field retry? { statuses?: integer[], attempts?: integer } when the request is made again
 
 ---Hands the request to another server, whose answer is the response. Waits until that has ended.
----@param url string `http://`, `https://` or `h2c://` with a host, or `unix:` with a path
+---@param url string `http://`, `https://` or `h2c://` with a host, `unix:` with a path, or `upstream:` with a pool
 ---@param options? moontrail.proxy_options all as the request has it when left out
 ---@return integer status of the response
 function ctx:proxy(url, options) end
