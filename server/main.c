@@ -192,8 +192,7 @@ static enum rc join(struct server *s, const struct options *o, struct loop *loop
         return rc;
     proxy_set_pool(s->proxy, s->pool);
     s->connector.pool = s->pool;
-    socket_group_join(&s->sockets, loop->wire);
-    loop_add_step(loop, &s->sockets.step);
+    socket_group_join(&s->sockets, loop->wire, loop);
     parts_add(&loop->parts, proxy_part(s->proxy));
     if (s->bridge)
         parts_add(&loop->parts, bridge_part(s->bridge));

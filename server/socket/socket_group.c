@@ -122,9 +122,16 @@ void socket_group_init(struct socket_group *all, struct ev_loop *ev)
     all->step.run = run;
 }
 
-void socket_group_join(struct socket_group *all, struct wire *wire)
+void socket_group_join(struct socket_group *all, struct wire *wire, struct loop *loop)
 {
     all->wire = wire;
+    all->loop = loop;
+}
+
+void socket_group_begin(struct socket_group *all)
+{
+    if (all->loop && !list_linked(&all->step.link))
+        loop_add_step(all->loop, &all->step);
 }
 
 void socket_group_fini(struct socket_group *all)

@@ -26,15 +26,17 @@ struct socket_group {
     size_t context_count;
     struct list shelves[SHELF_BUCKETS]; /* by their key's hash */
     size_t kept;
-    bool told;             /* an owner was told of something, in the step */
-    struct timer sweep;    /* runs while one is kept */
-    struct loop_step step; /* for the loop */
+    bool told;          /* an owner was told of something, in the step */
+    struct timer sweep; /* runs while one is kept */
+    struct loop *loop;  /* gets the step; may be NULL */
+    struct loop_step step;
 };
 
 void socket_group_init(struct socket_group *all, struct ev_loop *ev);
 /* From here on sockets can be opened. The wire, which is borrowed, is empty whenever the step runs
- * or the loop reports an event. */
-void socket_group_join(struct socket_group *all, struct wire *wire);
+ * or the loop reports an event. The loop gets the step with the first socket, and not before: until
+ * then turns cost nothing more. It may be NULL: then the owner runs the step. */
+void socket_group_join(struct socket_group *all, struct wire *wire, struct loop *loop);
 /* Closes all at once. Their owners must have let go of them. */
 void socket_group_fini(struct socket_group *all);
 
@@ -53,12 +55,14 @@ struct socket *socket_group_take(
 
 /* For the files of sockets alone. */
 
+/* A socket is about to be opened. */
+void socket_group_begin(struct socket_group *all);
 /* What TLS is spoken with; NULL on failure. RC_INVALID, RC_NOMEM. */
 enum rc socket_group_context(struct socket_group *all, const struct socket_tls *tls,
     struct tls_client **out, char why[SOCKET_WHY]) MUST_CHECK;
-/* kept.c: it is kept no longer, if it was. */
+/* socket_keep.c: it is kept no longer, if it was. */
 void socket_group_forget(struct socket *s);
-/* kept.c: closes those that were kept for too long. */
+/* socket_keep.c: closes those that were kept for too long. */
 void socket_group_sweep(struct timer *t);
 
 #endif
