@@ -25,12 +25,13 @@ CHECK_PACKAGES = $(BUILD_PACKAGES) libcmocka-dev curl
 TEST_PACKAGES  = $(CHECK_PACKAGES) nghttp2-client openssl python3 python3-h2 python3-pytest
 # Clients and servers of single tests: one that cannot be had is told, and its tests are left out.
 OTHER_PACKAGES = lua-cjson lua-lpeg chromium protobuf-compiler python3-protobuf python3-grpcio \
-                 nginx-light lmdb-utils redis-server $(NODE_PACKAGES)
+                 nginx-light lmdb-utils redis-server memcached lua-nginx-redis lua-nginx-memcached \
+                 postgresql $(NODE_PACKAGES)
 # Some have these from elsewhere.
 NODE_PACKAGES  = $(if $(shell command -v node),,nodejs) $(if $(shell command -v npm),,npm)
 FUZZ_PACKAGES  = $(BUILD_PACKAGES) clang libclang-rt-14-dev
 # Each peer of the benchmark that cannot be had is left out.
-BENCH_PACKAGES = nginx libnginx-mod-http-lua lua-cjson lua-nginx-redis redis-server h2o haproxy \
+BENCH_PACKAGES = nginx libnginx-mod-http-lua lua-cjson lua-nginx-redis redis-server postgresql h2o haproxy \
                  lighttpd lighttpd-modules-lua lighttpd-mod-openssl nghttp2-server golang-go \
                  golang-google-grpc-dev golang-goprotobuf-dev libgrpc++-dev protobuf-compiler \
                  protobuf-compiler-grpc
@@ -47,7 +48,7 @@ EXPORTS  = -Wl,--dynamic-list=lua/modules/exports.list
 LDLIBS   = -lnghttp2 -lssl -lcrypto -lev -llua5.4 -lyajl -lz -lcares -llmdb -lm
 
 # Modules in Lua, whose texts are in the program.
-BUNDLED   = $(wildcard lua/moontrail/*.lua lua/moontrail/*/*.lua)
+BUNDLED   = $(wildcard lua/moontrail/*.lua lua/moontrail/*/*.lua lua/moontrail/*/*/*.lua)
 # Modules that scripts load as moontrail.NAME, each with a library that the program does without.
 MODULES       = postgres sqlite
 LIBS_postgres = -lpq
@@ -63,7 +64,8 @@ SESSIONS  = $(wildcard tests/session/*.c)
 SUPPORT   = $(wildcard tests/session/support/*.c)
 C_FILES   = $(sort $(shell find server lua tests -name '*.[ch]' -o -name '*.cc'))
 TYPES     = moontrail.lua moontrail/base64.lua moontrail/grpc.lua moontrail/json.lua \
-            moontrail/protobuf.lua moontrail/sql.lua moontrail/store.lua moontrail/zlib.lua
+            moontrail/protobuf.lua moontrail/redis.lua moontrail/resty.lua moontrail/sql.lua \
+            moontrail/store.lua moontrail/zlib.lua
 NPM_READY = build/grpcjs/ready build/rpcjs/ready
 LUA_FILES = $(BUNDLED) $(TYPES:%=lua/types/%) $(wildcard tests/protobuf/*.lua tests/grpc/*.lua tests/bench/*.lua \
               tests/bench/scripts/*.lua tests/lint/*.lua) \
@@ -219,7 +221,7 @@ build/fuzz/%.o: %.cc | build/deps-fuzz
 	@mkdir -p $(@D)
 	$(call SHOW,CXX)clang++ $(CPPFLAGS) -std=c++17 $(FUZZ) -MMD -MP -c -o $@ $<
 
-build/fuzz/bin/protobuf build/fuzz/bin/protobuf_json: build/fuzz/bin/%: $(call fuzz_objects,tests/fuzz/%.cc $(PROTOBUF) $(FUZZ_COUNTER))
+build/fuzz/bin/protobuf build/fuzz/bin/protobuf_json build/fuzz/bin/protobuf_set: build/fuzz/bin/%: $(call fuzz_objects,tests/fuzz/%.cc $(PROTOBUF) $(FUZZ_COUNTER))
 	@mkdir -p $(@D)
 	$(call SHOW,LD)clang++ $(FUZZ_LINK) -o $@ $^ -lprotobuf -llua5.4
 
@@ -269,7 +271,7 @@ endef
 build/%/ready: tests/e2e/%/package.json tests/e2e/%/package-lock.json | build/deps-others
 	$(npm_fetch)
 
-# And one of the benchmark's.
+# And those of the benchmark's.
 build/%/ready: tests/bench/peers/%/package.json tests/bench/peers/%/package-lock.json | build/deps-others
 	$(npm_fetch)
 
@@ -278,14 +280,15 @@ fuzz: fuzzbuild ## fuzz each target for FUZZ_SECONDS (default 60), from its seed
 	    $$t -close_fd_mask=2 -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 \
 	        build/fuzz/corpus/$${t##*/} tests/fuzz/seeds/$${t##*/} || exit 1; done
 
-# The same number of runs each time, from the seeds alone.
+# The same number of runs each time, from the seeds alone; fewer where each reads a file of options.
 fuzzbrief: fuzzbuild
 	@for t in $(FUZZERS); do echo "  FUZZ  $$t"; new=$$(mktemp -d); \
-	    $$t -seed=1 -runs=20000 -verbosity=0 $$new tests/fuzz/seeds/$${t##*/} 2>build/fuzz.log \
+	    case $$t in *_set) runs=2500;; *) runs=20000;; esac; \
+	    $$t -seed=1 -runs=$$runs -verbosity=0 $$new tests/fuzz/seeds/$${t##*/} 2>build/fuzz.log \
 	        || { tail -n 40 build/fuzz.log; exit 1; }; rm -r $$new; done
 
 bench: all build/bench/bare build/deps-test $(if $(QUICK),,build/deps-bench) ## measure CPU a request beside the peers; QUICK=1: without most
-	@$(if $(QUICK),,$(MAKE) -s -k build/bench/chandler $(PEERS) build/grpcjs/ready build/ioredis/ready || true)
+	@$(if $(QUICK),,$(MAKE) -s -k build/bench/chandler $(PEERS) build/grpcjs/ready build/ioredis/ready build/pg/ready || true)
 	@/usr/bin/python3 tests/bench/bench.py $(if $(QUICK),--quick) $(if $(RECORD),--record)
 
 # It builds what make bench is built of too, so that an interface that changes is noticed.

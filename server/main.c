@@ -9,7 +9,6 @@
 #include "lua/scripts/bridge.h"
 #include "net/descriptor.h"
 #include "net/loop.h"
-#include "net/names.h"
 #include "net/tls.h"
 #include "proc/master/master.h"
 #include "proc/options/help.h"
@@ -40,7 +39,6 @@ struct server {
     struct pool_connector connector;
     struct programs programs;
     struct socket_group sockets;
-    struct names names; /* that scripts look up */
 };
 
 static struct vm_options vm_options_of(const struct server *s, const struct options *o)
@@ -65,7 +63,6 @@ static void close_server(struct server *s)
         bridge_free(s->bridge);
     programs_fini(&s->programs);
     socket_group_fini(&s->sockets);
-    names_fini(&s->names);
     if (s->proxy)
         proxy_free(s->proxy);
     if (s->pool)
@@ -116,7 +113,6 @@ static struct server *new_server(
     pool_connector_init(&s->connector);
     programs_init(&s->programs, loop);
     socket_group_init(&s->sockets, loop);
-    names_init(&s->names, loop);
     if (!proxy_new(loop, &o->proxy, &s->proxy) && !add_upstreams(s, o, why))
         return s;
     close_server(s);
@@ -137,8 +133,8 @@ static enum rc open_bridge(struct server *s, const struct options *o, struct ev_
     options.forwarder = proxy_forwarder(s->proxy);
     options.connector = &s->connector.base;
     options.programs = &s->programs;
+    options.names = &s->sockets.names;
     options.sockets = &s->sockets;
-    options.names = &s->names;
     if (dispatch_takes_all(&s->dispatch))
         return RC_OK;
     enum rc rc = bridge_new(loop, o->scripts, &options, &s->bridge, why);
@@ -196,8 +192,7 @@ static enum rc join(struct server *s, const struct options *o, struct loop *loop
         return rc;
     proxy_set_pool(s->proxy, s->pool);
     s->connector.pool = s->pool;
-    socket_group_join(&s->sockets, loop->wire);
-    loop_add_step(loop, &s->sockets.step);
+    socket_group_join(&s->sockets, loop->wire, loop);
     parts_add(&loop->parts, proxy_part(s->proxy));
     if (s->bridge)
         parts_add(&loop->parts, bridge_part(s->bridge));

@@ -85,10 +85,10 @@ struct script_socket *script_socket_resumed(
     bool late = !w->woken;
     w->task = NULL;
     task_resumed(L);
-    if (!s->socket)
-        raise_closed(L);
     if (late)
         raise_late(L, s->timeout);
+    if (!s->socket)
+        raise_closed(L);
     return s;
 }
 
@@ -268,7 +268,7 @@ static int l_connect(lua_State *L)
     url.p = lua_tolstring(L, URL, &url.n);
     lua_settop(L, OPTIONS);
     socket_options_init(&o);
-    socket_options_read(L, OPTIONS, false, &o);
+    socket_options_read(L, OPTIONS, OPTIONS_TO_CONNECT, &o);
     if (socket_url_parse(url, &order.url, why))
         return luaL_error(L, "%s", why);
     struct script_socket *s = new_socket(L, &o);
@@ -323,8 +323,11 @@ static int k_tls(lua_State *L, int status, lua_KContext unused)
 {
     (void)status, (void)unused;
     struct script_socket *s = lua_touserdata(L, 1);
-    s->writer.task = NULL;
-    script_socket_resumed(L, s, &s->reader);
+    struct socket_wait wait = s->reader;
+    s->reader.task = s->writer.task = NULL;
+    if (!wait.woken) /* neither plain nor secure, it is of no use any more */
+        script_socket_close(s);
+    script_socket_resumed(L, s, &wait);
     if (s->socket->state == SOCKET_FAILED)
         return script_socket_raise(L, s);
     return 0;
@@ -367,8 +370,8 @@ static int l_start_tls(lua_State *L)
     lua_getiuservalue(L, 1, SOCKET_SECRETS);
     check_quiet(L, s);
     socket_options_init(&o);
-    socket_options_read(L, SECRETS, true, &o);
-    socket_options_read(L, TLS_OPTIONS, true, &o);
+    socket_options_read(L, SECRETS, OPTIONS_OF_TLS, &o);
+    socket_options_read(L, TLS_OPTIONS, OPTIONS_OF_TLS, &o);
     url.p = lua_tolstring(L, NAME, &url.n);
     pool.p = lua_tolstring(L, POOL, &pool.n);
     if (socket_url_parse(url, &parsed, why))
@@ -390,16 +393,30 @@ static int l_start_tls(lua_State *L)
 
 /* The end. */
 
-/* socket:keep() → whether it was kept */
-static int l_keep(lua_State *L)
+/* socket:set_timeout(seconds) */
+static int l_set_timeout(lua_State *L)
 {
     struct script_socket *s = script_socket_live(L);
+    s->timeout = socket_options_seconds(L, 2, "timeout");
+    return 0;
+}
+
+/* socket:keep([options]) → whether it was kept */
+static int l_keep(lua_State *L)
+{
+    struct socket_options o;
+    struct script_socket *s = script_socket_live(L);
+    socket_options_init(&o);
+    o.pool_size = (lua_Integer)s->pool_size;
+    o.pool_idle = s->pool_idle;
+    lua_settop(L, 2);
+    socket_options_read(L, 2, OPTIONS_TO_KEEP, &o);
     bool used = s->reader.task || s->writer.task;
     struct socket *c = s->socket;
     let_go(s);
     if (used)
         socket_close(c);
-    lua_pushboolean(L, !used && socket_group_keep(c, s->pool_size, s->pool_idle));
+    lua_pushboolean(L, !used && socket_group_keep(c, (size_t)o.pool_size, o.pool_idle));
     return 1;
 }
 
@@ -462,8 +479,8 @@ static int l_index(lua_State *L)
 void socket_open_module(lua_State *L)
 {
     static const luaL_Reg functions[] = {{"connect", l_connect}, {NULL, NULL}};
-    static const luaL_Reg life[] = {
-        {"start_tls", l_start_tls}, {"keep", l_keep}, {"close", l_close}, {NULL, NULL}};
+    static const luaL_Reg life[] = {{"start_tls", l_start_tls}, {"set_timeout", l_set_timeout},
+        {"keep", l_keep}, {"close", l_close}, {NULL, NULL}};
     static const luaL_Reg ends[] = {{"__gc", l_close}, {"__close", l_close}, {NULL, NULL}};
     lua_newtable(L);
     luaL_setfuncs(L, ends, 0);

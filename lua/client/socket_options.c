@@ -40,11 +40,13 @@ static const char *take_text(lua_State *L, const char *name)
     return s.p;
 }
 
-static double take_seconds(lua_State *L, const char *name)
+double socket_options_seconds(lua_State *L, int index, const char *name)
 {
+    lua_pushvalue(L, index);
     if (lua_type(L, -1) != LUA_TNUMBER)
         refuse(L, name, "a number of seconds");
     lua_Number seconds = lua_tonumber(L, -1);
+    lua_pop(L, 1);
     if (!(seconds > 0 && seconds <= SECONDS_MAX))
         luaL_error(L, "%s is not above 0, or over 1e8 seconds", name);
     return seconds;
@@ -52,12 +54,12 @@ static double take_seconds(lua_State *L, const char *name)
 
 static void take_connect_timeout(lua_State *L, struct socket_options *o)
 {
-    o->connect_timeout = take_seconds(L, "connect_timeout");
+    o->connect_timeout = socket_options_seconds(L, -1, "connect_timeout");
 }
 
 static void take_timeout(lua_State *L, struct socket_options *o)
 {
-    o->timeout = take_seconds(L, "timeout");
+    o->timeout = socket_options_seconds(L, -1, "timeout");
 }
 
 static void take_pool(lua_State *L, struct socket_options *o)
@@ -77,7 +79,7 @@ static void take_pool_size(lua_State *L, struct socket_options *o)
 
 static void take_pool_idle(lua_State *L, struct socket_options *o)
 {
-    o->pool_idle = take_seconds(L, "pool_idle");
+    o->pool_idle = socket_options_seconds(L, -1, "pool_idle");
 }
 
 static void take_verify(lua_State *L, struct socket_options *o)
@@ -138,44 +140,49 @@ static void take_alpn(lua_State *L, struct socket_options *o)
 static const struct option {
     const char *name;
     void (*take)(lua_State *L, struct socket_options *o);
-    bool of_tls;
+    unsigned where; /* bits of enum socket_options_for */
 } known_options[] = {
-    {"connect_timeout", take_connect_timeout, false},
-    {"timeout", take_timeout, false},
-    {"pool", take_pool, false},
-    {"pool_size", take_pool_size, false},
-    {"pool_idle", take_pool_idle, false},
-    {"verify", take_verify, true},
-    {"ca", take_ca, true},
-    {"cert", take_cert, true},
-    {"key", take_key, true},
-    {"server_name", take_server_name, true},
-    {"alpn", take_alpn, true},
+    {"connect_timeout", take_connect_timeout, OPTIONS_TO_CONNECT},
+    {"timeout", take_timeout, OPTIONS_TO_CONNECT},
+    {"pool", take_pool, OPTIONS_TO_CONNECT},
+    {"pool_size", take_pool_size, OPTIONS_TO_CONNECT | OPTIONS_TO_KEEP},
+    {"pool_idle", take_pool_idle, OPTIONS_TO_CONNECT | OPTIONS_TO_KEEP},
+    {"verify", take_verify, OPTIONS_TO_CONNECT | OPTIONS_OF_TLS},
+    {"ca", take_ca, OPTIONS_TO_CONNECT | OPTIONS_OF_TLS},
+    {"cert", take_cert, OPTIONS_TO_CONNECT | OPTIONS_OF_TLS},
+    {"key", take_key, OPTIONS_TO_CONNECT | OPTIONS_OF_TLS},
+    {"server_name", take_server_name, OPTIONS_TO_CONNECT | OPTIONS_OF_TLS},
+    {"alpn", take_alpn, OPTIONS_TO_CONNECT | OPTIONS_OF_TLS},
 };
 
 /* Reads the option of the key and the value on top. Unknown names are refused, since a misspelled
  * option would go unnoticed. */
-static void take_option(lua_State *L, bool only_tls, struct socket_options *o)
+static void take_option(lua_State *L, enum socket_options_for purpose, struct socket_options *o)
 {
     const char *name = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : luaL_typename(L, -2);
     for (size_t i = 0; i < sizeof known_options / sizeof *known_options; i++) {
         const struct option *option = &known_options[i];
-        if (strcmp(option->name, name) || (only_tls && !option->of_tls))
+        if (strcmp(option->name, name) || !(option->where & purpose))
             continue;
         option->take(L, o);
-        o->speaks_of_tls |= option->of_tls;
+        o->speaks_of_tls |= option->where & OPTIONS_OF_TLS;
         return;
     }
-    luaL_error(L, "%s has no option %s", only_tls ? "start_tls" : "a socket", name);
+    luaL_error(L, "%s has no option %s",
+        purpose == OPTIONS_TO_CONNECT ? "a socket"
+        : purpose == OPTIONS_TO_KEEP  ? "keep"
+                                      : "start_tls",
+        name);
 }
 
-void socket_options_read(lua_State *L, int index, bool only_tls, struct socket_options *o)
+void socket_options_read(
+    lua_State *L, int index, enum socket_options_for purpose, struct socket_options *o)
 {
     if (lua_isnoneornil(L, index))
         return;
     luaL_checktype(L, index, LUA_TTABLE);
     for (lua_pushnil(L); lua_next(L, index); lua_pop(L, 1))
-        take_option(L, only_tls, o);
+        take_option(L, purpose, o);
     if (o->tls.key && !o->tls.cert)
         luaL_error(L, "key is given without cert");
 }
@@ -184,7 +191,7 @@ void socket_options_push_tls(lua_State *L, int index)
 {
     lua_newtable(L);
     for (size_t i = 0; i < sizeof known_options / sizeof *known_options; i++) {
-        if (!known_options[i].of_tls)
+        if (!(known_options[i].where & OPTIONS_OF_TLS))
             continue;
         lua_getfield(L, index, known_options[i].name);
         lua_setfield(L, -2, known_options[i].name);

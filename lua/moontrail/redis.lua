@@ -3,8 +3,8 @@ local batch = require "moontrail.redis.batch"
 local cluster = require "moontrail.redis.cluster"
 local commands = require "moontrail.redis.commands"
 local connection = require "moontrail.redis.connection"
+local digest = require("moontrail.resty.digest").digest
 local script = require "moontrail.grpc.script"
-local sha1 = require "moontrail.redis.sha1"
 local single = require "moontrail.redis.single"
 local subscribe = require "moontrail.redis.subscription"
 local url = require "moontrail.redis.url"
@@ -146,8 +146,15 @@ local Client = { __index = methods, __name = "redis" }
 
 -- Scripts.
 
-local Script = { __name = "redis.script" }
-Script.__index = Script
+local script_methods = {}
+local Script = { __index = script_methods, __name = "redis.script" }
+
+-- The name by which the server knows a script.
+local function name_of(source)
+    return (digest("sha1", source):gsub(".", function(byte)
+        return ("%02x"):format(byte:byte())
+    end))
+end
 
 -- Adds the keys or arguments of a call.
 local function add_all(all, list, what)
@@ -160,7 +167,7 @@ local function add_all(all, list, what)
 end
 
 -- s:run(r, keys, args). In a pipeline or a transaction the whole text is sent.
-function Script.run(self, client, keys, args)
+function script_methods.run(self, client, keys, args)
     local list = {}
     add_all(list, keys, "keys")
     local count = #list
@@ -185,7 +192,7 @@ function redis.script(source)
     if type(source) ~= "string" then
         script.blame("redis.script: a script is a string, not a %s", type(source))
     end
-    return setmetatable({ source = source, sha1 = sha1(source) }, Script)
+    return setmetatable({ source = source, sha1 = name_of(source) }, Script)
 end
 
 local function read_servers(urls, options)

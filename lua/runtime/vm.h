@@ -66,6 +66,7 @@ struct vm {
     struct budget budget;
     int closing;               /* nested closes of coroutines under way */
     int ending;                /* an enum spawn_cause: why tasks that are started now never begin */
+    size_t partings;           /* tasks that end for others what these have left open */
     struct schedule *schedule; /* runs without a request; borrowed from the generation */
     struct handles requests;   /* struct ctx by handle */
     int ctx_metatable;         /* the registry's reference to it */

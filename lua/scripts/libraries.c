@@ -1,9 +1,11 @@
 #include "lua/scripts/libraries.h"
 
+#include "lua/ctx/at_end.h"
 #include "lua/ctx/ctx.h"
 #include "lua/ctx/spawn.h"
 #include "lua/modules/base64/base64.h"
 #include "lua/modules/bundle.h"
+#include "lua/modules/digest/digest.h"
 #include "lua/modules/folder/folder.h"
 #include "lua/modules/json/json.h"
 #include "lua/modules/redis/redis.h"
@@ -15,6 +17,7 @@
 #include "lua/runtime/vm.h"
 #include "lua/scripts/mistakes.h"
 #include "lua/scripts/mt.h"
+#include "lua/scripts/schedule.h"
 
 #include <lauxlib.h>
 #include <lualib.h>
@@ -44,8 +47,16 @@ int libraries_open(lua_State *L)
     lua_setfield(L, -2, "moontrail.runtime.gate");
     lua_pushcfunction(L, luaopen_moontrail_json);
     lua_setfield(L, -2, "moontrail.json");
+    lua_pushcfunction(L, luaopen_moontrail_at_end);
+    lua_setfield(L, -2, "moontrail.at_end");
+    lua_pushcfunction(L, luaopen_moontrail_parting);
+    lua_setfield(L, -2, "moontrail.parting");
+    lua_pushcfunction(L, luaopen_moontrail_on_drain);
+    lua_setfield(L, -2, "moontrail.on_drain");
     lua_pushcfunction(L, luaopen_moontrail_redis_wire);
     lua_setfield(L, -2, "moontrail.redis.wire");
+    lua_pushcfunction(L, luaopen_moontrail_resty_digest);
+    lua_setfield(L, -2, "moontrail.resty.digest");
     lua_pushcfunction(L, luaopen_moontrail_store);
     lua_setfield(L, -2, "moontrail.store");
     lua_pushcfunction(L, luaopen_moontrail_store_fleeting);

@@ -13,7 +13,7 @@
 ---What is raised for what happens outside of the script; its text, by `tostring`, `..` and the
 ---functions of strings, is the message behind the line. docs/api.md tells what each kind adds.
 ---@alias moontrail.error_kind "abort"|"timeout"|"unreachable"|"refused"|"reset"|"lost"|"protocol"
----|"upload"|"limit"|"system"|"sql"|"grpc"
+---|"upload"|"limit"|"system"|"redis"|"sql"|"grpc"
 ---@class moontrail.error: string
 ---@field kind moontrail.error_kind
 ---@field message string
@@ -575,6 +575,11 @@ function response:finish(...) end
 ---@field pool_size? integer how many are kept by each worker; 32 unless given
 ---@field pool_idle? number seconds for which one is kept; 60 unless given
 
+---For how long, and beside how many, a connection is kept.
+---@class moontrail.socket.keep_options
+---@field pool_size? integer how many are kept by each worker
+---@field pool_idle? number seconds for which one is kept
+
 ---What was agreed upon with the other server.
 ---@class moontrail.socket.tls
 ---@field version string
@@ -632,12 +637,174 @@ function connection:finish() end
 ---@param options? moontrail.socket.tls_options beside those that `connect` was given
 function connection:start_tls(options) end
 
+---Sets the time for each wait from now on.
+---@param seconds number above 0, up to 1e8
+function connection:set_timeout(seconds) end
+
 ---Gives it back, to be used again.
+---@param options? moontrail.socket.keep_options in place of those that `connect` was given
 ---@return boolean kept false where it was closed in place of that
-function connection:keep() end
+function connection:keep(options) end
 
 ---Closes it, behind what was written.
 function connection:close() end
+
+---What `require "moontrail.resty"` gives, and makes the global `ngx`: that of OpenResty, as far as
+---its client libraries use it.
+---@class moontrail.resty
+---@field null lightuserdata what stands for nil in replies
+---@field STDERR integer
+---@field EMERG integer
+---@field ALERT integer
+---@field CRIT integer
+---@field ERR integer
+---@field WARN integer
+---@field NOTICE integer
+---@field INFO integer
+---@field DEBUG integer
+---@field socket moontrail.resty.socket
+---@field thread moontrail.resty.thread
+---@field timer moontrail.resty.timer
+---@field worker moontrail.resty.worker
+local ngx = {}
+
+---Seconds since 1970, with fractions.
+---@return number seconds
+function ngx.now() end
+
+---The same, whole.
+---@return integer seconds
+function ngx.time() end
+
+---Does nothing: time is looked at whenever it is asked for.
+function ngx.update_time() end
+
+---Waits.
+---@param seconds number how long
+function ngx.sleep(seconds) end
+
+---Writes a line to the log.
+---@param level integer one of the levels: `ngx.ERR`
+---@param ... any what it says, joined
+function ngx.log(level, ...) end
+
+---Always `"content"`.
+---@return string phase
+function ngx.get_phase() end
+
+---A text with everything escaped that cannot stand in a part of a URL.
+---@param text string what is to be escaped
+---@return string escaped
+function ngx.escape_uri(text) end
+
+---The same back; a plus is a space.
+---@param text string what was escaped
+---@return string text
+function ngx.unescape_uri(text) end
+
+---Base64.
+---@param bytes string what is to be encoded
+---@param no_padding? boolean whether it ends without `=`
+---@return string text
+function ngx.encode_base64(bytes, no_padding) end
+
+---The bytes of base64; nil for a text that is none.
+---@param text string what was encoded
+---@return string? bytes
+function ngx.decode_base64(text) end
+
+---MD5, in hexadecimal digits.
+---@param bytes string what is digested
+---@return string digits
+function ngx.md5(bytes) end
+
+---MD5.
+---@param bytes string what is digested
+---@return string digest
+function ngx.md5_bin(bytes) end
+
+---SHA-1.
+---@param bytes string what is digested
+---@return string digest
+function ngx.sha1_bin(bytes) end
+
+---HMAC with SHA-1.
+---@param key string the secret
+---@param bytes string what it is a code of
+---@return string code
+function ngx.hmac_sha1(key, bytes) end
+
+---@class moontrail.resty.socket
+local resty_socket = {}
+
+---A socket that is not connected yet.
+---@return table socket
+function resty_socket.tcp() end
+
+---The same.
+---@return table socket
+function resty_socket.stream() end
+
+---One that is connected.
+---@param host string a name, an address, or `unix:FILE`
+---@param port? integer without it for `unix:`
+---@param options? table its pool
+---@return table? socket
+---@return string? problem
+function resty_socket.connect(host, port, options) end
+
+---@class moontrail.resty.thread
+local thread = {}
+
+---Runs a function beside this one.
+---@param fn fun(...: any): ... what it does
+---@param ... any its arguments
+---@return table thread
+function thread.spawn(fn, ...) end
+
+---Waits until one of several has ended.
+---@param ... table the threads
+---@return boolean ok whether it has raised no error
+---@return any ... what it has returned, or the error
+function thread.wait(...) end
+
+---Ends one that runs.
+---@param one table the thread
+---@return integer? done
+---@return string? problem
+function thread.kill(one) end
+
+---@class moontrail.resty.timer
+local timer = {}
+
+---Calls a function once, whatever becomes of the request.
+---@param seconds number after how long
+---@param fn fun(premature: boolean, ...: any) told whether the scripts or the worker end
+---@param ... any what it gets as well
+---@return integer done
+function timer.at(seconds, fn, ...) end
+
+---Calls it again and again.
+---@param seconds number after how long each time
+---@param fn fun(premature: boolean, ...: any) what it does
+---@param ... any what it gets as well
+---@return integer done
+function timer.every(seconds, fn, ...) end
+
+---@class moontrail.resty.worker
+local resty_worker = {}
+
+---Which worker this is, from 0.
+---@return integer id
+function resty_worker.id() end
+
+---How many there are.
+---@return integer count
+function resty_worker.count() end
+
+---Its process.
+---@return integer pid
+function resty_worker.pid() end
 
 ---`local json = require "moontrail.json"`
 ---@class moontrail.json
@@ -1171,6 +1338,98 @@ function client_call:status() end
 function client_call:cancel() end
 
 ---What all workers share.
+---@class moontrail.redis
+---@field null lightuserdata what stands for null inside of arrays; it is json.null
+local redis = {}
+
+---@class moontrail.redis.options
+---@field user? string for those that the URL does not name
+---@field password? string likewise
+---@field db? integer likewise
+---@field connect_timeout? number seconds for a connection (10)
+---@field timeout? number seconds for a reply (60)
+---@field verify? boolean false takes any certificate
+---@field ca? string a file of certificates that are trusted
+---@field cert? string a file with a certificate of one's own
+---@field key? string a file with its key
+---@field server_name? string the name that the server's certificate has to have
+---@field pool? string in the place of the URL
+---@field pool_size? integer connections of a worker that are kept (32)
+---@field pool_idle? number seconds for which they are (60)
+
+---A client of a server, or of a cluster. It is no connection.
+---@param url string|string[] redis://HOST, rediss://HOST, unix:FILE; nodes of a cluster
+---@param options? moontrail.redis.options how it is spoken to
+---@return moontrail.redis.client r
+function redis.connect(url, options) end
+
+---A script for the server.
+---@param source string its text
+---@return moontrail.redis.script s
+function redis.script(source) end
+
+---Every command is a method: `r:get(k)`, `r:hset(k, f, v)`.
+---@class moontrail.redis.client
+---@field [string] fun(self: moontrail.redis.client, ...: string|number): any
+local redis_client = {}
+
+---Sends a command by its name.
+---@param name string of the command
+---@param ... string|number its arguments
+---@return any reply
+function redis_client:call(name, ...) end
+
+---Sends in one piece what the function gathers. An error is a value in its place.
+---@param fn fun(p: moontrail.redis.batch) gathers commands
+---@return any[] replies
+function redis_client:pipeline(fn) end
+
+---@class moontrail.redis.transaction_options
+---@field watch? string[] keys
+
+---Runs as one what the function gathers; nil where a watched key has changed.
+---@param fn fun(t: moontrail.redis.batch) gathers commands
+---@param options? moontrail.redis.transaction_options keys to watch
+---@return any[]? replies
+function redis_client:transaction(fn, options) end
+
+---Listens to channels, from when it returns.
+---@param ... string names of channels
+---@return moontrail.redis.subscription sub
+function redis_client:subscribe(...) end
+
+---The same for patterns.
+---@param ... string patterns of names
+---@return moontrail.redis.subscription sub
+function redis_client:psubscribe(...) end
+
+---What a pipeline or a transaction is made of: every command is a method.
+---@class moontrail.redis.batch
+---@field [string] fun(self: moontrail.redis.batch, ...: string|number)
+
+---@class moontrail.redis.script
+local redis_script = {}
+
+---Runs it.
+---@param r moontrail.redis.client|moontrail.redis.batch where
+---@param keys? (string|number)[] what it has as KEYS
+---@param args? (string|number)[] what it has as ARGV
+---@return any reply
+function redis_script:run(r, keys, args) end
+
+---@class moontrail.redis.message
+---@field channel string
+---@field message string
+---@field pattern? string of psubscribe
+
+---`for m in sub do`, or `sub()` for the next; nil once it is closed.
+---@class moontrail.redis.subscription
+---@operator call: moontrail.redis.message?
+local redis_subscription = {}
+
+---Ends it, and the loop over it.
+function redis_subscription:close() end
+
 ---@class moontrail.store
 local store = {}
 
@@ -1344,13 +1603,28 @@ function database:migrate(folder) end
 
 ---What is notified on a channel from now on: PostgreSQL's.
 ---@param channel string of NOTIFY
----@return fun(): table?
+---@return moontrail.sql.listener listener
 function database:listen(channel) end
 
 ---Begins `COPY … FROM STDIN`: PostgreSQL's.
 ---@param text string of the statement
----@return table writer
+---@return moontrail.sql.copy writer
 function database:copy(text) end
+
+---`for n in listener do`, or `listener()` for the next.
+---@class moontrail.sql.listener
+---@operator call: moontrail.sql.notification?
+---@field close fun(self: moontrail.sql.listener) ends it, and the loop over it
+
+---@class moontrail.sql.notification
+---@field channel string
+---@field payload string
+
+---Rows under way into a table; kept once they are finished.
+---@class moontrail.sql.copy
+---@field write fun(self: moontrail.sql.copy, ...: string|number) in the format of the statement
+---@field finish fun(self: moontrail.sql.copy): integer gives how many rows there were
+---@field close fun(self: moontrail.sql.copy) ends it; unless it is finished, nothing is kept
 
 ---A transaction, until its function ends.
 ---@class moontrail.sql.transaction
@@ -1387,7 +1661,7 @@ function transaction:transaction(fn) end
 
 ---Begins `COPY … FROM STDIN`: PostgreSQL's.
 ---@param text string of the statement
----@return table writer
+---@return moontrail.sql.copy writer
 function transaction:copy(text) end
 
 ---`for row in rows do`, or `rows()` for the next; nil after the last.

@@ -19,9 +19,26 @@ static bool set_policy(SSL_CTX *ctx, bool verify)
            SSL_CTX_set1_groups_list(ctx, "X25519:P-256:P-384");
 }
 
-static bool load_store(SSL_CTX *ctx, const char *cas)
+/* The system's store, which takes milliseconds to read: all contexts share one, which is kept until
+ * the process ends. */
+static bool use_system_store(SSL_CTX *ctx)
 {
-    return cas ? SSL_CTX_load_verify_file(ctx, cas) : SSL_CTX_set_default_verify_paths(ctx);
+    static X509_STORE *store;
+    X509_STORE *read = store ? NULL : X509_STORE_new();
+    if (read && X509_STORE_set_default_paths(read))
+        store = read;
+    else
+        X509_STORE_free(read);
+    if (store)
+        SSL_CTX_set1_cert_store(ctx, store);
+    return store;
+}
+
+static bool load_store(SSL_CTX *ctx, bool verify, const char *cas)
+{
+    if (cas)
+        return SSL_CTX_load_verify_file(ctx, cas);
+    return !verify || use_system_store(ctx);
 }
 
 /* A key that is encrypted can't be read: nobody is there to be asked for its password. */
@@ -50,9 +67,10 @@ static enum rc refuse(const char *what, const char *file, char why[TLS_WHY])
     return RC_INVALID;
 }
 
-static enum rc load_files(SSL_CTX *ctx, const struct tls_client_files *files, char why[TLS_WHY])
+static enum rc load_files(
+    SSL_CTX *ctx, bool verify, const struct tls_client_files *files, char why[TLS_WHY])
 {
-    if (!load_store(ctx, files->cas))
+    if (!load_store(ctx, verify, files->cas))
         return refuse("certificates", files->cas ? files->cas : "of the system", why);
     if (!load_pair(ctx, files))
         return refuse("the client's certificate", files->cert, why);
@@ -72,7 +90,7 @@ enum rc tls_client_new(
         tls_client_free(client);
         return RC_NOMEM;
     }
-    enum rc rc = load_files(client->context, files, why);
+    enum rc rc = load_files(client->context, verify, files, why);
     if (rc)
         tls_client_free(client);
     else

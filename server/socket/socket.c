@@ -79,6 +79,7 @@ static struct socket *new_socket(
     descriptor_init(&s->descriptor, all->ev, socket_on_ready);
     timer_init(&s->patience, all->ev, on_impatience);
     list_append(&all->all, &s->link);
+    socket_group_begin(all);
     live.sockets++;
     return s;
 }

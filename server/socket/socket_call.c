@@ -1,7 +1,7 @@
 /* From a URL to a connection: the name is looked up, and its addresses are tried. */
 #include "core/mem.h"
 #include "net/connecting.h"
-#include "net/resolver.h"
+#include "net/names.h"
 #include "socket/socket_group.h"
 
 #include <assert.h>
@@ -66,8 +66,7 @@ enum rc socket_call_start(struct socket *s, const struct socket_url *url)
         set_path(&c->lookup, url->host);
         return connect_to(c);
     }
-    enum rc rc = socket_group_resolver(s->all);
-    return rc ? rc : lookup_start(&c->lookup, s->all->resolver, url->host, url->port);
+    return names_look_up(&s->all->names, &c->lookup, url->host, url->port);
 }
 
 void socket_call_end(struct socket *s)

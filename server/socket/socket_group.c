@@ -3,7 +3,6 @@
 #include "core/check.h"
 #include "core/clock.h"
 #include "core/mem.h"
-#include "net/resolver.h"
 #include "net/tls.h"
 
 #include <stdio.h>
@@ -95,11 +94,6 @@ enum rc socket_group_context(struct socket_group *all, const struct socket_tls *
     return RC_OK;
 }
 
-enum rc socket_group_resolver(struct socket_group *all)
-{
-    return all->resolver ? RC_OK : resolver_new(all->ev, NULL, &all->resolver);
-}
-
 /* Life. */
 
 static bool run(struct loop_step *step)
@@ -122,14 +116,22 @@ void socket_group_init(struct socket_group *all, struct ev_loop *ev)
     list_init(&all->contexts);
     for (int i = 0; i < SHELF_BUCKETS; i++)
         list_init(&all->shelves[i]);
+    names_init(&all->names, ev);
     timer_init(&all->sweep, ev, socket_group_sweep);
     list_init(&all->step.link);
     all->step.run = run;
 }
 
-void socket_group_join(struct socket_group *all, struct wire *wire)
+void socket_group_join(struct socket_group *all, struct wire *wire, struct loop *loop)
 {
     all->wire = wire;
+    all->loop = loop;
+}
+
+void socket_group_begin(struct socket_group *all)
+{
+    if (all->loop && !list_linked(&all->step.link))
+        loop_add_step(all->loop, &all->step);
 }
 
 void socket_group_fini(struct socket_group *all)
@@ -138,8 +140,7 @@ void socket_group_fini(struct socket_group *all)
         socket_free(container_of(all->all.next, struct socket, link));
     while (!list_empty(&all->contexts))
         free_context(all, container_of(all->contexts.next, struct context, link));
-    if (all->resolver)
-        resolver_free(all->resolver);
+    names_fini(&all->names);
     check(all->kept == 0);
     timer_stop(&all->sweep);
 }

@@ -91,6 +91,8 @@ CASES = {
     "redis": Case("One GET of Redis", "/redis?get", ("redis", "nginx + lua-nginx-redis")),
     "redis_pipeline": Case("A pipeline of 20 GET of Redis", "/redis?pipeline",
                            ("redis_pipeline", "nginx + lua-nginx-redis")),
+    "postgres": Case("One select by key in PostgreSQL", "/sql?postgres", ("postgres", "Node pg")),
+    "sqlite": Case("One select by key in SQLite", "/sql?sqlite", ("sqlite", "moontrail")),
     "crowd10": crowd(10),
     "crowd100": crowd(100),
     "crowd1000": crowd(1000),

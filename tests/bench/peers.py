@@ -21,7 +21,8 @@ class Row:
 @dataclass(frozen=True)
 class Peer:
     """@name@ in argv, in files and in the environment is filled in: port, plain (without TLS), folder, cert, key, pem
-    (both), www (static files), origin (the port of a server to be proxied to), redis (that of a Redis)."""
+    (both), www (static files), origin (the port of a server to be proxied to), redis (that of a Redis),
+    postgres (that of a PostgreSQL)."""
 
     argv: list
     rows: list
@@ -64,13 +65,15 @@ ADDRESS = "127.0.0.1:@port@"
 STORE = ["get", "set", "incr"]
 REDIS = ["redis", "redis_pipeline"]
 REDIS_PORT = {"REDIS_PORT": "@redis@"}
+POSTGRES_PORT = {"POSTGRES_PORT": "@postgres@"}
 CROWDS = ["crowd10", "crowd100", "crowd1000", "crowd5000"]
 
 PEERS = {
     "bare": Peer([str(BUILD / "bare"), "@port@"], rows("hello")),
     "moontrail": Peer(product(1), rows(
         "hello", "trailer", "fields", "json", "echo", "download", "grpc", "connect",
-        "connect_json", "http1", *STORE, "publish", *REDIS, *CROWDS), environment=REDIS_PORT),
+        "connect_json", "http1", *STORE, "publish", *REDIS, "postgres", "sqlite", *CROWDS),
+        environment={**REDIS_PORT, **POSTGRES_PORT}),
     "C handler": Peer([str(BUILD / "chandler"), *listening("-w", "1")], rows(
         "hello", "trailer", "fields", "echo", "download", "http1")),
     "nghttpd": Peer(
@@ -97,6 +100,10 @@ PEERS = {
     "Node ioredis": Peer(
         ["node", str(HERE / "peers" / "httpd.js"), "@port@", *TLS_FILES], rows(*REDIS),
         environment={**REDIS_PORT, "NODE_PATH": str(ROOT / "build" / "ioredis" / "node_modules")},
+        opened=False),
+    "Node pg": Peer(
+        ["node", str(HERE / "peers" / "httpd.js"), "@port@", *TLS_FILES], rows("postgres"),
+        environment={**POSTGRES_PORT, "NODE_PATH": str(ROOT / "build" / "pg" / "node_modules")},
         opened=False),
     "grpc-go": Peer([str(BUILD / "greeter-go"), ADDRESS, *TLS_FILES], rows("grpc"), opened=False),
     "grpc C++": Peer([str(BUILD / "greeter-cc"), ADDRESS, *TLS_FILES], rows("grpc"), opened=False),

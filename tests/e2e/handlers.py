@@ -170,6 +170,9 @@ WALK = """
         local s <close> = mt.socket.connect("tcp://" .. ctx.authority)
         _, names = debug.getupvalue(debug.getmetatable(s).__index, 1)
         add("moontrail.socket.connection", names)
+        local redis = require "moontrail.redis"
+        add("moontrail.redis.client", getmetatable(redis.connect "redis://h").__index)
+        add("moontrail.redis.script", getmetatable(redis.script "").__index)
         add("moontrail.task", debug.getmetatable(task).__index)
         add("moontrail.hook", debug.getmetatable(mt.on_reload(print)).__index)
         local process <close> = mt.process { "true" }

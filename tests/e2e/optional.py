@@ -26,9 +26,11 @@ def has_program(name):
 
 
 FOUND = {
-    **{name: has_program(name) for name in ("chromium", "mdb_load", "nginx", "node", "protoc",
+    **{name: has_program(name) for name in ("chromium", "mdb_load", "memcached", "nginx", "node", "protoc",
                                          "redis-server")},
     **{name: has_module(name) for name in ("grpc", "google.protobuf")},
+    **{name: Path("/usr/share/lua/5.1", name).exists()
+       for name in ("nginx/memcached.lua", "nginx/redis.lua")},
     "grpc-js": GRPCJS.exists(),
     "rpc-js": RPCJS.exists(),
     "postgres": (POSTGRES / "postgres").exists(),

@@ -33,7 +33,9 @@ OWNERS = {"moontrail.ctx": "ctx:", "moontrail": "mt.", "moontrail.log": "mt.log.
           "moontrail.store": "store.", "moontrail.store.map": "s:", "moontrail.store.lock": "lock:",
           "moontrail.store.subscription": "sub:", "moontrail.limiter": "limit:",
           "moontrail.zlib.deflate": "stream:", "moontrail.zlib.inflate": "stream:"}
-ELSEWHERE = ("moontrail.protobuf", "moontrail.grpc", "moontrail.sql")  # in documents of their own
+# Those in documents of their own.
+ELSEWHERE = ("moontrail.protobuf", "moontrail.grpc", "moontrail.redis", "moontrail.resty",
+             "moontrail.sql")
 PLAIN = {"moontrail.options", "moontrail.worker"}  # fields alone
 
 

@@ -111,6 +111,21 @@ def test_tasks_have_connections_of_their_own(run):
                "for i = 1, 20 do all[i]:join() end return r:get('n')") == "400"
 
 
+def test_commands_wait_for_their_turn_where_all_connections_are_in_use(worker, redis):
+    def connections():
+        return int(redis.run("INFO", "stats").split("total_connections_received:")[1].split()[0])
+    before = connections()
+    assert worker.run(f"local r = redis.connect('{redis.url}', {{ pool_size = 2, pool = 'turns' }})\n"
+                      "r:del('n') local all = {} for i = 1, 50 do all[i] = mt.spawn(r.incr, r, 'n') end\n"
+                      "for i = 1, 50 do all[i] = all[i]:join() end table.sort(all) return all") == list(range(1, 51))
+    assert connections() - before <= 3  # one of them asks
+    with redis.hung():
+        wrong = failure(worker, f"local r = redis.connect('{redis.url}', {{ pool_size = 1, timeout = 0.1 }})\n"
+                        "local first, second = mt.spawn(r.get, r, 'k'), mt.spawn(r.get, r, 'k')\n"
+                        "pcall(first.join, first) second:join()")
+        assert wrong.kind == "timeout"
+
+
 def test_the_pool_is_no_larger_than_said(worker, redis):
     redis.restart()
     worker.run(f"local r = redis.connect('{redis.url}', {{ pool_size = 3 }})"
@@ -155,6 +170,7 @@ def test_a_wrong_url_is_misuse_that_names_it(worker, url, why):
     ("redis.connect('redis://h', 1)", "options are a table"),
     ("redis.connect('redis://h', { tiemout = 1 })", 'no option is named "tiemout"'),
     ("redis.connect('redis://h', { verify = 1 })", "verify is a boolean"),
+    ("redis.connect('redis://h', { pool_size = 1.5 })", "number of connections"),
     ("redis.connect('redis://h', { db = 1.5 })", "number of a database"),
     ("redis.connect({ 'unix:/x' })", "a cluster has hosts"),
     ("redis.connect({ 'redis://h/1' })", "a cluster has hosts"),

@@ -124,6 +124,16 @@ static const struct trial {
     {"process.read_error", "local p = mt.process {'sh', '-c', 'echo x >&2'} p:read_error()"},
     {"process.wait", "local p = mt.process {'sh', '-c', 'kill $$'} assert(not p:wait())"},
     {"process.write", "local p = mt.process {'cat'} p:write('x', 1) p:read()"},
+    {"reader.expect", "local r = wire.reader() r:expect(3)\n"
+                      "assert(#select(2, r:next(':1\\r\\n+a\\r\\n-ERR x\\r\\n')) == 3)"},
+    {"reader.next",
+        "local r = wire.reader()\n"
+        "for c in ('*2\\r\\n$3\\r\\nabc\\r\\n*1\\r\\n:1\\r\\n'):gmatch('.') do r:next(c) end\n"
+        "assert(select(2, r:next('$400\\r\\n' .. ('x'):rep(400) .. '\\r\\n')))"},
+    {"redis.command", "assert(wire.command('set', 'k', 1, 0.5, ('x'):rep(3000)))"},
+    {"redis.error", "assert(wire.error('redis', 'text', 'ERR').code == 'ERR')"},
+    {"redis.reader", "for _ = 1, 9 do wire.reader() end"},
+    {"redis.slot", "assert(wire.slot('foo') == 12182)"},
     {"response.append_trailer", "local c = mt.http.open {url = 'http://h/'}\n"
                                 "for i = 1, 9 do c:append_trailer('x-a', i) end c:finish()"},
     {"response.body", "local r = mt.http.get('http://h/') assert(#r:body() == 5 and r.fields[1])"},
@@ -157,6 +167,7 @@ static const struct trial {
     {"socket.read_line", "local s = mt.socket.connect(peer) s:write('x\\n') s:read_line()"},
     {"socket.read_until", "local s = mt.socket.connect(peer) s:write('a--') s:read_until('--')\n"
                           "s:write('12345') pcall(s.read_until, s, '--', 2)"},
+    {"socket.set_timeout", "mt.socket.connect(peer):set_timeout(1)"},
     {"socket.start_tls", "local s = mt.socket.connect(peer, {server_name = 'x', verify = false})\n"
                          "pcall(s.start_tls, s, {alpn = 'a'})"},
     {"socket.write", "local s = mt.socket.connect(peer) s:write('a', 1, ('x'):rep(3000)) s:read()"},
@@ -194,6 +205,8 @@ static const char inventory[] =
     "add('folders', require 'moontrail.runtime.folder')\n"
     "add('gates', require 'moontrail.runtime.gate')\n"
     "add('json', require 'moontrail.json') add('zlib', require 'moontrail.zlib')\n"
+    "local wire = require 'moontrail.redis.wire'\n"
+    "add('redis', wire) add('reader', debug.getmetatable(wire.reader()).__index)\n"
     "add('runtime', {pcall = pcall, xpcall = xpcall, print = print, warn = warn})\n"
     "table.sort(names) note(table.concat(names, '\\n'))";
 
@@ -221,7 +234,7 @@ static struct wire *open_wire(const struct trial *c)
     struct text script = {0};
     text_print(&script,
         "local json, zlib = require 'moontrail.json', require 'moontrail.zlib'\n"
-        "local peer = 'unix:%s'\n"
+        "local peer, wire = 'unix:%s', require 'moontrail.redis.wire'\n"
         "local errors = require 'moontrail.runtime.errors'\n"
         "local folders = require 'moontrail.runtime.folder'\n"
         "local gates = require 'moontrail.runtime.gate'\n"

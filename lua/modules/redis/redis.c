@@ -10,9 +10,9 @@
 static int l_error(lua_State *L)
 {
     static const char *const names[] = {
-        "limit", "lost", "protocol", "redis", "timeout", "unreachable", NULL};
-    static const enum error_kind kinds[] = {
-        KIND_LIMIT, KIND_LOST, KIND_PROTOCOL, KIND_REDIS, KIND_TIMEOUT, KIND_UNREACHABLE};
+        "busy", "limit", "lost", "protocol", "redis", "timeout", "unreachable", NULL};
+    static const enum error_kind kinds[] = {KIND_BUSY, KIND_LIMIT, KIND_LOST, KIND_PROTOCOL,
+        KIND_REDIS, KIND_TIMEOUT, KIND_UNREACHABLE};
     enum error_kind kind = kinds[luaL_checkoption(L, 1, NULL, names)];
     const char *message = luaL_checkstring(L, 2);
     lua_settop(L, 3);

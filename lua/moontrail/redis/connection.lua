@@ -1,6 +1,7 @@
 -- One connection to one server: what is written there, and the replies. It is used by one command,
 -- or by several in one piece, and then goes back to the pool of the runtime's sockets; what breaks
 -- in between closes it.
+local gates = require "moontrail.runtime.gate"
 local mt = require "moontrail"
 local wire = require "moontrail.redis.wire"
 
@@ -10,6 +11,10 @@ local connection = {}
 local TIMEOUT <const> = 60
 local FOR_EVER <const> = 1e8
 local HASTE <const> = 2
+
+-- Connections of a worker for commands that are answered at once: as many as are kept. Any more
+-- would be opened for one command each.
+local POOL_SIZE <const> = 32
 
 local connect = mt.socket.connect
 
@@ -84,8 +89,27 @@ local function open(server)
 end
 connection.open = open
 
+-- Completes a server.
+function connection.prepare(server)
+    local size = server.options.pool_size or POOL_SIZE
+    server.gate = size > 0 and gates.new(size) or nil
+    return server
+end
+
+-- Waits for a turn among those that use the server's connections.
+local function take_turn(server)
+    local gate, timeout = server.gate, server.options.timeout or TIMEOUT
+    local turn = gate and gate:take(timeout)
+    if gate and not turn then
+        local text = ("%s: none of its connections was free for %g s"):format(server.name, timeout)
+        error(wire.error("timeout", text), 0)
+    end
+    return turn
+end
+
 -- Writes one command and waits for its reply: that, and whether it is an error.
 function connection.exchange(server, text)
+    local _ <close> = take_turn(server)
     local sock <close> = open(server)
     local reader = take_reader()
     sock:write(text)
@@ -116,6 +140,7 @@ end
 
 -- Both, on a connection of their own.
 function connection.exchange_all(server, text, count)
+    local _ <close> = take_turn(server)
     local sock <close> = open(server)
     local replies = connection.talk(server, sock, text, count)
     sock:keep()
@@ -128,7 +153,7 @@ function connection.is_error(reply)
     return type(reply) == "table" and getmetatable(reply) == error_metatable
 end
 
--- The same server with other times.
+-- The same server with other times. It takes no turns: what waits at the server holds up nobody.
 local function with(server, changes)
     local options = {}
     for name, value in pairs(server.options) do
@@ -137,7 +162,7 @@ local function with(server, changes)
     for name, value in pairs(changes) do
         options[name] = value
     end
-    return setmetatable({ options = options }, { __index = server })
+    return setmetatable({ options = options, gate = false }, { __index = server })
 end
 
 -- A server that may take so many seconds more for its reply; 0 is for ever.

@@ -1,6 +1,7 @@
 -- Where a server is, and how it is spoken to: a URL and the options of redis.connect.
+local connection = require "moontrail.redis.connection"
+local digest = require("moontrail.resty.digest").digest
 local script = require "moontrail.grpc.script"
-local sha1 = require "moontrail.redis.sha1"
 local wire = require "moontrail.redis.wire"
 
 local url = {}
@@ -124,16 +125,12 @@ local function check_options(options)
     if options.user and not options.password then
         script.blame("redis.connect: a user has a password")
     end
+    if options.pool_size and (not math.tointeger(options.pool_size) or options.pool_size < 0) then
+        script.blame("redis.connect: pool_size is a number of connections")
+    end
     if options.db and (not math.tointeger(options.db) or options.db < 0) then
         script.blame("redis.connect: db is the number of a database")
     end
-end
-
--- Connections that are logged in as somebody, or have chosen a database, are used again by those
--- alone that would do the same.
-local function pool_name(server, options)
-    local login = ("%s %s %s"):format(server.db, server.user, server.password)
-    return ("%s redis %s"):format(options.pool or server.address, sha1(login))
 end
 
 -- What is sent at the beginning of a connection: an array of commands, nil for none.
@@ -147,6 +144,16 @@ local function greeting(server)
         list[#list + 1] = wire.command("SELECT", server.db)
     end
     return list[1] and list
+end
+
+-- Connections that are logged in as somebody, or have chosen a database, are used again by those
+-- alone that would do the same.
+local function pool_name(server, options)
+    local name = "redis " .. (options.pool or "")
+    if not server.greeting then
+        return name
+    end
+    return name .. digest("sha256", table.concat(server.greeting)):sub(1, 16)
 end
 
 local function name_of(address)
@@ -165,17 +172,17 @@ local function complete(server, options)
     for name in pairs(of_socket) do
         given[name] = options[name]
     end
+    server.greeting = greeting(server)
     given.pool = pool_name(server, options)
     server.options = given
-    server.greeting = greeting(server)
     server.name = name_of(server.address)
-    return server
+    return connection.prepare(server)
 end
 
 -- Another server of the same cluster.
 function url.at(model, host, address)
     local server = { address = address, host = host, name = name_of(address) }
-    return setmetatable(server, { __index = model })
+    return connection.prepare(setmetatable(server, { __index = model }))
 end
 
 -- The server that a URL tells.

@@ -1,7 +1,7 @@
 -- PostgreSQL for moontrail.sql: statements that are kept prepared, and transactions, over
 -- the links of moontrail.postgres (lua/modules/postgres), which do the waiting.
 local json = require "moontrail.json"
-local errors = require "moontrail.errors"
+local errors = require "moontrail.runtime.errors"
 local script = require "moontrail.grpc.script"
 local links = require "moontrail.postgres"
 local copies = require "moontrail.sql.postgres_copy"

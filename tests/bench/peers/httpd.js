@@ -18,6 +18,12 @@ for (let id = 1001; id <= 1038; id += 1) {
 const redis = process.env.REDIS_PORT
   && new (require("ioredis"))(Number(process.env.REDIS_PORT), "127.0.0.1");
 
+// And that of PostgreSQL: a pool of as many as a worker of ours has.
+const postgres = process.env.POSTGRES_PORT && new (require("pg").Pool)({
+  host: "127.0.0.1", port: Number(process.env.POSTGRES_PORT), user: "bench", database: "postgres", max: 10,
+});
+const select = { name: "greeting", text: "select greeting from greetings where id = $1", values: [7] };
+
 const routes = {
   "/hello": (request, response) => {
     response.writeHead(200, PLAIN);
@@ -52,6 +58,11 @@ const routes = {
     }
     response.writeHead(200, PLAIN);
     response.end(text);
+  },
+  "/sql": async (request, response) => {
+    const { rows } = await postgres.query(select);
+    response.writeHead(200, PLAIN);
+    response.end(rows[0].greeting);
   },
   "/download": (request, response) => {
     response.end(mebibyte);

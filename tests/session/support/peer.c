@@ -21,7 +21,7 @@ struct socket_group *peer_sockets_new(struct ev_loop *ev)
     struct socket_group *all = malloc(sizeof *all);
     assert(all);
     socket_group_init(all, ev);
-    socket_group_join(all, &wire);
+    socket_group_join(all, &wire, NULL);
     return all;
 }
 
