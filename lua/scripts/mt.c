@@ -14,6 +14,7 @@
 #include "lua/runtime/task_channel.h"
 #include "lua/runtime/vm.h"
 #include "lua/scripts/schedule.h"
+#include "lua/scripts/wrap.h"
 
 #include <lauxlib.h>
 #include <stdlib.h>
@@ -183,6 +184,7 @@ int luaopen_moontrail(lua_State *L)
     store_open_limit(L);
     task_channel_open(L);
     schedule_open(L);
+    wrap_open(L);
     process_open(L);
     process_add_function(L);
     exec_add_function(L);

@@ -58,6 +58,8 @@ static const struct trial {
     {"ctx.json", "ctx:json {list = {1, 2.5, 'x'}, text = ('x'):rep(2000)}"},
     {"ctx.on_abort", "for _ = 1, 5 do ctx:on_abort(function(why) ctx.own = why .. 'x' end) end\n"
                      "ctx:reset() ctx:on_abort(error)"},
+    {"ctx.on_head", "for _ = 1, 5 do ctx:on_head(function() ctx:add_header('x-a', '1') end) end\n"
+                    "ctx:header('x-b', '2') ctx:text('x')"},
     {"ctx.protocol", "assert(ctx:protocol() == 'HTTP/2')"},
     {"ctx.proxy", "pcall(ctx.proxy, ctx, 'h2c://127.0.0.1:1', {headers = {a = 'b'}})"},
     {"ctx.read", "local n = 0 while true do local piece = ctx:read(3)\n"
@@ -117,6 +119,7 @@ static const struct trial {
     {"mt.spawn", "mt.spawn(function(...) mt.sleep(0) ctx.own = {...} end, 1, 'x', {})\n"
                  "mt.spawn(error, 'alone')"},
     {"mt.watch", "for i = 1, 40 do mt.watch('file' .. i) end"},
+    {"mt.wrap", "assert(mt.wrap(print, {outer = print, failed = print}) == print)"},
     {"process.close", "local p = mt.process {'true'} p:close() p:close()"},
     {"process.finish", "local p = mt.process {'cat'} p:finish('x', ('y'):rep(90000))"},
     {"process.kill", "local p = mt.process {'sleep', 1000} p:kill('SIGKILL') p:wait()"},
