@@ -235,7 +235,7 @@ function ctx:aborted() end
 function ctx:on_abort(fn) end
 
 ---Registers a function that runs once, just before the head is fixed: it may set headers, and neither write nor wait.
----@param fn fun()
+---@param fn fun() what it raises is raised where the head would have been fixed
 function ctx:on_head(fn) end
 
 ---Sets a time past which every wait of the handler raises; without an argument: the seconds left.
@@ -454,9 +454,9 @@ function moontrail.load_error() end
 function moontrail.watch(path) end
 
 ---Puts more around a handler, which it returns: outer goes around all middleware, failed may answer what that raises.
----@param handler fun(ctx: moontrail.ctx)
----@param around { outer?: fun(ctx: moontrail.ctx, next: fun()), failed?: fun(ctx: moontrail.ctx, problem: any): boolean }
----@return fun(ctx: moontrail.ctx) handler
+---@param handler fun(ctx: moontrail.ctx) as scripts return it
+---@param around { outer?: fun(ctx: moontrail.ctx, next: fun()), failed?: fun(ctx: moontrail.ctx, problem: any): boolean } each may be left out
+---@return fun(ctx: moontrail.ctx) handler the same
 function moontrail.wrap(handler, around) end
 
 ---Runs `fn(...)` as a task of its own, beside the handler, and returns the task.
