@@ -52,7 +52,7 @@ int libraries_open(lua_State *L)
     lua_pushcfunction(L, luaopen_moontrail_at_end);
     lua_setfield(L, -2, "moontrail.at_end");
     lua_pushcfunction(L, luaopen_moontrail_parting);
-    lua_setfield(L, -2, "moontrail.parting");
+    lua_setfield(L, -2, "moontrail.runtime.parting");
     lua_pushcfunction(L, luaopen_moontrail_on_drain);
     lua_setfield(L, -2, "moontrail.on_drain");
     lua_pushcfunction(L, luaopen_moontrail_redis_wire);

@@ -1079,6 +1079,7 @@ function message:decoder(fail) end
 ---@field names? "proto" write the names of fields as they are in the .proto
 ---@field enums? "number" write the values of enums as numbers
 ---@field unknown? "ignore" skip fields and names of enums' values that are unknown
+---@field partial? boolean read messages that lack required fields
 
 ---The JSON text of a message, given as a table or as bytes.
 ---@param value table|string the message, or its bytes
