@@ -297,7 +297,7 @@ static enum rc load_folder(struct scripts *all, const char *path, char why[SCRIP
 /* Loads one file. It answers every path, or those that its __routes names. */
 static enum rc load_file(struct scripts *all, const char *path, char why[SCRIPT_WHY])
 {
-    struct script *s;
+    struct script *s = NULL;
     char folder[PATH_MAX];
     route_files_folder(path, folder, sizeof folder);
     enum rc rc = arounds_enter(&all->arounds, folder, "/", why);
