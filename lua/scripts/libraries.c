@@ -3,6 +3,7 @@
 #include "lua/ctx/ctx.h"
 #include "lua/modules/base64/base64.h"
 #include "lua/modules/bundle.h"
+#include "lua/modules/crypto/crypto.h"
 #include "lua/modules/json/json.h"
 #include "lua/modules/store/store.h"
 #include "lua/modules/zlib/zlib.h"
@@ -29,6 +30,8 @@ int libraries_open(lua_State *L)
     lua_setfield(L, -2, "moontrail");
     lua_pushcfunction(L, luaopen_moontrail_base64);
     lua_setfield(L, -2, "moontrail.base64");
+    lua_pushcfunction(L, luaopen_moontrail_crypto_primitives);
+    lua_setfield(L, -2, "moontrail.crypto.primitives");
     lua_pushcfunction(L, luaopen_moontrail_json);
     lua_setfield(L, -2, "moontrail.json");
     lua_pushcfunction(L, luaopen_moontrail_store);
