@@ -52,9 +52,9 @@ UNITS     = $(sort $(shell find tests/unit -name '*.c'))
 SESSIONS  = $(wildcard tests/session/*.c)
 SUPPORT   = $(wildcard tests/session/support/*.c)
 C_FILES   = $(sort $(shell find server lua tests -name '*.[ch]' -o -name '*.cc'))
-TYPES     = moontrail.lua moontrail/base64.lua moontrail/grpc.lua moontrail/json.lua \
+TYPES     = moontrail.lua moontrail/base64.lua moontrail/crypto.lua moontrail/grpc.lua moontrail/json.lua \
             moontrail/protobuf.lua moontrail/store.lua moontrail/zlib.lua
-NPM_READY = build/grpcjs/ready build/rpcjs/ready
+NPM_READY = build/grpcjs/ready build/josejs/ready build/rpcjs/ready
 LUA_FILES = $(BUNDLED) $(TYPES:%=lua/types/%) $(wildcard tests/protobuf/*.lua tests/grpc/*.lua tests/bench/*.lua \
               tests/bench/scripts/*.lua tests/lint/*.lua) \
             $(shell find scripts examples -name '*.lua')
@@ -228,8 +228,8 @@ e2e: all build/test/moontrail build/test/lib/moontrail/protobuf.so build/tests/d
      build/tests/h1/events build/deps-test build/deps-others $(NPM_READY) ## test with real clients over real sockets
 	@tests/e2e.sh
 
-# Clients of the tests from npm, with the versions that their locks name: a second one of gRPC, and
-# those of Connect and gRPC-Web. Without them their tests are left out, but not in CI.
+# Clients of the tests from npm, with the versions that their locks name: a second one of gRPC, those
+# of Connect and gRPC-Web, and a library of tokens. Without them their tests are left out, but not in CI.
 build/%/ready: tests/e2e/%/package.json tests/e2e/%/package-lock.json | build/deps-others
 	@mkdir -p $(@D)
 	@cp $^ $(@D)

@@ -9,6 +9,7 @@ import pytest
 
 BUILD = Path(__file__).resolve().parents[2] / "build"
 GRPCJS = BUILD / "grpcjs/node_modules"
+JOSEJS = BUILD / "josejs/node_modules"
 RPCJS = BUILD / "rpcjs/node_modules"
 
 
@@ -27,6 +28,7 @@ FOUND = {
     **{name: has_program(name) for name in ("chromium", "mdb_load", "nginx", "node", "protoc")},
     **{name: has_module(name) for name in ("grpc", "google.protobuf")},
     "grpc-js": GRPCJS.exists(),
+    "jose-js": JOSEJS.exists(),
     "rpc-js": RPCJS.exists(),
 }
 MISSING = sorted(name for name, found in FOUND.items() if not found)

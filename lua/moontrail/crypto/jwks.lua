@@ -56,13 +56,16 @@ local function age_of(res)
     return math.max(AGE_MIN, math.min(tonumber(told) or AGE, AGE_MAX))
 end
 
--- The keys of a set that verify; others, and what is no key that is known here, are passed over.
+-- The keys of a set that verify, or nil and why; others, and what is no key that is known here, are passed over.
 -- Nobody publishes a key that both sides keep.
 local function read(body)
-    local set = json.decode(body)
+    local ok, set = pcall(json.decode, body)
     local found = {}
+    if not ok then
+        return nil, set
+    end
     if type(set) ~= "table" or type(set.keys) ~= "table" then
-        error("it has no keys", 0)
+        return nil, "it has no keys"
     end
     for i, jwk in ipairs(set.keys) do
         local key = type(jwk) == "table" and jwk.kty ~= "oct" and keys.of_jwk(jwk)
@@ -79,9 +82,9 @@ local function fetch(set)
     if res.status ~= 200 then
         error(("%s: %d"):format(set.url, res.status), 0)
     end
-    local ok, found = pcall(read, res:body(BODY_MAX))
-    if not ok then
-        error(("%s: no key set: %s"):format(set.url, found), 0)
+    local found, why = read(res:body(BODY_MAX))
+    if not found then
+        error(("%s: no key set: %s"):format(set.url, why), 0)
     end
     return found, age_of(res)
 end

@@ -269,7 +269,10 @@ function jwt.verify(text, key, options)
         return nil, "the claims are no object"
     end
     fault = fault_of_claims(claims, options, mt.now())
-    return not fault and claims or nil, fault
+    if fault then
+        return nil, fault
+    end
+    return claims
 end
 
 return jwt
