@@ -89,7 +89,7 @@ test_objects    = $(patsubst %.c,build/test/%.o,$(1))
 module_objects  = $(patsubst %,build/$(1)/module/%.o,$(basename $(2)))
 UNIT_TESTS      = $(patsubst %.c,build/%,$(UNITS))
 # Those that are built in another way.
-UNIT_OTHERS     = build/tests/release/pool build/tests/threads/pool
+UNIT_OTHERS     = build/tests/release/pool build/tests/threads/pool build/tests/threads/scrypt
 fuzz_objects    = $(patsubst %,build/fuzz/%.o,$(basename $(1)))
 FUZZERS         = $(addprefix build/fuzz/bin/,$(basename $(notdir $(wildcard tests/fuzz/*.c*))))
 SESSION_TESTS   = $(patsubst %.c,build/%,$(SESSIONS))
@@ -147,6 +147,12 @@ build/tests/threads/pool: tests/unit/core/pool.c server/core/pool.c server/core/
 	@mkdir -p $(@D)
 	$(call SHOW,LD)$(CC) $(CPPFLAGS) -std=gnu11 -O1 -g -fsanitize=thread -DCHECK_HOT $(WARNINGS) $(CFLAGS) \
 	    -MMD -MP -o $@ $^ -lcmocka
+
+build/tests/threads/scrypt: tests/unit/lua/modules/scrypt.c lua/modules/crypto/scrypt.c server/core/pool.c \
+                            server/core/mem.c server/core/live.c server/core/check.c | build/deps-check
+	@mkdir -p $(@D)
+	$(call SHOW,LD)$(CC) $(CPPFLAGS) -std=gnu11 -O1 -g -fsanitize=thread -DCHECK_HOT $(WARNINGS) $(CFLAGS) \
+	    -MMD -MP -o $@ $^ -lcrypto -lcmocka
 
 build/lib/moontrail/protobuf.so: $(call module_objects,release,$(PROTOBUF))
 	@mkdir -p $(@D)
