@@ -622,6 +622,11 @@ function base64.decode_joined(text) end
 
 ---`local crypto = require "moontrail.crypto"`
 ---@class moontrail.crypto
+---@field base64 moontrail.crypto.base64
+---@field base64url moontrail.crypto.base64url
+---@field hex moontrail.crypto.hex
+---@field jwt moontrail.crypto.jwt
+---@field password moontrail.crypto.password
 local crypto = {}
 
 ---@alias moontrail.crypto.digest_name
