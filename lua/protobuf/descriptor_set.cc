@@ -12,6 +12,8 @@ using google::protobuf::io::CodedInputStream;
 
 enum { FILE_TAG = 1 << 3 | WireFormatLite::WIRETYPE_LENGTH_DELIMITED };
 
+enum { NAME_MAX_BYTES = 4096 }; /* as a path has */
+
 static const char malformed[] = "is no descriptor set, or is cut short";
 
 bool descriptor_set_is(const std::string &name)
@@ -32,6 +34,8 @@ static std::string add(const std::string &bytes, descriptor_set &out)
     const std::string name = f.proto.name();
     if (name.empty())
         return "has a file without a name";
+    if (name.size() > NAME_MAX_BYTES)
+        return "has a file whose name is longer than " + std::to_string(NAME_MAX_BYTES) + " bytes";
     auto known = out.files.find(name);
     if (known != out.files.end())
         return known->second.bytes == bytes ? "" : "has two files of the name " + name;

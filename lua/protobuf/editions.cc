@@ -1,6 +1,7 @@
 #include "lua/protobuf/editions.h"
 
 #include <google/protobuf/unknown_field_set.h>
+#include <unordered_set>
 
 namespace codec
 {
@@ -30,6 +31,8 @@ enum { OPEN = 1, CLOSED = 2 };
 enum { PACKED = 1, EXPANDED = 2 };
 enum { LENGTH_PREFIXED = 1, DELIMITED = 2 };
 
+enum { PROBLEMS_MAX = 100 }; /* lines that tell of the same */
+
 /* Where the options of each have their features. */
 enum { OF_FILE = 50, OF_MESSAGE = 12, OF_FIELD = 21, OF_ONEOF = 1, OF_ENUM = 7 };
 
@@ -41,13 +44,19 @@ struct features {
     uint64_t value[FEATURES] = {0, EXPLICIT, OPEN, PACKED, 0, LENGTH_PREFIXED};
 };
 
+/* What the fields of a message are seen beside. */
+struct owner {
+    std::unordered_set<std::string> maps; /* as fields name their types */
+    std::vector<features> oneofs;
+};
+
 struct lowering {
     nuances &beside;
     lines problems;
 
     features resolve(features above, const UnknownFieldSet &options, int number);
-    void lower_field(const std::string &scope, FieldDescriptorProto &f, const features &above,
-        const DescriptorProto *of);
+    void lower_field(
+        const std::string &scope, FieldDescriptorProto &f, const features &above, const owner *of);
     void lower_enum(const std::string &scope, const EnumDescriptorProto &e, const features &above);
     void lower_message(const std::string &scope, DescriptorProto &m, const features &above);
     void lower_file(FileDescriptorProto &file);
@@ -98,29 +107,26 @@ static bool may_be_packed(const FieldDescriptorProto &f)
            f.type() != FieldDescriptorProto::TYPE_BYTES;
 }
 
-/* A map is a list of messages of a type that is made for it; they are never DELIMITED. */
-static bool is_map(
-    const std::string &scope, const FieldDescriptorProto &f, const DescriptorProto *of)
+/* The types that are made for the maps of a message: they are never DELIMITED. */
+static std::unordered_set<std::string> list_maps(const std::string &name, const DescriptorProto &m)
 {
-    for (int i = 0; of && i < of->nested_type_size(); i++)
-        if (of->nested_type(i).options().map_entry() &&
-            f.type_name() == "." + join(scope, of->nested_type(i).name()))
-            return true;
-    return false;
+    std::unordered_set<std::string> maps;
+    for (const DescriptorProto &nested : m.nested_type())
+        if (nested.options().map_entry())
+            maps.insert("." + join(name, nested.name()));
+    return maps;
 }
 
 /* of is the field's message, or NULL for an extension. */
-void lowering::lower_field(const std::string &scope, FieldDescriptorProto &f, const features &above,
-    const DescriptorProto *of)
+void lowering::lower_field(
+    const std::string &scope, FieldDescriptorProto &f, const features &above, const owner *of)
 {
     const std::string name = join(scope, f.name());
     bool chosen = of && f.has_oneof_index() && f.oneof_index() >= 0 &&
-                  f.oneof_index() < of->oneof_decl_size();
-    features own = above;
-    if (chosen)
-        own = resolve(own, of->oneof_decl(f.oneof_index()).options().unknown_fields(), OF_ONEOF);
+                  (size_t)f.oneof_index() < of->oneofs.size();
+    features own = chosen ? of->oneofs[(size_t)f.oneof_index()] : above;
     own = resolve(own, f.options().unknown_fields(), OF_FIELD);
-    if (is_message(f) && own.value[ENCODING] == DELIMITED && !is_map(scope, f, of))
+    if (is_message(f) && own.value[ENCODING] == DELIMITED && !(of && of->maps.count(f.type_name())))
         problems.push_back(name + ": the feature message_encoding = DELIMITED is not supported");
     if (may_be_packed(f))
         f.mutable_options()->set_packed(own.value[REPEATED] == PACKED);
@@ -150,8 +156,11 @@ void lowering::lower_message(const std::string &scope, DescriptorProto &m, const
     for (DescriptorProto &nested : *m.mutable_nested_type())
         if (!nested.options().map_entry())
             lower_message(name, nested, own);
+    owner of = {list_maps(name, m), {}};
+    for (const auto &oneof : m.oneof_decl())
+        of.oneofs.push_back(resolve(own, oneof.options().unknown_fields(), OF_ONEOF));
     for (FieldDescriptorProto &f : *m.mutable_field())
-        lower_field(name, f, own, &m);
+        lower_field(name, f, own, &of);
     for (FieldDescriptorProto &f : *m.mutable_extension())
         lower_field(name, f, own, nullptr);
 }
@@ -222,7 +231,7 @@ lines editions_check(const FileDescriptor *file, const nuances &beside)
     const EnumDescriptor *closed = find_closed(file, messages, beside);
     lines problems;
     for (const Descriptor *m : closed ? messages : std::vector<const Descriptor *>())
-        for (int i = 0; i < m->field_count(); i++)
+        for (int i = 0; i < m->field_count() && problems.size() < PROBLEMS_MAX; i++)
             if (beside.implicit.count(m->field(i)->full_name()))
                 problems.push_back(m->field(i)->full_name() +
                                    ": the feature field_presence = IMPLICIT is not supported "

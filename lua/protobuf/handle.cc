@@ -2,6 +2,9 @@
 
 #include "lua/protobuf/constants.h"
 
+#include <memory>
+#include <new>
+
 namespace codec
 {
 
@@ -10,6 +13,9 @@ static const char shared_key = 0; /* in the registry: tables of constants, by fo
 enum { STORE = 0 /* key of the store in a table of constants */ };
 
 static const char schema_name[] = "moontrail.protobuf.schema";
+static const char store_name[] = "moontrail.protobuf.store";
+
+using store_handle = std::shared_ptr<store>;
 
 static void check_open(lua_State *L, const schema_handle *h)
 {
@@ -24,8 +30,21 @@ static int l_close(lua_State *L)
     return 0;
 }
 
-/* The tables of constants by the folders of their stores, as long as schemas refer to them. Each
- * has its store under STORE: whatever holds such a table also keeps a schema, and so the store. */
+static int l_release(lua_State *L)
+{
+    ((store_handle *)luaL_checkudata(L, 1, store_name))->reset();
+    return 0;
+}
+
+/* Pushes what keeps a store for as long as Lua refers to it. */
+static void push_store(lua_State *L, const store_handle &held)
+{
+    new (lua_newuserdatauv(L, sizeof(store_handle), 0)) store_handle(held);
+    luaL_setmetatable(L, store_name);
+}
+
+/* The tables of constants by the folders of their stores, as long as anything refers to them. Each
+ * keeps its store, under STORE: a table may be in use when the last of its schemas is gone. */
 static void open_shared(lua_State *L)
 {
     lua_newtable(L);
@@ -45,9 +64,9 @@ store *handle_push_shared(lua_State *L, const schema *s)
     if (lua_isnil(L, -1))
         return nullptr;
     lua_rawgeti(L, -1, STORE);
-    auto found = (store *)lua_touserdata(L, -1);
+    auto found = (const store_handle *)lua_touserdata(L, -1);
     lua_pop(L, 1);
-    return found;
+    return found->get();
 }
 
 /* Stores the table on the top as that of the schema's folders. */
@@ -68,7 +87,7 @@ void handle_give_constants(lua_State *L, schema *s, bool shared)
     if (held->prepared.constants_pushed == 0) {
         lua_pop(L, 1);
         lua_createtable(L, (int)held->prepared.constants.size(), 1);
-        lua_pushlightuserdata(L, held);
+        push_store(L, s->held);
         lua_rawseti(L, -2, STORE);
     }
     constants_fill(L, held->prepared);
@@ -86,7 +105,10 @@ void handle_open(lua_State *L)
     lua_setfield(L, -2, "__index");
     lua_pushcfunction(L, l_close);
     lua_setfield(L, -2, "__gc");
-    lua_pop(L, 1);
+    luaL_newmetatable(L, store_name);
+    lua_pushcfunction(L, l_release);
+    lua_setfield(L, -2, "__gc");
+    lua_pop(L, 2);
 }
 
 schema_handle *handle_push_schema(lua_State *L)

@@ -4,6 +4,7 @@
 #include "lua/protobuf/descriptor_set.h"
 #include "lua/protobuf/editions.h"
 #include "lua/protobuf/vocabulary.h"
+#include "lua/protobuf/weight.h"
 
 #include <deque>
 #include <filesystem>
@@ -47,7 +48,9 @@ struct loader {
     DescriptorPoolDatabase known{*DescriptorPool::generated_pool()};
     SourceTreeDescriptorDatabase parser{&from, &known};
     set_errors errors{from};
-    descriptor_set set; /* whose files go before those that are found elsewhere */
+    descriptor_set set;    /* whose files go before those that are found elsewhere */
+    weight all;            /* of the set's files */
+    bool too_much = false; /* as was told */
     std::deque<FileDescriptorProto> parsed;         /* the parser finds positions by address */
     std::unordered_set<std::string> begun;          /* each is loaded, broken or being loaded */
     std::unordered_set<std::string> loaded, broken; /* errors of broken ones are reported already */
@@ -78,6 +81,8 @@ struct loader {
 void loader::refuse_import(const FileDescriptorProto &file, int i, const std::string &why)
 {
     int line = -1, column = 0;
+    if (from.has_enough_errors())
+        return;
     for (const auto &place : file.source_code_info().location()) {
         if (place.path_size() == 2 &&
             place.path(0) == FileDescriptorProto::kDependencyFieldNumber && place.path(1) == i) {
@@ -197,6 +202,13 @@ void loader::tell(const std::string &name, const std::vector<std::string> &probl
 /* A file of a set. What its imports are called is left as it is. */
 const FileDescriptor *loader::build_given(const std::string &name, descriptor_set::file &file)
 {
+    std::string excess = weight_add(all, file.proto);
+    if (!excess.empty()) {
+        if (!too_much)
+            from.AddError(name, -1, 0, excess);
+        too_much = true;
+        return nullptr;
+    }
     std::vector<std::string> problems = editions_lower(file.proto, to.prepared.beside);
     tell(name, problems);
     if (!load_imports(file.proto) || !problems.empty())

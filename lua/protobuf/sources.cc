@@ -14,6 +14,9 @@ namespace codec
 using google::protobuf::io::ArrayInputStream;
 using google::protobuf::io::ZeroCopyInputStream;
 
+/* Bytes of errors, after which none is added. */
+static const size_t errors_max = 64 << 10;
+
 static bool is_file(const std::string &path)
 {
     struct stat s;
@@ -216,8 +219,15 @@ std::string sources::GetLastErrorMessage()
     return problem;
 }
 
+bool sources::has_enough_errors() const
+{
+    return errors.size() > errors_max;
+}
+
 void sources::AddError(const std::string &name, int line, int column, const std::string &message)
 {
+    if (has_enough_errors())
+        return;
     auto found = path_by_name.find(name);
     errors += errors.empty() ? "" : "\n";
     errors += found == path_by_name.end() ? name : found->second;

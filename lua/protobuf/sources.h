@@ -67,6 +67,8 @@ class sources : public google::protobuf::compiler::SourceTree,
     /* Lines and columns count from 0; line -1 is the whole file. */
     void AddError(
         const std::string &name, int line, int column, const std::string &message) override;
+    /* Whether further errors would be left out. */
+    bool has_enough_errors() const;
 
   private:
     std::unordered_map<std::string, std::string> texts; /* by name */

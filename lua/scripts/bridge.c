@@ -396,15 +396,16 @@ static void on_drain(struct part *p)
 {
     struct bridge *b = container_of(p, struct bridge, part);
     b->draining = true;
-    generation_drain(b->current);
+    for (struct generation *g = NULL; (g = next_generation(b, g));)
+        generation_drain(g);
 }
 
-/* The functions of mt.on_reload may take a while. */
+/* The functions of mt.on_reload may take a while, and so may other servers. */
 static bool on_holds(struct part *p)
 {
     const struct bridge *b = container_of(p, struct bridge, part);
     for (struct generation *g = NULL; (g = next_generation(b, g));)
-        if (generation_is_telling(g))
+        if (generation_is_telling(g) || generation_is_parting(g))
             return true;
     return false;
 }

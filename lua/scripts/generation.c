@@ -130,12 +130,17 @@ void generation_set_state(struct generation *g, enum generation_state state)
 
 void generation_drain(struct generation *g)
 {
-    schedule_tell(g->schedule, "shutdown");
+    schedule_drain(g->schedule);
 }
 
 bool generation_is_telling(const struct generation *g)
 {
     return schedule_is_telling(g->schedule);
+}
+
+bool generation_is_parting(const struct generation *g)
+{
+    return g->vm->partings > 0;
 }
 
 void generation_abort(struct generation *g)

@@ -4,6 +4,7 @@
 #include "core/log.h"
 #include "core/version.h"
 #include "lua/client/http.h"
+#include "lua/client/socket.h"
 #include "lua/ctx/ctx.h"
 #include "lua/ctx/spawn.h"
 #include "lua/modules/escape.h"
@@ -203,6 +204,8 @@ int luaopen_moontrail(lua_State *L)
     lua_setfield(L, -2, "http");
     escape_push(L);
     lua_setfield(L, -2, "escape");
+    socket_open_module(L);
+    lua_setfield(L, -2, "socket");
     luaL_newlib(L, levels);
     lua_setfield(L, -2, "log");
     push_options(L);

@@ -209,6 +209,61 @@ def test_the_files_of_a_set_are_bounded(tmp_path):
     assert told == "types.binpb: more than 10 bytes in all files"
 
 
+def nest(name, count):
+    """A message of that name with so many in it."""
+    message = descriptor_pb2.DescriptorProto(name=name)
+    for i in range(count):
+        message.nested_type.add(name=f"M{i}")
+    return message
+
+
+def reserve(count):
+    message = descriptor_pb2.DescriptorProto(name="M")
+    for i in range(count):
+        message.reserved_range.add(start=2 * i + 1, end=2 * i + 2)
+    return message
+
+
+def import_all(count):
+    """Files, each of which imports publicly all that are before it."""
+    files = []
+    for i in range(count):
+        names = [file.name for file in files]
+        files.append(make_file(f"f{i}", names, public_dependency=range(i)))
+    return files
+
+
+TOO_MUCH = [
+    ([make_file(message_type=[nest("M" * 100_000, 1000)])],
+     "a.proto: the full names of all types take more than 67108864 bytes"),
+    ([make_file(package="p" * 100_000, message_type=[nest("M", 1000)])],
+     "a.proto: the full names of all types take more than 67108864 bytes"),
+    ([make_file(message_type=[reserve(20_000)])],
+     "a.proto: there are too many reserved ranges or public imports"),
+    (import_all(450), "there are too many reserved ranges or public imports"),
+    ([make_file("a" * 5000)], "has a file whose name is longer than 4096 bytes"),
+]
+
+
+@pytest.mark.parametrize("files, why", TOO_MUCH, ids=["names", "package", "ranges", "imports", "file"])
+def test_a_set_of_which_the_library_makes_too_much_is_refused(tmp_path, files, why):
+    assert why in load(tmp_path, make_set(*files))
+
+
+def test_errors_without_number_are_told_in_part(tmp_path):
+    imports = [f"x{i}" for i in range(5000)]
+    code = """
+        local ok, problem = pcall(require("moontrail.protobuf").parse, io.open(%r, "rb"):read("a"), "t.pb")
+        assert(not ok and #problem > 1e4 and #problem < 1e5, #problem)
+        return print"""
+    path = tmp_path / "types.bytes"
+    path.write_bytes(make_set(make_file("f" * 4000, imports)))
+    script = tmp_path / "_code.lua"
+    script.write_text(code % str(path))
+    done = check(script)
+    assert done.returncode == 0, done.stderr
+
+
 def test_options_that_are_newer_than_the_library_are_kept(tmp_path):
     field = Field(name="x", number=1, type=Field.TYPE_STRING, label=1)
     field.options.MergeFromString(b"\x80\x01\x01")  # debug_redact

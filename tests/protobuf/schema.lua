@@ -172,7 +172,22 @@ assert(table.concat(seen, " "):find(stem .. "a.proto", 1, true))
 check.raises(place .. stem .. "a.proto: more than 1 files", pb.load, stem .. "c.proto", { place },
     { max_files = 1 })
 
-for _, name in ipairs { "a.proto", "b.proto", "c.proto", "d.proto", "" } do
+-- A load may fail while the schemas of the same folders are collected.
+write("e.proto", 'import "nowhere.proto";')
+local folders = { place }
+for i = 1, 100 do
+    folders[i + 1] = place .. i
+end
+local mode = collectgarbage("generational")
+for _ = 1, 100 do
+    pb.load(stem .. "d.proto", folders)
+    for _ = 1, 3 do
+        assert(not pcall(pb.load, stem .. "e.proto", folders, nil, {}))
+    end
+end
+collectgarbage(mode)
+
+for _, name in ipairs { "a.proto", "b.proto", "c.proto", "d.proto", "e.proto", "" } do
     os.remove(place .. stem .. name)
 end
 

@@ -56,8 +56,8 @@ local function age_of(res)
     return math.max(AGE_MIN, math.min(tonumber(told) or AGE, AGE_MAX))
 end
 
--- The keys of a set that verify, or nil and why; others, and what is no key that is known here, are passed over.
--- Nobody publishes a key that both sides keep.
+-- The keys of a set that verify, or nil and why; others, and what is no key that is known here, are
+-- passed over. Nobody publishes a key that both sides keep.
 local function read(body)
     local ok, set = pcall(json.decode, body)
     local found = {}

@@ -71,8 +71,9 @@ const struct definition options_table[] = {
         NULL},
 
     {OPTIONS_SERVER, "store", 0, OPTIONS_STORE, FIELD(store), "URL",
-        "where moontrail.store keeps what scripts store: memory:, which all workers share, or "
-        "file:PATH",
+        "where moontrail.store keeps what scripts store: memory:, which all workers share, "
+        "file:PATH, or redis://[USER:PASSWORD@]HOST[:PORT][/DB][?prefix=TEXT], which many servers "
+        "share",
         NULL},
     {OPTIONS_SERVER, "store-size", 0, OPTIONS_POSITIVE, FIELD(store_size), "MIB",
         "that the store may fill; a quarter more is kept for removals", NULL},
