@@ -80,6 +80,8 @@ static enum rc add_upstreams(struct server *s, const struct options *o, char why
     enum rc rc = RC_OK;
     for (int i = 0; !rc && i < o->upstream.count; i++)
         rc = proxy_add(s->proxy, o->upstream.items[i], why);
+    for (int i = 0; !rc && i < o->upstream_pool.count; i++)
+        rc = proxy_add_pool(s->proxy, o->upstream_pool.items[i], why);
     if (rc)
         return rc;
     proxy_take_prefixes(s->proxy, &s->dispatch);

@@ -20,7 +20,8 @@ struct known_option {
 static const known_option known[] = {{"defaults", nullptr, &json_options::defaults},
     {"names", "proto", &json_options::proto_names},
     {"enums", "number", &json_options::enum_numbers},
-    {"unknown", "ignore", &json_options::ignore_unknown}};
+    {"unknown", "ignore", &json_options::ignore_unknown},
+    {"partial", nullptr, &json_options::partial}};
 
 /* Whether the value on the top switches the option on. Raises if it is not a value of the
  * option. */

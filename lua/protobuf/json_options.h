@@ -12,6 +12,7 @@ struct json_options {
     bool proto_names;    /* fields are written with their names in the .proto */
     bool enum_numbers;   /* values of enums are written as numbers */
     bool ignore_unknown; /* unknown fields, and unknown values of enums, are skipped */
+    bool partial;        /* required fields may be missing */
 };
 
 /* Reads the options from the table at the index, if there is one. [-0, +0], may longjmp */

@@ -264,7 +264,8 @@ void json_parse_field_push(lua_State *L, schema *s, const message &m, const fiel
     if (take_nothing(p, at, f) || !parse_field(p, at, f))
         lua_pushnil(L);
     expect_end(p, at);
-    required_check_field(p.d, at, f);
+    if (!options.partial)
+        required_check_field(p.d, at, f);
 }
 
 void json_parse_push(lua_State *L, schema *s, const message &m, int constants, const char *text,
@@ -277,7 +278,8 @@ void json_parse_push(lua_State *L, schema *s, const message &m, int constants, c
     json_parser p = {d, {p.d.pace, text, text, text + n}, s, options};
     json_parse_message(p, at, m);
     expect_end(p, at);
-    required_check(p.d, at, m);
+    if (!options.partial)
+        required_check(p.d, at, m);
 }
 
 } // namespace codec

@@ -85,6 +85,12 @@ void error_value_set(lua_State *L, const char *name, const char *value)
     lua_setfield(L, -2, name);
 }
 
+void error_value_set_number(lua_State *L, const char *name, lua_Integer value)
+{
+    lua_pushinteger(L, value);
+    lua_setfield(L, -2, name);
+}
+
 /* Looking at one. */
 
 static bool is_error(lua_State *L, int index)
@@ -108,6 +114,18 @@ bool error_value_is(lua_State *L, int index, enum error_kind kind)
     bool same = lua_rawequal(L, -1, -2);
     lua_pop(L, 2);
     return same;
+}
+
+int error_value_status(lua_State *L, int index)
+{
+    index = lua_absindex(L, index);
+    if (!lua_checkstack(L, SLOTS) || !is_error(L, index))
+        return 0;
+    lua_pushstring(L, "status");
+    lua_rawget(L, index);
+    lua_Integer status = lua_isinteger(L, -1) ? lua_tointeger(L, -1) : 0;
+    lua_pop(L, 1);
+    return status >= 400 && status <= 599 ? (int)status : 0;
 }
 
 /* Pushes a field as a string. If it is not one, since a script may have changed it, pushes nothing

@@ -29,9 +29,9 @@ enum error_kind {
     KIND_REFUSED,
     KIND_RESET, /* with code */
     KIND_LOST,
-    KIND_PROTOCOL,
-    KIND_UPLOAD, /* with cause */
-    KIND_LIMIT,  /* with limit */
+    KIND_PROTOCOL, /* of a request, with status */
+    KIND_UPLOAD,   /* with cause */
+    KIND_LIMIT,    /* with limit; of a request, with status */
     KIND_BUSY,
     KIND_SYSTEM, /* with code */
     KIND_REDIS,  /* with code */
@@ -53,6 +53,13 @@ void error_value_set_script(lua_State *L);
 /* Sets a field of the error on top. [-0, +0, may longjmp] */
 void error_value_set(lua_State *L, const char *name, const char *value);
 
+/* The same for a number. [-0, +0, may longjmp] */
+void error_value_set_number(lua_State *L, const char *name, lua_Integer value);
+
+/* The status of HTTP with which a request is answered that ends with the value at the index: the
+ * field "status" of such an error, 400 to 599; 0 for none. [-0, +0, may longjmp for want of memory]
+ */
+int error_value_status(lua_State *L, int index);
 /* Whether the value at the index is such an error of that kind. [-0, +0, may longjmp for want of
  * memory] */
 bool error_value_is(lua_State *L, int index, enum error_kind kind);

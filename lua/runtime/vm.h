@@ -73,6 +73,8 @@ struct vm {
     int ctx_begun;             /* and its place for the ctx table of the task that began last */
     char missed[VM_MISSED];    /* the last name that ctx lacked; see missed.h */
     void (*blocked)(struct task *t); /* the master has asked why the task runs for so long */
+    int (*page)(lua_State *L);       /* the lua_CFunction that writes the page of a status */
+    int nexts;                       /* the registry's reference to the next functions */
     const char *fault;               /* why the scripts on disk do not load, or ""; borrowed */
     size_t memory_floor; /* bytes that the state took just after the scripts had loaded */
     size_t memory_mark;  /* bytes past which a collection is due before the next task */

@@ -11,6 +11,7 @@
 #include "lua/runtime/sources.h"
 #include "lua/runtime/task.h"
 #include "lua/scripts/blocked.h"
+#include "lua/scripts/entry.h"
 #include "lua/scripts/libraries.h"
 #include "lua/scripts/route_files.h"
 #include "lua/scripts/schedule.h"
@@ -37,6 +38,7 @@ static enum rc make(
     }
     g->vm->fault = from->fault;
     g->vm->blocked = blocked_report;
+    g->vm->page = entry_write_page;
     *out = g;
     return RC_OK;
 }

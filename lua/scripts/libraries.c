@@ -15,6 +15,7 @@
 #include "lua/runtime/gate.h"
 #include "lua/runtime/stdlib.h"
 #include "lua/runtime/vm.h"
+#include "lua/scripts/entry.h"
 #include "lua/scripts/mistakes.h"
 #include "lua/scripts/mt.h"
 #include "lua/scripts/schedule.h"
@@ -29,6 +30,7 @@ int libraries_open(lua_State *L)
     stdlib_open(L, folder);
     ctx_open(L);
     bundle_open(L);
+    entry_open(L);
     if (vm_of(L)->options.dev)
         mistakes_open(L);
     luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
@@ -52,7 +54,7 @@ int libraries_open(lua_State *L)
     lua_pushcfunction(L, luaopen_moontrail_at_end);
     lua_setfield(L, -2, "moontrail.at_end");
     lua_pushcfunction(L, luaopen_moontrail_parting);
-    lua_setfield(L, -2, "moontrail.parting");
+    lua_setfield(L, -2, "moontrail.runtime.parting");
     lua_pushcfunction(L, luaopen_moontrail_on_drain);
     lua_setfield(L, -2, "moontrail.on_drain");
     lua_pushcfunction(L, luaopen_moontrail_redis_wire);

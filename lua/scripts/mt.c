@@ -15,6 +15,7 @@
 #include "lua/runtime/task_channel.h"
 #include "lua/runtime/vm.h"
 #include "lua/scripts/schedule.h"
+#include "lua/scripts/wrap.h"
 
 #include <lauxlib.h>
 #include <math.h>
@@ -197,6 +198,7 @@ int luaopen_moontrail(lua_State *L)
     store_open_limit(L);
     task_channel_open(L);
     schedule_open(L);
+    wrap_open(L);
     process_open(L);
     process_add_function(L);
     exec_add_function(L);

@@ -221,9 +221,11 @@ function ctx:set_cookie(name, value, options) end
 ---@field path? string path and query in place of the request's own
 ---@field headers? table<string, string|number|false> in place of its own; false leaves one out
 ---@field timeout? number seconds to wait for the other server
+---@field response? fun(status: integer, headers: table<string, string|string[]>): integer? sees and changes the head
+---@field retry? { statuses?: integer[], attempts?: integer } when the request is made again
 
 ---Hands the request to another server, whose answer is the response. Waits until that has ended.
----@param url string `http://`, `https://` or `h2c://` with a host, or `unix:` with a path
+---@param url string `http://`, `https://` or `h2c://` with a host, `unix:` with a path, or `upstream:` with a pool
 ---@param options? moontrail.proxy_options all as the request has it when left out
 ---@return integer status of the response
 function ctx:proxy(url, options) end
@@ -237,6 +239,10 @@ function ctx:aborted() end
 ---Registers a function that runs once when the request is aborted. It may not wait.
 ---@param fn fun(reason: moontrail.reason) its errors are logged
 function ctx:on_abort(fn) end
+
+---Registers a function that runs once, just before the head is fixed: it may set headers, and neither write nor wait.
+---@param fn fun()
+function ctx:on_head(fn) end
 
 ---Sets a time past which every wait of the handler raises; without an argument: the seconds left.
 ---@param seconds number|nil nil removes it
@@ -472,6 +478,12 @@ function moontrail.load_error() end
 ---Loads the scripts anew when this file changes too: a template, say.
 ---@param path string the file, which need not exist
 function moontrail.watch(path) end
+
+---Puts more around a handler, which it returns: outer goes around all middleware, failed may answer what that raises.
+---@param handler fun(ctx: moontrail.ctx)
+---@param around { outer?: fun(ctx: moontrail.ctx, next: fun()), failed?: fun(ctx: moontrail.ctx, problem: any): boolean }
+---@return fun(ctx: moontrail.ctx) handler
+function moontrail.wrap(handler, around) end
 
 ---Runs `fn(...)` as a task of its own, beside the handler, and returns the task.
 ---@param fn fun(...: any): ... it may wait, and use a live `ctx`
@@ -1247,6 +1259,7 @@ function message:decoder(fail) end
 ---@field names? "proto" write the names of fields as they are in the .proto
 ---@field enums? "number" write the values of enums as numbers
 ---@field unknown? "ignore" skip fields and names of enums' values that are unknown
+---@field partial? boolean read messages that lack required fields
 
 ---The JSON text of a message, given as a table or as bytes.
 ---@param value table|string the message, or its bytes

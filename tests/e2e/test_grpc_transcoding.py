@@ -688,3 +688,43 @@ def dump_common(folder):
                                repeated google.protobuf.Any extensions = 3; }""",
     }
     return write_scripts(folder / "common", files)
+
+
+# Messages of proto2, which may require fields: from wherever they come.
+
+OLD = """
+    syntax = "proto2";
+    package old;
+    import "google/api/annotations.proto";
+    message Inner { required string part = 1; optional string more = 2; }
+    message Old { required string id = 1; required string text = 2; optional Inner inner = 3; }
+    service Store {
+      rpc Put(Old) returns (Old) { option (google.api.http) = {
+        put: "/old/{id}" body: "*"
+        additional_bindings { get: "/old/{id}" }
+        additional_bindings { post: "/old/{id}/{text}/{inner.part}" body: "inner" }
+      }; }
+    }"""
+
+STORE = """
+    local Store = require("moontrail.grpc").service("old.proto", "old.Store")
+    function Store.Put(request) return request end
+    return Store"""
+
+
+def test_required_fields_come_from_path_query_and_body_alike(start, connect):
+    client = connect(start({"old.proto": OLD, "old.lua": STORE}).http)
+
+    def ask(method, path, body=b""):
+        answer = client.response(client.request(path, method, body=body))
+        return answer.status, json.loads(answer.text)
+
+    whole = {"id": "7", "text": "t"}
+    assert ask("PUT", "/old/7", b'{"text":"t"}') == (200, whole)
+    assert ask("GET", "/old/7?text=t") == (200, whole)
+    deep = {**whole, "inner": {"part": "p", "more": "m"}}
+    assert ask("POST", "/old/7/t/p", b'{"more":"m"}') == (200, deep)
+    for lacks in (ask("PUT", "/old/7", b"{}"), ask("PUT", "/old/7"), ask("GET", "/old/7"),
+                  ask("GET", "/old/7?text=t&inner.more=m")):
+        assert lacks[0] == 400 and lacks[1]["code"] == 3
+        assert "required, but missing" in lacks[1]["message"]

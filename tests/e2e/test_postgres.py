@@ -196,6 +196,14 @@ def test_statements_are_kept_prepared_and_anew_when_they_are_stale(script, datab
     assert script.run(code) == [{"a": 1}, {"a": 1, "b": 2}, [{"a": 1, "b": 2}], True, 20001]
 
 
+def test_an_error_that_looks_like_a_stale_statement_s_is_told(script):
+    raising = "do $$ begin raise exception using errcode = '%s'; end $$"
+    for code in ("0A000", "26000"):
+        assert script.fail(f'db:query("{raising % code}")').code == code
+        assert script.fail(f'for _ in db:rows("{raising % code}") do end').code == code
+    assert script.run("return db:value('select 1')") == 1
+
+
 # Rows.
 
 def test_rows_come_one_by_one_at_the_reader_s_pace(script, database):

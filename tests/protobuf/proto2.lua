@@ -50,6 +50,16 @@ for where, digits in pairs { ["point.x"] = "5a 00", ["point.y"] = "5a 02 0801",
 end
 check.same(Holder:decode(""), {})
 
+-- In JSON they may be left out where the rest is still to come.
+local half = '{"old":{"point":{"x":1}}}'
+check.raises("old.Holder.old.point.y: required, but missing", Holder.from_json, Holder, half)
+check.same(rawget(Holder:from_json(half, { partial = true }).old, "point"), { x = 1 })
+check.raises("old.Holder.old.point.y: required, but missing", Holder.field_from_json, Holder, "old",
+    '{"point":{"x":1}}')
+assert(Holder:field_from_json("old", '{"point":{"x":1}}', { partial = true }).point.x == 1)
+check.raises("protobuf: the option partial is true or false", Holder.from_json, Holder, half,
+    { partial = 1 })
+
 -- Two halves of a message make a whole one.
 check.same(Old:decode(check.bytes "5a 02 0801 5a 02 1002").point, { x = 1, y = 2 })
 

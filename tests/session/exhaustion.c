@@ -71,6 +71,8 @@ static const struct trial {
     {"ctx.json", "ctx:json {list = {1, 2.5, 'x'}, text = ('x'):rep(2000)}"},
     {"ctx.on_abort", "for _ = 1, 5 do ctx:on_abort(function(why) ctx.own = why .. 'x' end) end\n"
                      "ctx:reset() ctx:on_abort(error)"},
+    {"ctx.on_head", "for _ = 1, 5 do ctx:on_head(function() ctx:add_header('x-a', '1') end) end\n"
+                    "ctx:header('x-b', '2') ctx:text('x')"},
     {"ctx.protocol", "assert(ctx:protocol() == 'HTTP/2')"},
     {"ctx.proxy", "pcall(ctx.proxy, ctx, 'h2c://127.0.0.1:1', {headers = {a = 'b'}})"},
     {"ctx.read", "local n = 0 while true do local piece = ctx:read(3)\n"
@@ -138,6 +140,7 @@ static const struct trial {
     {"mt.spawn", "mt.spawn(function(...) mt.sleep(0) ctx.own = {...} end, 1, 'x', {})\n"
                  "mt.spawn(error, 'alone')"},
     {"mt.watch", "for i = 1, 40 do mt.watch('file' .. i) end"},
+    {"mt.wrap", "assert(mt.wrap(print, {outer = print, failed = print}) == print)"},
     {"password.hash", "local t = mt.spawn(crypto.password.hash, 'x') mt.sleep(0) t:cancel()"},
     {"password.verify", "assert(not crypto.password.verify('x',\n"
                         "    '$scrypt$ln=1,r=1,p=1$$AAAAAAAAAAAAAAAAAAAAAAAA'))"},

@@ -123,7 +123,7 @@ void link_begin(lua_State *L, struct link *k, int seconds)
     lua_pushnil(L);
     lua_setiuservalue(L, 1, LINK_TEXT);
     k->rows = 0;
-    k->is_prepared = false;
+    k->may_be_stale = false;
     clear(&k->result);
     clear(&k->failure);
 }

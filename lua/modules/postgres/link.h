@@ -44,10 +44,10 @@ struct link {
     PGresult *failure; /* the error that the operation has met; NULL for none */
     link_step *step;
     struct waiting waiting;
-    double until;     /* on clock_monotonic, when the operation's time is over; negative: never */
-    bool is_prepared; /* the operation runs a statement that was prepared */
-    size_t unsent;    /* bytes of a COPY, about, since the last wait */
-    size_t rows;      /* that the operation has pushed */
+    double until;      /* on clock_monotonic, when the operation's time is over; negative: never */
+    bool may_be_stale; /* the operation runs a statement that was prepared some time ago */
+    size_t unsent;     /* bytes of a COPY, about, since the last wait */
+    size_t rows;       /* that the operation has pushed */
     struct task_bond bond; /* to the task that it ends with */
     struct key_reader reader;
     bool is_ending;  /* the server has said that it will close */

@@ -74,21 +74,23 @@ static int l_prepare(lua_State *L)
     return link_run(L, k, step_prepare);
 }
 
-/* Sending. The stack is link, name or text, types or nil, parameters, seconds. */
-enum { AT_LINK = 1, AT_TEXT, AT_TYPES, AT_PARAMETERS, AT_SECONDS };
+/* Sending. The stack is link, name or text, types or nil, parameters, seconds, whether the
+ * statement has been prepared just now. */
+enum { AT_LINK = 1, AT_TEXT, AT_TYPES, AT_PARAMETERS, AT_SECONDS, AT_IS_NEW };
 
 /* A statement with types was prepared under that name; one without is sent as it is. */
 static void send(lua_State *L, struct link *k)
 {
     const char *text = luaL_checkstring(L, AT_TEXT);
     luaL_checktype(L, AT_PARAMETERS, LUA_TTABLE);
-    lua_settop(L, AT_SECONDS);
+    lua_settop(L, AT_IS_NEW);
     link_begin(L, k, AT_SECONDS);
-    k->is_prepared = !lua_isnil(L, AT_TYPES);
-    if (!k->is_prepared)
+    bool is_prepared = !lua_isnil(L, AT_TYPES);
+    k->may_be_stale = is_prepared && !lua_toboolean(L, AT_IS_NEW);
+    if (!is_prepared)
         link_set_text(L, AT_TEXT);
     struct parameters p = parameters_read(L, k, AT_PARAMETERS, AT_TYPES);
-    int sent = k->is_prepared
+    int sent = is_prepared
                    ? PQsendQueryPrepared(k->pg, text, p.n, p.values, p.lengths, p.formats, 0)
                    : PQsendQueryParams(k->pg, text, p.n, NULL, p.values, p.lengths, p.formats, 0);
     if (!sent)
@@ -185,7 +187,7 @@ static void add_result(lua_State *L, struct link *k)
 static bool is_stale(const struct link *k)
 {
     const char *state = k->failure ? PQresultErrorField(k->failure, PG_DIAG_SQLSTATE) : NULL;
-    return state && k->is_prepared && PQtransactionStatus(k->pg) == PQTRANS_IDLE &&
+    return state && k->may_be_stale && PQtransactionStatus(k->pg) == PQTRANS_IDLE &&
            (strcmp(state, "26000") == 0 || strcmp(state, "0A000") == 0);
 }
 
@@ -230,9 +232,8 @@ static int run(lua_State *L, struct link *k)
     return link_run(L, k, step_run);
 }
 
-/* link:run(name, types, parameters, seconds), or link:run(text, nil, parameters, seconds) → rows,
- * with columns and affected; nil and the SQLSTATE if the statement has to
- * be prepared anew */
+/* link:run(name, types, parameters, seconds, is_new), or link:run(text, nil, parameters, seconds) →
+ * rows, with columns and affected; nil and the SQLSTATE if the statement has to be prepared anew */
 static int l_run(lua_State *L)
 {
     struct link *k = link_idle(L);
@@ -309,7 +310,7 @@ static int step_fetch(lua_State *L, struct link *k, unsigned *events)
     return LINK_WAITS;
 }
 
-/* link:start(name or text, types or nil, parameters, seconds): link:fetch gives the rows */
+/* link:start(name or text, types or nil, parameters, seconds, is_new): link:fetch gives the rows */
 static int l_start(lua_State *L)
 {
     struct link *k = link_idle(L);

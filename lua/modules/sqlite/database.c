@@ -477,6 +477,12 @@ static void tidy(struct database *d)
         sqlite3_exec(d->db, "pragma query_only = off; rollback", NULL, NULL, NULL);
 }
 
+/* Counts of memory for all connections together would be behind one lock. */
+void database_set_up(void)
+{
+    sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
 struct database *database_new(void)
 {
     struct database *d = calloc(1, sizeof *d);

@@ -100,6 +100,8 @@ struct order *order_new(
 void order_keep(struct order *o, struct parameter *p, const char *bytes, size_t n);
 void order_free(struct order *o);
 
+/* To be called before any thread uses SQLite, once. */
+void database_set_up(void);
 struct database *database_new(void);
 /* After ORDER_CLOSE. */
 void database_free(struct database *d);

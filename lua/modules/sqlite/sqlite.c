@@ -596,7 +596,11 @@ int luaopen_moontrail_sqlite(lua_State *L)
         {"close", l_close}, {NULL, NULL}};
     static const luaL_Reg cursor[] = {{"more", l_more}, {"close", l_end}, {NULL, NULL}};
     static const luaL_Reg box[] = {{NULL, NULL}};
+    static bool is_set_up;
     seam_check(L, "moontrail.sqlite");
+    if (!is_set_up)
+        database_set_up();
+    is_set_up = true;
     make_metatable(L, &connection_key, connection, l_close);
     make_metatable(L, &cursor_key, cursor, l_end);
     make_metatable(L, &box_key, box, l_box_gc);

@@ -82,6 +82,27 @@ function fields.find(type, path)
     return chain
 end
 
+-- Whether a message of that type, or one within it, has required fields.
+local function requires(type, seen)
+    seen[type] = true
+    for _, field in ipairs(fields.of(type).list) do
+        local inner = field.message
+        if field.required or inner and not seen[inner] and requires(inner, seen) then
+            return true
+        end
+    end
+    return false
+end
+
+-- Whether a request of that type can lack what is required.
+function fields.requires(type)
+    local kept = fields.of(type)
+    if kept.requires == nil then
+        kept.requires = requires(type, {})
+    end
+    return kept.requires
+end
+
 -- The path of the last field of a chain, in the names of the .proto.
 function fields.name_of(chain)
     local names = {}

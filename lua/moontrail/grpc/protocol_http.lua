@@ -57,6 +57,14 @@ local function read_json(read, ...)
     return result
 end
 
+-- How a body is read: what is required may be in the path or in the query.
+local function options_for(way, input)
+    if not way.body_options and fields.requires(input) then
+        way.body_options = { partial = true, unknown = way.json and way.json.unknown }
+    end
+    return way.body_options or way.json
+end
+
 -- The request's message with what the body has of it.
 local function decode_body(way, input, body, ctx)
     local binding, field = way.binding, way.binding.body
@@ -64,13 +72,14 @@ local function decode_body(way, input, body, ctx)
         return raw_body(ctx, body)
     end
     if binding.has_body and not field and body ~= "" then
-        return read_json(input.from_json, input, body, way.json)
+        return read_json(input.from_json, input, body, options_for(way, input))
     end
     local request = fields.empty(input)
     if binding.body_is_raw then
         request[field.name] = raw_body(ctx, body)
     elseif field and body ~= "" then
-        local value = read_json(input.field_from_json, input, field.name, body, way.json)
+        local value = read_json(input.field_from_json, input, field.name, body,
+            options_for(way, input))
         if value ~= nil then
             request[field.name] = value
         end
@@ -131,6 +140,9 @@ function protocol.decode(body, self)
     set_variables(way, input, request, ctx)
     if ctx.query then
         set_query(way, input, request, ctx)
+    end
+    if fields.requires(input) then
+        read_json(input.encode, input, request)
     end
     return request
 end

@@ -154,7 +154,7 @@ function Connection:query(text, params, seconds)
     if result then return result end
     forget_stale(self, text, stale, left)
     s, left = statement(self, text, left)
-    return link:run(s.name, s.types, params, left)
+    return link:run(s.name, s.types, params, left, true)
 end
 
 -- Several statements, without parameters.
@@ -167,14 +167,14 @@ end
 local Stream = {}
 Stream.__index = Stream
 
-local function start(self, text, params, seconds)
+local function start(self, text, params, seconds, is_new)
     local name, types, left = text, nil, seconds
     if self.keeps then
         local s
         s, left = statement(self, text, seconds)
         name, types = s.name, s.types
     end
-    self.link:start(name, types, params, left)
+    self.link:start(name, types, params, left, is_new)
     return self.link:fetch(left)
 end
 
@@ -182,7 +182,7 @@ function Connection:rows(text, params, seconds)
     local first, stale = start(self, text, params, seconds)
     if stale then
         forget_stale(self, text, stale, seconds)
-        first = start(self, text, params, seconds)
+        first = start(self, text, params, seconds, true)
     end
     return setmetatable({link = self.link, seconds = seconds, columns = self.link:columns() or {},
         first = first, over = first == nil}, Stream)

@@ -46,7 +46,7 @@ end
 function M.new(connect, db, channel)
     if not is_channel(channel) then blame("a channel is a string of 1 to 63 bytes") end
     local self = setmetatable({connect = connect, url = db.url, options = db.options,
-        name = '"' .. channel:gsub('"', '""') .. '"'}, Listener)
+        name = '"' .. channel:gsub("\"", "\"\"") .. '"'}, Listener)
     begin_listening(self)
     return self
 end

@@ -18,7 +18,7 @@ local function is_json(type)
 end
 
 local function quote(text)
-    return '"' .. text:gsub('[\\"]', "\\%0") .. '"'
+    return '"' .. text:gsub("[\\\"]", "\\%0") .. '"'
 end
 
 local function float_text(value, type)

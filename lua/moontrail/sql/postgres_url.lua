@@ -41,7 +41,7 @@ end
 
 local function split(list)
     local items = {}
-    for item in (list .. ","):gmatch("([^,]*),") do items[#items + 1] = item end
+    for item in list:gmatch("[^,]*") do items[#items + 1] = item end
     return items
 end
 

@@ -1,7 +1,7 @@
 -- Locks on a Redis server: a key with a token that nobody else has, which ends with its time.
 local at_end = require "moontrail.at_end"
 local mt = require "moontrail"
-local parting = require "moontrail.parting"
+local parting = require "moontrail.runtime.parting"
 local redis = require "moontrail.redis"
 local server = require "moontrail.store.redis.server"
 local token = require "moontrail.store.redis.token"

@@ -1,7 +1,7 @@
 -- Turns of mt.every with once, on a Redis server: a key says when the next is due, who has it now,
 -- and until when, which its holder puts off for as long as it runs.
 local mt = require "moontrail"
-local parting = require "moontrail.parting"
+local parting = require "moontrail.runtime.parting"
 local redis = require "moontrail.redis"
 local server = require "moontrail.store.redis.server"
 local token = require "moontrail.store.redis.token"
