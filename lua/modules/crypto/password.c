@@ -143,8 +143,10 @@ static struct pending *push_pending(lua_State *L, struct str password)
     lua_setmetatable(L, -2);
     size_t size = sizeof(struct pending) + password.n;
     struct pending *p = mem_get_zeroed(size);
-    if (!p)
+    if (!p) {
         luaL_error(L, "%s", rc_text(RC_NOMEM));
+        return NULL;
+    }
     p->size = size;
     p->is_done = true; /* nothing is under way */
     p->job.done = on_done;
