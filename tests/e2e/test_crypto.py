@@ -243,8 +243,8 @@ def test_hash_is_one_of_scrypt(run):
     match = re.fullmatch(r"\$scrypt\$ln=15,r=8,p=3\$([\w+/]{22})\$([\w+/]{43})", text)
     assert match and again != text
     assert scrypt_text("päss".encode(), base64.b64decode(match[1] + "=="), 15, 8, 3) == text
-    assert run(f"""return crypto.password.verify("p\\xc3\\xa4ss", "{text}"), crypto.password.verify("pass", "{text}"),
-                          crypto.password.verify("", "{text}")""") == [True, False, False]
+    assert run(f"""return crypto.password.verify("p\\xc3\\xa4ss", "{text}"), crypto.password.verify("pass", "{text}")
+        """) == [True, False]
 
 
 @pytest.mark.parametrize("password, salt, costs, wanted", [  # RFC 7914 12
