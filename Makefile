@@ -63,10 +63,10 @@ UNITS     = $(sort $(shell find tests/unit -name '*.c'))
 SESSIONS  = $(wildcard tests/session/*.c)
 SUPPORT   = $(wildcard tests/session/support/*.c)
 C_FILES   = $(sort $(shell find server lua tests -name '*.[ch]' -o -name '*.cc'))
-TYPES     = moontrail.lua moontrail/base64.lua moontrail/grpc.lua moontrail/json.lua \
+TYPES     = moontrail.lua moontrail/base64.lua moontrail/crypto.lua moontrail/grpc.lua moontrail/json.lua \
             moontrail/protobuf.lua moontrail/redis.lua moontrail/resty.lua moontrail/sql.lua \
             moontrail/store.lua moontrail/zlib.lua
-NPM_READY = build/grpcjs/ready build/rpcjs/ready
+NPM_READY = build/grpcjs/ready build/josejs/ready build/rpcjs/ready
 LUA_FILES = $(BUNDLED) $(TYPES:%=lua/types/%) $(wildcard tests/protobuf/*.lua tests/grpc/*.lua tests/bench/*.lua \
               tests/bench/scripts/*.lua tests/lint/*.lua) \
             $(shell find scripts examples -name '*.lua')
@@ -101,7 +101,8 @@ test_objects    = $(patsubst %.c,build/test/%.o,$(1))
 module_objects  = $(patsubst %,build/$(1)/module/%.o,$(basename $(2)))
 UNIT_TESTS      = $(patsubst %.c,build/%,$(UNITS))
 # Those that are built in another way.
-UNIT_OTHERS     = build/tests/release/pool build/tests/threads/pool build/tests/threads/sqlite
+UNIT_OTHERS     = build/tests/release/pool build/tests/threads/pool build/tests/threads/scrypt \
+                  build/tests/threads/sqlite
 fuzz_objects    = $(patsubst %,build/fuzz/%.o,$(basename $(1)))
 FUZZERS         = $(addprefix build/fuzz/bin/,$(basename $(notdir $(wildcard tests/fuzz/*.c*))))
 SESSION_TESTS   = $(patsubst %.c,build/%,$(SESSIONS))
@@ -165,6 +166,10 @@ build/tests/threads/sqlite: tests/threads/sqlite.c $(addprefix lua/modules/sqlit
                             $(THREADS_FILES) | build/deps-check
 	@mkdir -p $(@D)
 	$(call SHOW,LD)$(THREADS) -o $@ $^ $(LIBS_sqlite) -lcmocka
+
+build/tests/threads/scrypt: tests/unit/lua/modules/scrypt.c lua/modules/crypto/scrypt.c $(THREADS_FILES) | build/deps-check
+	@mkdir -p $(@D)
+	$(call SHOW,LD)$(THREADS) -o $@ $^ -lcrypto -lcmocka
 
 build/lib/moontrail/protobuf.so: $(call module_objects,release,$(PROTOBUF))
 	@mkdir -p $(@D)
@@ -258,8 +263,8 @@ e2e: all build/test/moontrail $(MODULE_FILES:%=build/test/%) build/tests/docs/ma
      build/tests/h1/events build/deps-test build/deps-others $(NPM_READY) ## test with real clients over real sockets
 	@tests/e2e.sh
 
-# Clients of the tests from npm, with the versions that their locks name: a second one of gRPC, and
-# those of Connect and gRPC-Web. Without them their tests are left out, but not in CI.
+# Clients of the tests from npm, with the versions that their locks name: a second one of gRPC, those
+# of Connect and gRPC-Web, and a library of tokens. Without them their tests are left out, but not in CI.
 define npm_fetch
 	@mkdir -p $(@D)
 	@cp $^ $(@D)

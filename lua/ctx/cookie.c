@@ -1,4 +1,5 @@
 /* Cookies (RFC 6265): those that the client sent, and those that it is to keep. */
+#include "core/clock.h"
 #include "http/exchange.h"
 #include "lua/ctx/args.h"
 #include "lua/ctx/ctx.h"
@@ -6,8 +7,6 @@
 
 #include <lauxlib.h>
 #include <math.h>
-#include <stdio.h>
-#include <time.h>
 
 /* Cookies of the request. */
 
@@ -122,26 +121,15 @@ static void push_seconds(lua_State *L, const struct attribute *a)
 /* The years that RFC 6265 5.1.1 can parse: 1601 to 9999. */
 static const lua_Number first_date = -11644473600, last_date = 253402300799;
 
-/* The date of RFC 9110 5.6.7. strftime would use the locale's language. */
-static void push_date(lua_State *L, time_t date)
-{
-    static const char days[] = "SunMonTueWedThuFriSat";
-    static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
-    char text[64];
-    struct tm t;
-    gmtime_r(&date, &t);
-    snprintf(text, sizeof text, "%.3s, %02d %.3s %04d %02d:%02d:%02d GMT", days + 3 * t.tm_wday,
-        t.tm_mday, months + 3 * t.tm_mon, t.tm_year + 1900, t.tm_hour, t.tm_min, t.tm_sec);
-    lua_pushstring(L, text);
-}
-
 static void push_expires(lua_State *L, const struct attribute *a)
 {
     if (lua_type(L, -1) == LUA_TNUMBER) {
         lua_Number date = floor(lua_tonumber(L, -1));
         if (!(date >= first_date && date <= last_date))
             refuse_option(L, a, "a time of the years 1601 to 9999");
-        push_date(L, (time_t)date);
+        char text[CLOCK_DATE_LEN + 1];
+        clock_format_date((time_t)date, text);
+        lua_pushstring(L, text);
         lua_replace(L, -2);
     }
     push_text(L, a);

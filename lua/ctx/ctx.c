@@ -446,6 +446,7 @@ void ctx_push_functions(lua_State *L)
     luaL_setfuncs(L, ctx_cookie_functions, 0);
     luaL_setfuncs(L, ctx_response_functions, 0);
     luaL_setfuncs(L, ctx_proxy_functions, 0);
+    luaL_setfuncs(L, ctx_auth_functions, 0);
     luaL_setfuncs(L, ctx_life_functions, 0);
     luaL_setfuncs(L, ctx_head_functions, 0);
 }

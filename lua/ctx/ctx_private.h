@@ -14,6 +14,7 @@ extern const luaL_Reg ctx_form_functions[];     /* args, form */
 extern const luaL_Reg ctx_cookie_functions[];   /* cookie, set_cookie */
 extern const luaL_Reg ctx_response_functions[]; /* the head, and the body */
 extern const luaL_Reg ctx_proxy_functions[];    /* proxy */
+extern const luaL_Reg ctx_auth_functions[];     /* basic_auth */
 extern const luaL_Reg ctx_life_functions[];     /* aborted, on_abort */
 extern const luaL_Reg ctx_head_functions[];     /* on_head */
 

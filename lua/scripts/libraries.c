@@ -5,7 +5,7 @@
 #include "lua/ctx/spawn.h"
 #include "lua/modules/base64/base64.h"
 #include "lua/modules/bundle.h"
-#include "lua/modules/digest/digest.h"
+#include "lua/modules/crypto/crypto.h"
 #include "lua/modules/folder/folder.h"
 #include "lua/modules/json/json.h"
 #include "lua/modules/redis/redis.h"
@@ -39,6 +39,8 @@ int libraries_open(lua_State *L)
     lua_setfield(L, -2, "moontrail");
     lua_pushcfunction(L, luaopen_moontrail_base64);
     lua_setfield(L, -2, "moontrail.base64");
+    lua_pushcfunction(L, luaopen_moontrail_crypto_primitives);
+    lua_setfield(L, -2, "moontrail.crypto.primitives");
     lua_pushcfunction(L, luaopen_moontrail_detached);
     lua_setfield(L, -2, "moontrail.runtime.detached");
     lua_pushcfunction(L, luaopen_moontrail_errors);
@@ -57,8 +59,6 @@ int libraries_open(lua_State *L)
     lua_setfield(L, -2, "moontrail.on_drain");
     lua_pushcfunction(L, luaopen_moontrail_redis_wire);
     lua_setfield(L, -2, "moontrail.redis.wire");
-    lua_pushcfunction(L, luaopen_moontrail_resty_digest);
-    lua_setfield(L, -2, "moontrail.resty.digest");
     lua_pushcfunction(L, luaopen_moontrail_store);
     lua_setfield(L, -2, "moontrail.store");
     lua_pushcfunction(L, luaopen_moontrail_store_fleeting);

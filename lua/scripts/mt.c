@@ -7,6 +7,7 @@
 #include "lua/client/socket.h"
 #include "lua/ctx/ctx.h"
 #include "lua/ctx/spawn.h"
+#include "lua/modules/escape.h"
 #include "lua/modules/store/store.h"
 #include "lua/process/process.h"
 #include "lua/runtime/sources.h"
@@ -17,6 +18,7 @@
 #include "lua/scripts/wrap.h"
 
 #include <lauxlib.h>
+#include <math.h>
 #include <stdlib.h>
 
 enum { LOG_FIELDS_MAX = 32 };
@@ -49,6 +51,18 @@ static int l_sleep(lua_State *L)
 static int l_now(lua_State *L)
 {
     lua_pushnumber(L, clock_wall());
+    return 1;
+}
+
+/* http_date([t]): a time as fields have it (RFC 9110 5.6.7) */
+static int l_http_date(lua_State *L)
+{
+    static const lua_Number first = -62167219200, last = 253402300799;
+    char text[CLOCK_DATE_LEN + 1];
+    lua_Number t = floor(luaL_optnumber(L, 1, clock_wall()));
+    luaL_argcheck(L, t >= first && t <= last, 1, "not within the years 0 to 9999");
+    clock_format_date((time_t)t, text);
+    lua_pushstring(L, text);
     return 1;
 }
 
@@ -176,7 +190,7 @@ static void push_worker(lua_State *L)
 int luaopen_moontrail(lua_State *L)
 {
     static const luaL_Reg functions[] = {{"sleep", l_sleep}, {"now", l_now},
-        {"load_error", l_load_error}, {"watch", l_watch}, {NULL, NULL}};
+        {"http_date", l_http_date}, {"load_error", l_load_error}, {"watch", l_watch}, {NULL, NULL}};
     static const luaL_Reg levels[] = {
         {"debug", l_debug}, {"info", l_info}, {"warn", l_warn}, {"error", l_error}, {NULL, NULL}};
     luaL_newlib(L, functions);
@@ -190,6 +204,8 @@ int luaopen_moontrail(lua_State *L)
     exec_add_function(L);
     http_open(L);
     lua_setfield(L, -2, "http");
+    escape_push(L);
+    lua_setfield(L, -2, "escape");
     socket_open_module(L);
     lua_setfield(L, -2, "socket");
     luaL_newlib(L, levels);

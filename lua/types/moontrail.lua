@@ -137,6 +137,12 @@ function ctx:args() end
 ---@return table<string, string|string[]> form
 function ctx:form(limit) end
 
+---Who the client says it is, by Basic (RFC 7617). nil without such a field, or where there are
+---several.
+---@return string? user
+---@return string? password
+function ctx:basic_auth() end
+
 ---The value of the request's first cookie of that name, or nil.
 ---@param name string in its case
 ---@return string? value
@@ -396,8 +402,23 @@ function limiter:take(key, cost) end
 ---@field count integer how many of them serve
 
 ---`local mt = require "moontrail"`
+---Text made safe for where it is put.
+---@class moontrail.escape
+local escape = {}
+
+---For the text of HTML and its attributes in quotes: `&`, `<`, `>`, `"` and `'` as entities.
+---@param s string|number what is to be shown as it is
+---@return string text
+function escape.html(s) end
+
+---For any part of a URL: everything but letters, digits, `-`, `.`, `_` and `~` in per cent.
+---@param s string|number what is to be one segment, name or value
+---@return string text
+function escape.url(s) end
+
 ---@class moontrail
 ---@field ctx moontrail.ctx the functions of every ctx, found once: `mt.ctx.write(ctx, ...)`
+---@field escape moontrail.escape
 ---@field http moontrail.http
 ---@field log moontrail.log
 ---@field options moontrail.options
@@ -410,6 +431,11 @@ local moontrail = {}
 ---@param capacity? integer the values that it holds: 1 unless given
 ---@return moontrail.channel channel
 function moontrail.channel(capacity) end
+
+---A time as fields of HTTP have it (RFC 9110 5.6.7).
+---@param t? number seconds since 1970: now unless given
+---@return string date such as `Sun, 06 Nov 1994 08:49:37 GMT`
+function moontrail.http_date(t) end
 
 ---Runs a function every so many seconds, never beside itself, as long as these scripts are the
 ---current ones. Only while a script loads.
@@ -865,6 +891,160 @@ function base64.decode(text) end
 ---@return string? bytes
 ---@return string? rest the characters at the end that more must follow
 function base64.decode_joined(text) end
+
+---`local crypto = require "moontrail.crypto"`
+---@class moontrail.crypto
+---@field base64 moontrail.crypto.base64
+---@field base64url moontrail.crypto.base64url
+---@field hex moontrail.crypto.hex
+---@field jwt moontrail.crypto.jwt
+---@field password moontrail.crypto.password
+local crypto = {}
+
+---@alias moontrail.crypto.digest_name
+---| "md5" | "sha1" | "sha224" | "sha256" | "sha384" | "sha512" | "sha512-224" | "sha512-256"
+---| "sha3-224" | "sha3-256" | "sha3-384" | "sha3-512" | "blake2s256" | "blake2b512"
+
+---The digest of bytes, as bytes.
+---@param name moontrail.crypto.digest_name which digest
+---@param s string what it is of
+---@return string bytes
+function crypto.digest(name, s) end
+
+---An authentication code (RFC 2104), as bytes.
+---@param name moontrail.crypto.digest_name by which digest
+---@param key string as long as the digest, or longer
+---@param s string what it is of
+---@return string bytes
+function crypto.hmac(name, key, s) end
+
+---Random bytes, for keys too.
+---@param n integer how many: up to 1 MiB
+---@return string bytes
+function crypto.random(n) end
+
+---A random UUID (version 4).
+---@return string text
+function crypto.uuid() end
+
+---Whether two strings are equal, in a time that depends on their lengths alone.
+---@param a string one
+---@param b string the other
+---@return boolean equal
+function crypto.equal(a, b) end
+
+---Encrypts and authenticates by AES-256-GCM: nonce, text and tag as one string, 28 bytes longer.
+---@param key string 32 bytes
+---@param s string what is sealed
+---@param ad? string what is authenticated only, such as who it is for
+---@return string sealed
+function crypto.seal(key, s, ad) end
+
+---The text that was sealed; nil for what was not sealed by that key with that ad.
+---@param key string 32 bytes
+---@param sealed string what `crypto.seal` gave
+---@param ad? string as it was given there
+---@return string? s
+function crypto.open(key, sealed, ad) end
+
+---The keys that another server publishes, kept fresh: for `jwt.verify`.
+---@param url string `https://…` or `http://…`
+---@param options? { ca?: string, verify?: boolean } as `mt.http.request` has them
+---@return moontrail.crypto.jwks set
+function crypto.jwks(url, options) end
+
+---A key set; what it has is its own.
+---@alias moontrail.crypto.jwks table
+
+---Bytes as text of RFC 4648 4.
+---@class moontrail.crypto.base64
+local crypto_base64 = {}
+
+---The text of bytes, padded.
+---@param s string what is to be encoded
+---@return string text
+function crypto_base64.encode(s) end
+
+---The bytes of a text, padded or not; nil and why for one that is none.
+---@param text string what was encoded
+---@return string? bytes
+---@return string? why
+function crypto_base64.decode(text) end
+
+---Bytes as text for URLs and file names (RFC 4648 5).
+---@class moontrail.crypto.base64url
+local crypto_base64url = {}
+
+---The text of bytes, without padding.
+---@param s string what is to be encoded
+---@return string text
+function crypto_base64url.encode(s) end
+
+---The bytes of a text, padded or not; nil and why for one that is none.
+---@param text string what was encoded
+---@return string? bytes
+---@return string? why
+function crypto_base64url.decode(text) end
+
+---Bytes as hexadecimal digits.
+---@class moontrail.crypto.hex
+local crypto_hex = {}
+
+---The digits of bytes, in lower case.
+---@param s string what is to be encoded
+---@return string text
+function crypto_hex.encode(s) end
+
+---The bytes of digits in either case; nil and why for what are none.
+---@param text string what was encoded
+---@return string? bytes
+---@return string? why
+function crypto_hex.decode(text) end
+
+---Hashes of passwords, by scrypt in threads: two at a time.
+---@class moontrail.crypto.password
+local crypto_password = {}
+
+---Waits for a hash: `$scrypt$ln=15,r=8,p=3$salt$hash`. Raises (`kind` is `"limit"`) while 64 wait.
+---@param s string the password
+---@return string hash
+function crypto_password.hash(s) end
+
+---Waits, and tells whether it is the password. False for a hash of another kind, and for one of
+---more than four times the usual work or 64 MiB.
+---@param s string the password
+---@param hash string what was kept of it
+---@return boolean right
+function crypto_password.verify(s, hash) end
+
+---Signed tokens (RFC 7519): HS, RS, PS and ES with 256, 384 and 512, EdDSA.
+---@class moontrail.crypto.jwt
+local crypto_jwt = {}
+
+---@class moontrail.crypto.sign_options
+---@field alg? string the algorithm; may be missing where a JWK has its own
+---@field kid? string the name of the key, in the header; a JWK's own unless given
+
+---@class moontrail.crypto.verify_options
+---@field alg? string|string[] what is taken; may be missing for a key set, and a JWK with its own
+---@field aud? string|string[] who the token must be for: one of these
+---@field iss? string|string[] who must have issued it: one of these
+---@field leeway? number seconds that clocks may differ: 0 unless given
+
+---A token with the claims.
+---@param claims table by name; `exp` and `nbf` in seconds since 1970
+---@param key string|table a private key as PEM or JWK; bytes for HS
+---@param options? moontrail.crypto.sign_options the algorithm
+---@return string token
+function crypto_jwt.sign(claims, key, options) end
+
+---The claims of a token that is signed by the key and valid now; nil and why for any other.
+---@param token string? what the client sent
+---@param key string|table|moontrail.crypto.jwks a key as PEM, JWK or a key set; bytes for HS
+---@param options? moontrail.crypto.verify_options what is taken
+---@return table? claims
+---@return string|moontrail.error? why an error of `mt.http` where a key set cannot be had
+function crypto_jwt.verify(token, key, options) end
 
 ---The options of deflating.
 ---@class moontrail.zlib.deflate_options

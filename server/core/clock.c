@@ -1,6 +1,7 @@
 #include "core/clock.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 static double seconds(clockid_t id)
@@ -62,6 +63,16 @@ const char *clock_http_date(void)
 {
     static struct date date;
     return current(&date, format_http);
+}
+
+void clock_format_date(time_t second, char out[CLOCK_DATE_LEN + 1])
+{
+    char text[64];
+    struct tm t;
+    gmtime_r(&second, &t);
+    format_http(text, sizeof text, &t);
+    memcpy(out, text, CLOCK_DATE_LEN);
+    out[CLOCK_DATE_LEN] = '\0';
 }
 
 const char *clock_log_date(void)

@@ -3,6 +3,7 @@
 #define CORE_CLOCK_H
 
 #include <stdint.h>
+#include <time.h>
 
 /* Seconds since an arbitrary start, never going back. */
 double clock_monotonic(void);
@@ -16,7 +17,9 @@ enum { CLOCK_DATE_LEN = 29 };
 /* The current date in that form, made once a second; static storage, NUL-terminated, overwritten by
  * a later call in another second. */
 const char *clock_http_date(void);
-/* Likewise, as access logs have it: "06/Nov/1994:08:49:37 +0000". */
+/* Another date in that form: a second of the years 0 to 9999. */
+void clock_format_date(time_t second, char out[CLOCK_DATE_LEN + 1]);
+/* As clock_http_date, as access logs have it: "06/Nov/1994:08:49:37 +0000". */
 const char *clock_log_date(void);
 
 #endif

@@ -18,9 +18,9 @@ REQUEST = re.compile(r"-- (\w+) (\S+) ?(.*)\n((?:-- (?:trailer )?[\w-]+: .*\n)*)
 FIELD = re.compile(r"-- (trailer )?([\w-]+): (.*)")
 
 
-API = (ROOT / "docs/api.md").read_text()
+API = "".join((ROOT / f"docs/{name}.md").read_text() for name in ("api", "security"))
 DATA = (ROOT / "docs/data.md").read_text()
-EXAMPLES = [example for document in ("api", "data", "protobuf")
+EXAMPLES = [example for document in ("api", "data", "protobuf", "security")
             for example in EXAMPLE.findall((ROOT / f"docs/{document}.md").read_text())]
 
 # How the reference writes what belongs to a class of the runtime.
@@ -29,6 +29,10 @@ OWNERS = {"moontrail.ctx": "ctx:", "moontrail": "mt.", "moontrail.log": "mt.log.
           "moontrail.socket": "mt.socket.", "moontrail.socket.connection": "socket:",
           "moontrail.task": "task:", "moontrail.channel": "channel:",
           "moontrail.hook": "hook:", "moontrail.process": "process:",
+          "moontrail.crypto": "crypto.", "moontrail.crypto.base64": "crypto.base64.",
+          "moontrail.crypto.base64url": "crypto.base64url.", "moontrail.crypto.hex": "crypto.hex.",
+          "moontrail.crypto.jwt": "crypto.jwt.", "moontrail.crypto.password": "crypto.password.",
+          "moontrail.escape": "mt.escape.",
           "moontrail.base64": "base64.", "moontrail.json": "json.", "moontrail.zlib": "zlib.",
           "moontrail.store": "store.", "moontrail.store.map": "s:", "moontrail.store.lock": "lock:",
           "moontrail.store.subscription": "sub:", "moontrail.limiter": "limit:",

@@ -19,6 +19,7 @@ PLAIN = {"moontrail.tls", "moontrail.error", "moontrail.cookie_options", "moontr
          "moontrail.grpc.options", "moontrail.grpc.client_options", "moontrail.grpc.call_options",
          "moontrail.grpc.retry", "moontrail.grpc.gateway_options",
          "moontrail.grpc.status", "moontrail.http.options", "moontrail.every_options",
+         "moontrail.crypto.sign_options", "moontrail.crypto.verify_options",
          "moontrail.redis.options", "moontrail.redis.transaction_options",
          "moontrail.redis.batch", "moontrail.redis.message", "moontrail.redis.subscription",
          "moontrail.sql.options", "moontrail.sql.result", "moontrail.sql.listener",
@@ -81,7 +82,7 @@ def test_every_function_has_a_comment():
     assert len(FUNCTIONS) == len(re.findall("^function ", TYPES.read_text(), re.M))
 
 
-@pytest.mark.parametrize("name", ["moontrail.base64", "moontrail.grpc", "moontrail.json", "moontrail.protobuf",
+@pytest.mark.parametrize("name", ["moontrail.base64", "moontrail.crypto", "moontrail.grpc", "moontrail.json", "moontrail.protobuf",
                                   "moontrail.redis", "moontrail.resty", "moontrail.sql",
                                   "moontrail.store", "moontrail.zlib"])
 def test_a_module_below_is_found_under_its_name(name):

@@ -1,7 +1,6 @@
 #include "lua/modules/base64/base64.h"
 
 #include <lauxlib.h>
-#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -46,21 +45,31 @@ static char *put_rest(
     return out + 4;
 }
 
+/* All of the bytes; returns the end of the text. */
+static char *put_all(
+    char *out, const unsigned char *p, size_t n, const char *alphabet, bool is_padded)
+{
+    for (; n >= 3; n -= 3, p += 3)
+        out = put_three(out, p, alphabet);
+    return put_rest(out, p, n, alphabet, is_padded);
+}
+
+static int push_text(lua_State *L, bool is_url)
+{
+    luaL_Buffer b;
+    size_t n;
+    const unsigned char *p = (const unsigned char *)luaL_checklstring(L, 1, &n);
+    char *first = luaL_buffinitsize(L, &b, BASE64_TEXT(n));
+    char *out = put_all(first, p, n, is_url ? for_urls : standard, !is_url);
+    luaL_pushresultsize(&b, (size_t)(out - first));
+    return 1;
+}
+
 /* encode(bytes [, "url"]) */
 static int l_encode(lua_State *L)
 {
     static const char *const names[] = {"standard", "url", NULL};
-    luaL_Buffer b;
-    size_t n;
-    const unsigned char *p = (const unsigned char *)luaL_checklstring(L, 1, &n);
-    bool is_url = luaL_checkoption(L, 2, "standard", names) == 1;
-    const char *alphabet = is_url ? for_urls : standard;
-    char *first = luaL_buffinitsize(L, &b, (n + 2) / 3 * 4), *out = first;
-    for (; n >= 3; n -= 3, p += 3)
-        out = put_three(out, p, alphabet);
-    out = put_rest(out, p, n, alphabet, !is_url);
-    luaL_pushresultsize(&b, (size_t)(out - first));
-    return 1;
+    return push_text(L, luaL_checkoption(L, 2, "standard", names) == 1);
 }
 
 /* Decoding. */
@@ -112,12 +121,21 @@ static bool take_padded(struct decoding *d)
     return true;
 }
 
+/* Takes what is left; false where that is no base64. */
+static bool take_rest(struct decoding *d)
+{
+    take_whole(d);
+    size_t rest = left(d);
+    return rest == 0 || (rest == 4 && take_padded(d)) ||
+           ((rest == 2 || rest == 3) && take_short(d, rest));
+}
+
 /* Begins to decode the argument. */
 static struct decoding begin(lua_State *L, luaL_Buffer *b)
 {
     size_t n;
     const unsigned char *p = (const unsigned char *)luaL_checklstring(L, 1, &n);
-    return (struct decoding){p, p + n, luaL_buffinitsize(L, b, n / 4 * 3 + 3)};
+    return (struct decoding){p, p + n, luaL_buffinitsize(L, b, BASE64_ROOM(n))};
 }
 
 static void push_bytes(luaL_Buffer *b, const struct decoding *d)
@@ -130,11 +148,7 @@ static int l_decode(lua_State *L)
 {
     luaL_Buffer b;
     struct decoding d = begin(L, &b);
-    take_whole(&d);
-    size_t rest = left(&d);
-    bool is_text = rest == 0 || (rest == 4 && take_padded(&d)) ||
-                   ((rest == 2 || rest == 3) && take_short(&d, rest));
-    if (is_text)
+    if (take_rest(&d))
         push_bytes(&b, &d);
     else
         lua_pushnil(L);
@@ -156,6 +170,63 @@ static int l_decode_joined(lua_State *L)
     push_bytes(&b, &d);
     lua_pushlstring(L, (const char *)d.p, left(&d));
     return 2;
+}
+
+/* For other code. */
+
+size_t base64_encode(const unsigned char *bytes, size_t n, char *out)
+{
+    return (size_t)(put_all(out, bytes, n, standard, false) - out);
+}
+
+bool base64_decode(struct str text, char *out, size_t *n)
+{
+    struct decoding d = {
+        (const unsigned char *)text.p, (const unsigned char *)text.p + text.n, out};
+    fill_digits();
+    bool is_text = take_rest(&d);
+    *n = (size_t)(d.out - out);
+    return is_text;
+}
+
+/* encode(bytes), in one alphabet. */
+static int l_encode_one(lua_State *L)
+{
+    return push_text(L, lua_toboolean(L, lua_upvalueindex(1)));
+}
+
+/* Whether the text has a character of the other alphabet. */
+static bool is_of_other(struct str text, bool is_url)
+{
+    const char *other = is_url ? "+/" : "-_";
+    return memchr(text.p, other[0], text.n) || memchr(text.p, other[1], text.n);
+}
+
+/* decode(text), in one alphabet → bytes, or nil and why. */
+static int l_decode_one(lua_State *L)
+{
+    struct str text;
+    luaL_Buffer b;
+    bool is_url = lua_toboolean(L, lua_upvalueindex(1));
+    text.p = luaL_checklstring(L, 1, &text.n);
+    struct decoding d = begin(L, &b);
+    if (!is_of_other(text, is_url) && take_rest(&d)) {
+        push_bytes(&b, &d);
+        return 1;
+    }
+    lua_pushnil(L);
+    lua_pushstring(L, is_url ? "the text is no base64url" : "the text is no base64");
+    return 2;
+}
+
+void base64_push_codec(lua_State *L, bool is_url)
+{
+    static const luaL_Reg functions[] = {
+        {"encode", l_encode_one}, {"decode", l_decode_one}, {NULL, NULL}};
+    fill_digits();
+    luaL_newlibtable(L, functions);
+    lua_pushboolean(L, is_url);
+    luaL_setfuncs(L, functions, 1);
 }
 
 int luaopen_moontrail_base64(lua_State *L)

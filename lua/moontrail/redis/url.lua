@@ -1,6 +1,6 @@
 -- Where a server is, and how it is spoken to: a URL and the options of redis.connect.
 local connection = require "moontrail.redis.connection"
-local digest = require("moontrail.resty.digest").digest
+local digest = require("moontrail.crypto.primitives").digest
 local script = require "moontrail.grpc.script"
 local wire = require "moontrail.redis.wire"
 

@@ -1,6 +1,6 @@
 -- What ngx has of codecs and digests.
 local base64 = require "moontrail.base64"
-local digest = require "moontrail.resty.digest"
+local digest = require "moontrail.crypto.primitives"
 
 local codec = {}
 
