@@ -1802,9 +1802,9 @@ function database:transaction(fn, options) end
 function database:migrate(folder) end
 
 ---What is notified on a channel from now on: PostgreSQL's.
----@param channel string of NOTIFY
+---@param name string the channel, of NOTIFY
 ---@return moontrail.sql.listener listener
-function database:listen(channel) end
+function database:listen(name) end
 
 ---Begins `COPY … FROM STDIN`: PostgreSQL's.
 ---@param text string of the statement

@@ -13,7 +13,7 @@ from upstreams import free_port
 
 SCRIPTS = {"index.lua": WALK}
 
-EXAMPLE = re.compile(r"```lua\n(.*?)```\n```text\n(.*?)```", re.S)
+EXAMPLE = re.compile(r"```lua\n((?:(?!```).)*)```\n```text\n(.*?)```", re.S)
 REQUEST = re.compile(r"-- (\w+) (\S+) ?(.*)\n((?:-- (?:trailer )?[\w-]+: .*\n)*)")
 FIELD = re.compile(r"-- (trailer )?([\w-]+): (.*)")
 
