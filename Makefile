@@ -17,21 +17,24 @@ endif
 
 # What is installed where it is missing; see deps.
 BUILD_PACKAGES = gcc g++ libc6-dev libnghttp2-dev libssl-dev libev-dev liblua5.4-dev libyajl-dev \
-                 zlib1g-dev libprotobuf-dev libprotoc-dev libc-ares-dev liblmdb-dev
+                 zlib1g-dev libprotobuf-dev libprotoc-dev libc-ares-dev liblmdb-dev \
+                 libsqlite3-dev libpq-dev
 # What README's first commands need, and what make check needs.
 RUN_PACKAGES   = $(BUILD_PACKAGES) curl nghttp2-client
 CHECK_PACKAGES = $(BUILD_PACKAGES) libcmocka-dev curl
 TEST_PACKAGES  = $(CHECK_PACKAGES) nghttp2-client openssl python3 python3-h2 python3-pytest
 # Clients and servers of single tests: one that cannot be had is told, and its tests are left out.
 OTHER_PACKAGES = lua-cjson lua-lpeg chromium protobuf-compiler python3-protobuf python3-grpcio \
-                 nginx-light lmdb-utils $(NODE_PACKAGES)
+                 nginx-light lmdb-utils redis-server memcached lua-nginx-redis lua-nginx-memcached \
+                 postgresql $(NODE_PACKAGES)
 # Some have these from elsewhere.
 NODE_PACKAGES  = $(if $(shell command -v node),,nodejs) $(if $(shell command -v npm),,npm)
 FUZZ_PACKAGES  = $(BUILD_PACKAGES) clang libclang-rt-14-dev
 # Each peer of the benchmark that cannot be had is left out.
-BENCH_PACKAGES = nginx libnginx-mod-http-lua lua-cjson h2o haproxy lighttpd lighttpd-modules-lua \
-                 lighttpd-mod-openssl nghttp2-server golang-go golang-google-grpc-dev \
-                 golang-goprotobuf-dev libgrpc++-dev protobuf-compiler protobuf-compiler-grpc
+BENCH_PACKAGES = nginx libnginx-mod-http-lua lua-cjson lua-nginx-redis redis-server postgresql h2o haproxy \
+                 lighttpd lighttpd-modules-lua lighttpd-mod-openssl nghttp2-server golang-go \
+                 golang-google-grpc-dev golang-goprotobuf-dev libgrpc++-dev protobuf-compiler \
+                 protobuf-compiler-grpc
 # What counts instructions.
 INSTRUCTIONS_PACKAGES = $(BUILD_PACKAGES) python3 python3-h2 valgrind
 LINT_PACKAGES  = $(BUILD_PACKAGES) clang-format cppcheck lua-check
@@ -40,11 +43,19 @@ WARNINGS_BOTH = -Wall -Wextra -Wshadow -Wwrite-strings -Werror
 WARNINGS      = $(WARNINGS_BOTH) -Wstrict-prototypes -Wmissing-prototypes
 WARNINGS_CXX  = $(WARNINGS_BOTH) -Wmissing-declarations
 CPPFLAGS += -D_GNU_SOURCE -Iserver -I. -I/usr/include/lua5.4
+# What modules may call of the program.
+EXPORTS  = -Wl,--dynamic-list=lua/modules/exports.list
 LDLIBS   = -lnghttp2 -lssl -lcrypto -lev -llua5.4 -lyajl -lz -lcares -llmdb -lm
 
 # Modules in Lua, whose texts are in the program.
-BUNDLED   = $(wildcard lua/moontrail/*.lua lua/moontrail/*/*.lua)
-C_ROOMS   = lua $(filter-out lua/protobuf,$(sort $(shell find server lua -mindepth 1 -type d)))
+BUNDLED   = $(wildcard lua/moontrail/*.lua lua/moontrail/*/*.lua lua/moontrail/*/*/*.lua)
+# Modules that scripts load as moontrail.NAME, each with a library that the program does without.
+MODULES       = postgres sqlite
+LIBS_postgres = -lpq
+LIBS_sqlite   = -lsqlite3
+MODULE_FILES  = $(MODULES:%=lib/moontrail/%.so) lib/moontrail/protobuf.so
+C_ROOMS   = lua $(filter-out lua/protobuf $(MODULES:%=lua/modules/%),\
+            $(sort $(shell find server lua -mindepth 1 -type d)))
 SOURCES   = $(wildcard $(C_ROOMS:%=%/*.c)) build/bundled.c
 # The module that scripts load as moontrail.protobuf; the program itself has no C++.
 PROTOBUF  = $(wildcard lua/protobuf/*.cc) lua/modules/utf8.c
@@ -53,7 +64,8 @@ SESSIONS  = $(wildcard tests/session/*.c)
 SUPPORT   = $(wildcard tests/session/support/*.c)
 C_FILES   = $(sort $(shell find server lua tests -name '*.[ch]' -o -name '*.cc'))
 TYPES     = moontrail.lua moontrail/base64.lua moontrail/grpc.lua moontrail/json.lua \
-            moontrail/protobuf.lua moontrail/store.lua moontrail/zlib.lua
+            moontrail/protobuf.lua moontrail/redis.lua moontrail/resty.lua moontrail/sql.lua \
+            moontrail/store.lua moontrail/zlib.lua
 NPM_READY = build/grpcjs/ready build/rpcjs/ready
 LUA_FILES = $(BUNDLED) $(TYPES:%=lua/types/%) $(wildcard tests/protobuf/*.lua tests/grpc/*.lua tests/bench/*.lua \
               tests/bench/scripts/*.lua tests/lint/*.lua) \
@@ -89,7 +101,7 @@ test_objects    = $(patsubst %.c,build/test/%.o,$(1))
 module_objects  = $(patsubst %,build/$(1)/module/%.o,$(basename $(2)))
 UNIT_TESTS      = $(patsubst %.c,build/%,$(UNITS))
 # Those that are built in another way.
-UNIT_OTHERS     = build/tests/release/pool build/tests/threads/pool
+UNIT_OTHERS     = build/tests/release/pool build/tests/threads/pool build/tests/threads/sqlite
 fuzz_objects    = $(patsubst %,build/fuzz/%.o,$(basename $(1)))
 FUZZERS         = $(addprefix build/fuzz/bin/,$(basename $(notdir $(wildcard tests/fuzz/*.c*))))
 SESSION_TESTS   = $(patsubst %.c,build/%,$(SESSIONS))
@@ -99,7 +111,7 @@ SESSION_TESTS   = $(patsubst %.c,build/%,$(SESSIONS))
 .DELETE_ON_ERROR:
 .SECONDARY:
 
-all: build/moontrail build/lib/moontrail/protobuf.so ## build build/moontrail and its module
+all: build/moontrail $(MODULE_FILES:%=build/%) ## build build/moontrail and its modules
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/  \1\t\2/p' Makefile
@@ -114,11 +126,11 @@ run: all build/deps-run ## serve scripts/ on https://127.0.0.1:8443 and http://1
 	@echo 'Edit a script, and the next request runs it. Ctrl-C ends it.'
 	@build/moontrail --dev scripts
 
-build/moontrail: $(call release_objects,$(SOURCES) server/main.c)
-	$(call SHOW,LD)$(CC) $(RELEASE_FLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+build/moontrail: $(call release_objects,$(SOURCES) server/main.c) lua/modules/exports.list
+	$(call SHOW,LD)$(CC) $(RELEASE_FLAGS) $(LDFLAGS) $(EXPORTS) -o $@ $(filter %.o,$^) $(LDLIBS)
 
-build/test/moontrail: $(call test_objects,$(SOURCES) server/main.c)
-	$(call SHOW,LD)$(CC) $(TEST_FLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+build/test/moontrail: $(call test_objects,$(SOURCES) server/main.c) lua/modules/exports.list
+	$(call SHOW,LD)$(CC) $(TEST_FLAGS) $(LDFLAGS) $(EXPORTS) -o $@ $(filter %.o,$^) $(LDLIBS)
 
 build/bundled.c: lua/modules/bundle.sh $(BUNDLED)
 	@mkdir -p $(@D)
@@ -142,11 +154,17 @@ build/tests/release/pool: tests/release/pool.c server/core/mem.c server/core/che
 	$(call SHOW,LD)$(CC) $(CPPFLAGS) $(RELEASE_FLAGS) $(CFLAGS) -MMD -MP -o $@ $^ -lcmocka
 
 # What has threads, under the sanitizer for these, which goes with no other.
-build/tests/threads/pool: tests/unit/core/pool.c server/core/pool.c server/core/mem.c server/core/live.c \
-                          server/core/check.c | build/deps-check
+THREADS       = $(CC) $(CPPFLAGS) -std=gnu11 -O1 -g -fsanitize=thread -DCHECK_HOT $(WARNINGS) $(CFLAGS) -MMD -MP
+THREADS_FILES = $(addprefix server/core/,pool.c mem.c live.c check.c)
+
+build/tests/threads/pool: tests/unit/core/pool.c $(THREADS_FILES) | build/deps-check
 	@mkdir -p $(@D)
-	$(call SHOW,LD)$(CC) $(CPPFLAGS) -std=gnu11 -O1 -g -fsanitize=thread -DCHECK_HOT $(WARNINGS) $(CFLAGS) \
-	    -MMD -MP -o $@ $^ -lcmocka
+	$(call SHOW,LD)$(THREADS) -o $@ $^ -lcmocka
+
+build/tests/threads/sqlite: tests/threads/sqlite.c $(addprefix lua/modules/sqlite/,connection.c database.c codes.c) \
+                            $(THREADS_FILES) | build/deps-check
+	@mkdir -p $(@D)
+	$(call SHOW,LD)$(THREADS) -o $@ $^ $(LIBS_sqlite) -lcmocka
 
 build/lib/moontrail/protobuf.so: $(call module_objects,release,$(PROTOBUF))
 	@mkdir -p $(@D)
@@ -155,6 +173,18 @@ build/lib/moontrail/protobuf.so: $(call module_objects,release,$(PROTOBUF))
 build/test/lib/moontrail/protobuf.so: $(call module_objects,test,$(PROTOBUF))
 	@mkdir -p $(@D)
 	$(call SHOW,LD)$(CXX) $(TEST) $(LDFLAGS) $(MODULE_LINK) -o $@ $^ -lprotobuf -llua5.4
+
+# One rule for each module and build: build/lib/moontrail/NAME.so, build/test/lib/moontrail/NAME.so.
+define module_rules
+build/lib/moontrail/$(1).so: $$(call module_objects,release,$$(wildcard lua/modules/$(1)/*.c))
+	@mkdir -p $$(@D)
+	$$(call SHOW,LD)$$(CC) $$(RELEASE_FLAGS) $$(LDFLAGS) $$(MODULE_LINK) -o $$@ $$^ $$(LIBS_$(1)) -llua5.4
+
+build/test/lib/moontrail/$(1).so: $$(call module_objects,test,$$(wildcard lua/modules/$(1)/*.c))
+	@mkdir -p $$(@D)
+	$$(call SHOW,LD)$$(CC) $$(TEST_FLAGS) $$(LDFLAGS) $$(MODULE_LINK) -o $$@ $$^ $$(LIBS_$(1)) -llua5.4
+endef
+$(foreach m,$(MODULES),$(eval $(call module_rules,$(m))))
 
 build/release/module/%.o: %.cc | build/deps-build
 	@mkdir -p $(@D)
@@ -208,12 +238,12 @@ test: ## build and run every test, under ASan and UBSan
 	@$(MAKE) --no-print-directory testbuild fuzzbuild
 	@for t in unit session fuzzbrief e2e; do $(MAKE) --no-print-directory $$t || exit 1; done
 
-testbuild: all build/test/moontrail build/test/lib/moontrail/protobuf.so build/tests/docs/manual \
+testbuild: all build/test/moontrail $(MODULE_FILES:%=build/test/%) build/tests/docs/manual \
            build/tests/h1/events $(UNIT_TESTS) $(UNIT_OTHERS) $(SESSION_TESTS) $(NPM_READY)
 
 fuzzbuild: $(FUZZERS)
 
-check: $(UNIT_TESTS) $(UNIT_OTHERS) $(SESSION_TESTS) build/test/moontrail build/test/lib/moontrail/protobuf.so ## test in a minute or two, between edits
+check: $(UNIT_TESTS) $(UNIT_OTHERS) $(SESSION_TESTS) build/test/moontrail $(MODULE_FILES:%=build/test/%) ## test in a minute or two, between edits
 	@tests/run.sh unit $(UNIT_TESTS) $(UNIT_OTHERS)
 	@tests/run.sh session $(SESSION_TESTS)
 	@tests/check.sh
@@ -224,18 +254,26 @@ unit: $(UNIT_TESTS) $(UNIT_OTHERS) ## test pure modules
 session: $(SESSION_TESTS) ## test sessions, frame by frame over memory
 	@tests/run.sh session $^
 
-e2e: all build/test/moontrail build/test/lib/moontrail/protobuf.so build/tests/docs/manual \
+e2e: all build/test/moontrail $(MODULE_FILES:%=build/test/%) build/tests/docs/manual \
      build/tests/h1/events build/deps-test build/deps-others $(NPM_READY) ## test with real clients over real sockets
 	@tests/e2e.sh
 
 # Clients of the tests from npm, with the versions that their locks name: a second one of gRPC, and
 # those of Connect and gRPC-Web. Without them their tests are left out, but not in CI.
-build/%/ready: tests/e2e/%/package.json tests/e2e/%/package-lock.json | build/deps-others
+define npm_fetch
 	@mkdir -p $(@D)
 	@cp $^ $(@D)
 	$(call SHOW,NPM)cd $(@D) && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >npm.log 2>&1 \
 	    && touch ready || { tail -n 3 npm.log; rm -rf node_modules; \
-	    echo 'left out: npm cannot fetch the clients of $*, and what tests with them'; [ -z "$(CI)" ]; }
+	    echo 'left out: npm cannot fetch the clients of $*, and what uses them'; [ -z "$(CI)" ]; }
+endef
+
+build/%/ready: tests/e2e/%/package.json tests/e2e/%/package-lock.json | build/deps-others
+	$(npm_fetch)
+
+# And those of the benchmark's.
+build/%/ready: tests/bench/peers/%/package.json tests/bench/peers/%/package-lock.json | build/deps-others
+	$(npm_fetch)
 
 fuzz: fuzzbuild ## fuzz each target for FUZZ_SECONDS (default 60), from its seeds
 	@for t in $(FUZZERS); do mkdir -p build/fuzz/corpus/$${t##*/}; \
@@ -250,7 +288,7 @@ fuzzbrief: fuzzbuild
 	        || { tail -n 40 build/fuzz.log; exit 1; }; rm -r $$new; done
 
 bench: all build/bench/bare build/deps-test $(if $(QUICK),,build/deps-bench) ## measure CPU a request beside the peers; QUICK=1: without most
-	@$(if $(QUICK),,$(MAKE) -s -k build/bench/chandler $(PEERS) build/grpcjs/ready || true)
+	@$(if $(QUICK),,$(MAKE) -s -k build/bench/chandler $(PEERS) build/grpcjs/ready build/ioredis/ready build/pg/ready || true)
 	@/usr/bin/python3 tests/bench/bench.py $(if $(QUICK),--quick) $(if $(RECORD),--record)
 
 # It builds what make bench is built of too, so that an interface that changes is noticed.
@@ -274,8 +312,8 @@ docs: build/tests/docs/manual ## write the options into docs/configuration.md an
 
 install: all ## install under PREFIX (default /usr/local), inside DESTDIR
 	install -D -m 755 build/moontrail $(DESTDIR)$(PREFIX)/bin/moontrail
-	install -D -m 755 build/lib/moontrail/protobuf.so \
-	    $(DESTDIR)$(PREFIX)/lib/moontrail/protobuf.so
+	@for f in $(MODULE_FILES); do \
+	    install -D -m 755 build/$$f $(DESTDIR)$(PREFIX)/$$f || exit 1; done
 	install -D -m 644 docs/moontrail.1 $(DESTDIR)$(PREFIX)/share/man/man1/moontrail.1
 	sed 's,/usr/local,$(PREFIX),' docs/moontrail.service | \
 	    install -D -m 644 /dev/stdin $(DESTDIR)$(PREFIX)/lib/systemd/system/moontrail.service

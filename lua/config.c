@@ -142,6 +142,41 @@ static void check_once(lua_State *L, const char *name)
     lua_pop(L, 1);
 }
 
+/* The table on top of the stack, from names of pools to URLs, as the option upstream-pool; a list
+ * of texts replaces it there. [-0, +0, may longjmp] */
+static void join_pools(lua_State *L)
+{
+    lua_Integer count = 0;
+    lua_newtable(L);
+    for (lua_pushnil(L); lua_next(L, -3); lua_pop(L, 1)) {
+        bool is_list = lua_istable(L, -1);
+        lua_Integer n = is_list ? (lua_Integer)lua_rawlen(L, -1) : 1;
+        if (lua_type(L, -2) != LUA_TSTRING)
+            luaL_error(L, "upstreams is a table from names to URLs, or to lists of them");
+        for (lua_Integer i = 1; i <= n; i++) {
+            if (is_list)
+                lua_rawgeti(L, -1, i);
+            else
+                lua_pushvalue(L, -1);
+            if (lua_type(L, -1) != LUA_TSTRING)
+                luaL_error(L, "upstreams: the URLs of %s are no texts", lua_tostring(L, -3));
+            lua_pushfstring(L, "%s=%s", lua_tostring(L, -3), lua_tostring(L, -1));
+            lua_rawseti(L, -5, ++count);
+            lua_pop(L, 1);
+        }
+    }
+    lua_replace(L, -2);
+}
+
+/* upstreams = { NAME = { URL, … } } is another way to write the option upstream-pool. */
+static void take_pools(lua_State *L, char name[NAME_MAX_BYTES])
+{
+    if (strcmp(name, "upstreams") != 0 || !lua_istable(L, -1))
+        return;
+    snprintf(name, NAME_MAX_BYTES, "upstream-pool");
+    join_pools(L);
+}
+
 static void take_settings(lua_State *L, struct config *c)
 {
     char name[NAME_MAX_BYTES];
@@ -149,6 +184,7 @@ static void take_settings(lua_State *L, struct config *c)
         struct setting s = {.name = name};
         take_name(L, name);
         check_once(L, name);
+        take_pools(L, name);
         take_value(L, &s);
         if (c->take(c->data, &s, c->why))
             luaL_error(L, "%s", c->why);

@@ -18,6 +18,7 @@
 #include "proxy/pool.h"
 #include "proxy/pool_connector.h"
 #include "proxy/proxy.h"
+#include "socket/socket_group.h"
 #include "store/store.h"
 
 #include <errno.h>
@@ -37,6 +38,7 @@ struct server {
     struct descriptor pool_wakes; /* of the threads */
     struct pool_connector connector;
     struct programs programs;
+    struct socket_group sockets;
 };
 
 static struct vm_options vm_options_of(const struct server *s, const struct options *o)
@@ -60,6 +62,7 @@ static void close_server(struct server *s)
     if (s->bridge)
         bridge_free(s->bridge);
     programs_fini(&s->programs);
+    socket_group_fini(&s->sockets);
     if (s->proxy)
         proxy_free(s->proxy);
     if (s->pool)
@@ -77,6 +80,8 @@ static enum rc add_upstreams(struct server *s, const struct options *o, char why
     enum rc rc = RC_OK;
     for (int i = 0; !rc && i < o->upstream.count; i++)
         rc = proxy_add(s->proxy, o->upstream.items[i], why);
+    for (int i = 0; !rc && i < o->upstream_pool.count; i++)
+        rc = proxy_add_pool(s->proxy, o->upstream_pool.items[i], why);
     if (rc)
         return rc;
     proxy_take_prefixes(s->proxy, &s->dispatch);
@@ -109,6 +114,7 @@ static struct server *new_server(
     dispatch_init(&s->dispatch);
     pool_connector_init(&s->connector);
     programs_init(&s->programs, loop);
+    socket_group_init(&s->sockets, loop);
     if (!proxy_new(loop, &o->proxy, &s->proxy) && !add_upstreams(s, o, why))
         return s;
     close_server(s);
@@ -129,6 +135,8 @@ static enum rc open_bridge(struct server *s, const struct options *o, struct ev_
     options.forwarder = proxy_forwarder(s->proxy);
     options.connector = &s->connector.base;
     options.programs = &s->programs;
+    options.names = &s->sockets.names;
+    options.sockets = &s->sockets;
     if (dispatch_takes_all(&s->dispatch))
         return RC_OK;
     enum rc rc = bridge_new(loop, o->scripts, &options, &s->bridge, why);
@@ -186,6 +194,7 @@ static enum rc join(struct server *s, const struct options *o, struct loop *loop
         return rc;
     proxy_set_pool(s->proxy, s->pool);
     s->connector.pool = s->pool;
+    socket_group_join(&s->sockets, loop->wire, loop);
     parts_add(&loop->parts, proxy_part(s->proxy));
     if (s->bridge)
         parts_add(&loop->parts, bridge_part(s->bridge));

@@ -1,26 +1,26 @@
 #!/bin/sh
-# Runs the end-to-end tests: what no other process can disturb in two halves side by side, then the rest
-# by itself.
+# Runs the end-to-end tests: each file for itself, the largest first, as many at a time as there are
+# processors; then one after the other those that measure what a server takes or how long somebody
+# waits. What fails is shown whole.
 set -u
-cd "$(dirname "$0")/e2e"
+cd "$(dirname "$0")/e2e" || exit 1
 
+measuring='test_attacks.py test_budget.py test_costs.py test_http1_slow.py test_many.py test_memory.py
+test_proxy_flow.py test_reload_load.py test_shortage.py test_slow_attacks.py test_torture.py
+test_upstream_shares.py'
+out=$(mktemp -d)
+trap 'rm -rf "$out"' EXIT
+
+# The files that standard input names, so many at a time.
 run() {
-    /usr/bin/python3 -m pytest -q -p no:cacheprovider "$@"
+    xargs -P "$1" -I '{}' sh -c '
+        /usr/bin/python3 -m pytest -q -p no:cacheprovider "$1" >"$2/$1" 2>&1 && set -- "$@" passed
+        [ "${3-}" ] || cat "$2/$1"
+        echo "$1: $(tail -n 1 "$2/$1")"
+        [ "${3-}" ]' sh '{}' "$out"
 }
 
-codec=$(echo test_protobuf*.py test_grpc_transcoding.py test_conformance.py)
-calls=$(echo test_rpc*.py)
-ignored=
-for file in $codec $calls; do
-    ignored="$ignored --ignore=$file"
-done
-
-mkdir -p ../../build
-run $codec >../../build/e2e-codec.log 2>&1 &
-codec_run=$!
 status=0
-run $calls || status=1
-wait "$codec_run" || status=1
-cat ../../build/e2e-codec.log
-run $ignored . || status=1
+ls -S test_*.py | grep -vxF "$(printf '%s\n' $measuring)" | run "$(nproc)" || status=1
+printf '%s\n' $measuring | run 1 || status=1
 exit "$status"

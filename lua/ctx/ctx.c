@@ -41,8 +41,9 @@ enum rc ctx_new(struct vm *vm, struct exchange *x, struct ctx **out)
     c->attached = false;
     c->reader = c->writer = NULL;
     c->lender = (struct lender){.forward = NULL};
-    c->callbacks = LUA_NOREF;
-    c->status_set = c->aborted = c->over_limit = c->expired = false;
+    c->callbacks = c->heads = LUA_NOREF;
+    c->status_set = c->aborted = c->expired = c->wrapped = false;
+    c->stage = CTX_HANDLED;
     c->abort_errors = 0;
     c->ended = false;
     c->followers = 0;
@@ -76,6 +77,12 @@ void ctx_free(struct ctx *c)
     interrupt_others(c);
     ctx_set_deadline(c, -1);
     luaL_unref(c->vm->L, LUA_REGISTRYINDEX, c->callbacks);
+    if (c->heads != LUA_NOREF)
+        luaL_unref(c->vm->L, LUA_REGISTRYINDEX, c->heads);
+    if (c->stage != CTX_HANDLED) {
+        luaL_unref(c->vm->L, LUA_REGISTRYINDEX, c->problem);
+        luaL_unref(c->vm->L, LUA_REGISTRYINDEX, c->shown);
+    }
     if (!c->aborted || !c->followers) {
         drop(c);
         return;
@@ -440,6 +447,7 @@ void ctx_push_functions(lua_State *L)
     luaL_setfuncs(L, ctx_response_functions, 0);
     luaL_setfuncs(L, ctx_proxy_functions, 0);
     luaL_setfuncs(L, ctx_life_functions, 0);
+    luaL_setfuncs(L, ctx_head_functions, 0);
 }
 
 static void push_names(lua_State *L)
@@ -474,6 +482,14 @@ void ctx_push(lua_State *L, struct ctx *c)
     c->table = lua_topointer(L, -1);
     lua_pushvalue(L, -1);
     lua_rawseti(L, LUA_REGISTRYINDEX, c->vm->ctx_begun);
+}
+
+void ctx_push_again(lua_State *L, struct ctx *c)
+{
+    lua_rawgeti(L, LUA_REGISTRYINDEX, c->task->shelf);
+    lua_pushinteger(L, c->handle);
+    lua_rawsetp(L, -2, &handle_key);
+    c->attached = true;
 }
 
 /* Overwrites the reference in place: that needs no memory. */

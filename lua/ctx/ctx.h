@@ -26,16 +26,39 @@
 #include "lua/ctx/body.h"
 #include "net/timer.h"
 
+#include <lauxlib.h>
 #include <lua.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+struct around;
 struct exchange;
 struct report_kept;
 struct script_file;
 struct task;
 struct vm;
+
+/* What ctx.heads is while the functions of ctx:on_head run. */
+enum { CTX_HEADS_RUN = -3 };
+
+/* How far a request has come that fails. */
+enum ctx_stage {
+    CTX_HANDLED,  /* its scripts run */
+    CTX_FAILED,   /* they have failed: a page tells of it, made by a script */
+    CTX_GIVEN_UP, /* that has failed as well: the server's own page */
+};
+
+/* What goes around a request's handler. Only a request around which something goes has it. */
+struct ctx_wrap {
+    const struct around *around;
+    size_t level; /* of what has been entered, from outside; past all for none that may go on */
+    bool inside;  /* all has been entered */
+    int outer;    /* reference to a function outside of all others, LUA_NOREF for none */
+    int failed;   /* to one that may answer what a middleware raised */
+    int status;   /* 0: the handler is inside; else a page of the server's, with this status */
+    const char *allow; /* for the page; may be NULL */
+};
 
 struct ctx {
     struct vm *vm;
@@ -52,7 +75,13 @@ struct ctx {
     struct task *reader, *writer;
     struct lender lender; /* of x, while another server answers */
     int callbacks;        /* the registry's reference to the table of on_abort functions */
-    bool status_set;      /* by the script */
+    int heads;            /* the same for on_head, until they run */
+    bool wrapped;         /* wrap is set */
+    struct ctx_wrap wrap;
+    enum ctx_stage stage;
+    int failure, problem, shown; /* once it fails: the status that tells of it, and references to
+                                    what was raised, and to a text for the server's own page */
+    bool status_set;             /* by the script */
     bool aborted;
     double aborted_at;        /* on clock_monotonic */
     int abort_errors;         /* raised since then */
@@ -61,7 +90,6 @@ struct ctx {
     double deadline;          /* on clock_monotonic; 0 is none */
     struct timer alarm;       /* runs towards the deadline */
     bool expired;             /* the deadline ended a wait, and the task has not run since */
-    bool over_limit;          /* the request's body passed its limit, and was answered */
     struct cut cut;           /* why it was aborted */
     struct report_kept *kept; /* what the log says of it after it was aborted; may be NULL */
     uint64_t conn;            /* numbers for the log */
@@ -93,6 +121,9 @@ void ctx_unfollow(const struct task *t);
 void ctx_push_functions(lua_State *L);
 /* Pushes the new table of c. [-0, +1, may longjmp] */
 void ctx_push(lua_State *L, struct ctx *c);
+/* Pushes the table of c, which was pushed before by a task that has ended and is now on the shelf
+ * of another. [-0, +1, may longjmp] */
+void ctx_push_again(lua_State *L, struct ctx *c);
 /* Allows the table that was pushed last to be collected: its task has waited or ended. */
 void ctx_let_go(struct vm *vm);
 /* Ends what another server does for it, and gives the exchange back to the handler. */
@@ -121,6 +152,21 @@ struct ctx *ctx_resumed(lua_State *L, lua_KContext handle);
 void ctx_check(lua_State *L, struct ctx *c);
 /* For the handler's task: as ctx_check, and raises past the deadline. */
 void ctx_check_task(lua_State *L, struct task *t);
+/* Runs the functions of ctx:on_head, if the head is not fixed. Raises what they raise, and if they
+ * write themselves. [-0, +0, may longjmp] */
+void ctx_run_heads(lua_State *L, struct ctx *c);
+
+/* To be called before the head may be fixed; else as ctx_run_heads. */
+static inline void ctx_before_head(lua_State *L, struct ctx *c)
+{
+    if (c->heads != LUA_NOREF)
+        ctx_run_heads(L, c);
+}
+
+/* To be called after a page was written: if there was no memory for it, the stream was reset, and
+ * this raises the abort error. [-0, +0, may longjmp] */
+void ctx_note_answer(lua_State *L, struct ctx *c);
+
 /* Sets the deadline to so many seconds from now; a negative number removes it. */
 void ctx_set_deadline(struct ctx *c, double seconds);
 /* The handle of the request that the running task serves or was started for; 0 is none. */

@@ -15,6 +15,7 @@ extern const luaL_Reg ctx_cookie_functions[];   /* cookie, set_cookie */
 extern const luaL_Reg ctx_response_functions[]; /* the head, and the body */
 extern const luaL_Reg ctx_proxy_functions[];    /* proxy */
 extern const luaL_Reg ctx_life_functions[];     /* aborted, on_abort */
+extern const luaL_Reg ctx_head_functions[];     /* on_head */
 
 /* A request field: pushes its value, or nil if it has none. [-0, +1, may longjmp] */
 struct ctx_field {

@@ -47,21 +47,22 @@ static void add_argument(lua_State *L, struct str name, struct str value)
     lua_rawset(L, -3);
 }
 
-static int refuse_arguments(lua_State *L)
+static int refuse_arguments(lua_State *L, int status)
 {
     error_value_push_here(L, KIND_LIMIT, "more than %d arguments", ARGUMENTS_MAX);
     error_value_set(L, "limit", "arguments");
+    error_value_set_number(L, "status", status);
     return lua_error(L);
 }
 
-/* Pushes a table of the text's arguments. */
-static int push_arguments(lua_State *L, struct str text)
+/* Pushes a table of the text's arguments. Too many are answered with the status. */
+static int push_arguments(lua_State *L, struct str text, int status)
 {
     struct str name, value;
     lua_newtable(L);
     for (int count = 0; urlencoded_next(&text, &name, &value); count++) {
         if (count == ARGUMENTS_MAX)
-            return refuse_arguments(L);
+            return refuse_arguments(L, status);
         add_argument(L, name, value);
     }
     return 1;
@@ -71,7 +72,7 @@ static int push_arguments(lua_State *L, struct str text)
 static int l_args(lua_State *L)
 {
     const struct ctx *c = ctx_live(L);
-    return push_arguments(L, c->x->request.query);
+    return push_arguments(L, c->x->request.query, 400);
 }
 
 /* A content-type without its parameters. */
@@ -85,6 +86,7 @@ static void refuse_type(lua_State *L)
 {
     error_value_push_here(
         L, KIND_PROTOCOL, "the request's content-type is not application/x-www-form-urlencoded");
+    error_value_set_number(L, "status", 415);
     lua_error(L);
 }
 
@@ -109,7 +111,7 @@ static int form_on(lua_State *L, struct ctx *c)
         return ctx_wait_body(L, c, k_form);
     struct str body;
     body.p = lua_tolstring(L, -1, &body.n);
-    return push_arguments(L, body);
+    return push_arguments(L, body, 413);
 }
 
 /* form([limit]) */

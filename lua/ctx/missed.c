@@ -46,7 +46,7 @@ static const char *nearest(const char *name)
 {
     static const luaL_Reg *const lists[] = {ctx_stream_functions, ctx_request_functions,
         ctx_form_functions, ctx_cookie_functions, ctx_response_functions, ctx_proxy_functions,
-        ctx_life_functions};
+        ctx_life_functions, ctx_head_functions};
     struct search s = {.name = name, .least = distance_limit(name)};
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
         for (const luaL_Reg *f = lists[i]; f->name; f++)

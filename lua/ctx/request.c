@@ -176,24 +176,12 @@ static int l_read(lua_State *L)
     return read_on(L, c, max);
 }
 
-/* Answers 413, or resets if the head has been sent, and raises. */
-static int refuse_body(lua_State *L, struct ctx *c)
+static int refuse_body(lua_State *L, const struct ctx *c)
 {
-    if (c->x->response.out.state != OUTGOING_OPEN) {
-        struct exchange *x = c->x;
-        ctx_abort(c, cut_of(CUT_BY_HANDLER));
-        exchange_reset(x, ERROR_CANCEL);
-        ctx_check(L, c);
-    }
-    c->over_limit = true;
-    exchange_respond(c->x, 413, STR("Content Too Large\n"), NULL);
-    /* There was no memory for a response: the stream was reset. */
-    if (!c->x->instance)
-        ctx_abort(c, cut_of(CUT_BY_HANDLER));
-    ctx_check(L, c);
     error_value_push_here(
         L, KIND_LIMIT, "the request's body is larger than %I bytes", (LUAI_UACINT)c->whole.limit);
     error_value_set(L, "limit", "body-limit");
+    error_value_set_number(L, "status", 413);
     return lua_error(L);
 }
 

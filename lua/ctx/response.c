@@ -250,6 +250,7 @@ static void check_arguments(lua_State *L)
 static bool start_write(lua_State *L, struct ctx *c, int first)
 {
     claim_writer(L, c);
+    ctx_before_head(L, c);
     c->write = (struct arguments_left){first, 0};
     return queue_arguments(L, c);
 }
@@ -281,8 +282,10 @@ static int l_try_write(lua_State *L)
     check_arguments(L);
     lua_concat(L, lua_gettop(L) - 1);
     const char *text = lua_tolstring(L, 2, &len);
-    if (!is_busy(c))
+    if (!is_busy(c)) {
+        ctx_before_head(L, c);
         check_write(L, exchange_write_whole(c->x, text, len, &taken));
+    }
     lua_pushboolean(L, taken);
     return 1;
 }
@@ -299,6 +302,7 @@ static int l_flush(lua_State *L)
     struct ctx *c = ctx_live(L);
     task_waiter(L);
     claim_writer(L, c);
+    ctx_before_head(L, c);
     check_write(L, exchange_flush(c->x));
     return wait_writable(L, c, WANT_HANDED, k_flush);
 }

@@ -22,6 +22,7 @@ struct spawn {
     int self;          /* the registry's reference to the userdata while the task lives */
     int count;         /* of arguments, the function included; later of results */
     bool failed;       /* the value is an error */
+    bool parting;      /* it ends what another task has left open */
     enum spawn_cause cancelled;
     int cancel_errors;     /* raised since then */
     struct spawn_end *end; /* NULL if nobody is to be told */
@@ -203,6 +204,7 @@ static void on_done(struct task *t, int status)
     lua_settop(t->vm->L, 0);
     check_hot(s->task == t);
     s->task = NULL;
+    t->vm->partings -= s->parting;
     ctx_unfollow(t);
     wake_joiners(s);
     luaL_unref(t->vm->L, LUA_REGISTRYINDEX, s->self);
@@ -226,19 +228,25 @@ void spawn_cancel(struct spawn *s, enum spawn_cause cause)
     task_interrupt(s->task);
 }
 
+static bool is_spared(const struct spawn *s, enum spawn_cause cause)
+{
+    return s->parting && cause == SPAWN_RELOAD;
+}
+
 void spawn_cancel_all(struct vm *vm, enum spawn_cause cause)
 {
     vm->ending = (int)cause;
     for (struct list *node = vm->tasks.next; node != &vm->tasks; node = node->next) {
         struct task *t = container_of(node, struct task, link);
-        if (t->done == on_done)
+        if (t->done == on_done && !is_spared(t->owner, cause))
             spawn_cancel(t->owner, cause);
     }
 }
 
 /* The script's side. */
 
-struct spawn *spawn_start(lua_State *L, int first)
+/* request is the handle of the one that the task follows, or 0. */
+static struct spawn *start(lua_State *L, int first, int64_t request)
 {
     luaL_checktype(L, first, LUA_TFUNCTION);
     int count = lua_gettop(L) - first + 1;
@@ -255,15 +263,50 @@ struct spawn *spawn_start(lua_State *L, int first)
         luaL_unref(L, LUA_REGISTRYINDEX, s->self);
         luaL_error(L, "%s", rc_text(RC_NOMEM));
     }
-    s->task->request = ctx_running(vm_of(L));
+    s->task->request = request;
     ctx_follow(s->task);
     return s;
+}
+
+struct spawn *spawn_start(lua_State *L, int first)
+{
+    return start(L, first, ctx_running(vm_of(L)));
+}
+
+/* detached(fn, ...) → task */
+static int l_detached(lua_State *L)
+{
+    start(L, 1, 0);
+    return 1;
+}
+
+int luaopen_moontrail_detached(lua_State *L)
+{
+    lua_pushcfunction(L, l_detached);
+    return 1;
 }
 
 /* spawn(fn, ...) → task */
 static int l_spawn(lua_State *L)
 {
     spawn_start(L, 1);
+    return 1;
+}
+
+/* parting(fn, ...) → task */
+static int l_parting(lua_State *L)
+{
+    struct spawn *s = spawn_start(L, 1);
+    s->parting = true;
+    s->task->vm->partings++;
+    if (is_spared(s, s->cancelled))
+        s->cancelled = SPAWN_GOES_ON;
+    return 1;
+}
+
+int luaopen_moontrail_parting(lua_State *L)
+{
+    lua_pushcfunction(L, l_parting);
     return 1;
 }
 

@@ -22,9 +22,15 @@ enum spawn_cause {
 
 /* Adds spawn and all to the table on top of the stack. [-0, +0, may longjmp] */
 void spawn_open(lua_State *L);
+/* The module "moontrail.runtime.detached", for modules of ours: mt.spawn for a task that has
+ * nothing to do with the request that runs. [-0, +1, may longjmp] */
+int luaopen_moontrail_detached(lua_State *L);
 /* Starts a task for the function and the arguments from index first on. Replaces them by the task's
  * userdata, which owns the returned struct. [-n, +1, may longjmp] */
 struct spawn *spawn_start(lua_State *L, int first);
+/* For modules of ours, a function: parting(fn, ...) starts a task that ends what another has left
+ * open elsewhere. It is not cancelled by a reload, and holds up a drain. [-0, +1, may longjmp] */
+int luaopen_moontrail_parting(lua_State *L);
 /* Told once, whatever the outcome, when a task has ended, before it can be joined. */
 struct spawn_end {
     void (*over)(struct spawn_end *end);

@@ -1,7 +1,7 @@
 /*
- * The budget: how long a task may run without waiting. The process's CPU clock drives a tick, which
- * checks whether the same resume still runs; once that has taken too long, a hook is set on the
- * innermost coroutine. Until then it costs nothing.
+ * The budget: how long a task may run without waiting. The CPU clock of the loop's thread drives a
+ * tick, which checks whether the same resume still runs; once that has taken too long, a hook is
+ * set on the innermost coroutine. Until then it costs nothing.
  *
  * The hook ends the task by yielding up to it, which no pcall can catch: it is never resumed, but
  * closed. If something in between cannot yield (the callback of a C function) the hook raises, and

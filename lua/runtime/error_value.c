@@ -2,6 +2,7 @@
 
 #include <lauxlib.h>
 #include <stdarg.h>
+#include <string.h>
 
 static const char metatable_name[] = "moontrail.error";
 
@@ -17,6 +18,8 @@ static const char *const kind_names[] = {
     [KIND_LIMIT] = "limit",
     [KIND_BUSY] = "busy",
     [KIND_SYSTEM] = "system",
+    [KIND_REDIS] = "redis",
+    [KIND_SQL] = "sql",
 };
 
 enum { SLOTS = 6, FIELDS = 4 };
@@ -41,14 +44,30 @@ void error_value_push(lua_State *L, enum error_kind kind, const char *format, ..
     va_end(arguments);
 }
 
+/* Modules in Lua that are part of the program: lua/modules/bundle.sh. */
+static bool is_script(const lua_Debug *frame)
+{
+    static const char ours[] = "=moontrail/";
+    return frame->currentline > 0 && strncmp(frame->source, ours, sizeof ours - 1) != 0;
+}
+
+void error_value_set_script(lua_State *L)
+{
+    lua_Debug frame;
+    for (int level = 1; lua_getstack(L, level, &frame); level++)
+        if (lua_getinfo(L, "Sl", &frame) && is_script(&frame)) {
+            lua_pushfstring(L, "%s:%d", frame.short_src, frame.currentline);
+            lua_setfield(L, -2, "where");
+            return;
+        }
+}
+
 /* Sets the place where the error on top was raised, if Lua code has called the running function. */
 static void set_where(lua_State *L)
 {
     lua_Debug caller;
-    if (!lua_getstack(L, 1, &caller) || !lua_getinfo(L, "Sl", &caller) || caller.currentline <= 0)
-        return;
-    lua_pushfstring(L, "%s:%d", caller.short_src, caller.currentline);
-    lua_setfield(L, -2, "where");
+    if (lua_getstack(L, 1, &caller) && lua_getinfo(L, "l", &caller) && caller.currentline > 0)
+        error_value_set_script(L);
 }
 
 void error_value_push_here(lua_State *L, enum error_kind kind, const char *format, ...)
@@ -63,6 +82,12 @@ void error_value_push_here(lua_State *L, enum error_kind kind, const char *forma
 void error_value_set(lua_State *L, const char *name, const char *value)
 {
     lua_pushstring(L, value);
+    lua_setfield(L, -2, name);
+}
+
+void error_value_set_number(lua_State *L, const char *name, lua_Integer value)
+{
+    lua_pushinteger(L, value);
     lua_setfield(L, -2, name);
 }
 
@@ -89,6 +114,18 @@ bool error_value_is(lua_State *L, int index, enum error_kind kind)
     bool same = lua_rawequal(L, -1, -2);
     lua_pop(L, 2);
     return same;
+}
+
+int error_value_status(lua_State *L, int index)
+{
+    index = lua_absindex(L, index);
+    if (!lua_checkstack(L, SLOTS) || !is_error(L, index))
+        return 0;
+    lua_pushstring(L, "status");
+    lua_rawget(L, index);
+    lua_Integer status = lua_isinteger(L, -1) ? lua_tointeger(L, -1) : 0;
+    lua_pop(L, 1);
+    return status >= 400 && status <= 599 ? (int)status : 0;
 }
 
 /* Pushes a field as a string. If it is not one, since a script may have changed it, pushes nothing
@@ -200,4 +237,35 @@ void error_value_open(lua_State *L)
     lua_pushliteral(L, "error");
     lua_setfield(L, -2, "__name");
     lua_pop(L, 1);
+}
+
+/* For modules in Lua. */
+
+/* new(kind, message [, fields]) → an error */
+static int l_new(lua_State *L)
+{
+    luaL_checkstring(L, 1);
+    luaL_checkstring(L, 2);
+    lua_settop(L, 3);
+    lua_createtable(L, 0, FIELDS);
+    if (!lua_isnil(L, 3))
+        for (lua_pushnil(L); lua_next(L, 3); lua_pop(L, 1)) {
+            lua_pushvalue(L, -2);
+            lua_pushvalue(L, -2);
+            lua_rawset(L, 4);
+        }
+    lua_pushvalue(L, 2);
+    lua_setfield(L, 4, "message");
+    lua_pushvalue(L, 1);
+    lua_setfield(L, 4, "kind");
+    luaL_setmetatable(L, metatable_name);
+    error_value_set_script(L);
+    return 1;
+}
+
+int luaopen_moontrail_errors(lua_State *L)
+{
+    static const luaL_Reg functions[] = {{"new", l_new}, {NULL, NULL}};
+    luaL_newlib(L, functions);
+    return 1;
 }

@@ -30,7 +30,7 @@ static int finish(lua_State *L, int status, lua_KContext call)
 }
 
 /* pcall(f, ...) → true and the results, or false and the error */
-static int l_pcall(lua_State *L)
+int pcall_call(lua_State *L)
 {
     luaL_checkany(L, 1);
     lua_pushboolean(L, 1);
@@ -71,6 +71,6 @@ static int l_xpcall(lua_State *L)
 
 void pcall_open(lua_State *L)
 {
-    lua_register(L, "pcall", l_pcall);
+    lua_register(L, "pcall", pcall_call);
     lua_register(L, "xpcall", l_xpcall);
 }

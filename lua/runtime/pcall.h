@@ -8,6 +8,8 @@
 
 #include <lua.h>
 
+/* pcall, for C functions to call. */
+int pcall_call(lua_State *L);
 /* Replaces Lua's own. [-0, +0, may longjmp] */
 void pcall_open(lua_State *L);
 

@@ -4,8 +4,12 @@
 
 #include <stdbool.h>
 
+struct around;
+
 struct script_file {
     char *path;
+    const struct around *around;             /* what goes around its folder's scripts; borrowed */
+    bool wrapped;                            /* something goes around its handlers */
     bool told_lost, told_empty, told_global; /* mistakes already reported for it */
 };
 

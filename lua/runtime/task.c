@@ -40,6 +40,8 @@ static int l_new_coroutine(lua_State *L)
     struct task *t = lua_touserdata(L, 1);
     t->co = lua_newthread(L);
     t->ref = luaL_ref(L, LUA_REGISTRYINDEX);
+    lua_pushboolean(L, false);
+    t->shelf = luaL_ref(L, LUA_REGISTRYINDEX);
     return 0;
 }
 
@@ -48,12 +50,21 @@ static void on_timer(struct timer *timer)
     task_wake(container_of(timer, struct task, timer));
 }
 
+static void free_task(struct task *t)
+{
+    mem_put(t->chain, t->room * sizeof *t->chain);
+    luaL_unref(t->vm->L, LUA_REGISTRYINDEX, t->ref);
+    luaL_unref(t->vm->L, LUA_REGISTRYINDEX, t->shelf);
+    mem_put(t, sizeof *t);
+}
+
 static enum rc make(struct vm *vm, struct task **out)
 {
     struct task *t = mem_get_zeroed(sizeof *t);
     if (!t)
         return RC_NOMEM;
     t->vm = vm;
+    t->ref = t->shelf = LUA_NOREF;
     t->state = TASK_OVER;
     list_init(&t->queue);
     list_init(&t->link);
@@ -61,18 +72,11 @@ static enum rc make(struct vm *vm, struct task **out)
     timer_init(&t->timer, vm->ev, on_timer);
     if (!vm_call(vm, l_new_coroutine, t, 0)) {
         lua_settop(vm->L, 0);
-        mem_put(t, sizeof *t);
+        free_task(t);
         return RC_NOMEM;
     }
     *out = t;
     return RC_OK;
-}
-
-static void free_task(struct task *t)
-{
-    mem_put(t->chain, t->room * sizeof *t->chain);
-    luaL_unref(t->vm->L, LUA_REGISTRYINDEX, t->ref);
-    mem_put(t, sizeof *t);
 }
 
 void task_free_spare(struct vm *vm)

@@ -36,7 +36,9 @@ struct task {
     struct list link, queue;
     struct vm *vm;
     lua_State *co;
-    int ref; /* keeps co from being collected */
+    int ref;   /* keeps co from being collected */
+    int shelf; /* the registry's place for a value that the owner keeps with the task; it holds
+                  false where there is none */
     lua_State *
         *chain; /* the script's coroutines that run in each other inside co, outermost first */
     size_t depth, room; /* the length of the chain; room in its array */

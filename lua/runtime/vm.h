@@ -20,9 +20,11 @@ struct ev_loop;
 struct connector;
 struct dispatch;
 struct forwarder;
+struct names;
 struct store;
 struct programs;
 struct schedule;
+struct socket_group;
 struct task;
 
 enum {
@@ -42,8 +44,10 @@ struct vm_options {
     int proto_path_count;
     struct forwarder *forwarder;     /* for ctx:proxy; borrowed. NULL if there are no requests */
     struct connector *connector;     /* for mt.http; likewise */
+    struct names *names;             /* for modules that dial by themselves; likewise */
     struct store *store;             /* borrowed; NULL for none */
     struct programs *programs;       /* for mt.exec; as the forwarder */
+    struct socket_group *sockets;    /* for mt.socket; likewise */
     const struct dispatch *dispatch; /* what other handlers take; borrowed. NULL for nothing */
 };
 
@@ -62,12 +66,15 @@ struct vm {
     struct budget budget;
     int closing;               /* nested closes of coroutines under way */
     int ending;                /* an enum spawn_cause: why tasks that are started now never begin */
+    size_t partings;           /* tasks that end for others what these have left open */
     struct schedule *schedule; /* runs without a request; borrowed from the generation */
     struct handles requests;   /* struct ctx by handle */
     int ctx_metatable;         /* the registry's reference to it */
     int ctx_begun;             /* and its place for the ctx table of the task that began last */
     char missed[VM_MISSED];    /* the last name that ctx lacked; see missed.h */
     void (*blocked)(struct task *t); /* the master has asked why the task runs for so long */
+    int (*page)(lua_State *L);       /* the lua_CFunction that writes the page of a status */
+    int nexts;                       /* the registry's reference to the next functions */
     const char *fault;               /* why the scripts on disk do not load, or ""; borrowed */
     size_t memory_floor; /* bytes that the state took just after the scripts had loaded */
     size_t memory_mark;  /* bytes past which a collection is due before the next task */

@@ -6,13 +6,15 @@
 #include "http/exchange.h"
 #include "http/handler.h"
 #include "http/part.h"
+#include "http/rpc.h"
 #include "lua/ctx/ctx.h"
 #include "lua/runtime/task.h"
 #include "lua/scripts/answer.h"
+#include "lua/scripts/around.h"
 #include "lua/scripts/blocked.h"
+#include "lua/scripts/entry.h"
 #include "lua/scripts/generation.h"
 #include "lua/scripts/handler_error.h"
-#include "lua/scripts/mistakes.h"
 
 #include <lauxlib.h>
 
@@ -31,46 +33,6 @@ struct bridge {
 
 /* The task. */
 
-static int k_returned(lua_State *L, int status, lua_KContext unused)
-{
-    (void)L, (void)status, (void)unused;
-    return 0;
-}
-
-/* Calls the handler with a new ctx. The ctx stays on the stack below the handler, so that no other
- * reference need keep it. */
-static int l_enter(lua_State *L)
-{
-    const struct task *t = lua_touserdata(L, 1);
-    ctx_push(L, t->ctx);
-    lua_rawgeti(L, LUA_REGISTRYINDEX, t->ctx->handler);
-    lua_pushvalue(L, -2);
-    lua_callk(L, 1, 0, 0, k_returned);
-    return k_returned(L, LUA_OK, 0);
-}
-
-/* The same under --dev: the values that the handler returns are examined. */
-
-enum { ENTERED_TASK = 1, ENTERED_CTX }; /* what is left of l_enter's stack */
-
-static int k_returned_in_dev(lua_State *L, int status, lua_KContext unused)
-{
-    (void)status, (void)unused;
-    const struct task *t = lua_touserdata(L, ENTERED_TASK);
-    mistakes_look_at_return(L, t->ctx, ENTERED_CTX);
-    return 0;
-}
-
-static int l_enter_in_dev(lua_State *L)
-{
-    const struct task *t = lua_touserdata(L, 1);
-    ctx_push(L, t->ctx);
-    lua_rawgeti(L, LUA_REGISTRYINDEX, t->ctx->handler);
-    lua_pushvalue(L, -2);
-    lua_callk(L, 1, LUA_MULTRET, 0, k_returned_in_dev);
-    return k_returned_in_dev(L, LUA_OK, 0);
-}
-
 /* Ends the response after the handler has returned. */
 static enum rc complete(struct ctx *c)
 {
@@ -79,34 +41,139 @@ static enum rc complete(struct ctx *c)
     return exchange_finish(c->x);
 }
 
-static void finish_request(struct task *t, int status)
+/* The ctx of a request around whose handler something goes is kept by its task. */
+static void clear_shelf(const struct task *t)
 {
-    struct ctx *c = t->ctx;
-    ctx_take_back(c);
-    if (status != LUA_OK)
-        handler_error_handle(t, status);
-    else if (complete(c))
-        handler_error_short_body(c);
+    lua_pushboolean(t->vm->L, false);
+    lua_rawseti(t->vm->L, LUA_REGISTRYINDEX, t->shelf);
+}
+
+static void end_request(struct ctx *c)
+{
     ctx_call_callbacks_at_end(c);
     if (c->x)
         exchange_detach(c->x);
     check_hot(!c->x || !c->x->instance);
-    t->ctx = NULL; /* a signal handler may look at it */
     ctx_free(c);
 }
 
-/* The handler's operations. */
+static void finish_request(struct task *t, int status);
 
-static enum rc begin(struct ctx *c)
+static enum rc begin(struct ctx *c, lua_CFunction entry)
 {
-    static const struct task_kind kinds[] = {{l_enter, ctx_check_task, finish_request},
-        {l_enter_in_dev, ctx_check_task, finish_request}};
-    enum rc rc = task_new(c->vm, &kinds[c->vm->options.dev], c, &c->task);
+    const struct task_kind kind = {entry, ctx_check_task, finish_request};
+    enum rc rc = task_new(c->vm, &kind, c, &c->task);
     if (rc)
         return rc;
     c->task->ctx = c;
     c->x->instance = c;
     return RC_OK;
+}
+
+/* A task that has failed gives the request to another, which writes the page. Nothing of the
+ * response goes out before. What was set on the way to a handler stays, however far it led. */
+static void begin_page(struct task *t)
+{
+    struct ctx *c = t->ctx;
+    lua_State *L = t->vm->L;
+    ctx_set_deadline(c, -1);
+    c->stage++;
+    bool lacks = c->wrapped && !c->wrap.inside && outgoing_keep_head(&c->x->response.out);
+    if (lacks || response_restart(&c->x->response) || begin(c, entry_page)) {
+        answer_status(c->vm, c->x, c->failure, NULL);
+        end_request(c);
+        return;
+    }
+    lua_rawgeti(L, LUA_REGISTRYINDEX, t->shelf);
+    lua_rawseti(L, LUA_REGISTRYINDEX, c->task->shelf);
+}
+
+static void finish_request(struct task *t, int status)
+{
+    struct ctx *c = t->ctx;
+    bool goes_on = false;
+    ctx_take_back(c);
+    if (status != LUA_OK)
+        goes_on = handler_error_handle(t, status);
+    else if (complete(c))
+        goes_on = handler_error_short_body(c);
+    bool wrapped = c->wrapped;
+    if (goes_on)
+        begin_page(t);
+    else
+        end_request(c);
+    if (wrapped)
+        clear_shelf(t);
+    t->ctx = NULL; /* a signal handler may look at it */
+}
+
+/* The handler's operations. */
+
+static void wrap(struct ctx *c, const struct around *around, const struct script_answer *answer)
+{
+    c->wrapped = true;
+    c->wrap = (struct ctx_wrap){.around = around,
+        .outer = LUA_NOREF,
+        .failed = LUA_NOREF,
+        .status = answer->status,
+        .allow = answer->allow};
+}
+
+/* What a script answers, or has a route for. */
+static void wrap_script(struct ctx *c, const struct script_answer *answer)
+{
+    const struct script_file *file = ctx_script(c);
+    wrap(c, file->around, answer);
+    struct script_wrap own = scripts_wrap(file, c->x->request.method);
+    c->wrap.outer = own.outer;
+    c->wrap.failed = own.failed;
+}
+
+/* Whether scripts have a say in a page of the server's own. */
+static bool has_say(const struct ctx *c, const struct around *a, int status)
+{
+    return a && (a->count || c->wrap.outer != LUA_NOREF ||
+                    (status >= 400 && a->page != LUA_NOREF && !rpc_protocol_of(&c->x->request)));
+}
+
+/* For a request that a script has no function for. */
+static bool wrap_page(
+    struct generation *g, struct ctx *c, const struct script_answer *answer, bool missing)
+{
+    const struct around *a;
+    if (answer->status == 503)
+        return false;
+    if (answer->status == 204 || answer->status == 405) {
+        wrap_script(c, answer);
+        return has_say(c, c->wrap.around, answer->status);
+    }
+    a = scripts_around(g->scripts, &c->x->request, &c->x->arena, &c->match);
+    if (!a || (answer->status == 404 && !missing && !a->count))
+        return false;
+    c->match.target = (void *)&a->file;
+    wrap(c, a, answer);
+    return has_say(c, a, answer->status);
+}
+
+/* Answers with a status, or declines: without a route. */
+static bool answer_without(struct generation *g, struct ctx *c, const struct script_answer *answer)
+{
+    struct exchange *x = c->x;
+    bool declines = answer->status == 404;
+    if (wrap_page(g, c, answer, false) && begin(c, entry_wrapped) == RC_OK)
+        return true;
+    ctx_free(c);
+    if (!declines)
+        answer_status(g->vm, x, answer->status, answer->allow);
+    return !declines;
+}
+
+static enum rc begin_handler(struct ctx *c, const struct script_answer *answer)
+{
+    if (!ctx_script(c)->wrapped)
+        return begin(c, c->vm->options.dev ? entry_handler_in_dev : entry_handler);
+    wrap_script(c, answer);
+    return begin(c, entry_wrapped);
 }
 
 /* Declines a path that no script has. */
@@ -125,25 +192,38 @@ static bool on_start(struct handler *h, struct exchange *x)
     }
     answer = scripts_route(g->scripts, &x->request, &x->arena, &c->match);
     c->handler = answer.handler;
-    if (!answer.status && answer_mark(g->vm, x, ctx_script(c))) {
+    if (answer.status)
+        return answer_without(g, c, &answer);
+    if (answer_mark(g->vm, x, ctx_script(c))) {
         ctx_free(c);
         return true;
     }
-    if (!answer.status && begin(c))
-        answer.status = 503;
-    if (answer.status) {
+    if (begin_handler(c, &answer)) {
         ctx_free(c);
-        if (answer.status != 404)
-            answer_status(g->vm, x, answer.status, answer.allow);
-        return answer.status != 404;
+        answer_status(g->vm, x, 503, NULL);
     }
     return true;
 }
 
+/* A page that a script writes of what nobody has. */
+static bool begin_missing(struct generation *g, struct exchange *x)
+{
+    const struct script_answer answer = {.status = 404};
+    struct ctx *c;
+    if (!g->scripts || ctx_new(g->vm, x, &c))
+        return false;
+    if (wrap_page(g, c, &answer, true) && begin(c, entry_wrapped) == RC_OK)
+        return true;
+    ctx_free(c);
+    return false;
+}
+
 static bool on_missing(struct handler *h, struct exchange *x)
 {
-    struct generation *g = container_of(h, struct bridge, missing)->current;
-    answer_status(g->vm, x, 404, NULL);
+    struct bridge *b = container_of(h, struct bridge, missing);
+    x->handler = &b->handler;
+    if (!begin_missing(b->current, x))
+        answer_status(b->current->vm, x, 404, NULL);
     return true;
 }
 
@@ -158,13 +238,14 @@ static void on_writable(struct exchange *x)
     task_wake(((const struct ctx *)x->instance)->writer);
 }
 
-/* A task that has not begun is dropped. */
+/* A task that has not begun is dropped, but for one that is to tell of a failure: scripts have run
+ * before it. */
 static void on_abort(struct exchange *x, struct cut cut)
 {
     struct ctx *c = x->instance;
     struct task *t = c->task;
     check(c->x == x);
-    if (t->entry) {
+    if (t->entry && c->stage == CTX_HANDLED) {
         task_drop(t);
         ctx_free(c);
         return;
@@ -396,15 +477,16 @@ static void on_drain(struct part *p)
 {
     struct bridge *b = container_of(p, struct bridge, part);
     b->draining = true;
-    generation_drain(b->current);
+    for (struct generation *g = NULL; (g = next_generation(b, g));)
+        generation_drain(g);
 }
 
-/* The functions of mt.on_reload may take a while. */
+/* The functions of mt.on_reload may take a while, and so may other servers. */
 static bool on_holds(struct part *p)
 {
     const struct bridge *b = container_of(p, struct bridge, part);
     for (struct generation *g = NULL; (g = next_generation(b, g));)
-        if (generation_is_telling(g))
+        if (generation_is_telling(g) || generation_is_parting(g))
             return true;
     return false;
 }

@@ -11,6 +11,7 @@
 #include "lua/runtime/sources.h"
 #include "lua/runtime/task.h"
 #include "lua/scripts/blocked.h"
+#include "lua/scripts/entry.h"
 #include "lua/scripts/libraries.h"
 #include "lua/scripts/route_files.h"
 #include "lua/scripts/schedule.h"
@@ -37,6 +38,7 @@ static enum rc make(
     }
     g->vm->fault = from->fault;
     g->vm->blocked = blocked_report;
+    g->vm->page = entry_write_page;
     *out = g;
     return RC_OK;
 }
@@ -130,12 +132,17 @@ void generation_set_state(struct generation *g, enum generation_state state)
 
 void generation_drain(struct generation *g)
 {
-    schedule_tell(g->schedule, "shutdown");
+    schedule_drain(g->schedule);
 }
 
 bool generation_is_telling(const struct generation *g)
 {
     return schedule_is_telling(g->schedule);
+}
+
+bool generation_is_parting(const struct generation *g)
+{
+    return g->vm->partings > 0;
 }
 
 void generation_abort(struct generation *g)

@@ -58,10 +58,13 @@ void generation_set_state(struct generation *g, enum generation_state state);
 /* For an old generation, once: aborts every request with the reason "reload". The clients get 503,
  * or a reset with CANCEL. */
 void generation_abort(struct generation *g);
-/* The worker drains: the scripts are told, once. */
+/* The worker drains: the scripts are told, once, unless they have been told of a reload; modules of
+ * ours in any case. */
 void generation_drain(struct generation *g);
 /* Whether functions of mt.on_reload are running. */
 bool generation_is_telling(const struct generation *g);
+/* Whether tasks end what others have left open on other servers. */
+bool generation_is_parting(const struct generation *g);
 /* For an old generation: moves it on towards its end. Returns whether it may be freed. */
 bool generation_wind_up(struct generation *g);
 /* The largest number of bytes that a request of the generation holds; see held.h. */

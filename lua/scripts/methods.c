@@ -4,6 +4,7 @@
 #include "http/field.h"
 #include "lua/runtime/vm.h"
 #include "lua/scripts/method_names.h"
+#include "lua/scripts/wrap.h"
 
 #include <lauxlib.h>
 #include <stdio.h>
@@ -49,6 +50,7 @@ static void add(lua_State *L, struct methods *m, const char *name, const char *w
         luaL_error(L, "%s: has more than %d methods", where, METHODS_MAX);
     struct method *added = &m->list[m->count];
     snprintf(added->name, sizeof added->name, "%s", name);
+    added->wrap = wrap_take(L, -1);
     added->handler = luaL_ref(L, LUA_REGISTRYINDEX);
     m->count++;
 }
@@ -103,8 +105,11 @@ void methods_take(lua_State *L, struct methods *m, const char *where)
 
 void methods_fini(struct methods *m, lua_State *L)
 {
-    for (size_t i = 0; i < m->count; i++)
+    for (size_t i = 0; i < m->count; i++) {
         luaL_unref(L, LUA_REGISTRYINDEX, m->list[i].handler);
+        luaL_unref(L, LUA_REGISTRYINDEX, m->list[i].wrap.outer);
+        luaL_unref(L, LUA_REGISTRYINDEX, m->list[i].wrap.failed);
+    }
 }
 
 static bool answers_all(const struct methods *m)
@@ -112,14 +117,32 @@ static bool answers_all(const struct methods *m)
     return m->list[0].name[0] == '\0';
 }
 
-int methods_find(const struct methods *m, struct str name)
+static const struct method *find_for(const struct methods *m, struct str name)
 {
     const struct method *found = answers_all(m) ? &m->list[0] : find(m, name);
     if (!found && str_eq(name, STR("HEAD")))
         found = find(m, STR("GET"));
-    if (!found)
-        found = find(m, STR("*"));
+    return found ? found : find(m, STR("*"));
+}
+
+int methods_find(const struct methods *m, struct str name)
+{
+    const struct method *found = find_for(m, name);
     return found ? found->handler : LUA_NOREF;
+}
+
+struct script_wrap methods_wrap(const struct methods *m, struct str name)
+{
+    const struct method *found = find_for(m, name);
+    return found ? found->wrap : (struct script_wrap){LUA_NOREF, LUA_NOREF};
+}
+
+bool methods_have_outer(const struct methods *m)
+{
+    for (size_t i = 0; i < m->count; i++)
+        if (m->list[i].wrap.outer != LUA_NOREF)
+            return true;
+    return false;
 }
 
 static bool same_function(lua_State *L, const struct method *a, const struct method *b)

@@ -6,6 +6,7 @@
 #define LUA_SCRIPTS_METHODS_H
 
 #include "core/str.h"
+#include "lua/scripts/scripts.h"
 
 #include <lua.h>
 #include <stdbool.h>
@@ -17,6 +18,7 @@ struct method {
     char name[METHODS_NAME]; /* "" for a function that answers every method, "*" for one that
                                 answers those that the table does not name */
     int handler;
+    struct script_wrap wrap;
 };
 
 /* An empty one is all zero. */
@@ -33,6 +35,10 @@ void methods_fini(struct methods *m, lua_State *L);
 /* The reference to the function for a method. HEAD without one has that of GET, any other method
  * without one that of "*"; LUA_NOREF for none. */
 int methods_find(const struct methods *m, struct str name);
+/* What goes around that function. */
+struct script_wrap methods_wrap(const struct methods *m, struct str name);
+/* Whether something goes around one of them, outside of all else. */
+bool methods_have_outer(const struct methods *m);
 /* Whether both have the same functions. [-0, +0] */
 bool methods_same(const struct methods *a, const struct methods *b, lua_State *L);
 /* Adds the functions of another, which keeps its own. False, and nothing is added, where both have

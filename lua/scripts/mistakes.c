@@ -56,16 +56,22 @@ static int find_lost(lua_State *L, int table, bool written)
     return 0;
 }
 
-void mistakes_look_at_return(lua_State *L, struct ctx *c, int table)
+bool mistakes_look_at_values(lua_State *L, struct ctx *c, int table)
 {
     struct script_file *file = ctx_script(c);
     if (!c->x)
-        return;
+        return false;
     int lost = find_lost(L, table, c->x->response.out.state != OUTGOING_OPEN);
     if (lost && !was_told(&file->told_lost))
         report_event(c, LOG_WARN, "return value lost", log_str("type", luaL_typename(L, lost)),
             log_str("hint", "written with ctx:text or ctx:json?"));
-    if (!lost && is_empty(c) && !c->x->response.answers_head && !was_told(&file->told_empty))
+    return lost != 0;
+}
+
+void mistakes_look_at_response(struct ctx *c)
+{
+    struct script_file *file = ctx_script(c);
+    if (c->x && is_empty(c) && !c->x->response.answers_head && !was_told(&file->told_empty))
         report_event(c, LOG_WARN, "response empty",
             log_str("hint", "written with ctx:text or ctx:json? ctx:status(204) says that it is "
                             "meant"));

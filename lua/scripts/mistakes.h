@@ -10,13 +10,16 @@
 #define LUA_SCRIPTS_MISTAKES_H
 
 #include <lua.h>
+#include <stdbool.h>
 
 struct ctx;
 
 /* Has assignments of new globals reported. [-0, +0, may longjmp] */
 void mistakes_open(lua_State *L);
 /* To be called after the handler has returned. Its ctx table is at the index, and its results are
- * above. [-0, +0, may longjmp] */
-void mistakes_look_at_return(lua_State *L, struct ctx *c, int table);
+ * above. Returns whether one of them is lost. [-0, +0, may longjmp] */
+bool mistakes_look_at_values(lua_State *L, struct ctx *c, int table);
+/* To be called after all that might write has returned. */
+void mistakes_look_at_response(struct ctx *c);
 
 #endif

@@ -4,6 +4,7 @@
 #include "core/log.h"
 #include "core/version.h"
 #include "lua/client/http.h"
+#include "lua/client/socket.h"
 #include "lua/ctx/ctx.h"
 #include "lua/ctx/spawn.h"
 #include "lua/modules/store/store.h"
@@ -13,6 +14,7 @@
 #include "lua/runtime/task_channel.h"
 #include "lua/runtime/vm.h"
 #include "lua/scripts/schedule.h"
+#include "lua/scripts/wrap.h"
 
 #include <lauxlib.h>
 #include <stdlib.h>
@@ -182,11 +184,14 @@ int luaopen_moontrail(lua_State *L)
     store_open_limit(L);
     task_channel_open(L);
     schedule_open(L);
+    wrap_open(L);
     process_open(L);
     process_add_function(L);
     exec_add_function(L);
     http_open(L);
     lua_setfield(L, -2, "http");
+    socket_open_module(L);
+    lua_setfield(L, -2, "socket");
     luaL_newlib(L, levels);
     lua_setfield(L, -2, "log");
     push_options(L);

@@ -21,8 +21,7 @@ struct place {
 
 struct walk {
     size_t root_len; /* length of the root's path, after which the pattern begins */
-    enum rc (*visit)(void *data, const char *file, const char *pattern);
-    void (*warn)(void *data, const char *path, const char *reason);
+    const struct route_visitor *visitor;
     void *data;
     char *why;
     size_t why_size;
@@ -49,7 +48,7 @@ static enum rc visit_file(struct walk *w)
     pattern[len -= 4] = '\0'; /* ".lua" */
     if (ends_with(pattern, "/index") || strcmp(pattern, "/index") == 0)
         pattern[len -= 6] = '\0';
-    return w->visit(w->data, w->path, len ? pattern : "/");
+    return w->visitor->file(w->data, w->path, len ? pattern : "/");
 }
 
 static enum rc walk_folder(struct walk *w, const struct place *above, int depth);
@@ -113,7 +112,7 @@ static bool is_above(const struct place *here)
 
 static enum rc leave_out(struct walk *w, const char *reason)
 {
-    w->warn(w->data, w->path, reason);
+    w->visitor->left_out(w->data, w->path, reason);
     return RC_OK;
 }
 
@@ -123,6 +122,12 @@ static enum rc fail_to_read(struct walk *w, int error, int depth)
     if (depth == 0)
         return refuse(w, strerror(error));
     return error == ENOENT || error == ENOTDIR ? RC_OK : leave_out(w, strerror(error));
+}
+
+static enum rc enter(struct walk *w)
+{
+    const char *pattern = w->path + w->root_len;
+    return w->visitor->enter(w->data, w->path, pattern[0] ? pattern : "/");
 }
 
 static enum rc walk_folder(struct walk *w, const struct place *here, int depth)
@@ -135,13 +140,14 @@ static enum rc walk_folder(struct walk *w, const struct place *here, int depth)
     int count = scandir(w->path, &entries, is_route, by_bytes);
     if (count < 0)
         return fail_to_read(w, errno, depth);
-    enum rc rc = RC_OK;
+    enum rc rc = enter(w);
     for (int i = 0; i < count; i++) {
         if (!rc)
             rc = walk_entry(w, entries[i]->d_name, here, depth);
         free(entries[i]);
     }
     free(entries);
+    w->visitor->leave(w->data);
     return rc;
 }
 
@@ -150,11 +156,7 @@ enum rc route_files_walk(
 {
     struct stat st;
     struct place here = {0};
-    struct walk w = {.visit = visitor->file,
-        .warn = visitor->left_out,
-        .data = data,
-        .why = why,
-        .why_size = why_size};
+    struct walk w = {.visitor = visitor, .data = data, .why = why, .why_size = why_size};
     size_t len = strlen(root);
     while (len > 1 && root[len - 1] == '/')
         len--;

@@ -10,6 +10,10 @@
 void route_files_folder(const char *path, char *out, size_t size);
 
 struct route_visitor {
+    /* The files and folders of a folder follow, and then its leave, which comes even after an
+     * error. The folder's pattern is that of an index.lua in it. */
+    enum rc (*enter)(void *data, const char *folder, const char *pattern);
+    void (*leave)(void *data);
     enum rc (*file)(void *data, const char *file, const char *pattern);
     /* A folder below the root that cannot be read, or that contains itself by way of a link. */
     void (*left_out)(void *data, const char *path, const char *reason);

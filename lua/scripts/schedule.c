@@ -5,6 +5,7 @@
 #include "core/log.h"
 #include "core/mem.h"
 #include "lua/ctx/spawn.h"
+#include "lua/modules/store/remote.h"
 #include "lua/runtime/vm.h"
 #include "net/timer.h"
 #include "store/store.h"
@@ -30,6 +31,8 @@ struct every {
     double began; /* when it last began, on clock_monotonic */
     struct timer timer;
     bool once;                /* one worker of all runs it */
+    bool is_remote;           /* its turns are on another server: a function of ours takes them, */
+    double next;              /* and says when to look again, on clock_monotonic; else 0 */
     struct store_owner owner; /* of its turn, while it runs */
     size_t n;                 /* bytes of the path */
     char path[STORE_PATH];    /* of its turn in the store */
@@ -157,7 +160,8 @@ static void on_every(struct timer *t)
 {
     struct every *e = container_of(t, struct every, timer);
     double seconds;
-    if (!e->once || take_turn(e, &seconds))
+    e->next = 0;
+    if (!e->once || e->is_remote || take_turn(e, &seconds))
         run(e);
     else
         timer_start(t, seconds);
@@ -166,7 +170,9 @@ static void on_every(struct timer *t)
 static void on_every_over(struct spawn_end *end)
 {
     struct every *e = container_of(end, struct every, base.end);
-    if (e->once)
+    if (e->is_remote)
+        e->began = (e->next > 0 ? e->next : clock_monotonic() + retry_seconds) - e->seconds;
+    else if (e->once)
         e->began = clock_monotonic() + end_turn(e) - e->seconds;
     wait_for_next(e);
 }
@@ -194,6 +200,32 @@ static bool read_once(lua_State *L, char path[STORE_PATH], size_t *n)
     return once;
 }
 
+/* report(seconds): when to look for the turn again. */
+static int l_report(lua_State *L)
+{
+    struct every *e = lua_touserdata(L, lua_upvalueindex(1));
+    e->next = clock_monotonic() + luaL_checknumber(L, 1);
+    return 0;
+}
+
+/* Turns that are on another server are taken by a function in the place of the script's. */
+static void wrap(lua_State *L, struct every *e)
+{
+    const struct str name = {e->path + 2, (unsigned char)e->path[1]};
+    e->is_remote = true;
+    remote_push(L, "once");
+    lua_pushlstring(L, name.p, name.n);
+    lua_pushnumber(L, e->seconds);
+    lua_pushvalue(L, 2);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, e->base.self);
+    lua_pushvalue(L, -1);
+    lua_insert(L, -6);
+    lua_pushcclosure(L, l_report, 1);
+    lua_call(L, 4, 1);
+    lua_setiuservalue(L, -2, 1);
+    lua_pop(L, 1);
+}
+
 /* every(seconds, fn [, { once=, name= }]) */
 static int l_every(lua_State *L)
 {
@@ -211,9 +243,13 @@ static int l_every(lua_State *L)
         (struct every *)new_entry(L, sizeof(struct every), 2, &s->every, on_every_over);
     e->seconds = seconds;
     e->once = once;
+    e->is_remote = false;
+    e->next = 0;
     e->n = once ? n : 0;
     memcpy(e->path, path, e->n);
     e->began = clock_monotonic();
+    if (once && vm_of(L)->options.store && store_remote(vm_of(L)->options.store))
+        wrap(L, e);
     timer_init(&e->timer, vm_of(L)->ev, on_every);
     if (vm_of(L)->ev)
         timer_start(&e->timer, once ? 0 : seconds); /* the store says when its turn is */
@@ -229,19 +265,19 @@ static void on_hook_over(struct spawn_end *end)
     drop(e);
 }
 
-static void tell(struct entry *e)
+static void tell(struct entry *e, const char *what)
 {
-    e->with = e->schedule->told;
+    e->with = what;
     e->schedule->telling++;
     if (!start(e, "mt.on_reload"))
         on_hook_over(&e->end);
 }
 
 /* Runs the function at once: the reload, or the drain, has already happened. */
-static void tell_at_once(lua_State *L, struct entry *e)
+static void tell_at_once(lua_State *L, struct entry *e, const char *what)
 {
     list_remove(&e->link);
-    e->with = e->schedule->told;
+    e->with = what;
     lua_pushcfunction(L, l_start);
     lua_pushlightuserdata(L, e);
     lua_call(L, 1, 0);
@@ -257,7 +293,26 @@ static int l_on_reload(lua_State *L)
     lua_rawgetp(L, LUA_REGISTRYINDEX, &hook_metatable_key);
     lua_setmetatable(L, -2);
     if (s->told)
-        tell_at_once(L, e);
+        tell_at_once(L, e, s->told);
+    return 1;
+}
+
+static const char shutdown[] = "shutdown";
+
+/* on_drain(fn) */
+static int l_on_drain(lua_State *L)
+{
+    struct schedule *s = vm_of(L)->schedule;
+    luaL_checktype(L, 1, LUA_TFUNCTION);
+    struct entry *e = new_entry(L, sizeof(struct hook), 1, &s->drains, on_hook_over);
+    if (s->draining)
+        tell_at_once(L, e, shutdown);
+    return 0;
+}
+
+int luaopen_moontrail_on_drain(lua_State *L)
+{
+    lua_pushcfunction(L, l_on_drain);
     return 1;
 }
 
@@ -286,6 +341,7 @@ enum rc schedule_new(struct vm *vm, struct schedule **out)
     *s = (struct schedule){.vm = vm};
     list_init(&s->every);
     list_init(&s->hooks);
+    list_init(&s->drains);
     *out = vm->schedule = s;
     return RC_OK;
 }
@@ -315,14 +371,26 @@ void schedule_free(struct schedule *s)
     mem_put(s, sizeof *s);
 }
 
-void schedule_tell(struct schedule *s, const char *what)
+static void tell_all(struct list *hooks, const char *what)
 {
     struct list *node;
+    while ((node = list_shift(hooks)))
+        tell(container_of(node, struct entry, link), what);
+}
+
+void schedule_tell(struct schedule *s, const char *what)
+{
     if (s->told)
         return;
     s->told = what;
-    while ((node = list_shift(&s->hooks)))
-        tell(container_of(node, struct entry, link));
+    tell_all(&s->hooks, what);
+}
+
+void schedule_drain(struct schedule *s)
+{
+    s->draining = true;
+    schedule_tell(s, shutdown);
+    tell_all(&s->drains, shutdown);
 }
 
 bool schedule_is_telling(const struct schedule *s)

@@ -1,7 +1,8 @@
 /*
  * What the scripts of a generation do without a request: mt.every, while the generation is the
- * current one, and mt.on_reload, when it is replaced or the worker drains. Each run is a task, as
- * started by mt.spawn.
+ * current one, and mt.on_reload, when it is replaced or the worker drains; and what modules of ours
+ * do when the worker drains, be the generation replaced or not. Each run is a task, as started by
+ * mt.spawn.
  *
  *     SCHEDULE_LOADING ──▶ SCHEDULE_GOING ──▶ SCHEDULE_OVER
  *
@@ -31,6 +32,8 @@ struct schedule {
     const char *told; /* the argument of on_reload functions, once they have to run */
     size_t telling;   /* on_reload functions that are running */
     struct list every, hooks;
+    struct list drains; /* functions that are to run once the worker drains, */
+    bool draining;      /* as it does */
 };
 
 /* For a vm whose scripts are about to load. RC_NOMEM. */
@@ -41,6 +44,8 @@ void schedule_free(struct schedule *s);
 void schedule_go(struct schedule *s);
 /* Runs the functions of mt.on_reload with "reload" or "shutdown", unless they have run. */
 void schedule_tell(struct schedule *s, const char *what);
+/* The worker drains: tells "shutdown", and runs what waits for that. */
+void schedule_drain(struct schedule *s);
 /* Whether functions of mt.on_reload are running. */
 bool schedule_is_telling(const struct schedule *s);
 /* Begins nothing of mt.every from now on; runs under way go on. */
@@ -48,5 +53,8 @@ void schedule_end(struct schedule *s);
 
 /* Adds every and on_reload to the table on top of the stack. [-0, +0, may longjmp] */
 void schedule_open(lua_State *L);
+/* For modules of ours, a function: on_drain(fn) runs fn once, when the worker drains, in whichever
+ * generation. [-0, +1, may longjmp] */
+int luaopen_moontrail_on_drain(lua_State *L);
 
 #endif

@@ -7,15 +7,16 @@
 #include "http/dispatch.h"
 #include "http/request.h"
 #include "http/uri.h"
-#include "lua/runtime/error_text.h"
 #include "lua/runtime/script_file.h"
-#include "lua/runtime/sources.h"
 #include "lua/runtime/vm.h"
+#include "lua/scripts/around.h"
+#include "lua/scripts/chunk.h"
 #include "lua/scripts/methods.h"
 #include "lua/scripts/route_files.h"
 
 #include <errno.h>
 #include <lauxlib.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <sys/stat.h>
 
@@ -33,6 +34,7 @@ struct scripts {
     struct vm *vm;
     struct router *router; /* NULL if one script answers every path */
     struct script *first;
+    struct arounds arounds;
 };
 
 static struct script *of_target(void *target)
@@ -73,6 +75,7 @@ static struct script *add_script(struct scripts *all, const char *file)
         mem_free(s);
         return NULL;
     }
+    s->file.around = all->arounds.inside;
     s->next = all->first;
     all->first = s;
     return s;
@@ -135,76 +138,15 @@ static void take_routes(lua_State *L, struct load *l)
     l->script->gives_routes = true;
 }
 
-/* The last line of the chunk on top of the stack, which is where a script returns its handler. */
-static int last_line(lua_State *L)
-{
-    lua_Debug chunk;
-    lua_Integer last = 0;
-    lua_pushvalue(L, -1);
-    lua_getinfo(L, ">L", &chunk);
-    for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1))
-        if (lua_tointeger(L, -2) > last)
-            last = lua_tointeger(L, -2);
-    lua_pop(L, 1);
-    return (int)last;
-}
-
-/* Runs the script's chunk, which returns the handler. A second handler is an error, since it would
- * be ignored silently; `return require "x"` has a second value too, the module's file. [-1, +1, may
- * longjmp] */
-static void run(lua_State *L, const char *where)
-{
-    lua_call(L, 0, 2);
-    if (lua_isfunction(L, -1) || lua_istable(L, -1))
-        luaL_error(L, "%s: returns two handlers: a script has one", where);
-    lua_pop(L, 1);
-}
-
 static int l_load(lua_State *L)
 {
     struct load *l = lua_touserdata(L, 1);
-    sources_note(L, l->script->file.path);
-    if (luaL_loadfilex(L, l->script->file.path, "t"))
-        return lua_error(L);
-    l->where = lua_pushfstring(L, "%s:%d", l->script->file.path, last_line(L));
-    lua_insert(L, -2);
-    run(L, l->where);
+    l->where = chunk_run(L, l->script->file.path);
     if (luaL_getmetafield(L, -1, "__routes") == LUA_TNIL)
         methods_take(L, &l->script->methods, l->where);
     else
         take_routes(L, l);
     return 0;
-}
-
-/* Lua's message for a module that it cannot find has many lines. */
-static void join_lines(char *text)
-{
-    for (; *text; text++)
-        if (*text == '\n' || *text == '\t')
-            *text = ' ';
-}
-
-/* Called with an error: gives its text, or nil if it has none. */
-static int l_describe(lua_State *L)
-{
-    if (!error_text_push(L, 1))
-        lua_pushnil(L);
-    return 1;
-}
-
-/* Describes the error value on top of the stack, in one line. */
-static void describe_error(lua_State *L, const char *file, char why[SCRIPT_WHY])
-{
-    lua_pushcfunction(L, l_describe);
-    lua_insert(L, -2);
-    lua_pcall(L, 1, 1, 0);
-    const char *text = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : NULL;
-    if (text && strstr(text, file))
-        fail(why, "%s", text);
-    else
-        fail(why, "%s: %s", file, text ? text : "raises an error that is no string");
-    join_lines(why);
-    lua_pop(L, 1);
 }
 
 static enum rc load_script(struct scripts *all, const char *file, struct script **out, char *why)
@@ -214,7 +156,7 @@ static enum rc load_script(struct scripts *all, const char *file, struct script 
         return RC_NOMEM;
     activity_load(file);
     if (!vm_call(all->vm, l_load, &load, 0)) {
-        describe_error(all->vm->L, file, why);
+        chunk_describe_error(all->vm->L, file, why);
         return RC_INVALID;
     }
     *out = load.script;
@@ -268,7 +210,7 @@ static enum rc merge_routes(
     if (methods_same(&first->methods, &second->methods, all->vm->L))
         return RC_OK;
     if (!vm_call(all->vm, l_merge, &m, 0)) {
-        describe_error(all->vm->L, second->file.path, why);
+        chunk_describe_error(all->vm->L, second->file.path, why);
         return RC_INVALID;
     }
     if (m.merged)
@@ -324,9 +266,22 @@ static void log_left_out(void *data, const char *path, const char *reason)
         log_event(LOG_WARN, "folder left out", log_str("path", path), log_str("reason", reason));
 }
 
+static enum rc enter_folder(void *data, const char *folder, const char *pattern)
+{
+    struct loading *l = data;
+    return arounds_enter(&l->all->arounds, folder, pattern, l->why);
+}
+
+static void leave_folder(void *data)
+{
+    struct loading *l = data;
+    arounds_leave(&l->all->arounds);
+}
+
 static enum rc load_folder(struct scripts *all, const char *path, char why[SCRIPT_WHY])
 {
-    static const struct route_visitor visitor = {load_route, log_left_out};
+    static const struct route_visitor visitor = {
+        enter_folder, leave_folder, load_route, log_left_out};
     struct loading loading = {all, why};
     all->router = router_new();
     if (!all->router)
@@ -343,7 +298,11 @@ static enum rc load_folder(struct scripts *all, const char *path, char why[SCRIP
 static enum rc load_file(struct scripts *all, const char *path, char why[SCRIPT_WHY])
 {
     struct script *s;
-    enum rc rc = load_script(all, path, &s, why);
+    char folder[PATH_MAX];
+    route_files_folder(path, folder, sizeof folder);
+    enum rc rc = arounds_enter(&all->arounds, folder, "/", why);
+    if (!rc)
+        rc = load_script(all, path, &s, why);
     if (rc || !s->gives_routes)
         return rc;
     all->router = router_new();
@@ -405,6 +364,13 @@ static enum rc check_reach(const struct scripts *all, char why[SCRIPT_WHY])
     return RC_OK;
 }
 
+/* Where nothing goes around a handler, a request pays nothing. */
+static void note_wrapped(struct scripts *all)
+{
+    for (struct script *s = all->first; s; s = s->next)
+        s->file.wrapped = around_is_any(s->file.around) || methods_have_outer(&s->methods);
+}
+
 enum rc scripts_load(struct vm *vm, const char *path, struct scripts **out, char why[SCRIPT_WHY])
 {
     struct scripts *s = mem_get_zeroed(sizeof *s);
@@ -412,9 +378,13 @@ enum rc scripts_load(struct vm *vm, const char *path, struct scripts **out, char
     if (!s)
         return RC_NOMEM;
     s->vm = vm;
+    arounds_init(&s->arounds, vm);
     enum rc rc = load_any(s, path, why);
     if (!rc)
+        rc = arounds_settle(&s->arounds, why);
+    if (!rc)
         rc = check_reach(s, why);
+    note_wrapped(s);
     if (rc)
         scripts_free(s);
     else
@@ -430,6 +400,7 @@ void scripts_free(struct scripts *s)
         s->first = next;
     }
     router_free(s->router);
+    arounds_fini(&s->arounds);
     mem_put(s, sizeof *s);
 }
 
@@ -467,6 +438,18 @@ struct script_answer scripts_route(
     return (struct script_answer){.status = 503};
 }
 
+struct script_wrap scripts_wrap(const struct script_file *file, struct str method)
+{
+    const struct script *s = container_of(file, struct script, file);
+    return methods_wrap(&s->methods, method);
+}
+
+const struct around *scripts_around(
+    const struct scripts *s, const struct request *r, struct arena *arena, struct match *match)
+{
+    return arounds_find(&s->arounds, r->path, arena, match);
+}
+
 /* Printing. */
 
 static void print_route(void *data, struct str pattern, void *target)
@@ -482,4 +465,5 @@ void scripts_print(const struct scripts *s, FILE *out)
         router_walk(s->router, print_route, out);
     else
         print_route(out, STR("every path"), &s->first->file);
+    arounds_print(&s->arounds, out);
 }

@@ -10,7 +10,9 @@
 
 #include <stdio.h>
 
+struct around;
 struct request;
+struct script_file;
 struct scripts;
 struct vm;
 
@@ -29,12 +31,24 @@ struct script_answer {
     const char *allow; /* the methods of the path, for 204 and 405 */
 };
 
-/* Routes a request. If the status is 0, match is set, with memory from the arena: its target is the
- * struct script_file of the script. */
+/* Routes a request. If the status is 0, 204 or 405, match is set, with memory from the arena: its
+ * target is the struct script_file of the script. */
 struct script_answer scripts_route(
     const struct scripts *s, const struct request *r, struct arena *arena, struct match *match);
 
-/* Prints the route table: a line for each route with its methods and its file. */
+/* What a script has put around one of its handlers: references to functions, LUA_NOREF for none. */
+struct script_wrap {
+    int outer;  /* goes around it, outside of all else */
+    int failed; /* is called with what a middleware has raised */
+};
+
+struct script_wrap scripts_wrap(const struct script_file *file, struct str method);
+/* What is around what no script answers, by the request's path: see arounds_find. */
+const struct around *scripts_around(
+    const struct scripts *s, const struct request *r, struct arena *arena, struct match *match);
+
+/* Prints the route table: a line for each route with its methods and its file, and for each file of
+ * what goes around them. */
 void scripts_print(const struct scripts *s, FILE *out);
 
 #endif

@@ -13,13 +13,17 @@
 ---What is raised for what happens outside of the script; its text, by `tostring`, `..` and the
 ---functions of strings, is the message behind the line. docs/api.md tells what each kind adds.
 ---@alias moontrail.error_kind "abort"|"timeout"|"unreachable"|"refused"|"reset"|"lost"|"protocol"
----|"upload"|"limit"|"system"|"grpc"
+---|"upload"|"limit"|"system"|"redis"|"sql"|"grpc"
 ---@class moontrail.error: string
 ---@field kind moontrail.error_kind
 ---@field message string
 ---@field where? string the line of the script that called
 ---@field reason? moontrail.reason|"cancelled" of an abort
----@field code? string of a reset: the code's name; of the system: the error's, `"ENOENT"`
+---@field code? string of a reset: the code's name; of the system: the error's, `"ENOENT"`; of a
+---database: its own
+---@field constraint? string of a database: the one that does not hold
+---@field detail? string of a database: more than the message
+---@field position? integer of a database: the byte in the statement, from 1
 ---@field cause? any of an upload: what its function raised
 ---@field limit? string of a limit: its name
 
@@ -211,9 +215,11 @@ function ctx:set_cookie(name, value, options) end
 ---@field path? string path and query in place of the request's own
 ---@field headers? table<string, string|number|false> in place of its own; false leaves one out
 ---@field timeout? number seconds to wait for the other server
+---@field response? fun(status: integer, headers: table<string, string|string[]>): integer? sees and changes the head
+---@field retry? { statuses?: integer[], attempts?: integer } when the request is made again
 
 ---Hands the request to another server, whose answer is the response. Waits until that has ended.
----@param url string `http://`, `https://` or `h2c://` with a host, or `unix:` with a path
+---@param url string `http://`, `https://` or `h2c://` with a host, `unix:` with a path, or `upstream:` with a pool
 ---@param options? moontrail.proxy_options all as the request has it when left out
 ---@return integer status of the response
 function ctx:proxy(url, options) end
@@ -227,6 +233,10 @@ function ctx:aborted() end
 ---Registers a function that runs once when the request is aborted. It may not wait.
 ---@param fn fun(reason: moontrail.reason) its errors are logged
 function ctx:on_abort(fn) end
+
+---Registers a function that runs once, just before the head is fixed: it may set headers, and neither write nor wait.
+---@param fn fun()
+function ctx:on_head(fn) end
 
 ---Sets a time past which every wait of the handler raises; without an argument: the seconds left.
 ---@param seconds number|nil nil removes it
@@ -388,6 +398,7 @@ function limiter:take(key, cost) end
 ---@field http moontrail.http
 ---@field log moontrail.log
 ---@field options moontrail.options
+---@field socket moontrail.socket
 ---@field version string the server's version
 ---@field worker moontrail.worker
 local moontrail = {}
@@ -441,6 +452,12 @@ function moontrail.load_error() end
 ---Loads the scripts anew when this file changes too: a template, say.
 ---@param path string the file, which need not exist
 function moontrail.watch(path) end
+
+---Puts more around a handler, which it returns: outer goes around all middleware, failed may answer what that raises.
+---@param handler fun(ctx: moontrail.ctx)
+---@param around { outer?: fun(ctx: moontrail.ctx, next: fun()), failed?: fun(ctx: moontrail.ctx, problem: any): boolean }
+---@return fun(ctx: moontrail.ctx) handler
+function moontrail.wrap(handler, around) end
 
 ---Runs `fn(...)` as a task of its own, beside the handler, and returns the task.
 ---@param fn fun(...: any): ... it may wait, and use a live `ctx`
@@ -552,6 +569,254 @@ function response:append_trailer(name, value) end
 ---@param ... string|number the pieces
 ---@return boolean wanted false where the other server wanted no more of it
 function response:finish(...) end
+
+---The options of TLS, for `start_tls`.
+---@class moontrail.socket.tls_options
+---@field verify? boolean `false`: the certificate is not verified
+---@field ca? string a file of certificates, PEM, in place of the system's
+---@field cert? string a file, PEM: the certificate that is shown to a server that asks
+---@field key? string a file, PEM: its key; in the same file unless given
+---@field server_name? string in place of the URL's host
+---@field alpn? string|string[] the protocols that are offered
+
+---The options of a connection.
+---@class moontrail.socket.options: moontrail.socket.tls_options
+---@field connect_timeout? number seconds until there is a connection; 10 unless given
+---@field timeout? number seconds for each wait after that; 60 unless given
+---@field pool? string the name of those that are kept; the URL unless given
+---@field pool_size? integer how many are kept by each worker; 32 unless given
+---@field pool_idle? number seconds for which one is kept; 60 unless given
+
+---For how long, and beside how many, a connection is kept.
+---@class moontrail.socket.keep_options
+---@field pool_size? integer how many are kept by each worker
+---@field pool_idle? number seconds for which one is kept
+
+---What was agreed upon with the other server.
+---@class moontrail.socket.tls
+---@field version string
+---@field cipher string
+---@field alpn? string
+
+---Connections to other servers. What fails raises an error that names the URL.
+---@class moontrail.socket
+local socket = {}
+
+---Connects, or takes up a connection that was kept.
+---@param url string `tcp://HOST:PORT`, `tls://HOST:PORT` or `unix:FILE`
+---@param options? moontrail.socket.options times, TLS, and the pool
+---@return moontrail.socket.connection s
+function socket.connect(url, options) end
+
+---A connection, which ends with the task that made it.
+---@class moontrail.socket.connection
+---@field reused boolean whether it had been kept
+---@field remote? string the address with which it is connected
+---@field tls? moontrail.socket.tls nil without TLS
+local connection = {}
+
+---The next bytes, or nil at the end. Waits until there are some.
+---@param max? integer the bytes that it has at the most
+---@return string? piece
+function connection:read(max) end
+
+---The next bytes: as many as asked for, or what is left; nil at the end.
+---@param n integer how many bytes
+---@return string? piece
+function connection:read_exactly(n) end
+
+---The next line, without its CRLF or LF; nil at the end.
+---@param limit? integer the bytes that it has at the most; 64 KiB unless given
+---@return string? line
+---@return string? rest behind nil: what there is of a line that has no end
+function connection:read_line(limit) end
+
+---What comes before a mark, which is taken too; nil at the end.
+---@param mark string what is looked for
+---@param limit? integer the bytes before it at the most; 64 KiB unless given
+---@return string? piece
+---@return string? rest behind nil: what there is without the mark
+function connection:read_until(mark, limit) end
+
+---Writes, and waits while the other side is slower.
+---@param ... string|number the pieces
+function connection:write(...) end
+
+---Ends our direction.
+function connection:finish() end
+
+---Begins TLS, and waits for it.
+---@param options? moontrail.socket.tls_options beside those that `connect` was given
+function connection:start_tls(options) end
+
+---Sets the time for each wait from now on.
+---@param seconds number above 0, up to 1e8
+function connection:set_timeout(seconds) end
+
+---Gives it back, to be used again.
+---@param options? moontrail.socket.keep_options in place of those that `connect` was given
+---@return boolean kept false where it was closed in place of that
+function connection:keep(options) end
+
+---Closes it, behind what was written.
+function connection:close() end
+
+---What `require "moontrail.resty"` gives, and makes the global `ngx`: that of OpenResty, as far as
+---its client libraries use it.
+---@class moontrail.resty
+---@field null lightuserdata what stands for nil in replies
+---@field STDERR integer
+---@field EMERG integer
+---@field ALERT integer
+---@field CRIT integer
+---@field ERR integer
+---@field WARN integer
+---@field NOTICE integer
+---@field INFO integer
+---@field DEBUG integer
+---@field socket moontrail.resty.socket
+---@field thread moontrail.resty.thread
+---@field timer moontrail.resty.timer
+---@field worker moontrail.resty.worker
+local ngx = {}
+
+---Seconds since 1970, with fractions.
+---@return number seconds
+function ngx.now() end
+
+---The same, whole.
+---@return integer seconds
+function ngx.time() end
+
+---Does nothing: time is looked at whenever it is asked for.
+function ngx.update_time() end
+
+---Waits.
+---@param seconds number how long
+function ngx.sleep(seconds) end
+
+---Writes a line to the log.
+---@param level integer one of the levels: `ngx.ERR`
+---@param ... any what it says, joined
+function ngx.log(level, ...) end
+
+---Always `"content"`.
+---@return string phase
+function ngx.get_phase() end
+
+---A text with everything escaped that cannot stand in a part of a URL.
+---@param text string what is to be escaped
+---@return string escaped
+function ngx.escape_uri(text) end
+
+---The same back; a plus is a space.
+---@param text string what was escaped
+---@return string text
+function ngx.unescape_uri(text) end
+
+---Base64.
+---@param bytes string what is to be encoded
+---@param no_padding? boolean whether it ends without `=`
+---@return string text
+function ngx.encode_base64(bytes, no_padding) end
+
+---The bytes of base64; nil for a text that is none.
+---@param text string what was encoded
+---@return string? bytes
+function ngx.decode_base64(text) end
+
+---MD5, in hexadecimal digits.
+---@param bytes string what is digested
+---@return string digits
+function ngx.md5(bytes) end
+
+---MD5.
+---@param bytes string what is digested
+---@return string digest
+function ngx.md5_bin(bytes) end
+
+---SHA-1.
+---@param bytes string what is digested
+---@return string digest
+function ngx.sha1_bin(bytes) end
+
+---HMAC with SHA-1.
+---@param key string the secret
+---@param bytes string what it is a code of
+---@return string code
+function ngx.hmac_sha1(key, bytes) end
+
+---@class moontrail.resty.socket
+local resty_socket = {}
+
+---A socket that is not connected yet.
+---@return table socket
+function resty_socket.tcp() end
+
+---The same.
+---@return table socket
+function resty_socket.stream() end
+
+---One that is connected.
+---@param host string a name, an address, or `unix:FILE`
+---@param port? integer without it for `unix:`
+---@param options? table its pool
+---@return table? socket
+---@return string? problem
+function resty_socket.connect(host, port, options) end
+
+---@class moontrail.resty.thread
+local thread = {}
+
+---Runs a function beside this one.
+---@param fn fun(...: any): ... what it does
+---@param ... any its arguments
+---@return table thread
+function thread.spawn(fn, ...) end
+
+---Waits until one of several has ended.
+---@param ... table the threads
+---@return boolean ok whether it has raised no error
+---@return any ... what it has returned, or the error
+function thread.wait(...) end
+
+---Ends one that runs.
+---@param one table the thread
+---@return integer? done
+---@return string? problem
+function thread.kill(one) end
+
+---@class moontrail.resty.timer
+local timer = {}
+
+---Calls a function once, whatever becomes of the request.
+---@param seconds number after how long
+---@param fn fun(premature: boolean, ...: any) told whether the scripts or the worker end
+---@param ... any what it gets as well
+---@return integer done
+function timer.at(seconds, fn, ...) end
+
+---Calls it again and again.
+---@param seconds number after how long each time
+---@param fn fun(premature: boolean, ...: any) what it does
+---@param ... any what it gets as well
+---@return integer done
+function timer.every(seconds, fn, ...) end
+
+---@class moontrail.resty.worker
+local resty_worker = {}
+
+---Which worker this is, from 0.
+---@return integer id
+function resty_worker.id() end
+
+---How many there are.
+---@return integer count
+function resty_worker.count() end
+
+---Its process.
+---@return integer pid
+function resty_worker.pid() end
 
 ---`local json = require "moontrail.json"`
 ---@class moontrail.json
@@ -1086,6 +1351,98 @@ function client_call:status() end
 function client_call:cancel() end
 
 ---What all workers share.
+---@class moontrail.redis
+---@field null lightuserdata what stands for null inside of arrays; it is json.null
+local redis = {}
+
+---@class moontrail.redis.options
+---@field user? string for those that the URL does not name
+---@field password? string likewise
+---@field db? integer likewise
+---@field connect_timeout? number seconds for a connection (10)
+---@field timeout? number seconds for a reply (60)
+---@field verify? boolean false takes any certificate
+---@field ca? string a file of certificates that are trusted
+---@field cert? string a file with a certificate of one's own
+---@field key? string a file with its key
+---@field server_name? string the name that the server's certificate has to have
+---@field pool? string in the place of the URL
+---@field pool_size? integer connections of a worker that are kept (32)
+---@field pool_idle? number seconds for which they are (60)
+
+---A client of a server, or of a cluster. It is no connection.
+---@param url string|string[] redis://HOST, rediss://HOST, unix:FILE; nodes of a cluster
+---@param options? moontrail.redis.options how it is spoken to
+---@return moontrail.redis.client r
+function redis.connect(url, options) end
+
+---A script for the server.
+---@param source string its text
+---@return moontrail.redis.script s
+function redis.script(source) end
+
+---Every command is a method: `r:get(k)`, `r:hset(k, f, v)`.
+---@class moontrail.redis.client
+---@field [string] fun(self: moontrail.redis.client, ...: string|number): any
+local redis_client = {}
+
+---Sends a command by its name.
+---@param name string of the command
+---@param ... string|number its arguments
+---@return any reply
+function redis_client:call(name, ...) end
+
+---Sends in one piece what the function gathers. An error is a value in its place.
+---@param fn fun(p: moontrail.redis.batch) gathers commands
+---@return any[] replies
+function redis_client:pipeline(fn) end
+
+---@class moontrail.redis.transaction_options
+---@field watch? string[] keys
+
+---Runs as one what the function gathers; nil where a watched key has changed.
+---@param fn fun(t: moontrail.redis.batch) gathers commands
+---@param options? moontrail.redis.transaction_options keys to watch
+---@return any[]? replies
+function redis_client:transaction(fn, options) end
+
+---Listens to channels, from when it returns.
+---@param ... string names of channels
+---@return moontrail.redis.subscription sub
+function redis_client:subscribe(...) end
+
+---The same for patterns.
+---@param ... string patterns of names
+---@return moontrail.redis.subscription sub
+function redis_client:psubscribe(...) end
+
+---What a pipeline or a transaction is made of: every command is a method.
+---@class moontrail.redis.batch
+---@field [string] fun(self: moontrail.redis.batch, ...: string|number)
+
+---@class moontrail.redis.script
+local redis_script = {}
+
+---Runs it.
+---@param r moontrail.redis.client|moontrail.redis.batch where
+---@param keys? (string|number)[] what it has as KEYS
+---@param args? (string|number)[] what it has as ARGV
+---@return any reply
+function redis_script:run(r, keys, args) end
+
+---@class moontrail.redis.message
+---@field channel string
+---@field message string
+---@field pattern? string of psubscribe
+
+---`for m in sub do`, or `sub()` for the next; nil once it is closed.
+---@class moontrail.redis.subscription
+---@operator call: moontrail.redis.message?
+local redis_subscription = {}
+
+---Ends it, and the loop over it.
+function redis_subscription:close() end
+
 ---@class moontrail.store
 local store = {}
 
@@ -1186,5 +1543,147 @@ local subscription = {}
 
 ---Ends it, and the loop over it.
 function subscription:close() end
+
+---Databases: SQLite and PostgreSQL.
+---@class moontrail.sql
+---@field null lightuserdata NULL, as a parameter
+local sql = {}
+
+---@class moontrail.sql.options
+---@field max? integer connections of a worker at the most: 10 unless given
+---@field idle? number seconds after which an idle connection is closed: 60 unless given
+---@field timeout? number seconds that a statement may take: 30 unless given
+
+---A database; it is opened with the first query.
+---@param url string of the database: `sqlite:FILE`, `postgres://…`
+---@param options? moontrail.sql.options of its pool of connections
+---@return moontrail.sql.database db
+function sql.open(url, options) end
+
+---Bytes as a parameter, where a string would be taken for text.
+---@param s string as it is to be stored
+---@return table bytes
+function sql.bytes(s) end
+
+---What a query gives: the rows, each a table by column, without those that are NULL.
+---@class moontrail.sql.result
+---@field [integer] table<string, any>
+---@field columns string[] their names, in order
+---@field affected integer rows that the statement has changed
+
+---@class moontrail.sql.transaction_options
+---@field isolation? "read committed"|"repeatable read"|"serializable"
+---@field read? boolean it writes nothing
+---@field retry? integer times that it is tried again after a serialization failure: 3 unless given
+
+---A database with its pool of connections. All of its functions count as waits.
+---@class moontrail.sql.database
+local database = {}
+
+---Runs one statement.
+---@param text string of the statement, with `$1`, `$2` for parameters
+---@param ... any values of the parameters
+---@return moontrail.sql.result rows
+function database:query(text, ...) end
+
+---The first row, or nil.
+---@param text string of the statement, with `$1`, `$2` for parameters
+---@param ... any values of the parameters
+---@return table<string, any>? row
+function database:row(text, ...) end
+
+---The first column of the first row, or nil.
+---@param text string of the statement, with `$1`, `$2` for parameters
+---@param ... any values of the parameters
+---@return any value
+function database:value(text, ...) end
+
+---An iterator over the rows, which come as they are asked for.
+---@param text string of the statement, with `$1`, `$2` for parameters
+---@param ... any values of the parameters
+---@return moontrail.sql.rows rows
+function database:rows(text, ...) end
+
+---Runs a function in a transaction: commits when it returns, rolls back when it raises.
+---@param fn fun(tx: moontrail.sql.transaction): ... it may be called again
+---@param options? moontrail.sql.transaction_options how it is isolated, and tried again
+---@return any ... what the function returns
+function database:transaction(fn, options) end
+
+---Runs the files of a folder that have not run yet: `001_name.sql`.
+---@param folder string of the files, beside the script unless its path is whole
+function database:migrate(folder) end
+
+---What is notified on a channel from now on: PostgreSQL's.
+---@param channel string of NOTIFY
+---@return moontrail.sql.listener listener
+function database:listen(channel) end
+
+---Begins `COPY … FROM STDIN`: PostgreSQL's.
+---@param text string of the statement
+---@return moontrail.sql.copy writer
+function database:copy(text) end
+
+---`for n in listener do`, or `listener()` for the next.
+---@class moontrail.sql.listener
+---@operator call: moontrail.sql.notification?
+---@field close fun(self: moontrail.sql.listener) ends it, and the loop over it
+
+---@class moontrail.sql.notification
+---@field channel string
+---@field payload string
+
+---Rows under way into a table; kept once they are finished.
+---@class moontrail.sql.copy
+---@field write fun(self: moontrail.sql.copy, ...: string|number) in the format of the statement
+---@field finish fun(self: moontrail.sql.copy): integer gives how many rows there were
+---@field close fun(self: moontrail.sql.copy) ends it; unless it is finished, nothing is kept
+
+---A transaction, until its function ends.
+---@class moontrail.sql.transaction
+local transaction = {}
+
+---Runs one statement.
+---@param text string of the statement, with `$1`, `$2` for parameters
+---@param ... any values of the parameters
+---@return moontrail.sql.result rows
+function transaction:query(text, ...) end
+
+---The first row, or nil.
+---@param text string of the statement, with `$1`, `$2` for parameters
+---@param ... any values of the parameters
+---@return table<string, any>? row
+function transaction:row(text, ...) end
+
+---The first column of the first row, or nil.
+---@param text string of the statement, with `$1`, `$2` for parameters
+---@param ... any values of the parameters
+---@return any value
+function transaction:value(text, ...) end
+
+---An iterator over the rows, which come as they are asked for.
+---@param text string of the statement, with `$1`, `$2` for parameters
+---@param ... any values of the parameters
+---@return moontrail.sql.rows rows
+function transaction:rows(text, ...) end
+
+---A savepoint: what the function changes is undone if it raises, and the transaction goes on.
+---@param fn fun(tx: moontrail.sql.transaction): ... it may be called again
+---@return any ... what the function returns
+function transaction:transaction(fn) end
+
+---Begins `COPY … FROM STDIN`: PostgreSQL's.
+---@param text string of the statement
+---@return moontrail.sql.copy writer
+function transaction:copy(text) end
+
+---`for row in rows do`, or `rows()` for the next; nil after the last.
+---@class moontrail.sql.rows
+---@field columns string[] their names, in order
+---@operator call: table<string, any>?
+local rows = {}
+
+---Reads no further, as the end of a loop does.
+function rows:close() end
 
 return moontrail

@@ -21,6 +21,7 @@ struct activity {
     _Atomic uint32_t steps;   /* of scripts, begun and ended: odd while one runs */
     atomic_bool asked;        /* the step that runs is to be told of when it ends */
     _Atomic int64_t requests; /* under way, as of the last turn */
+    _Atomic uint64_t awaits;  /* beats of its heart while it waits for another process */
     /* The request that runs, written when the process is asked by a signal; else empty. */
     char method[32], path[ACTIVITY_TEXT], script[ACTIVITY_TEXT];
     char loading[ACTIVITY_TEXT]; /* the file that is being loaded; else empty */
@@ -37,6 +38,12 @@ static inline void activity_begin(void)
 {
     uint32_t steps = atomic_load_explicit(&activity->steps, memory_order_relaxed);
     atomic_store_explicit(&activity->steps, steps + 1, memory_order_relaxed);
+}
+
+/* It waits for another process, whose time is bounded: that counts as a beat of its heart. */
+static inline void activity_await(void)
+{
+    atomic_fetch_add_explicit(&activity->awaits, 1, memory_order_relaxed);
 }
 
 /* The script waits, or has ended. Returns whether it took so long that the master has asked. */

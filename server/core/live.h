@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 struct live {
-    int64_t conns, exchanges, calls, tasks, waits, programs;
+    int64_t conns, exchanges, calls, tasks, waits, programs, sockets;
 };
 
 extern struct live live;

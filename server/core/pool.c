@@ -102,8 +102,8 @@ enum rc pool_submit(struct pool_work *w)
     list_init(&w->link);
     pthread_mutex_lock(&shared.mutex);
     list_append(&shared.waiting, &w->link);
-    pthread_cond_signal(&shared.more);
     pthread_mutex_unlock(&shared.mutex);
+    pthread_cond_signal(&shared.more); /* the thread finds the mutex free */
     pool.submitted++;
     return RC_OK;
 }

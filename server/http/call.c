@@ -155,6 +155,29 @@ enum rc call_rewind(struct call *c)
     return RC_OK;
 }
 
+static void drop_response(struct call *c)
+{
+    size_t max = c->body.max;
+    bytes_fini(&c->body);
+    bytes_init(&c->body, max);
+    c->protocol = c->limit = NULL;
+    c->status = 0;
+    c->interims = 0;
+    c->fields.count = c->trailers.count = 0;
+    c->began = c->ended = c->expired = c->ended_by_head = false;
+}
+
+enum rc call_again(struct call *c)
+{
+    const struct outgoing *o = &c->request;
+    bool gone = outgoing_sent(o) && !(o->kept && o->kept->len == outgoing_sent(o));
+    if (gone || o->state == OUTGOING_ABORTED)
+        return RC_STATE;
+    call_cancel(c, ERROR_CANCEL);
+    drop_response(c);
+    return call_rewind(c);
+}
+
 bool call_is_idempotent(const struct call *c)
 {
     static const char *const methods[] = {"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"};
@@ -240,8 +263,10 @@ enum rc call_receive_head(struct call *c, const char *protocol, int status)
     c->progressed = clock_recent();
     c->protocol = protocol;
     c->status = status;
-    c->request.kept = NULL;
-    bytes_fini(&c->kept);
+    if (!c->keeps) {
+        c->request.kept = NULL;
+        bytes_fini(&c->kept);
+    }
     c->ops->on_head(c);
     return RC_OK;
 }

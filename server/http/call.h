@@ -121,6 +121,7 @@ struct call {
     struct str method, scheme, authority, target; /* target: path and query, or "*" */
     struct outgoing request; /* fields named host in it are dropped: authority says it */
     struct bytes kept;       /* what sessions took of its body, while it may be made again */
+    bool keeps;              /* they are not dropped as the response begins */
     bool wants_room;         /* on_writable is to come */
 
     /* The response. */
@@ -188,6 +189,10 @@ void call_expire(struct call *c);
  * DONE call is IDLE afterwards, and may be made again, perhaps of another origin. RC_STATE if bytes
  * of its body are gone, or the response had begun; RC_NOMEM. */
 enum rc call_rewind(struct call *c) MUST_CHECK;
+/* The same for a call whose response has begun, which is dropped: it is cancelled. RC_STATE, and
+ * nothing has changed, if bytes of the request's body are gone: they are kept as long as the
+ * response has not begun, or c->keeps is set. */
+enum rc call_again(struct call *c) MUST_CHECK;
 /* Whether a request may be sent again when it is not known whether it was processed: whether its
  * method is idempotent (RFC 9110 9.2.2). */
 bool call_is_idempotent(const struct call *c);

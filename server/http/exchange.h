@@ -144,9 +144,9 @@ enum rc exchange_finish(struct exchange *x) MUST_CHECK;
  * response has started; RC_NOMEM. */
 enum rc exchange_tunnel(struct exchange *x, struct str protocol) MUST_CHECK;
 /* A short text as the whole response. Where the head is out already, or memory runs out, the stream
- * is reset with INTERNAL_ERROR in its place. Header fields set before are gone, and those of more,
- * which may be NULL, are there. A remote procedure call gets it in its own
- * terms (rpc.h). */
+ * is reset with INTERNAL_ERROR in its place. Header fields set before are gone, but for those that
+ * are kept (outgoing_keep_head), and those of more, which may be NULL, are there. A remote
+ * procedure call gets it in its own terms (rpc.h). */
 void exchange_respond(struct exchange *x, int status, struct str text, const struct fields *more);
 /* Resets the stream: what was not handed to the connection is discarded. Detaches the handler. */
 void exchange_reset(struct exchange *x, uint32_t code);

@@ -119,6 +119,53 @@ enum rc outgoing_remove_header(struct outgoing *o, struct str name)
     return RC_OK;
 }
 
+/* Whether the fields have this very one, not a copy of it. */
+static bool has_same(const struct fields *f, const struct field *one)
+{
+    for (size_t i = 0; f && i < f->count; i++)
+        if (f->list[i].name.p == one->name.p && f->list[i].value.p == one->value.p)
+            return true;
+    return false;
+}
+
+/* The strings of fields are never changed, so that they can be shared. */
+static enum rc share_field(struct outgoing *o, struct fields *list, const struct field *f)
+{
+    if (str_eq(f->name, STR("content-length")))
+        return RC_OK;
+    return fields_add(list, o->arena, f->name, f->value);
+}
+
+/* Keeps what the head has but for what is only in before. */
+static enum rc keep_but(struct outgoing *o, const struct fields *before)
+{
+    struct fields *list = arena_alloc(o->arena, sizeof *list);
+    if (!list)
+        return RC_NOMEM;
+    *list = (struct fields){.count = 0};
+    enum rc rc = RC_OK;
+    for (size_t i = 0; !rc && i < o->head.count; i++) {
+        const struct field *f = &o->head.list[i];
+        if (!has_same(before, f) || has_same(o->stays, f))
+            rc = share_field(o, list, f);
+    }
+    if (!rc)
+        o->stays = list;
+    return rc;
+}
+
+enum rc outgoing_keep_head(struct outgoing *o)
+{
+    if (!o->head.count && !o->stays)
+        return RC_OK;
+    return keep_but(o, NULL);
+}
+
+enum rc outgoing_keep_added(struct outgoing *o, const struct fields *before)
+{
+    return keep_but(o, before);
+}
+
 enum rc outgoing_declare_trailer(struct outgoing *o, struct str name)
 {
     if (field_trailer_problem(name))
@@ -307,7 +354,11 @@ enum rc outgoing_restart(struct outgoing *o)
     o->body.max = was.body.max;
     if (o->filters)
         filters_restart(o->filters);
-    return RC_OK;
+    o->stays = was.stays;
+    enum rc rc = RC_OK;
+    for (size_t i = 0; was.stays && !rc && i < was.stays->count; i++)
+        rc = share_field(o, &o->head, &was.stays->list[i]);
+    return rc;
 }
 
 /* Puts what sessions took in front of the rest again. Until it is sent once more, the queue holds

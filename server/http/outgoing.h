@@ -78,6 +78,7 @@ struct outgoing {
     struct bytes *kept; /* what sessions took of the body, as long as all of it fits; NULL if
                            none of it is kept. Borrowed */
     struct filter_chain *filters; /* NULL for none */
+    const struct fields *stays;   /* header fields that a restart leaves; NULL for none */
     struct arena *arena;          /* borrowed */
 };
 
@@ -92,6 +93,10 @@ enum rc outgoing_set_header(struct outgoing *o, struct str name, struct str valu
 /* As outgoing_set_header, beside those of its name. */
 enum rc outgoing_add_header(struct outgoing *o, struct str name, struct str value) MUST_CHECK;
 enum rc outgoing_remove_header(struct outgoing *o, struct str name) MUST_CHECK;
+/* The fields of the head stay if the message begins anew, but for content-length. RC_NOMEM. */
+enum rc outgoing_keep_head(struct outgoing *o) MUST_CHECK;
+/* Adds to them the fields that were not among those of before, which was a copy of the head's. */
+enum rc outgoing_keep_added(struct outgoing *o, const struct fields *before) MUST_CHECK;
 /* Adds a name to the Trailer field (RFC 9110 6.6.2), once. It goes out where trailers do. */
 enum rc outgoing_declare_trailer(struct outgoing *o, struct str name) MUST_CHECK;
 
@@ -126,8 +131,8 @@ enum rc outgoing_finish(struct outgoing *o) MUST_CHECK;
 /* Drops what has not gone out. */
 void outgoing_abort(struct outgoing *o);
 
-/* Back to an empty OPEN message that is framed alike, with its filters. RC_STATE once a session
- * took the head. */
+/* Back to an OPEN message that is framed alike, with its filters, and empty but for the fields that
+ * are kept. RC_STATE once a session took the head, RC_NOMEM. */
 enum rc outgoing_restart(struct outgoing *o) MUST_CHECK;
 /* Back to what it was before a session took it, for another one. RC_STATE where bytes of the body
  * are gone, RC_NOMEM. */

@@ -16,7 +16,7 @@ enum { PART_TICK_MS = 20 }; /* milliseconds of CPU time */
 struct part_ops {
     /* Does queued work, within a budget. Returns whether there is more, for another turn. */
     bool (*run)(struct part *p);
-    /* The process has run for another PART_TICK_MS. Called from a signal handler. */
+    /* The loop's thread has run for another PART_TICK_MS. Called from a signal handler. */
     void (*tick)(struct part *p);
     /* Writes what it is at to the process's activity. Called from a signal handler. */
     void (*describe)(struct part *p);

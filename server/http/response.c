@@ -90,11 +90,12 @@ enum rc response_inform(struct response *r, int status, const struct fields *fie
 
 enum rc response_restart(struct response *r)
 {
-    if (outgoing_restart(&r->out))
-        return RC_STATE;
+    enum rc rc = outgoing_restart(&r->out);
+    if (rc == RC_STATE)
+        return rc;
     r->status = 200;
     settle_content(r);
-    return RC_OK;
+    return rc;
 }
 
 void response_abort(struct response *r)

@@ -36,7 +36,7 @@ enum rc response_set_status(struct response *r, int status) MUST_CHECK;
 /* Queues an interim response with a copy of the fields. RC_STATE once the response has started,
  * RC_INVALID for a status outside 100..199, for 101, and by the rules of field.h; RC_NOMEM. */
 enum rc response_inform(struct response *r, int status, const struct fields *fields) MUST_CHECK;
-/* Back to an empty OPEN response, for an error page. RC_STATE once a session took the head. */
+/* As outgoing_restart, for an error page. */
 enum rc response_restart(struct response *r) MUST_CHECK;
 /* Drops what has not gone out. */
 void response_abort(struct response *r);

@@ -265,21 +265,10 @@ static enum rc init_client_transport(struct conn *c, const struct dial_to *to)
     struct wire *wire = c->loop->wire;
     c->has_tls = to->tls;
     if (to->tls)
-        return tls_client_transport(
-            &c->transport, to->tls, wire, to->host, to->protocol != PROTOCOL_HTTP_1);
+        return tls_client_transport(&c->transport, to->tls, wire, to->host,
+            to->protocol == PROTOCOL_HTTP_1 ? tls_alpn_http_1 : tls_alpn_h2);
     transport_plain(&c->transport, wire);
     return RC_OK;
-}
-
-/* TCP keepalive: nothing else tells that the peer of a connection kept without a call has silently
- * gone. No effect on sockets other than TCP. */
-static void probe_when_idle(int fd)
-{
-    enum { IDLE_SECONDS = 15, INTERVAL_SECONDS = 5, PROBES = 3 };
-    setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &(int){1}, sizeof(int));
-    setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &(int){IDLE_SECONDS}, sizeof(int));
-    setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &(int){INTERVAL_SECONDS}, sizeof(int));
-    setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &(int){PROBES}, sizeof(int));
 }
 
 enum rc conn_open_out(
@@ -292,7 +281,6 @@ enum rc conn_open_out(
         mem_put(c, sizeof *c);
         return rc;
     }
-    probe_when_idle(fd);
     c->dial = d;
     d->conn = c;
     start(c, &l->outgoing, CONN_HANDSHAKE);

@@ -33,3 +33,8 @@ bool descriptor_is_watched(const struct descriptor *d)
 {
     return ev_is_active(&d->ev);
 }
+
+bool descriptor_is_pending(const struct descriptor *d)
+{
+    return ev_is_pending(&d->ev);
+}

@@ -23,5 +23,7 @@ void descriptor_init(struct descriptor *d, struct ev_loop *loop,
 void descriptor_watch(struct descriptor *d, int fd, unsigned events);
 void descriptor_stop(struct descriptor *d);
 bool descriptor_is_watched(const struct descriptor *d);
+/* Whether events were seen in this round of the loop of which ready is told later. */
+bool descriptor_is_pending(const struct descriptor *d);
 
 #endif

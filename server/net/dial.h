@@ -1,7 +1,6 @@
 /*
  * Dialling: a connection that this server opens, from a list of addresses to a session in its
- * client role. Addresses are tried in turn: another when one fails, or has not answered after a
- * while; the first to answer wins (RFC 8305, in short).
+ * client role. The addresses are tried as net/connecting.h says.
  *
  *     DIAL_IDLE ──dial_start──▶ DIAL_DIALLING ──opened──▶ DIAL_OPEN
  *     DIAL_DIALLING, DIAL_OPEN ──closed, or dial_cancel──▶ DIAL_IDLE
@@ -14,6 +13,7 @@
 
 #include "core/rc.h"
 #include "http/cut.h"
+#include "net/connecting.h"
 #include "net/protocol.h"
 #include "net/timer.h"
 
@@ -35,10 +35,8 @@ struct dial_ops {
     void (*closed)(struct dial *d, const char *why);
 };
 
-enum { DIAL_ADDRESSES = 8 };
-
 struct dial_to {
-    struct sockaddr_storage addresses[DIAL_ADDRESSES];
+    struct sockaddr_storage addresses[CONNECTING_ADDRESSES];
     size_t count;
     struct tls_client *tls; /* NULL for plaintext; borrowed, as host */
     const char *host;       /* with TLS: the name that the certificate must have */
@@ -52,16 +50,14 @@ enum dial_state {
     DIAL_OPEN,     /* there is a session */
 };
 
-struct dialling;
-
 struct dial {
     enum dial_state state;
     const struct dial_ops *ops;
     struct loop *loop;
     struct dial_to to;
-    struct dialling *dialling; /* while no address has answered */
-    struct conn *conn;         /* from then on */
-    struct session *session;   /* in DIAL_OPEN */
+    struct connecting *connecting; /* while no address has answered */
+    struct conn *conn;             /* from then on */
+    struct session *session;       /* in DIAL_OPEN */
     struct timer patience;
 };
 

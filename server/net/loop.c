@@ -46,12 +46,14 @@ static void reap(struct loop *l)
         conn_free(conn_of_dirty(node));
 }
 
-static void run_steps(struct loop *l)
+static bool run_steps(struct loop *l)
 {
+    bool more = false;
     for (struct list *node = l->steps.next; node != &l->steps; node = node->next) {
         struct loop_step *s = container_of(node, struct loop_step, link);
-        s->run(s);
+        more |= s->run(s);
     }
+    return more;
 }
 
 void loop_add_step(struct loop *l, struct loop_step *s)
@@ -77,7 +79,7 @@ void loop_turn(struct loop *l)
     l->turning = true;
     l->again = false;
     bool more = parts_run(&l->parts);
-    run_steps(l);
+    more |= run_steps(l);
     send_dirty(l);
     if (mem_stats()->bytes > l->memory_mark)
         room_bound_memory(l);

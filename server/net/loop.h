@@ -49,7 +49,8 @@ extern const struct net_limits net_limits_default;
 /* What else is done in each turn: between run and send. */
 struct loop_step {
     struct list link;
-    void (*run)(struct loop_step *s);
+    bool (*run)(
+        struct loop_step *s); /* whether there is to be another turn before the loop blocks */
 };
 
 struct loop {

@@ -10,6 +10,7 @@
 #define NET_TLS_H
 
 #include "core/rc.h"
+#include "core/str.h"
 #include "net/transport.h"
 
 #include <stdbool.h>
@@ -45,15 +46,23 @@ enum rc tls_transport(struct transport *t, struct tls *tls, struct wire *wire) M
 /* TLS in the client role. */
 struct tls_client;
 
-/* Certificates are verified against the system's store, or the one in the PEM file cas, unless
- * verify is false. On failure why holds one line. RC_INVALID, RC_NOMEM. */
-enum rc tls_client_new(
-    bool verify, const char *cas, struct tls_client **out, char why[TLS_WHY]) MUST_CHECK;
+/* PEM files; NULL is none. */
+struct tls_client_files {
+    const char *cas;        /* authorities in place of the system's */
+    const char *cert, *key; /* what the client shows where it is asked */
+};
+
+/* The peer's certificate is verified unless verify is false. On failure why holds one line.
+ * RC_INVALID, RC_NOMEM. */
+enum rc tls_client_new(bool verify, const struct tls_client_files *files, struct tls_client **out,
+    char why[TLS_WHY]) MUST_CHECK;
 void tls_client_free(struct tls_client *client);
-/* A client's transport for one connection to a host, by its name or address, offering h2 and
- * http/1.1, or the latter alone. RC_NOMEM. */
+/* The protocols that a client offers, for ALPN: each name behind a byte with its length. */
+extern const struct str tls_alpn_h2, tls_alpn_http_1; /* h2 and http/1.1; the latter alone */
+/* A client's transport for one connection to a host, by its name or address; alpn may be empty. The
+ * client may be freed before it. RC_NOMEM. */
 enum rc tls_client_transport(struct transport *t, struct tls_client *client, struct wire *wire,
-    const char *host, bool offer_h2) MUST_CHECK;
+    const char *host, struct str alpn) MUST_CHECK;
 
 /* How many KeyUpdates (RFC 8446 4.6.3) the peer has sent since the last call. */
 uint32_t tls_take_key_updates(const struct transport *t);
@@ -66,5 +75,7 @@ struct tls_info {
     const char *alpn; /* the protocol agreed upon; NULL if there is none */
 };
 struct tls_info tls_info(const struct transport *t);
+/* The protocol agreed upon, whatever it is called; n is 0 if there is none. Borrowed. */
+struct str tls_alpn(const struct transport *t);
 
 #endif

@@ -19,12 +19,66 @@ static bool set_policy(SSL_CTX *ctx, bool verify)
            SSL_CTX_set1_groups_list(ctx, "X25519:P-256:P-384");
 }
 
-static bool load_store(SSL_CTX *ctx, const char *cas)
+/* The system's store, which takes milliseconds to read: all contexts share one, which is kept until
+ * the process ends. */
+static bool use_system_store(SSL_CTX *ctx)
 {
-    return cas ? SSL_CTX_load_verify_file(ctx, cas) : SSL_CTX_set_default_verify_paths(ctx);
+    static X509_STORE *store;
+    X509_STORE *read = store ? NULL : X509_STORE_new();
+    if (read && X509_STORE_set_default_paths(read))
+        store = read;
+    else
+        X509_STORE_free(read);
+    if (store)
+        SSL_CTX_set1_cert_store(ctx, store);
+    return store;
 }
 
-enum rc tls_client_new(bool verify, const char *cas, struct tls_client **out, char why[TLS_WHY])
+static bool load_store(SSL_CTX *ctx, bool verify, const char *cas)
+{
+    if (cas)
+        return SSL_CTX_load_verify_file(ctx, cas);
+    return !verify || use_system_store(ctx);
+}
+
+/* A key that is encrypted can't be read: nobody is there to be asked for its password. */
+static int no_password(char *buf, int size, int writes, void *data)
+{
+    (void)buf, (void)size, (void)writes, (void)data;
+    return -1;
+}
+
+static bool load_pair(SSL_CTX *ctx, const struct tls_client_files *files)
+{
+    if (!files->cert)
+        return true;
+    const char *key = files->key ? files->key : files->cert;
+    SSL_CTX_set_default_passwd_cb(ctx, no_password);
+    return SSL_CTX_use_certificate_chain_file(ctx, files->cert) == 1 &&
+           SSL_CTX_use_PrivateKey_file(ctx, key, SSL_FILETYPE_PEM) == 1;
+}
+
+static enum rc refuse(const char *what, const char *file, char why[TLS_WHY])
+{
+    const char *reason = ERR_reason_error_string(ERR_peek_error());
+    snprintf(why, TLS_WHY, "%s \"%s\" cannot be used: %s", what, file,
+        reason ? reason : "none could be read");
+    ERR_clear_error();
+    return RC_INVALID;
+}
+
+static enum rc load_files(
+    SSL_CTX *ctx, bool verify, const struct tls_client_files *files, char why[TLS_WHY])
+{
+    if (!load_store(ctx, verify, files->cas))
+        return refuse("certificates", files->cas ? files->cas : "of the system", why);
+    if (!load_pair(ctx, files))
+        return refuse("the client's certificate", files->cert, why);
+    return RC_OK;
+}
+
+enum rc tls_client_new(
+    bool verify, const struct tls_client_files *files, struct tls_client **out, char why[TLS_WHY])
 {
     struct tls_client *client = mem_get_zeroed(sizeof *client);
     snprintf(why, TLS_WHY, "TLS cannot be set up: %s", rc_text(RC_NOMEM));
@@ -36,16 +90,12 @@ enum rc tls_client_new(bool verify, const char *cas, struct tls_client **out, ch
         tls_client_free(client);
         return RC_NOMEM;
     }
-    if (!load_store(client->context, cas)) {
-        const char *reason = ERR_reason_error_string(ERR_peek_error());
-        snprintf(why, TLS_WHY, "certificates \"%s\" cannot be used: %s",
-            cas ? cas : "of the system", reason ? reason : "none could be read");
-        ERR_clear_error();
+    enum rc rc = load_files(client->context, verify, files, why);
+    if (rc)
         tls_client_free(client);
-        return RC_INVALID;
-    }
-    *out = client;
-    return RC_OK;
+    else
+        *out = client;
+    return rc;
 }
 
 void tls_client_free(struct tls_client *client)
@@ -70,19 +120,22 @@ static bool name_peer(SSL *ssl, const char *host)
     return X509_VERIFY_PARAM_set1_host(param, host, 0) && SSL_set_tlsext_host_name(ssl, host);
 }
 
-static bool offer(SSL *ssl, bool h2)
+const struct str tls_alpn_h2 = {"\002h2\010http/1.1", 12};
+const struct str tls_alpn_http_1 = {"\010http/1.1", 9};
+
+static bool offer(SSL *ssl, struct str alpn)
 {
-    static const unsigned char protocols[] = "\002h2\010http/1.1";
-    enum { H2 = 3, ALL = sizeof protocols - 1 };
-    const unsigned char *first = h2 ? protocols : protocols + H2;
-    return SSL_set_alpn_protos(ssl, first, h2 ? ALL : ALL - H2) == 0; /* 0 is success here */
+    if (alpn.n == 0)
+        return true;
+    return SSL_set_alpn_protos(ssl, (const unsigned char *)alpn.p, (unsigned)alpn.n) ==
+           0; /* 0 is success here */
 }
 
 enum rc tls_client_transport(struct transport *t, struct tls_client *client, struct wire *wire,
-    const char *host, bool offer_h2)
+    const char *host, struct str alpn)
 {
     SSL *ssl = SSL_new(client->context);
-    if (ssl && (!name_peer(ssl, host) || !offer(ssl, offer_h2))) {
+    if (ssl && (!name_peer(ssl, host) || !offer(ssl, alpn))) {
         SSL_free(ssl);
         ssl = NULL;
     }

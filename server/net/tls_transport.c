@@ -230,6 +230,15 @@ static const char *alpn(const SSL *ssl)
     return len ? tls_protocol(name, len) : NULL;
 }
 
+struct str tls_alpn(const struct transport *t)
+{
+    const struct tls_state *s = t->state;
+    const unsigned char *name;
+    unsigned len;
+    SSL_get0_alpn_selected(s->ssl, &name, &len);
+    return (struct str){(const char *)name, len};
+}
+
 struct tls_info tls_info(const struct transport *t)
 {
     const struct tls_state *s = t->state;

@@ -208,6 +208,11 @@ static void fail(struct forward *f, int status, uint32_t code)
         cut_short(f, code);
         return;
     }
+    if (f->tells) {
+        f->lender->refused = status;
+        leave(f);
+        return;
+    }
     exchange_respond(f->x, status, status_text(status, text), NULL);
     leave(f);
 }
@@ -283,14 +288,28 @@ static void start_call(struct forward *f)
 static bool may_retry(const struct forward *f)
 {
     bool untouched = f->end == CALL_UNREACHABLE || f->end == CALL_CROWDED || f->end == CALL_REFUSED;
-    return untouched && f->state == FORWARD_CALLING && !f->retried && f->upstreams &&
-           f->upstreams->count > 1;
+    bool lost = f->end == CALL_LOST || f->end == CALL_RESET;
+    if (f->state != FORWARD_CALLING)
+        return false;
+    if (f->retry.attempts)
+        return f->retry.attempts > 1 && (untouched || (lost && call_is_idempotent(&f->call)));
+    return untouched && !f->retried && f->upstreams && f->upstreams->count > 1;
+}
+
+/* Whether the status of the response is one that is asked again for. */
+static bool is_asked_again(const struct forward *f)
+{
+    for (int i = 0; i < f->retry.count; i++)
+        if (f->retry.statuses[i] == f->call.status)
+            return f->retry.attempts > 1 && call_is_idempotent(&f->call);
+    return false;
 }
 
 static bool retry(struct forward *f)
 {
     const char *first = f->upstream->origin.authority;
     f->retried = true;
+    f->retry.attempts -= f->retry.attempts > 0;
     enum rc rc = forward_begin_again(f);
     if (rc == RC_STATE)
         return false;
@@ -299,6 +318,12 @@ static bool retry(struct forward *f)
     if (rc)
         fail_to_begin(f, rc);
     return true;
+}
+
+static bool retry_status(struct forward *f)
+{
+    snprintf(f->why, sizeof f->why, "status %d", f->call.status);
+    return retry(f);
 }
 
 static bool is_late(enum call_end end)
@@ -333,7 +358,18 @@ static bool pass_head(struct forward *f)
     }
     note(f, false);
     forward_set_state(f, FORWARD_ANSWERING);
+    if (f->pauses) {
+        f->paused = true;
+        f->lender->headed(f->lender);
+        wake(f->lender);
+    }
     return true;
+}
+
+void forward_proceed(struct forward *f)
+{
+    f->paused = false;
+    enqueue(f);
 }
 
 static enum rc move_body(struct forward *f)
@@ -402,7 +438,13 @@ static bool is_lost(const struct forward *f)
 /* One turn of a forward after its call was made. */
 static void go_on(struct forward *f)
 {
-    if (f->state == FORWARD_CALLING && f->call.status && !pass_head(f))
+    if (f->state == FORWARD_CALLING && f->call.status) {
+        if (is_asked_again(f) && retry_status(f))
+            return;
+        if (!pass_head(f))
+            return;
+    }
+    if (f->paused)
         return;
     if (f->state == FORWARD_ANSWERING && is_lost(f))
         forward_set_state(f, FORWARD_OVER);
@@ -439,6 +481,7 @@ static void take_over(struct forward *f, struct exchange *x, const struct forwar
         lender->handler = x->handler;
         lender->instance = x->instance;
         lender->forward = f;
+        lender->refused = 0;
     }
     f->x = x;
     x->handler = f->shared->handler;
@@ -469,6 +512,12 @@ enum rc forward_new(
     f->target = aim->target;
     f->timeout = aim->timeout;
     f->malformed = aim->malformed;
+    f->path = aim->path;
+    if (aim->order) {
+        f->retry = aim->order->retry;
+        f->pauses = aim->order->pauses;
+        f->tells = aim->order->tells;
+    }
     enum rc rc = rules_request(x, aim->replace, &f->head);
     if (!rc && !f->upstreams) {
         f->upstream = f->only = mem_get(sizeof *f->only);

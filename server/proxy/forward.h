@@ -22,6 +22,7 @@
 
 struct exchange;
 struct forward;
+struct forward_order;
 struct handler;
 struct lender;
 struct pool;
@@ -47,16 +48,20 @@ struct forward_aim {
     struct str prefix;           /* of the path, in whose place a base goes; "/" for none */
     /* replaces the request's own path and query; p is NULL to keep them */
     struct str target;
-    const struct fields *replace; /* fields in place of the request's; NULL for none */
-    double timeout;               /* seconds; 0: as the options say */
-    bool malformed;               /* it goes nowhere: the client is answered with 400 */
-    struct lender *lender;        /* NULL if the exchange comes straight from its session */
+    struct str path;                   /* likewise, but a base goes in front of it */
+    const struct fields *replace;      /* fields in place of the request's; NULL for none */
+    double timeout;                    /* seconds; 0: as the options say */
+    bool malformed;                    /* it goes nowhere: the client is answered with 400 */
+    struct lender *lender;             /* NULL if the exchange comes straight from its session */
+    const struct forward_order *order; /* of the lender; copied but for its strings */
 };
 
 /* Takes over x, whose response has not started; from the next forward_run on it is under way.
  * RC_NOMEM: x is as it was. */
 enum rc forward_new(
     struct forward_shared *shared, struct exchange *x, const struct forward_aim *aim) MUST_CHECK;
+/* Goes on after its lender was told of the head. */
+void forward_proceed(struct forward *f);
 /* Gives up, and gives x back to its lender. */
 void forward_cancel(struct forward *f);
 /* Does what there is to do. May free. */

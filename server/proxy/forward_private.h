@@ -3,6 +3,7 @@
 #define PROXY_FORWARD_PRIVATE_H
 
 #include "core/bytes.h"
+#include "http/forwarder.h"
 #include "net/timer.h"
 #include "proxy/forward.h"
 #include "proxy/upstreams.h"
@@ -37,13 +38,17 @@ struct forward {
     struct upstreams *upstreams;
     struct upstream *upstream; /* the one asked */
     struct upstream *only;     /* owned; NULL if there are upstreams */
-    struct str prefix, target;
+    struct str prefix, target, path;
     struct fields head; /* of the request as it goes up, in the exchange's arena */
     double timeout;
-    bool malformed;   /* as the client sent it */
-    bool retried;     /* another upstream was asked before */
-    bool hurried;     /* its body has been waited for long enough */
-    unsigned informs; /* interim responses so far */
+    bool malformed;             /* as the client sent it */
+    bool retried;               /* another upstream was asked before */
+    bool pauses;                /* its lender is to be told of the head */
+    bool paused;                /* and has been */
+    bool tells;                 /* its lender answers where there is no response */
+    struct forward_retry retry; /* of its lender; attempts counts those that are left */
+    bool hurried;               /* its body has been waited for long enough */
+    unsigned informs;           /* interim responses so far */
     enum call_end end;
     char why[64];
     struct timer patience; /* runs while the body is held, or waited for */
@@ -66,8 +71,8 @@ bool forward_awaits_body(const struct forward *f);
 /* Makes the call. RC_INVALID for a request that cannot be sent, RC_LIMIT if too many wait,
  * RC_NOMEM. */
 enum rc forward_begin(struct forward *f) MUST_CHECK;
-/* Makes the call again, to another upstream, if all of it is still available; else RC_STATE.
- * Otherwise as forward_begin. */
+/* Makes the call again, to another upstream if there is one, if all of it is still available; else
+ * RC_STATE. Drops a response that has begun. Otherwise as forward_begin. */
 enum rc forward_begin_again(struct forward *f) MUST_CHECK;
 /* Takes what the client has sent to the call, up to what that has room for; nothing while the body
  * is held back. */

@@ -2,6 +2,7 @@
 #include "core/clock.h"
 #include "http/exchange.h"
 #include "http/rpc.h"
+#include "http/uri.h"
 #include "proxy/forward_private.h"
 #include "proxy/pool.h"
 #include "proxy/routes.h"
@@ -34,12 +35,24 @@ static enum rc set_head(struct forward *f)
     return rc;
 }
 
+/* The target that a lender has given, behind the upstream's base. */
+static enum rc target_of_path(const struct forward *f, struct str *target)
+{
+    struct request as = f->x->request;
+    request_set_target(&as, f->path);
+    if (uri_may_have_dots(as.path))
+        return RC_INVALID;
+    return routes_target(&as, STR("/"), f->upstream->base, &f->x->arena, target);
+}
+
 static enum rc aim(struct forward *f)
 {
     const struct request *r = &f->x->request;
     struct str target = f->target, authority = authority_of(f);
     enum rc rc = RC_OK;
-    if (!target.p)
+    if (f->path.p)
+        rc = target_of_path(f, &target);
+    else if (!target.p)
         rc = routes_target(r, f->prefix, f->upstream->base, &f->x->arena, &target);
     if (rc)
         return rc;
@@ -133,6 +146,7 @@ static enum rc make(struct forward *f)
 enum rc forward_begin(struct forward *f)
 {
     call_init(&f->call, &forward_call_ops);
+    f->call.keeps = f->retry.count > 0;
     forward_set_state(f, FORWARD_CALLING);
     enum rc rc = aim(f);
     if (!rc)
@@ -146,7 +160,7 @@ enum rc forward_begin(struct forward *f)
 
 enum rc forward_begin_again(struct forward *f)
 {
-    enum rc rc = call_rewind(&f->call);
+    enum rc rc = f->call.began ? call_again(&f->call) : call_rewind(&f->call);
     if (rc)
         return rc;
     forward_pick(f);

@@ -1,5 +1,7 @@
 #include "proxy/origin.h"
 
+#include "proxy/authority.h"
+
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -38,50 +40,6 @@ static const struct kind *kind_of(struct str url)
     return NULL;
 }
 
-/* Whether the text is free of bytes that could end a line, or a part of the URL, early. */
-static bool is_plain(struct str text)
-{
-    for (size_t i = 0; i < text.n; i++) {
-        unsigned char c = (unsigned char)text.p[i];
-        if (c <= ' ' || c >= 0x7f || strchr("\"<>\\^`{|}#@", c))
-            return false;
-    }
-    return true;
-}
-
-static bool is_port(struct str text)
-{
-    unsigned port = 0;
-    for (size_t i = 0; i < text.n; i++) {
-        if (text.p[i] < '0' || text.p[i] > '9')
-            return false;
-        port = port * 10 + (unsigned)(text.p[i] - '0');
-    }
-    return text.n >= 1 && text.n <= 5 && port >= 1 && port <= 65535;
-}
-
-/* Divides "HOST[:PORT]", where HOST may be an IPv6 address in brackets. */
-static bool split(struct str authority, struct str *host, struct str *port)
-{
-    const char *end = authority.p + authority.n, *mark;
-    *host = authority;
-    if (authority.n && authority.p[0] == '[') {
-        mark = memchr(authority.p, ']', authority.n);
-        if (!mark)
-            return false;
-        *host = (struct str){authority.p + 1, (size_t)(mark - authority.p) - 1};
-        mark++;
-    } else {
-        mark = memchr(authority.p, ':', authority.n);
-        mark = mark ? mark : end;
-        host->n = (size_t)(mark - authority.p);
-    }
-    if (mark < end && *mark != ':')
-        return false;
-    *port = mark < end ? (struct str){mark + 1, (size_t)(end - mark) - 1} : (struct str){NULL, 0};
-    return host->n > 0 && host->n < ORIGIN_HOST;
-}
-
 static enum rc parse_path(struct str url, struct str path, struct origin *out, char why[ORIGIN_WHY])
 {
     enum { SOCKET_PATH = 108 }; /* room in sockaddr_un, with its NUL */
@@ -103,15 +61,15 @@ enum rc origin_parse(struct str url, struct origin *out, struct str *target, cha
     struct str rest = {url.p + kind->prefix.n, url.n - kind->prefix.n};
     if (kind->scheme == ORIGIN_UNIX)
         return parse_path(url, rest, out, why);
-    if (!is_plain(rest))
+    if (!authority_is_plain(rest))
         return refuse(url, "has a byte that a URL can't have, a fragment or a user", why);
     const char *slash = memchr(rest.p, '/', rest.n);
     struct str authority = {rest.p, slash ? (size_t)(slash - rest.p) : rest.n};
     if (memchr(authority.p, '?', authority.n))
         return refuse(url, "has a query without a path: put a slash in front of it", why);
-    if (!split(authority, &host, &port))
+    if (!authority_split(authority, &host, &port) || host.n >= ORIGIN_HOST)
         return refuse(url, "has no host", why);
-    if (port.p && !is_port(port))
+    if (port.p && !authority_is_port(port))
         return refuse(url, "has no port between 1 and 65535 behind its colon", why);
     if (slash)
         *target = (struct str){slash, rest.n - authority.n};

@@ -451,7 +451,7 @@ struct tls_client *pool_tls(struct pool *p, bool insecure, const char *cas, char
     }
     size_t size = sizeof(struct tls_entry) + strlen(name) + 1;
     struct tls_entry *e = mem_get_zeroed(size);
-    if (!e || tls_client_new(!insecure, cas, &e->client, why)) {
+    if (!e || tls_client_new(!insecure, &(struct tls_client_files){.cas = cas}, &e->client, why)) {
         mem_put(e, size);
         return NULL;
     }
@@ -464,7 +464,7 @@ struct tls_client *pool_tls(struct pool *p, bool insecure, const char *cas, char
 
 /* The pool. */
 
-static void run(struct loop_step *step)
+static bool run(struct loop_step *step)
 {
     struct pool *p = container_of(step, struct pool, step);
     struct list now, *node;
@@ -474,6 +474,7 @@ static void run(struct loop_step *step)
         site_run(container_of(node, struct site, dirty));
     if (!list_empty(&p->sites) && !ev_is_active(&p->sweep.ev))
         timer_start(&p->sweep, sweep_seconds);
+    return false;
 }
 
 static void on_sweep(struct timer *t)

@@ -10,6 +10,7 @@
 #include "http/part.h"
 #include "http/uri.h"
 #include "proxy/forward.h"
+#include "proxy/pools.h"
 #include "proxy/routes.h"
 
 #include <assert.h>
@@ -20,6 +21,7 @@ struct proxy {
     struct forwarder forwarder;
     struct proxy_options options;
     struct routes routes;
+    struct pools pools;
     struct forward_shared shared;
 };
 
@@ -95,13 +97,42 @@ static bool is_from_client(const struct exchange *x, const struct forward_order 
     return !order->target.p || uri_may_have_dots(x->request.path);
 }
 
+static const struct str pool_scheme = STR("upstream:");
+
+static enum rc begin_pool(struct proxy *p, struct exchange *x, const struct forward_order *order,
+    struct lender *l, char why[FORWARDER_WHY])
+{
+    struct str url = order->url;
+    struct str name = {url.p + pool_scheme.n, url.n - pool_scheme.n};
+    struct forward_aim aim = {.upstreams = pools_find(&p->pools, name),
+        .prefix = STR("/"),
+        .path = order->target,
+        .replace = &order->fields,
+        .timeout = order->timeout,
+        .lender = l,
+        .order = order};
+    if (!aim.upstreams) {
+        snprintf(why, FORWARDER_WHY, "there is no upstream pool \"%.100s\"", name.p);
+        return RC_INVALID;
+    }
+    enum rc rc = forward_new(&p->shared, x, &aim);
+    if (rc)
+        snprintf(why, FORWARDER_WHY, "%s", rc_text(rc));
+    return rc;
+}
+
 static enum rc begin(struct forwarder *f, struct exchange *x, const struct forward_order *order,
     struct lender *l, char why[FORWARDER_WHY])
 {
     struct proxy *p = container_of(f, struct proxy, forwarder);
+    if (str_starts(order->url, pool_scheme))
+        return begin_pool(p, x, order, l, why);
     struct upstream only = {.failures = 0};
-    struct forward_aim aim = {
-        .only = &only, .replace = &order->fields, .timeout = order->timeout, .lender = l};
+    struct forward_aim aim = {.only = &only,
+        .replace = &order->fields,
+        .timeout = order->timeout,
+        .lender = l,
+        .order = order};
     enum rc rc = origin_parse_base(order->url, &only.origin, &only.base, why);
     if (rc)
         return rc;
@@ -123,7 +154,14 @@ static void cancel(struct forwarder *f, struct lender *l)
         forward_cancel(l->forward);
 }
 
-static const struct forwarder_ops forwarder_ops = {.begin = begin, .cancel = cancel};
+static void proceed(struct forwarder *f, struct lender *l)
+{
+    (void)f;
+    forward_proceed(l->forward);
+}
+
+static const struct forwarder_ops forwarder_ops = {
+    .begin = begin, .proceed = proceed, .cancel = cancel};
 
 static_assert((int)FORWARDER_WHY >= (int)ORIGIN_WHY, "begin passes on what origin_parse_base says");
 
@@ -152,12 +190,18 @@ void proxy_free(struct proxy *p)
 {
     check(list_empty(&p->shared.ready));
     routes_fini(&p->routes);
+    pools_fini(&p->pools);
     mem_put(p, sizeof *p);
 }
 
 enum rc proxy_add(struct proxy *p, const char *route, char why[ORIGIN_WHY])
 {
     return routes_add(&p->routes, route, why);
+}
+
+enum rc proxy_add_pool(struct proxy *p, const char *pool, char why[ORIGIN_WHY])
+{
+    return pools_add(&p->pools, pool, why);
 }
 
 void proxy_take_prefixes(struct proxy *p, struct dispatch *d)
@@ -183,6 +227,7 @@ void proxy_print_routes(const struct proxy *p, FILE *out)
             fprintf(out, "%.*s*  %s\n", (int)route->prefix.n, route->prefix.p, u->url.p);
         }
     }
+    pools_print(&p->pools, out);
 }
 
 struct part *proxy_part(struct proxy *p)

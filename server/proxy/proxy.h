@@ -38,6 +38,8 @@ void proxy_free(struct proxy *p);
 /* A route to an upstream, "[PREFIX=]URL", which is borrowed. RC_INVALID, RC_LIMIT, RC_NOMEM; why
  * then is one line. */
 enum rc proxy_add(struct proxy *p, const char *route, char why[ORIGIN_WHY]) MUST_CHECK;
+/* An upstream of a pool, "NAME=URL"; else likewise. */
+enum rc proxy_add_pool(struct proxy *p, const char *pool, char why[ORIGIN_WHY]) MUST_CHECK;
 /* Takes the prefixes of its routes, of which all have been added. */
 void proxy_take_prefixes(struct proxy *p, struct dispatch *d);
 /* To be called before the first request. */

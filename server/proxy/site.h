@@ -9,7 +9,7 @@
 #include "net/dial.h"
 #include "net/loop.h"
 #include "proxy/pool.h"
-#include "proxy/resolver.h"
+#include "net/resolver.h"
 #include "proxy/share.h"
 #include "proxy/spread.h"
 

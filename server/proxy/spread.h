@@ -6,7 +6,7 @@
 #ifndef PROXY_SPREAD_H
 #define PROXY_SPREAD_H
 
-#include "proxy/resolver.h"
+#include "net/resolver.h"
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -36,6 +36,8 @@ enum { ENGINE_WHY = 512 };
 /* In memory that workers share. patience is for a holder of its lock, in tenths of a second. */
 enum rc memory_open(const struct area *a, struct area_page *p, unsigned patience,
     struct engine **out, char why[ENGINE_WHY]) MUST_CHECK;
+/* On another server, to which Lua speaks: it carries nothing out, and leaves everything. */
+struct engine *remote_engine(void);
 /* In a file, which may get so many MiB. */
 enum rc file_open(const char *path, uint32_t size, struct area_page *p, struct engine **out,
     char why[ENGINE_WHY]) MUST_CHECK;

@@ -18,6 +18,7 @@ struct file {
     struct pool_work work;
     struct list waiting, running; /* by store_op.link */
     bool busy;
+    bool checks; /* readers, in the thread */
     atomic_bool is_in_thread;
     struct store_op sweep;
     bool sweeps;
@@ -57,13 +58,22 @@ static int write_together(struct file *f)
 }
 
 /* Where together they fail, each gets what it has earned. */
+static void write_all(struct file *f)
+{
+    if (write_together(f) && !f->table.grown)
+        for (struct list *node = f->running.next; node != &f->running; node = node->next)
+            change_whole(&f->table, op_of(node));
+}
+
 static void run(struct pool_work *w)
 {
     struct file *f = container_of(w, struct file, work);
     atomic_store(&f->is_in_thread, true);
-    if (write_together(f) && !f->table.grown)
-        for (struct list *node = f->running.next; node != &f->running; node = node->next)
-            change_whole(&f->table, op_of(node));
+    if (f->checks)
+        table_check_readers(&f->table);
+    f->checks = false;
+    if (!list_empty(&f->running))
+        write_all(f);
     atomic_store(&f->is_in_thread, false);
 }
 
@@ -145,10 +155,19 @@ static void on_swept(struct store_op *op)
     f->sweeps = false;
 }
 
+/* Where it is busy the next tick does as well. */
+static void check_readers(struct file *f)
+{
+    if (f->busy)
+        return;
+    f->checks = true;
+    submit(f);
+}
+
 static bool tick(struct engine *e)
 {
     struct file *f = file_of(e);
-    table_check_readers(&f->table);
+    check_readers(f);
     if (!f->sweeps && table_is_due(&f->table)) {
         f->sweeps = true;
         f->sweep = (struct store_op){.action = STORE_SWEEP, .done = on_swept, .data = f};

@@ -156,16 +156,39 @@ static void miss(struct hub_channel *c, uint64_t count)
         container_of(node, struct hub_subscription, link)->dropped += count;
 }
 
-/* Numbers that are missing were overwritten. They count for all channels of the topic, which is one
- * as a rule. */
+/* Numbers up to there were seen; those that are missing were overwritten. They count for all
+ * channels of the topic, which is one as a rule. */
+static void see(struct hub *h, uint32_t topic, uint64_t number, uint64_t missing)
+{
+    struct list *bucket = bucket_of(h, topic);
+    h->seen[topic] = number;
+    for (struct list *node = bucket->next; missing && node != bucket; node = node->next)
+        miss(channel_of(node), missing);
+}
+
 static void note_gap(struct hub *h, const struct ring_message *m)
 {
-    uint64_t seen = h->seen[m->topic], gap = m->number > seen ? m->number - seen - 1 : 0;
-    struct list *bucket = bucket_of(h, m->topic);
+    uint64_t seen = h->seen[m->topic];
     if (m->number > seen)
-        h->seen[m->topic] = m->number;
-    for (struct list *node = bucket->next; gap && node != bucket; node = node->next)
-        miss(channel_of(node), gap);
+        see(h, m->topic, m->number, m->number - seen - 1);
+}
+
+/* Counts what was overwritten of topics of which nothing has come since. All has been taken: what
+ * is not seen is lost, unless somebody writes meanwhile. */
+static bool count_lost(struct hub *h)
+{
+    const struct ring *r = &h->page->ring;
+    uint64_t counts[RING_TOPICS];
+    if (!ring_is_quiet(r, h->at))
+        return false;
+    for (uint32_t i = 0; i < RING_TOPICS; i++)
+        counts[i] = atomic_load(&r->counts[i]);
+    if (!ring_is_quiet(r, h->at))
+        return false;
+    for (uint32_t i = 0; i < RING_TOPICS; i++)
+        if (h->uses[i] && counts[i] > h->seen[i])
+            see(h, i, counts[i], counts[i] - h->seen[i]);
+    return true;
 }
 
 static void give_out(struct hub *h, const struct ring_message *m)
@@ -194,6 +217,10 @@ void hub_drain(struct hub *h)
     while ((state = ring_read(&h->page->ring, &h->at, h->room, &m)) != RING_NONE)
         if (state == RING_READ)
             give_out(h, &m);
+        else
+            h->has_lost = true;
+    if (h->has_lost)
+        h->has_lost = !count_lost(h);
 }
 
 void hub_keep_up(struct hub *h)
@@ -214,8 +241,10 @@ enum rc hub_subscribe(struct hub *h, struct hub_subscription *s, struct str name
         c = add_channel(h, topic, name);
     if (!c)
         return RC_NOMEM;
-    if (!h->subscriptions++)
+    if (!h->subscriptions++) {
         h->at = ring_head(&h->page->ring);
+        h->has_lost = false;
+    }
     if (is_first)
         h->seen[topic] = atomic_load(&h->page->ring.counts[topic]);
     list_init(&s->link);

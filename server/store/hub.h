@@ -19,6 +19,7 @@ struct hub {
     struct area_page *page;
     int slot; /* AREA_NONE: nobody wakes it */
     uint64_t at;
+    bool has_lost;         /* messages that were overwritten, and are not counted yet */
     struct list *channels; /* struct hub_channel, by hash */
     size_t subscriptions;
     unsigned char *room;
@@ -32,7 +33,7 @@ struct hub_subscription {
     struct hub_channel *channel;
     struct hub_message **queue; /* a ring */
     size_t room, first, count, bytes;
-    uint64_t dropped;
+    uint64_t dropped; /* of those overwritten in the ring each counts for its whole topic */
     void (*on_message)(struct hub_subscription *s); /* there is one; queues what is to be done */
 };
 

@@ -23,8 +23,8 @@ static struct memory *memory_of(struct engine *e)
 /* What a change notes beside LMDB may be of one that is lost. */
 static void recover(struct memory *m, uint32_t killed)
 {
-    atomic_store(&m->table.shared->next_expiry, 0);
-    m->table.shared->room = 0;
+    atomic_store(&m->page->memory.next_expiry, 0);
+    m->page->memory.room = 0;
     if (atomic_load(&m->page->writing.killed) != killed)
         log_event(LOG_ERROR, "worker killed", log_str("reason", "it was stopped in a write"));
 }
@@ -52,8 +52,7 @@ static bool carry_out(struct engine *e, struct store_op *op)
 static bool tick(struct engine *e)
 {
     struct memory *m = memory_of(e);
-    begin(
-        m); /* LMDB has a lock of its own for that, which waits for ever for one that is stopped */
+    begin(m); /* see table_check_readers */
     table_check_readers(&m->table);
     robust_unlock(&m->page->writing);
     for (int i = 0; i < BATCHES && table_is_due(&m->table); i++) {
@@ -81,7 +80,9 @@ enum rc memory_open(const struct area *a, struct area_page *p, unsigned patience
     m->base.ops = &ops;
     m->page = p;
     m->patience = patience;
+    begin(m);
     enum rc rc = table_open_memory(&m->table, a, p, why);
+    robust_unlock(&p->writing);
     if (rc)
         mem_put(m, sizeof *m);
     else

@@ -19,7 +19,14 @@ enum {
 };
 
 /* What keys of one kind have in front, so that no kind meets another. */
-enum store_space { SPACE_MAP = 3, SPACE_LOCK, SPACE_TURN, SPACE_LIMIT, SPACE_HEALTH };
+enum store_space {
+    SPACE_MAP = 3,
+    SPACE_LOCK,
+    SPACE_TURN,
+    SPACE_LIMIT,
+    SPACE_HEALTH, /* of this server's services */
+    SPACES
+};
 
 enum store_kind { STORE_ABSENT, STORE_INTEGER, STORE_STRING };
 

@@ -96,6 +96,11 @@ static uint64_t oldest(const struct ring *r)
     return is_known ? start : head;
 }
 
+bool ring_is_quiet(const struct ring *r, uint64_t at)
+{
+    return ring_head(r) == at && atomic_load(&r->reserved) == at;
+}
+
 enum ring_read ring_read(
     const struct ring *r, uint64_t *at, unsigned char *room, struct ring_message *out)
 {

@@ -13,6 +13,7 @@
 #include "core/str.h"
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 enum {
@@ -48,6 +49,8 @@ static inline uint64_t ring_head(const struct ring *r)
 {
     return atomic_load(&r->head);
 }
+/* Whether that is the end, and nothing is being written. */
+bool ring_is_quiet(const struct ring *r, uint64_t at);
 /* Takes the message at *at, which moves behind it, into the room, which has RING_MESSAGE bytes.
  * RING_LOST: those from *at on are gone; it has moved to the oldest that is left. */
 enum ring_read ring_read(

@@ -1,9 +1,12 @@
 #include "store/robust.h"
 
+#include "core/activity.h"
+
 #include <errno.h>
+#include <linux/futex.h>
 #include <signal.h>
+#include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 /* A write takes some microseconds: to sleep and be woken takes longer than to look again. */
 enum { SPINS = 400 };
@@ -54,6 +57,16 @@ static int wait_a_tenth(pthread_mutex_t *mutex)
     return pthread_mutex_clocklock(mutex, CLOCK_MONOTONIC, &until);
 }
 
+/* The holder is in the mutex itself, so that there is no moment at which one has it and is not
+ * known: the kernel finds the locks of those that die by the same word, which is the first of a
+ * mutex's in glibc (linux/futex.h, robust futexes). 0: nobody has it. */
+static int32_t holder_of(const struct robust *r)
+{
+    uint32_t word;
+    memcpy(&word, &r->mutex, sizeof word);
+    return (int32_t)(word & FUTEX_TID_MASK);
+}
+
 /* It had the lock all the time: it is stopped, or will never give it up. */
 static void kill_holder(struct robust *r, int32_t holder)
 {
@@ -63,18 +76,26 @@ static void kill_holder(struct robust *r, int32_t holder)
     kill(holder, SIGKILL);
 }
 
-/* Tenths are counted, and not the clock: where all processes were stopped, none is to blame. */
+/* Tenths are counted, and not the clock: where all processes were stopped, none is to blame. On a
+ * busy machine they are longer: the heart beats on meanwhile, until the holder has had its time. */
 static int wait_patiently(struct robust *r, unsigned patience)
 {
     uint64_t taken = atomic_load(&r->taken);
+    int32_t holder = holder_of(r);
     unsigned waited = 0;
+    bool has_killed = false;
     int error;
     while ((error = wait_a_tenth(&r->mutex)) == ETIMEDOUT) {
         uint64_t now = atomic_load(&r->taken);
-        waited = now == taken ? waited + 1 : 0;
+        int32_t by = holder_of(r);
+        waited = now == taken && by == holder ? waited + 1 : 0;
         taken = now;
+        holder = by;
+        if (!has_killed)
+            activity_await();
         if (waited >= patience) {
-            kill_holder(r, atomic_load(&r->holder));
+            kill_holder(r, holder);
+            has_killed = true;
             waited = 0;
         }
     }
@@ -83,15 +104,11 @@ static int wait_patiently(struct robust *r, unsigned patience)
 
 bool robust_lock(struct robust *r, unsigned patience)
 {
-    static int32_t self;
     int error = spin(&r->mutex);
     if (error == EBUSY)
         error = wait_patiently(r, patience);
     if (error == EOWNERDEAD)
         pthread_mutex_consistent(&r->mutex);
-    if (!self)
-        self = (int32_t)getpid(); /* no process that has used a lock forks one that does */
-    atomic_store_explicit(&r->holder, self, memory_order_relaxed);
     atomic_store_explicit(
         &r->taken, atomic_load_explicit(&r->taken, memory_order_relaxed) + 1, memory_order_relaxed);
     return error == EOWNERDEAD;
@@ -99,7 +116,6 @@ bool robust_lock(struct robust *r, unsigned patience)
 
 void robust_unlock(struct robust *r)
 {
-    atomic_store_explicit(&r->holder, 0, memory_order_relaxed);
     pthread_mutex_unlock(&r->mutex);
 }
 

@@ -15,15 +15,15 @@
 
 struct robust {
     pthread_mutex_t mutex;
-    _Atomic int32_t holder;  /* a process id; 0 while nobody has it */
     _Atomic uint64_t taken;  /* how often */
     _Atomic uint32_t killed; /* holders, so far */
 };
 
 /* In memory that is zero. RC_SYSTEM. */
 enum rc robust_init(struct robust *r) MUST_CHECK;
-/* Waits for the lock; one and the same holder for so many tenths of a second at the most. Whether
- * the last holder died with it: what it guards may be half done. */
+/* Waits for the lock; one and the same holder for so many tenths of a second at the most, for which
+ * this process's heart beats on. Whether the last holder died with it: what it guards may be half
+ * done. */
 bool robust_lock(struct robust *r, unsigned patience);
 void robust_unlock(struct robust *r);
 

@@ -20,6 +20,7 @@ struct store {
     int slot;
     uint64_t nonce;
     struct engine *memory, *maps;
+    struct engine *of[SPACES]; /* one of the two */
     struct hub hub;
     struct descriptor wakes;
     struct timer tick; /* once a second */
@@ -119,22 +120,47 @@ static void claim_slot(struct store *s)
         s->nonce = atomic_load(&s->page->slots[s->slot].nonce);
 }
 
+static enum rc open_maps(struct store *s, char why[STORE_WHY])
+{
+    s->maps = s->memory;
+    if (s->url.place == STORE_IN_REDIS)
+        s->maps = remote_engine();
+    if (s->url.place != STORE_IN_FILE)
+        return RC_OK;
+    return file_open(s->url.path, s->options.size, s->page, &s->maps, why);
+}
+
+/* What ends with the processes is in memory. */
+static void give_spaces(struct store *s)
+{
+    struct engine *others = s->url.place == STORE_IN_REDIS ? s->maps : s->memory;
+    for (int i = 0; i < SPACES; i++)
+        s->of[i] = others;
+    s->of[SPACE_MAP] = s->maps;
+    s->of[SPACE_HEALTH] = s->memory;
+}
+
 static enum rc open_engines(struct store *s, char why[STORE_WHY])
 {
     enum rc rc = memory_open(s->area, s->page, patience_of(&s->options), &s->memory, why);
-    if (rc || s->url.place == STORE_IN_MEMORY) {
-        s->maps = s->memory;
-        return rc;
-    }
-    return file_open(s->url.path, s->options.size, s->page, &s->maps, why);
+    if (!rc)
+        rc = open_maps(s, why);
+    if (!rc)
+        give_spaces(s);
+    return rc;
+}
+
+static void close_one(struct engine *e)
+{
+    if (e && e->ops->close)
+        e->ops->close(e);
 }
 
 static void close_engines(struct store *s)
 {
-    if (s->maps && s->maps != s->memory)
-        s->maps->ops->close(s->maps);
-    if (s->memory)
-        s->memory->ops->close(s->memory);
+    if (s->maps != s->memory)
+        close_one(s->maps);
+    close_one(s->memory);
     s->maps = s->memory = NULL;
 }
 
@@ -207,6 +233,11 @@ enum rc store_new(struct ev_loop *ev, const struct store_options *o, const struc
     return rc;
 }
 
+const char *store_remote(const struct store *s)
+{
+    return s->url.place == STORE_IN_REDIS ? s->options.url : NULL;
+}
+
 void store_free(struct store *s)
 {
     if (s->page) {
@@ -259,10 +290,9 @@ struct store_limit *store_set_limit(
 
 /* Operations. */
 
-/* What ends with the processes is in memory. */
 static struct engine *engine_of(struct store *s, const struct store_op *op)
 {
-    return op->key.p[0] == SPACE_MAP ? s->maps : s->memory;
+    return s->of[(unsigned char)op->key.p[0]];
 }
 
 bool store_carry_out(struct store *s, struct store_op *op)

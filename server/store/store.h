@@ -3,6 +3,9 @@
  * than the processes (locks, limits, turns, health); and the hub of messages. It is opened with the
  * first operation, or, where it is a file, at the worker's start.
  *
+ * Where it is on another server (remote), only health is kept here: all else, messages too, is left
+ * to Lua, which speaks to that server.
+ *
  * In the master, in a proof and under --check there is none that can be used.
  */
 #ifndef STORE_STORE_H
@@ -34,11 +37,14 @@ void store_free(struct store *s);
 /* Where its operations are done: opens it. RC_SYSTEM, RC_NOMEM; why is one line. */
 enum rc store_use(struct store *s, char why[STORE_WHY]) MUST_CHECK;
 
+/* Its URL, where it is on another server; else NULL. May be called where nothing else may. */
+const char *store_remote(const struct store *s);
+
 /* For one that store_use has opened. */
 
 /* Carries it out, where that takes no wait: true, and the result is set. */
 bool store_carry_out(struct store *s, struct store_op *op);
-/* For what that has left: see struct engine_ops. */
+/* For what that has left: see struct engine_ops. Not for what is remote. */
 void store_start(struct store *s, struct store_op *op);
 /* An owner of locks, with an id of its own. */
 struct store_owner store_new_owner(struct store *s);

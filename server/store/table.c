@@ -153,13 +153,9 @@ enum rc table_open_memory(
 {
     *t = (struct table){
         .clock = CLOCK_BOOTTIME, .page = p, .shared = &p->memory, .most = (size_t)a->size << 20};
-    /* To be killed here is to be killed in a write. */
-    bool patient = robust_lock(&p->writing, UINT32_MAX);
-    (void)patient;
     int error = make_env(t, area_data_bytes(a->size));
     if (!error)
         error = open_files(t, a);
-    robust_unlock(&p->writing);
     if (!error)
         return RC_OK;
     snprintf(why, TABLE_WHY, "the store in memory cannot be opened: %s", mdb_strerror(error));

@@ -36,7 +36,8 @@ enum { TABLE_WHY = 512 };
 /* Makes an environment of the area's data, which are empty, and leaves nothing of it open. LMDB's
  * codes, or 0. */
 int table_format(const struct area *a) MUST_CHECK;
-/* The data in memory. RC_SYSTEM; why then is one line. */
+/* The data in memory, under the lock for writing: LMDB has locks of its own for that, which wait
+ * for ever for one that is stopped. RC_SYSTEM; why then is one line. */
 enum rc table_open_memory(
     struct table *t, const struct area *a, struct area_page *p, char why[TABLE_WHY]) MUST_CHECK;
 /* A file, made where there is none, with room for so many MiB. RC_SYSTEM; why is one line with the
@@ -49,7 +50,8 @@ uint64_t table_now(const struct table *t);
 
 /* Gets, and lists keys: the result is set. */
 void table_read(struct table *t, struct store_op *op);
-/* Lets go of what readers hold that have died. */
+/* Lets go of what readers hold that have died. LMDB has a lock of its own for that, which waits for
+ * ever for one that is stopped: it is for a thread, or under the lock for writing. */
 void table_check_readers(struct table *t);
 /* Takes over a larger size. Nothing of it may be in use. */
 void table_grow(struct table *t);

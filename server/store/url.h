@@ -6,7 +6,7 @@
 
 #include <stdint.h>
 
-enum store_place { STORE_IN_MEMORY, STORE_IN_FILE };
+enum store_place { STORE_IN_MEMORY, STORE_IN_FILE, STORE_IN_REDIS };
 
 struct store_url {
     enum store_place place;

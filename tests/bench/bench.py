@@ -12,6 +12,7 @@ import os
 import pathlib
 import platform
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -21,7 +22,7 @@ from dataclasses import dataclass
 
 import chart
 import report
-from cases import CASES
+from cases import CASES, HELLO
 from connections import handshakes, idle_bytes, on_core
 from loadgen import Target, check_reply
 from peers import BUILD, PEERS, PRODUCT, ROOT, Peer, listening, proxying
@@ -87,12 +88,54 @@ class Bench:
             server = self.stack.enter_context(
                 started("origin", origin, self.cores[-1], self.common))
             self.common["origin"] = server.ports["plain"]
+        if "redis" in self.plan.cases:
+            self.start_redis()
+        if "postgres" in self.plan.cases:
+            self.start_postgres()
         for name, peer in peers.items():
             try:
                 self.servers[name] = self.stack.enter_context(
                     started(name, peer, self.server_cores(peer), self.common))
             except BenchError as error:
                 self.leave_out(name, error)
+
+    def start_redis(self):
+        """A Redis beside the client, with what is asked for in it."""
+        argv = ["redis-server", "--bind", "127.0.0.1", "--port", "@port@", "--save", ""]
+        try:
+            server = self.stack.enter_context(
+                started("redis", Peer(argv, []), self.cores[-1], self.common))
+        except BenchError as error:
+            self.leave_out("redis", error)
+            return
+        self.common["redis"] = port = server.ports["port"]
+        subprocess.run(["redis-cli", "-p", str(port), "SET", "key", HELLO],
+                       check=True, capture_output=True)
+
+    def start_postgres(self):
+        """A PostgreSQL beside the client, with a row in it."""
+        stored = self.stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-postgres-"))
+        programs = max(pathlib.Path("/usr/lib/postgresql").glob("*/bin"), default=pathlib.Path("/"))
+        as_user = []  # it does not run as root
+        if os.getuid() == 0:
+            as_user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
+            shutil.chown(stored, "postgres", "postgres")
+        argv = [*as_user, str(programs / "postgres"), "-D", f"{stored}/data", "-p", "@port@", "-k",
+                stored, "-c", "fsync=off"]
+        try:
+            subprocess.run([*as_user, str(programs / "initdb"), "-D", f"{stored}/data",
+                            "--username=bench", "--auth=trust", "--no-sync"],
+                           check=True, capture_output=True)
+            server = self.stack.enter_context(
+                started("postgres", Peer(argv, []), self.cores[-1], self.common))
+        except (BenchError, OSError, subprocess.SubprocessError) as error:
+            self.leave_out("postgres", error)
+            return
+        self.common["postgres"] = port = server.ports["port"]
+        table = ("create table greetings (id int primary key, greeting text);"
+                 f"insert into greetings values (7, '{HELLO.decode()}')")
+        subprocess.run(["psql", "-h", "127.0.0.1", "-p", str(port), "-U", "bench", "-d", "postgres",
+                        "-c", table], check=True, capture_output=True)
 
     def server_cores(self, peer):
         """One core; and where there are to be several, half of them, or the client shares them."""

@@ -20,8 +20,9 @@ class Row:
 
 @dataclass(frozen=True)
 class Peer:
-    """@name@ in argv and in files is filled in: port, plain (without TLS), folder, cert, key, pem
-    (both), www (static files), origin (the port of a server to be proxied to)."""
+    """@name@ in argv, in files and in the environment is filled in: port, plain (without TLS), folder, cert, key, pem
+    (both), www (static files), origin (the port of a server to be proxied to), redis (that of a Redis),
+    postgres (that of a PostgreSQL)."""
 
     argv: list
     rows: list
@@ -62,13 +63,17 @@ def proxying(scheme):
 TLS_FILES = ["@cert@", "@key@"]
 ADDRESS = "127.0.0.1:@port@"
 STORE = ["get", "set", "incr"]
+REDIS = ["redis", "redis_pipeline"]
+REDIS_PORT = {"REDIS_PORT": "@redis@"}
+POSTGRES_PORT = {"POSTGRES_PORT": "@postgres@"}
 CROWDS = ["crowd10", "crowd100", "crowd1000", "crowd5000"]
 
 PEERS = {
     "bare": Peer([str(BUILD / "bare"), "@port@"], rows("hello")),
     "moontrail": Peer(product(1), rows(
         "hello", "trailer", "fields", "json", "echo", "download", "grpc", "connect",
-        "connect_json", "http1", *STORE, "publish", *CROWDS)),
+        "connect_json", "http1", *STORE, "publish", *REDIS, "postgres", "sqlite", *CROWDS),
+        environment={**REDIS_PORT, **POSTGRES_PORT}),
     "C handler": Peer([str(BUILD / "chandler"), *listening("-w", "1")], rows(
         "hello", "trailer", "fields", "echo", "download", "http1")),
     "nghttpd": Peer(
@@ -79,6 +84,7 @@ PEERS = {
                  Row("http1", ", file")], config("h2o.conf")),
     "nginx": Peer(["nginx", "-e", "stderr", "-c", "@folder@/nginx.conf"],
                   [*(Row(case, " + Lua") for case in ("hello", "fields", "json", "echo", "http1", *STORE)),
+                   *(Row(case, " + lua-nginx-redis") for case in REDIS),
                    Row("download"), Row("proxy")], config("nginx.conf")),
     "HAProxy": Peer(["haproxy", "-db", "-f", "@folder@/haproxy.cfg"],
                     [Row("hello", " + Lua"), Row("proxy")],
@@ -91,6 +97,14 @@ PEERS = {
         "hello", "trailer", "fields", "json", "echo", "download", "http1")),
     "Node http2": Peer(["node", str(HERE / "peers" / "httpd.js"), "@port@", *TLS_FILES], rows(
         "hello", "trailer", "fields", "json", "echo", "http1")),
+    "Node ioredis": Peer(
+        ["node", str(HERE / "peers" / "httpd.js"), "@port@", *TLS_FILES], rows(*REDIS),
+        environment={**REDIS_PORT, "NODE_PATH": str(ROOT / "build" / "ioredis" / "node_modules")},
+        opened=False),
+    "Node pg": Peer(
+        ["node", str(HERE / "peers" / "httpd.js"), "@port@", *TLS_FILES], rows("postgres"),
+        environment={**POSTGRES_PORT, "NODE_PATH": str(ROOT / "build" / "pg" / "node_modules")},
+        opened=False),
     "grpc-go": Peer([str(BUILD / "greeter-go"), ADDRESS, *TLS_FILES], rows("grpc"), opened=False),
     "grpc C++": Peer([str(BUILD / "greeter-cc"), ADDRESS, *TLS_FILES], rows("grpc"), opened=False),
     "grpc-js": Peer(

@@ -97,8 +97,9 @@ def started(name, peer, cores, common):
         with log.open("wb") as out:
             process = subprocess.Popen(
                 [*DIES_WITH_US, "taskset", "-c", cores, *argv], stdin=subprocess.DEVNULL,
-                stdout=out, stderr=out, env={**os.environ, **peer.environment},
-                start_new_session=True)
+                stdout=out, stderr=out, start_new_session=True,
+                env={**os.environ, **{name: render(value, values)
+                                      for name, value in peer.environment.items()}})
         try:
             server = Server(name, process, ports, log)
             wait_ready(server)

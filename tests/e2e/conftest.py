@@ -12,6 +12,7 @@ import pytest
 from client import Client
 from http1 import Http1
 from optional import MISSING, refuse_gaps_in_ci
+from postgres import Postgres
 from reloading import Watched
 from server import ROOT, Server, write_scripts
 from upstreams import Upstream
@@ -73,6 +74,20 @@ def connect():
     """Opens connections, closed at the test's end."""
     with ExitStack() as stack:
         yield lambda url, **more: stack.enter_context(Client(url, **more))
+
+
+@pytest.fixture(scope="session")
+def database(tmp_path_factory):
+    """A PostgreSQL server."""
+    folder = tmp_path_factory.mktemp("certificate")
+    certificate, key = folder / "cert.pem", folder / "key.pem"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+         "-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost",
+         "-keyout", key, "-out", certificate], check=True, capture_output=True)
+    server = Postgres(certificate, key)
+    yield server
+    server.stop()
 
 
 @pytest.fixture

@@ -127,6 +127,15 @@ WALK = """
         classes[class] = kinds
     end
 
+    -- What a class in Lua has beside its metamethods.
+    local function plain(names)
+        local others = {}
+        for name, value in pairs(names) do
+            if not name:find "^__" then others[name] = value end
+        end
+        return others
+    end
+
     -- The metatable of a call has a function as its __index, which looks into its methods.
     local function call_names(call, names)
         for i = 1, 9 do
@@ -158,18 +167,32 @@ WALK = """
         local res = mt.http.open { url = "http://127.0.0.1:1" }
         _, names = debug.getupvalue(debug.getmetatable(res).__index, 1)
         add("moontrail.http.response", names)
+        local s <close> = mt.socket.connect("tcp://" .. ctx.authority)
+        _, names = debug.getupvalue(debug.getmetatable(s).__index, 1)
+        add("moontrail.socket.connection", names)
+        local redis = require "moontrail.redis"
+        add("moontrail.redis.client", getmetatable(redis.connect "redis://h").__index)
+        add("moontrail.redis.script", getmetatable(redis.script "").__index)
         add("moontrail.task", debug.getmetatable(task).__index)
         add("moontrail.hook", debug.getmetatable(mt.on_reload(print)).__index)
         local process <close> = mt.process { "true" }
         add("moontrail.process", debug.getmetatable(process).__index)
         add("moontrail.channel", debug.getmetatable(mt.channel()).__index)
-        local s = require("moontrail.store").open "walk"
-        local lock <close> = s:lock("walk", 10)
-        local sub <close> = s:subscribe("walk")
-        add("moontrail.store.map", debug.getmetatable(s).__index)
+        local map = require("moontrail.store").open "walk"
+        local lock <close> = map:lock("walk", 10)
+        local sub <close> = map:subscribe("walk")
+        add("moontrail.store.map", debug.getmetatable(map).__index)
         add("moontrail.store.lock", debug.getmetatable(lock).__index)
         _, names = debug.getupvalue(debug.getmetatable(sub).__index, 1)
         add("moontrail.store.subscription", { dropped = true, close = names.close })
+        local sql = require "moontrail.sql"
+        local db, transaction = sql.open "sqlite:", nil
+        db:transaction(function(tx) transaction = plain(getmetatable(tx)) end)
+        add("moontrail.sql.database", plain(getmetatable(db)))
+        add("moontrail.sql.transaction", transaction)
+        local rows <close> = db:rows "select 1"
+        add("moontrail.sql.rows", plain(getmetatable(rows)))
+        classes["moontrail.sql.rows"].columns = "field"
         add("moontrail.limiter", debug.getmetatable(mt.limit { name = "walk", rate = 1 }).__index)
         add("moontrail.zlib.deflate", debug.getmetatable(zlib.deflate()).__index)
         add("moontrail.zlib.inflate", debug.getmetatable(zlib.inflate()).__index)

@@ -10,6 +10,8 @@ import pytest
 BUILD = Path(__file__).resolve().parents[2] / "build"
 GRPCJS = BUILD / "grpcjs/node_modules"
 RPCJS = BUILD / "rpcjs/node_modules"
+# Where Debian has the newest version's programs.
+POSTGRES = max(Path("/usr/lib/postgresql").glob("*/bin"), default=Path("/usr/lib/postgresql/bin"))
 
 
 def has_module(name):
@@ -24,10 +26,14 @@ def has_program(name):
 
 
 FOUND = {
-    **{name: has_program(name) for name in ("chromium", "mdb_load", "nginx", "node", "protoc")},
+    **{name: has_program(name) for name in ("chromium", "mdb_load", "memcached", "nginx", "node", "protoc",
+                                         "redis-server")},
     **{name: has_module(name) for name in ("grpc", "google.protobuf")},
+    **{name: Path("/usr/share/lua/5.1", name).exists()
+       for name in ("nginx/memcached.lua", "nginx/redis.lua")},
     "grpc-js": GRPCJS.exists(),
     "rpc-js": RPCJS.exists(),
+    "postgres": (POSTGRES / "postgres").exists(),
 }
 MISSING = sorted(name for name, found in FOUND.items() if not found)
 

@@ -17,13 +17,13 @@ READY = re.compile(r'\bready"?[ ,]"?listen"?[=:]"?([^ "]+)')
 STARTED = re.compile(r'worker started"?[ ,].*\bpid"?[=:](\d+)')
 LOST = re.compile(r'worker (?:died|stuck|does not end)"?[ ,].*\bpid"?[=:](\d+)')
 STOPPED = re.compile(r'\bstopped"?[ ,]"?pid"?[=:](\d+)')
-LIVE = re.compile(r'\b(conns|exchanges|calls|tasks|waits|programs|blocks)"?[=:](\d+)')
+LIVE = re.compile(r'\b(conns|exchanges|calls|tasks|waits|programs|sockets|blocks)"?[=:](\d+)')
 FAULT = re.compile(r"Sanitizer|runtime error:")
 
 
-def run(*args, timeout=PATIENCE):
+def run(*args, program=PROGRAM, timeout=PATIENCE):
     """Runs the program to its end."""
-    return subprocess.run([PROGRAM, *map(str, args)], capture_output=True, text=True,
+    return subprocess.run([program, *map(str, args)], capture_output=True, text=True,
                           stdin=subprocess.DEVNULL, timeout=timeout)
 
 
@@ -167,6 +167,6 @@ class Server:
         stopped = [line for line in self.log if STOPPED.search(line)]
         for line in stopped:
             live = LIVE.findall(line)
-            assert len(live) == 7 and all(count == "0" for _, count in live), log
+            assert len(live) == 8 and all(count == "0" for _, count in live), log
         expected = self._all(STARTED) - self._all(LOST) | {str(self.process.pid)}
         assert expected <= self._all(STOPPED), log

@@ -24,7 +24,8 @@ EVAL = """
 
     local function failure(e)
         if type(e) ~= "table" then return { error = tostring(e) } end
-        return { error = tostring(e), kind = e.kind, limit = e.limit, code = e.code, reason = e.reason }
+        return { error = tostring(e), kind = e.kind, limit = e.limit, code = e.code,
+            reason = e.reason, position = e.position, constraint = e.constraint }
     end
 
     return {
@@ -45,9 +46,11 @@ EVAL = """
 class Failed(Exception):
     """What a piece of Lua has raised."""
 
-    def __init__(self, error, kind=None, limit=None, code=None, reason=None):
+    def __init__(self, error, kind=None, limit=None, code=None, reason=None, position=None,
+                 constraint=None):
         super().__init__(error)
         self.kind, self.limit, self.code, self.reason = kind, limit, code, reason
+        self.position, self.constraint = position, constraint
 
 
 class Worker:
@@ -77,6 +80,11 @@ class Worker:
 
     def is_over(self, stream):
         return self._client.so_far(stream).over
+
+    def wait_over(self, stream):
+        """To its end, whatever that is."""
+        while not self.is_over(stream):
+            self._client.receive()
 
     def begin_at(self, path):
         return self._client.request(path)

@@ -19,19 +19,23 @@ FIELD = re.compile(r"-- (trailer )?([\w-]+): (.*)")
 
 
 API = (ROOT / "docs/api.md").read_text()
-EXAMPLES = [example for document in ("api", "protobuf")
+DATA = (ROOT / "docs/data.md").read_text()
+EXAMPLES = [example for document in ("api", "data", "protobuf")
             for example in EXAMPLE.findall((ROOT / f"docs/{document}.md").read_text())]
 
 # How the reference writes what belongs to a class of the runtime.
 OWNERS = {"moontrail.ctx": "ctx:", "moontrail": "mt.", "moontrail.log": "mt.log.",
           "moontrail.http": "mt.http.", "moontrail.http.response": "res:",
+          "moontrail.socket": "mt.socket.", "moontrail.socket.connection": "socket:",
           "moontrail.task": "task:", "moontrail.channel": "channel:",
           "moontrail.hook": "hook:", "moontrail.process": "process:",
           "moontrail.base64": "base64.", "moontrail.json": "json.", "moontrail.zlib": "zlib.",
           "moontrail.store": "store.", "moontrail.store.map": "s:", "moontrail.store.lock": "lock:",
           "moontrail.store.subscription": "sub:", "moontrail.limiter": "limit:",
           "moontrail.zlib.deflate": "stream:", "moontrail.zlib.inflate": "stream:"}
-ELSEWHERE = ("moontrail.protobuf", "moontrail.grpc")  # in documents of their own
+# Those in documents of their own.
+ELSEWHERE = ("moontrail.protobuf", "moontrail.grpc", "moontrail.redis", "moontrail.resty",
+             "moontrail.sql")
 PLAIN = {"moontrail.options", "moontrail.worker"}  # fields alone
 
 
@@ -131,6 +135,21 @@ def functions_served(client):
 
 def test_every_function_has_a_heading_and_no_other(client):
     assert set(re.findall(r"^### `([\w.:]+)\(.*\)`$", API, re.M)) == functions_served(client)
+
+
+# As OWNERS, of the document on databases.
+DATA_OWNERS = {"moontrail.sql": "sql.", "moontrail.sql.database": "db:",
+               "moontrail.sql.transaction": "tx:", "moontrail.sql.rows": "rows:"}
+
+
+def test_every_function_of_databases_has_a_heading_and_no_other(client):
+    served = {DATA_OWNERS[class_] + name
+              for class_, names in json.loads(client.fetch("/").text).items()
+              if class_ in DATA_OWNERS for name, kind in names.items() if kind == "function"}
+    headings = set(re.findall(r"^#+ `((?:sql|db|tx|rows)[.:]\w+)\(.*\)`", DATA, re.M))
+    # A transaction has what a database has.
+    assert served == headings | {name.replace("db:", "tx:") for name in headings
+                                 if name.replace("db:", "tx:") in served}
 
 
 def test_every_field_is_told(client):

@@ -29,5 +29,5 @@ def test_example(folder, tmp_path):
 
 
 def test_there_are_examples():
-    assert {"aggregate", "chat", "counter", "edge", "gateway-grpc", "grpc-edge", "programs", "reset", "streaming",
+    assert {"aggregate", "chat", "counter", "edge", "gateway-grpc", "grpc-edge", "notes-api", "programs", "reset", "streaming",
             "trailers"} <= {folder.name for folder in FOLDERS}

@@ -200,7 +200,8 @@ def test_a_worker_that_takes_another_s_place_knows_what_was_set(start):
 
 
 def test_a_worker_that_drains_is_not_serving(start):
-    server = start(SCRIPTS, "--workers", "1", "--grace", "2")
+    """What a server says of itself lies on no other."""
+    server = start(SCRIPTS, "--workers", "1", "--grace", "2", "--store", "redis://127.0.0.1:1")
     with open_channel(server.http) as channel:
         stub = HEALTH.stub(channel, "grpc.health.v1.Health")
         watch, unknown = stub.Watch(Check(service="test.Calls")), stub.Watch(Check(service="none"))
@@ -209,3 +210,20 @@ def test_a_worker_that_drains_is_not_serving(start):
         assert name_of(next(watch)) == "NOT_SERVING"
         watch.cancel()
         unknown.cancel()
+
+
+def test_a_call_that_began_before_a_reload_is_told_of_the_drain(start):
+    server = start(SCRIPTS, "--workers", "1", "--grace", "2")
+    with open_channel(server.http) as channel:
+        watches = []
+        for turn in range(3):
+            watches.append(HEALTH.stub(channel, "grpc.health.v1.Health").Watch(
+                Check(service="test.Calls")))
+            assert name_of(next(watches[-1])) == "SERVING"
+            if turn < 2:
+                server.signal(signal.SIGHUP)
+                server.wait_until(lambda: len(server.lines("scripts loaded")) > turn)
+        server.signal(signal.SIGTERM)
+        assert [name_of(next(watch)) for watch in watches] == 3 * ["NOT_SERVING"]
+        for watch in watches:
+            watch.cancel()

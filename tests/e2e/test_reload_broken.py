@@ -18,7 +18,7 @@ SCRIPTS = {
     "_words.lua": "return 'one'",
     "who.lua": WHO,
 }
-OPTIONS = ("--dev", "--load-timeout", "1", "--max-vm-memory", "32")
+OPTIONS = ("--dev", "--load-timeout", "4", "--max-vm-memory", "32")
 
 # What is saved over the scripts (None: deleted), and what is said of it.
 BROKEN = {
@@ -29,9 +29,9 @@ BROKEN = {
     "broken module": ({"_words.lua": "return ("}, r"_words\.lua:1: "),
     "module that raises": ({"_words.lua": "\nerror('no words')"}, r"_words\.lua:2: no words$"),
     "deleted module": ({"_words.lua": None}, r"hello\.lua:1: module '_words' not found"),
-    "endless loop": ({"hello.lua": "\nwhile true do end"}, r"hello\.lua:2: takes longer than 1"),
+    "endless loop": ({"hello.lua": "\nwhile true do end"}, r"hello\.lua:2: takes longer than 4"),
     "endless loop in a module": (
-        {"_words.lua": "\nwhile true do pcall(error) end"}, r"_words\.lua:2: takes longer than 1"),
+        {"_words.lua": "\nwhile true do pcall(error) end"}, r"_words\.lua:2: takes longer than 4"),
     "wait": ({"hello.lua": "\nrequire('moontrail').sleep(1)"}, r"hello\.lua:2: "),
     "number": ({"hello.lua": "return 7"}, r"hello\.lua:1: returns a number, not a handler"),
     "nothing": ({"hello.lua": ""}, r"hello\.lua:1: returns a nil, not a handler"),
@@ -42,11 +42,11 @@ BROKEN = {
         {"hello/index.lua": says("again")}, r"hello.*\.lua: serves the same paths as .*hello"),
     "memory": (
         {"hello.lua": "\nlocal t, piece = {}, ('x'):rep(999)"
-                      " for i = 1, 1e9 do t[i] = piece:rep(99) .. i end"},
+                      " for i = 1, 1e9 do t[i] = piece:rep(9999) .. i end"},
         r"hello\.lua: not enough memory$"),
     "stuck in a C function": (
         {"hello.lua": "local text = ('a'):rep(40000) text:find(('.-'):rep(30) .. 'b')"},
-        r"the scripts take more than 1 seconds to load: see --load-timeout$"),
+        r"the scripts take more than 4 seconds to load: see --load-timeout$"),
     "killed": ({"hello.lua": "os.execute('kill -9 $PPID')"}, r"signal KILL ended the process "),
 }
 

@@ -1,7 +1,6 @@
 """Chromium calls a service of another origin, by @connectrpc/connect-web and by fetch."""
 import base64
 import json
-import re
 import subprocess
 
 from optional import RPCJS, need
@@ -10,10 +9,16 @@ from server import write_scripts
 
 need("chromium", "protoc", "rpc-js")
 
-# Serves the page, and the modules that it imports.
+# Serves the page, and the modules that it imports, and keeps what the page has seen.
 FILES = """
     local roots = { page = %s, modules = %s }
     return function(ctx)
+        if ctx.method == "POST" then
+            local file = assert(io.open(roots.page .. "/coming", "w"))
+            file:write(ctx:body())
+            file:close()
+            return assert(os.rename(roots.page .. "/coming", roots.page .. "/seen"))
+        end
         local root, path = ctx.path:match("^/(%%a+)/(.*)$")
         local file = root and io.open(roots[root] .. "/" .. path)
         if not file then return ctx:status(404) end
@@ -22,7 +27,7 @@ FILES = """
         file:close()
     end"""
 
-PAGE = """<!doctype html><pre id=seen></pre>
+PAGE = """<!doctype html>
 <script type=importmap>{"imports": {
   "@bufbuild/protobuf": "/modules/@bufbuild/protobuf/dist/esm/index.js",
   "@bufbuild/protobuf/wkt": "/modules/@bufbuild/protobuf/dist/esm/wkt/index.js",
@@ -85,7 +90,7 @@ try {
 } catch (error) {
   seen.problem = error.stack;
 }
-document.querySelector("#seen").textContent = btoa(encodeURIComponent(JSON.stringify(seen)));
+await fetch("/page/seen", { method: "POST", body: JSON.stringify(seen) });
 </script>"""
 
 
@@ -93,15 +98,18 @@ def quote(path):
     return f"[==[{path}]==]"
 
 
-def view(url, profile):
-    """What a page has seen."""
-    page = subprocess.run(
+def view(server, page, profile, seen):
+    """What a page has seen, as soon as it has told that to its server."""
+    browser = subprocess.Popen(
         ["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--ignore-certificate-errors",
-         f"--user-data-dir={profile}", "--virtual-time-budget=60000", "--dump-dom", url],
-        capture_output=True, text=True, timeout=120).stdout
-    text = base64.b64decode(re.search(r'<pre id="seen">(.*?)</pre>', page)[1]).decode()
-    return json.loads(re.sub("%(..)", lambda m: chr(int(m[1], 16)), text).encode(
-        "latin-1").decode())
+         f"--user-data-dir={profile}", "--remote-debugging-port=0", server.http + page],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        server.wait_until(seen.exists)
+        return json.loads(seen.read_text())
+    finally:
+        browser.kill()
+        browser.wait()
 
 
 def test_a_page_of_another_origin(start, tmp_path):
@@ -116,7 +124,7 @@ def test_a_page_of_another_origin(start, tmp_path):
     page = PAGE.replace("@URLS@", json.dumps(urls)).replace(
         "@SET@", base64.b64encode((folder / "set").read_bytes()).decode())
     (folder / "page.html").write_text(page)
-    seen = view(f"{files.http}/page/page.html", tmp_path / "profile")
+    seen = view(files, "/page/page.html", tmp_path / "profile", folder / "seen")
     assert "problem" not in seen, seen
     for protocol in "Connect", "GrpcWeb":
         for codec in "proto", "json":

@@ -38,9 +38,9 @@ def place(request, tmp_path):
     return request.param if request.param == "memory:" else f"file:{tmp_path / 'store.mdb'}"
 
 
-def serve(start, place, count=2, **more):
+def serve(start, place, count=2, *options, **more):
     return start({"index.lua": EVAL, "write.lua": WRITER}, "--workers", count, "--max-cpu", "20",
-                 "--store", place, **more)
+                 "--store", place, *options, **more)
 
 
 def settle(server, count):
@@ -139,6 +139,29 @@ def test_a_lock_is_free_at_once_when_its_worker_is_killed(start, place):
         began = time.monotonic()
         assert b.end(waiting) is True
         assert time.monotonic() - began < 60, "the lock's time is 1000 s"
+
+
+def test_a_worker_that_is_stopped_in_a_write_is_killed_before_the_others_are(start):
+    """Stopped again and again until it is so within a write, or while it opens the store; those that
+    wait for it go on."""
+    server = serve(start, "memory:", 2, "--heartbeat-timeout", "6")
+    with Workers(server, 2) as (a, b):
+        a.begin_at("/write")
+        a.ping()
+        for _ in range(1000):
+            try:
+                os.kill(a.pid, signal.SIGSTOP)
+                assert b.run('return s:incr("other")') >= 1, "it has waited, or need not"
+                os.kill(a.pid, signal.SIGCONT)
+            except ProcessLookupError:
+                break
+            if server.find("worker killed"):
+                break
+            time.sleep(0.001)
+        server.wait_for("worker killed.*stopped in a write")
+        server.wait_until(lambda: a.pid not in server.workers)
+        assert b.run("return true") is True
+        assert not server.find(rf"worker stuck.*pid={b.pid}\b")
 
 
 # Reload, HUP, USR2.
@@ -328,13 +351,13 @@ def test_what_has_ended_makes_room_before_the_store_is_full(start, place):
 
 
 @pytest.mark.parametrize("url", ["", "memory", "memory:x", "disk:/tmp/x", "file:", "file:///tmp/x",
-                                 "redis"])
+                                 "redis", "redis://host:x"])
 def test_a_url_that_is_none_is_refused_with_the_cure(url):
     result = run("--check", "--store", url)
     assert result.returncode == 2
     said = result.stderr.strip()
     assert "\n" not in said and "store" in said
-    assert "memory: or file:PATH" in said or not url
+    assert "names a host" in said or "memory:, file:PATH or redis://" in said or not url
 
 
 def refuse(tmp_path, *options, **more):

@@ -3,20 +3,19 @@ import time
 
 import pytest
 
+from places import PLACES, place_of
 from server import Server, write_scripts
 from storing import EVAL, Failed, Workers
 
 
-@pytest.fixture(scope="module", params=["memory:", "file:"])
+@pytest.fixture(scope="module", params=PLACES)
 def pair(request, tmp_path_factory):
-    place = request.param
-    if place == "file:":
-        place += str(tmp_path_factory.mktemp("store") / "store.mdb")
     folder = write_scripts(tmp_path_factory.mktemp("scripts"), {"index.lua": EVAL})
-    server = Server(folder, "--workers", "2", "--max-cpu", "20", "--store", place)
-    with Workers(server, 2) as workers:
-        yield workers
-    server.stop()
+    with place_of(request.param, tmp_path_factory) as place:
+        server = Server(folder, "--workers", "2", "--max-cpu", "20", "--store", place)
+        with Workers(server, 2) as workers:
+            yield workers
+        server.stop()
 
 
 def test_a_new_key_may_take_the_burst_at_once(pair):

@@ -11,6 +11,7 @@ TYPES = ROOT / "lua/types/moontrail.lua"
 
 # Tables that scripts pass or get, which the runtime has under no name.
 PLAIN = {"moontrail.tls", "moontrail.error", "moontrail.cookie_options", "moontrail.proxy_options", "moontrail.process_options", "moontrail.exec_result",
+         "moontrail.socket.options", "moontrail.socket.keep_options", "moontrail.socket.tls_options", "moontrail.socket.tls",
          "moontrail.zlib.deflate_options",
          "moontrail.zlib.inflate_options", "moontrail.protobuf.bounds", "moontrail.protobuf.json_options",
          "moontrail.protobuf.service", "moontrail.protobuf.method", "moontrail.protobuf.field",
@@ -18,9 +19,14 @@ PLAIN = {"moontrail.tls", "moontrail.error", "moontrail.cookie_options", "moontr
          "moontrail.grpc.options", "moontrail.grpc.client_options", "moontrail.grpc.call_options",
          "moontrail.grpc.retry", "moontrail.grpc.gateway_options",
          "moontrail.grpc.status", "moontrail.http.options", "moontrail.every_options",
+         "moontrail.redis.options", "moontrail.redis.transaction_options",
+         "moontrail.redis.batch", "moontrail.redis.message", "moontrail.redis.subscription",
+         "moontrail.sql.options", "moontrail.sql.result", "moontrail.sql.listener",
+         "moontrail.sql.notification", "moontrail.sql.copy", "moontrail.sql.transaction_options",
          "moontrail.limit_options", "moontrail.store.set_options", "moontrail.store.ttl_options"}
 
 SCRIPTS = {"index.lua": WALK}
+SERVER_OPTIONS = ("--max-cpu", "20")
 
 
 def read_types(text):
@@ -76,6 +82,7 @@ def test_every_function_has_a_comment():
 
 
 @pytest.mark.parametrize("name", ["moontrail.base64", "moontrail.grpc", "moontrail.json", "moontrail.protobuf",
+                                  "moontrail.redis", "moontrail.resty", "moontrail.sql",
                                   "moontrail.store", "moontrail.zlib"])
 def test_a_module_below_is_found_under_its_name(name):
     file = ROOT / "lua/types" / (name.replace(".", "/") + ".lua")

@@ -23,6 +23,7 @@ allow server/h2 '(core|http|h2)/'
 allow server/h1 '(core|http|h1)/'
 allow server/net '(core|http|h1|h2|net)/'
 allow server/proxy '(core|http|h1|h2|net|proxy)/'
+allow server/socket '(core|http|h1|h2|net|proxy|socket)/'
 allow server/store 'core/|net/(timer|descriptor)\.h|store/'
 allow server/program '(core|net|program)/'
 allow server/proc/options '(core|http|h1|h2|net|proxy|store|proc/options)/'
@@ -30,19 +31,19 @@ allow server/proc/worker '(core|http|h1|h2|net|proxy|store|proc/(options|worker)
 allow server/proc/master '(core|http|h1|h2|net|proxy|store|proc)/'
 
 # The rooms of lua/, from the lowest.
-below='(core|http)/|net/(timer|descriptor)\.h|store/|lua/('
+below='(core|http)/|net/(timer|descriptor|names)\.h|store/|lua/('
 # How errors are raised is a file that stands by itself: modules have it too.
 for room in lua/modules/*; do
     case $room in
     # What waits stands on the runtime.
-    lua/modules/store) allow "$room" "${below}modules|runtime)/" ;;
+    lua/modules/store | lua/modules/sqlite | lua/modules/postgres) allow "$room" "${below}modules|runtime)/" ;;
     *) allow "$room" 'core/|lua/(modules/|runtime/error_value\.h)' ;;
     esac
 done
 allow lua/protobuf 'core/|lua/(protobuf/|modules/utf8\.h)'
 allow lua/runtime "${below}modules|runtime)/"
 allow lua/ctx "${below}modules|runtime|ctx)/"
-allow lua/client "${below}modules|runtime|ctx|client)/"
+allow lua/client "socket/|${below}modules|runtime|ctx|client)/"
 allow lua/process "program/|${below}modules|runtime|ctx|process)/"
 allow lua/scripts "${below}modules|runtime|ctx|client|process|scripts)/"
 found=$(grep -n '^#include "' lua/*.[ch] | grep -Ev '#include "(core/|lua/config\.h)' || true)
@@ -52,11 +53,13 @@ found=$(ls -d lua/*.c lua/*.cc lua/*/ 2>/dev/null |
 [ -z "$found" ] || { echo "$found: belongs into a room"; broken=1; }
 
 only 'nghttp2/' 'server/h2/'
-only 'openssl/' 'server/net/'
-only 'ares' 'server/proxy/'
+only 'openssl/' '(server/net|lua/modules/digest)/'
+only 'ares' 'server/net/resolver\.c'
 only 'lua\.h|lua\.hpp|lauxlib\.h|lualib\.h' 'lua/'
 only 'yajl/' 'lua/modules/json/'
 only 'google/' 'lua/protobuf/'
+only '(postgresql/)?libpq-fe\.h' 'lua/modules/postgres/'
+only 'sqlite3\.h' 'lua/modules/sqlite/'
 only 'lmdb\.h' 'server/store/table\.h'
 only 'pthread\.h' 'server/(core/pool\.c|store/robust\.h)'
 only 'ev\.h' 'server/((net|proc)/|main\.c)'

@@ -2,6 +2,7 @@
  * in its turn, alone and with all that follow it. The request ends, nothing is lost, and the next
  * one on the same vm is served. */
 #include "support/other.h"
+#include "support/peer.h"
 
 #include <ev.h>
 #include <stdio.h>
@@ -57,6 +58,8 @@ static const struct trial {
     {"ctx.json", "ctx:json {list = {1, 2.5, 'x'}, text = ('x'):rep(2000)}"},
     {"ctx.on_abort", "for _ = 1, 5 do ctx:on_abort(function(why) ctx.own = why .. 'x' end) end\n"
                      "ctx:reset() ctx:on_abort(error)"},
+    {"ctx.on_head", "for _ = 1, 5 do ctx:on_head(function() ctx:add_header('x-a', '1') end) end\n"
+                    "ctx:header('x-b', '2') ctx:text('x')"},
     {"ctx.protocol", "assert(ctx:protocol() == 'HTTP/2')"},
     {"ctx.proxy", "pcall(ctx.proxy, ctx, 'h2c://127.0.0.1:1', {headers = {a = 'b'}})"},
     {"ctx.read", "local n = 0 while true do local piece = ctx:read(3)\n"
@@ -73,6 +76,15 @@ static const struct trial {
     {"ctx.try_write",
         "assert(ctx:try_write(('x'):rep(100000), 1, 'y') and not ctx:try_write('z'))"},
     {"ctx.write", "for i = 1, 20 do ctx:write(i, ('x'):rep(3000)) end"},
+    {"errors.new", "pcall(error, errors.new('sql', 'x', {code = 'y', list = {1}}))"},
+    {"folders.list", "assert(#folders.list('/') > 1 and not folders.list('/no/such'))"},
+    {"gates.is_loading", "assert(not gates.is_loading())"},
+    {"gates.new", "local gate = gates.new(1) local place = gate:take(1)\n"
+                  "local t = mt.spawn(function() local other <close> = gate:take(9) end)\n"
+                  "mt.sleep(0) assert(not gate:take(0.001)) place:close() t:join()\n"
+                  "assert(gate:take(0))"},
+    {"gates.now", "ctx.own = gates.now()"},
+    {"gates.task", "assert(gates.task() ~= mt.spawn(gates.task):join())"},
     {"hook.close", "for _ = 1, 5 do mt.on_reload(function() end):close() end"},
     {"http.get", "assert(mt.http.get('http://h/'):body() == 'hello')"},
     {"http.open",
@@ -107,6 +119,7 @@ static const struct trial {
     {"mt.spawn", "mt.spawn(function(...) mt.sleep(0) ctx.own = {...} end, 1, 'x', {})\n"
                  "mt.spawn(error, 'alone')"},
     {"mt.watch", "for i = 1, 40 do mt.watch('file' .. i) end"},
+    {"mt.wrap", "assert(mt.wrap(print, {outer = print, failed = print}) == print)"},
     {"process.close", "local p = mt.process {'true'} p:close() p:close()"},
     {"process.finish", "local p = mt.process {'cat'} p:finish('x', ('y'):rep(90000))"},
     {"process.kill", "local p = mt.process {'sleep', 1000} p:kill('SIGKILL') p:wait()"},
@@ -114,6 +127,16 @@ static const struct trial {
     {"process.read_error", "local p = mt.process {'sh', '-c', 'echo x >&2'} p:read_error()"},
     {"process.wait", "local p = mt.process {'sh', '-c', 'kill $$'} assert(not p:wait())"},
     {"process.write", "local p = mt.process {'cat'} p:write('x', 1) p:read()"},
+    {"reader.expect", "local r = wire.reader() r:expect(3)\n"
+                      "assert(#select(2, r:next(':1\\r\\n+a\\r\\n-ERR x\\r\\n')) == 3)"},
+    {"reader.next",
+        "local r = wire.reader()\n"
+        "for c in ('*2\\r\\n$3\\r\\nabc\\r\\n*1\\r\\n:1\\r\\n'):gmatch('.') do r:next(c) end\n"
+        "assert(select(2, r:next('$400\\r\\n' .. ('x'):rep(400) .. '\\r\\n')))"},
+    {"redis.command", "assert(wire.command('set', 'k', 1, 0.5, ('x'):rep(3000)))"},
+    {"redis.error", "assert(wire.error('redis', 'text', 'ERR').code == 'ERR')"},
+    {"redis.reader", "for _ = 1, 9 do wire.reader() end"},
+    {"redis.slot", "assert(wire.slot('foo') == 12182)"},
     {"response.append_trailer", "local c = mt.http.open {url = 'http://h/'}\n"
                                 "for i = 1, 9 do c:append_trailer('x-a', i) end c:finish()"},
     {"response.body", "local r = mt.http.get('http://h/') assert(#r:body() == 5 and r.fields[1])"},
@@ -131,6 +154,26 @@ static const struct trial {
     {"runtime.print", "print('a', 1, {}, ('x'):rep(3000))"},
     {"runtime.warn", "warn('a', ('b'):rep(3000))"},
     {"runtime.xpcall", "xpcall(function() mt.sleep(0) error('x') end, debug.traceback)"},
+    {"socket.close", "local s = mt.socket.connect(peer) s:write('x') s:close() s:close()"},
+    {"socket.connect", "local options = {alpn = {'a', 'b'}, pool = ('p'):rep(2000)}\n"
+                       "mt.socket.connect(peer, options) pcall(mt.socket.connect, 'unix:/none')\n"
+                       "pcall(mt.socket.connect, 'tls://127.0.0.1:1', options)"},
+    {"socket.finish", "local s = mt.socket.connect(peer) s:finish() assert(not s:read())"},
+    {"socket.keep", "mt.socket.connect(peer):keep() local s = mt.socket.connect(peer)\n"
+                    "assert(s.reused) s:close()"},
+    {"socket.read",
+        "local s = mt.socket.connect(peer) s:write('xyz') while s:read(1) ~= 'z' do end"},
+    {"socket.read_exactly",
+        "local s = mt.socket.connect(peer, {timeout = 0.02}) local n = 70000\n"
+        "mt.spawn(function() for _ = 1, 7 do s:write(('x'):rep(n // 7)) end end)\n"
+        "pcall(s.read_exactly, s, n)"},
+    {"socket.read_line", "local s = mt.socket.connect(peer) s:write('x\\n') s:read_line()"},
+    {"socket.read_until", "local s = mt.socket.connect(peer) s:write('a--') s:read_until('--')\n"
+                          "s:write('12345') pcall(s.read_until, s, '--', 2)"},
+    {"socket.set_timeout", "mt.socket.connect(peer):set_timeout(1)"},
+    {"socket.start_tls", "local s = mt.socket.connect(peer, {server_name = 'x', verify = false})\n"
+                         "pcall(s.start_tls, s, {alpn = 'a'})"},
+    {"socket.write", "local s = mt.socket.connect(peer) s:write('a', 1, ('x'):rep(3000)) s:read()"},
     {"task.cancel", "local t = mt.spawn(function() local _ <close> = setmetatable({},\n"
                     "    {__close = function() error('second') end}) mt.sleep(0.1) end)\n"
                     "mt.sleep(0) t:cancel()"},
@@ -146,7 +189,7 @@ enum { CALLS = sizeof calls / sizeof *calls };
 
 /* Each function that the runtime gives to scripts, by its table and name. */
 static const char inventory[] =
-    "local names = {}\n"
+    "local names, peer = {}, 'unix:' .. PEER\n"
     "local function add(prefix, t) for name, f in pairs(t) do\n"
     "    if type(f) == 'function' then names[#names + 1] = prefix .. '.' .. name end end end\n"
     "local _, api = debug.getupvalue(getmetatable(ctx).__index, 1)\n"
@@ -156,22 +199,35 @@ static const char inventory[] =
     "add('hook', debug.getmetatable(mt.on_reload(print)).__index)\n"
     "local process <close> = mt.process {'true'}\n"
     "add('process', debug.getmetatable(process).__index)\n"
+    "local socket <close> = mt.socket.connect(peer)\n"
+    "_, api = debug.getupvalue(debug.getmetatable(socket).__index, 1) add('socket', api)\n"
+    "names[#names + 1] = 'socket.connect'\n"
     "_, api = debug.getupvalue(debug.getmetatable(mt.http.open {url = 'http://h/'}).__index, 1)\n"
     "add('response', api)\n"
+    "add('errors', require 'moontrail.runtime.errors')\n"
+    "add('folders', require 'moontrail.runtime.folder')\n"
+    "add('gates', require 'moontrail.runtime.gate')\n"
     "add('json', require 'moontrail.json') add('zlib', require 'moontrail.zlib')\n"
+    "local wire = require 'moontrail.redis.wire'\n"
+    "add('redis', wire) add('reader', debug.getmetatable(wire.reader()).__index)\n"
     "add('runtime', {pcall = pcall, xpcall = xpcall, print = print, warn = warn})\n"
     "table.sort(names) note(table.concat(names, '\\n'))";
 
 static void Inventory_EachFunction_HasACase(void **state)
 {
     (void)state;
-    struct text names = {0};
+    struct text names = {0}, handler = {0};
     for (size_t i = 0; i < CALLS; i++)
         text_print(&names, "%s\n", calls[i].name);
-    struct wire *w = other_open(inventory);
+    text_print(&handler, "local PEER = '%s'\n%s", stage_path("peer"), inventory);
+    struct wire *w = other_open(text_of(&handler));
+    peer_listen(w->ev, stage_path("peer"));
     wire_get(w, "/");
+    wire_wait(w);
     wire_expect_notes(w, text_of(&names));
+    peer_end();
     text_clear(&names);
+    text_clear(&handler);
 }
 
 /* The function is called where there is a query; without one, the handler tells what memory Lua
@@ -181,14 +237,25 @@ static struct wire *open_wire(const struct trial *c)
     struct text script = {0};
     text_print(&script,
         "local json, zlib = require 'moontrail.json', require 'moontrail.zlib'\n"
+        "local peer, wire = 'unix:%s', require 'moontrail.redis.wire'\n"
+        "local errors = require 'moontrail.runtime.errors'\n"
+        "local folders = require 'moontrail.runtime.folder'\n"
+        "local gates = require 'moontrail.runtime.gate'\n"
         "return function(ctx)\n"
         "    if ctx.query then %s return end\n"
         "    collectgarbage() collectgarbage() note(collectgarbage('count') * 1024 // 1)\n"
         "end\n",
-        c->handler);
+        stage_path("peer"), c->handler);
     struct wire *w = other_open_served(text_of(&script));
     text_clear(&script);
+    peer_listen(w->ev, stage_path("peer"));
     return w;
+}
+
+static void close_wire(struct wire *w)
+{
+    peer_end();
+    wire_close(w);
 }
 
 /* Turns until nothing moves. The time that a session gives to a client whose request goes on behind
@@ -243,7 +310,7 @@ static long memory_of(struct wire *w)
 static uint64_t play(struct wire **w, const struct trial *c, uint64_t fail_at, int sticky)
 {
     if (!(*w)->session) {
-        wire_close(*w);
+        close_wire(*w);
         *w = open_wire(c);
     }
     uint64_t before = mem_stats()->mallocs;
@@ -280,7 +347,7 @@ static void fail_each(const struct trial *c)
     for (uint64_t n = 1; n <= count; n++)
         play(&w, c, n, 1);
     expect_no_growth(c, w, before);
-    wire_close(w);
+    close_wire(w);
     struct text log = stage_take_log();
     text_clear(&log);
 }

@@ -260,13 +260,18 @@ static void put_empty(struct encoder *e, bool array)
     }
 }
 
-/* Whether the table on the top is marked as an array. */
+/* Whether the table on the top is marked as an array: by its metatable, or by that one's. */
 static bool is_marked(struct encoder *e)
 {
-    if (!lua_getmetatable(e->pool.L, -1))
+    lua_State *L = e->pool.L;
+    if (!lua_getmetatable(L, -1))
         return false;
-    bool marked = lua_topointer(e->pool.L, -1) == e->mark;
-    lua_pop(e->pool.L, 1);
+    bool marked = lua_topointer(L, -1) == e->mark;
+    if (!marked && lua_getmetatable(L, -1)) {
+        marked = lua_topointer(L, -1) == e->mark;
+        lua_pop(L, 1);
+    }
+    lua_pop(L, 1);
     return marked;
 }
 

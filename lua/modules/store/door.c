@@ -1,6 +1,7 @@
 #include "lua/modules/store/door.h"
 
 #include "core/mem.h"
+#include "lua/modules/store/remote.h"
 #include "lua/modules/store/store.h"
 #include "lua/runtime/error_value.h"
 #include "lua/runtime/task.h"
@@ -213,6 +214,8 @@ static struct pending *copy(const struct store_op *op)
 
 static int wait_for(lua_State *L, struct store *s, const struct store_op *op, door_then *then)
 {
+    if (store_remote(s))
+        return remote_run(L, op, then);
     struct task *t = task_waiter(L);
     luaL_checkstack(L, 3, NULL);
     struct box *b = lua_newuserdatauv(L, sizeof *b, 0);
@@ -284,6 +287,11 @@ static int push_map(lua_State *L, enum store_space space)
 /* store.open(name) */
 static int l_open(lua_State *L)
 {
+    const struct store *s = vm_of(L)->options.store;
+    if (s && store_remote(s)) { /* what fails to load is to be told while scripts load */
+        remote_push(L, "get");
+        lua_pop(L, 1);
+    }
     return push_map(L, SPACE_MAP);
 }
 

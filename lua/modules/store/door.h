@@ -43,7 +43,7 @@ void door_check_options(lua_State *L, int index, const char *const *known);
  * request is aborted. To be called before anything is done. */
 struct task *door_enter(lua_State *L, struct store **out);
 /* What follows on an operation: pushes results, or goes on to another. The stack is as door_run
- * found it, perhaps with one value more. */
+ * found it, perhaps with a few values more. */
 typedef int door_then(lua_State *L, struct store_op *op);
 /* Carries out an operation, and calls then: now, or after a wait. To be called last. */
 int door_run(lua_State *L, const struct store_op *op, door_then *then);

@@ -81,6 +81,7 @@ static int take_portion(lua_State *L, struct store_op *op)
 static int fetch(lua_State *L)
 {
     struct store *s;
+    lua_settop(L, 0);
     if (lua_isnil(L, lua_upvalueindex(UP_LAST)))
         return 0;
     door_enter(L, &s);
@@ -98,7 +99,6 @@ static int l_next(lua_State *L)
     int given = give(L);
     if (given)
         return given;
-    lua_settop(L, 0);
     return fetch(L);
 }
 

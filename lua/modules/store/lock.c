@@ -1,5 +1,5 @@
 #include "core/mem.h"
-#include "lua/modules/store/door.h"
+#include "lua/modules/store/remote.h"
 #include "lua/runtime/task.h"
 #include "lua/runtime/vm.h"
 
@@ -179,32 +179,56 @@ static int acquire(lua_State *L, struct task *t)
     return 1;
 }
 
-static struct task *prepare(lua_State *L)
+static struct task *check_arguments(lua_State *L, struct store **s)
 {
-    struct store *s;
-    const struct door_map *m = door_map(L);
-    struct task *t = door_enter(L, &s);
-    struct str key = door_text(L, AT_KEY, STORE_KEY, "a key");
+    door_map(L);
+    struct task *t = door_enter(L, s);
+    door_text(L, AT_KEY, STORE_KEY, "a key");
     door_seconds(L, AT_SECONDS);
     lua_settop(L, AT_SECONDS);
+    return t;
+}
+
+static int lock_remotely(lua_State *L, bool waits)
+{
+    char room[STORE_PATH];
+    remote_push(L, "lock");
+    remote_push_path(L, door_path(L, door_map(L), room));
+    lua_pushvalue(L, AT_SECONDS);
+    lua_pushboolean(L, waits);
+    return remote_call(L, 4);
+}
+
+static void prepare(lua_State *L, struct store *s)
+{
+    const struct door_map *m = door_map(L);
+    struct str key = door_text(L, AT_KEY, STORE_KEY, "a key");
     push_lock(L);
     struct lock *l = *(struct lock **)lua_touserdata(L, AT_LOCK);
     l->store = s;
     l->owner = store_new_owner(s);
     l->n = store_path(SPACE_LOCK, (struct str){m->name, m->n}, key, l->path);
-    return t;
 }
 
 /* s:lock(key, seconds) → lock */
 static int l_lock(lua_State *L)
 {
-    return acquire(L, prepare(L));
+    struct store *s;
+    struct task *t = check_arguments(L, &s);
+    if (store_remote(s))
+        return lock_remotely(L, true);
+    prepare(L, s);
+    return acquire(L, t);
 }
 
 /* s:try_lock(key, seconds) → lock or nil */
 static int l_try_lock(lua_State *L)
 {
-    struct task *t = prepare(L);
+    struct store *s;
+    struct task *t = check_arguments(L, &s);
+    if (store_remote(s))
+        return lock_remotely(L, false);
+    prepare(L, s);
     struct lock *l = *(struct lock **)lua_touserdata(L, AT_LOCK);
     struct store_op op = ask(l, lua_tonumber(L, AT_SECONDS));
     door_check_result(L, &op);

@@ -1,5 +1,5 @@
 #include "core/mem.h"
-#include "lua/modules/store/door.h"
+#include "lua/modules/store/remote.h"
 #include "lua/runtime/task.h"
 #include "lua/runtime/vm.h"
 
@@ -25,6 +25,20 @@ static struct str channel_path(lua_State *L, char room[STORE_PATH])
     return (struct str){room, store_path(m->space, (struct str){m->name, m->n}, name, room)};
 }
 
+/* Health is this server's, and stays here. */
+static bool is_remote(lua_State *L, const struct store *s)
+{
+    return store_remote(s) && door_map(L)->space == SPACE_MAP;
+}
+
+static int publish_remotely(lua_State *L, struct str channel)
+{
+    remote_push(L, "publish");
+    remote_push_path(L, channel);
+    lua_pushvalue(L, 3);
+    return remote_call(L, 3) - 1;
+}
+
 /* s:publish(channel, message) */
 static int l_publish(lua_State *L)
 {
@@ -35,6 +49,8 @@ static int l_publish(lua_State *L)
     luaL_checktype(L, 3, LUA_TSTRING);
     message.p = lua_tolstring(L, 3, &message.n);
     luaL_argcheck(L, message.n <= STORE_MESSAGE, 3, "a message is up to 65536 bytes");
+    if (is_remote(L, s))
+        return publish_remotely(L, channel);
     store_publish(s, channel, message);
     return 0;
 }
@@ -186,6 +202,11 @@ static int l_subscribe(lua_State *L)
     char room[STORE_PATH];
     struct str channel = channel_path(L, room);
     struct task *t = door_enter(L, &s);
+    if (is_remote(L, s)) {
+        remote_push(L, "subscribe");
+        remote_push_path(L, channel);
+        return remote_call(L, 2);
+    }
     struct subscription *sub = push_subscription(L);
     if (store_subscribe(s, &sub->hub, channel))
         return luaL_error(L, "%s", rc_text(RC_NOMEM));

@@ -1,4 +1,4 @@
-#include "lua/modules/store/door.h"
+#include "lua/modules/store/remote.h"
 #include "lua/runtime/error_value.h"
 #include "lua/runtime/task.h"
 
@@ -98,6 +98,17 @@ static int k_gave_way(lua_State *L, int status, lua_KContext unused)
     return read_old(L);
 }
 
+static int update_remotely(lua_State *L, struct str path)
+{
+    double ttl = door_ttl(L, AT_OPTIONS);
+    remote_push(L, "update");
+    remote_push_path(L, path);
+    lua_pushvalue(L, AT_FUNCTION);
+    lua_pushnumber(L, ttl);
+    lua_pushcfunction(L, remote_l_call);
+    return remote_call(L, 5);
+}
+
 /* s:update(key, fn [, { ttl= }]) → what was stored */
 static int l_update(lua_State *L)
 {
@@ -113,6 +124,8 @@ static int l_update(lua_State *L)
     door_check_options(L, AT_OPTIONS, known);
     door_ttl(L, AT_OPTIONS);
     lua_settop(L, AT_OPTIONS);
+    if (store_remote(s))
+        return update_remotely(L, path);
     lua_pushinteger(L, 0);
     if (!store_gives_way(s, path))
         return read_old(L);

@@ -44,7 +44,7 @@ function client_status.of_failure(http, problem, is_late)
     if http.failure == "timeout" or is_late and code == codes.CANCELLED then
         return status.new(codes.DEADLINE_EXCEEDED, "deadline exceeded")
     end
-    return status.new(code, (tostring(problem):gsub("^moontrail/[%w_/]+%.lua:%d+: ", "")))
+    return status.new(code, type(problem) == "table" and problem.message or tostring(problem))
 end
 
 -- The status that trailers tell; what of them is metadata goes with it.

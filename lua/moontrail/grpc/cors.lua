@@ -135,33 +135,31 @@ local function answer_preflight(ctx, rpc)
     }
 end
 
--- A handler behind the rules.
-local function wrap(handler, rules, rpc)
-    return function(ctx)
+-- What goes around a handler by the rules, outside of all middleware.
+function cors.outer(rules, rpc)
+    return function(ctx, next)
         local origin = ctx:request_header("origin")
         ctx:add_header("vary", "Origin")
         if not allows(rules, origin) then
-            return handler(ctx)
+            return next()
         end
         let_in(ctx, rules, origin)
         if is_preflight(ctx, origin) then
             return answer_preflight(ctx, rpc)
         end
         exposed.begin(ctx, REPLY_FIELDS, rules.credentials)
-        handler(ctx)
+        next()
     end
 end
 
--- The handlers of a route behind the rules; nil for none.
-function cors.around(handlers, rules, rpc)
-    if not rules then
-        return handlers
+-- Puts the rules, nil for none, around the handlers of a route; failed tells of what middleware
+-- raises.
+function cors.around(handlers, rules, rpc, failed)
+    local around = { outer = rules and cors.outer(rules, rpc), failed = failed }
+    for _, handler in pairs(handlers) do
+        mt.wrap(handler, around)
     end
-    local wrapped = {}
-    for method, handler in pairs(handlers) do
-        wrapped[method] = wrap(handler, rules, rpc)
-    end
-    return wrapped
+    return handlers
 end
 
 return cors

@@ -238,12 +238,18 @@ function gateway.new(url, given, load)
     self.framed, self.unknown = make_framed(self), serve.unknown()
     self.without_types = serve.unknown(function() return without_types(self) end)
     local rpc = { protocols = ways.all, allowed = "GET, POST, PUT, DELETE, PATCH" }
-    local handle = cors.around({
-        ["*"] = function(ctx) answer(self, ctx) end,
-    }, cors.new(self.options), rpc)["*"]
+    local rules = cors.new(self.options)
+    local function handle(ctx) answer(self, ctx) end
+    local outer = rules and cors.outer(rules, rpc)
+    mt.wrap(handle, { outer = outer, failed = serve.failed() })
     return setmetatable({}, {
         __name = "moontrail.grpc.gateway",
-        __call = function(_, ctx) return handle(ctx) end,
+        __call = function(_, ctx)
+            if outer then
+                return outer(ctx, function() handle(ctx) end)
+            end
+            return handle(ctx)
+        end,
         __routes = function()
             local routes, notes = { ["/[...path]"] = { ["*"] = handle } }, {}
             add_notes(self, routes, notes, handle)

@@ -2,6 +2,7 @@
 local mt = require "moontrail"
 local blame = require("moontrail.grpc.script").blame
 local fleeting = require "moontrail.store.fleeting"
+local on_drain = require "moontrail.on_drain"
 local pb = require "moontrail.protobuf"
 local service = require "moontrail.grpc.service"
 local status = require "moontrail.grpc.status"
@@ -61,11 +62,9 @@ local draining = false
 -- The subscriptions of the calls of Watch.
 local watches = {}
 
-mt.on_reload(function(what)
-    if what == "shutdown" then
-        draining = true
-        for watch in pairs(watches) do watch:close() end
-    end
+on_drain(function()
+    draining = true
+    for watch in pairs(watches) do watch:close() end
 end)
 
 local known = { UNKNOWN = true, SERVING = true, NOT_SERVING = true }

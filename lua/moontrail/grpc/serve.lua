@@ -187,28 +187,56 @@ function serve.by(pick)
     end
 end
 
+-- Ways of paths that are no method's: those of whatever protocol a request speaks, and of Connect's
+-- errors where that is none. run(call) is what a call does.
+local function ways_of_any(run)
+    local rpc = { is_any = true, protocols = ways.all, runner = function() return run end }
+    local known = {}
+    local fallback = find(rpc, known, "application/json")
+    return function(ctx)
+        return find(rpc, known, request_header(ctx, "content-type")) or fallback
+    end
+end
+
+local function answer_by(ctx, way, how, ...)
+    if way.needs_trailers and not supports_trailers(ctx) then
+        return refuse(ctx, 505, "gRPC needs HTTP/2\n")
+    end
+    how(ctx, way, ...)
+end
+
 -- Of a method that a served service has not.
 local function unknown(self)
     return status.new(status.codes.UNIMPLEMENTED, "there is no method " .. self.http.path)
 end
 
--- The handler of all paths below a service's that are no method's. It answers by whatever protocol
--- the request speaks, and by Connect's errors where that is none; with the status that
+-- The handler of all paths below a service's that are no method's, with the status that
 -- problem(call) gives, if there is such a function.
 function serve.unknown(problem)
     problem = problem or unknown
-    local function run(self)
+    local pick = ways_of_any(function(self)
         error(problem(self), 0)
-    end
-    local rpc = { is_any = true, protocols = ways.all, runner = function() return run end }
-    local known = {}
-    local fallback = find(rpc, known, "application/json")
+    end)
     return function(ctx)
-        local way = find(rpc, known, request_header(ctx, "content-type")) or fallback
-        if way.needs_trailers and not supports_trailers(ctx) then
-            return refuse(ctx, 505, "gRPC needs HTTP/2\n")
+        answer_by(ctx, pick(ctx), answer)
+    end
+end
+
+local function fail(ctx, way, problem)
+    set_header(ctx, "content-type", way.kind)
+    failure.finish(new_call(ctx, way), problem)
+end
+
+-- What tells of a status that middleware has raised around a service: by the way that pick(ctx)
+-- gives or, without that, of whatever protocol the request speaks. False for other errors.
+function serve.failed(pick)
+    pick = pick or ways_of_any(unknown)
+    return function(ctx, problem)
+        if not status.is(problem) then
+            return false
         end
-        answer(ctx, way)
+        answer_by(ctx, pick(ctx), fail, problem)
+        return true
     end
 end
 

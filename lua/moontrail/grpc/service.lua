@@ -108,7 +108,7 @@ local function add_routes(self, object, routes, notes)
     for _, name in ipairs(self.names) do
         local method, handler = self.methods[name], rawget(object, name)
         local rpc = describe_rpc(self, method, handler)
-        routes[rpc.path] = cors.around(serve.route(rpc), self.cors, rpc)
+        routes[rpc.path] = cors.around(serve.route(rpc), self.cors, rpc, serve.failed())
         notes[rpc.path] = service.describe(method) .. (handler and "" or ", not implemented")
         if self.options.transcode then
             transcode.add(self, method, rpc, routes, notes)
@@ -118,7 +118,8 @@ local function add_routes(self, object, routes, notes)
         end
     end
     local rest = ("/%s/[...method]"):format(self.name)
-    routes[rest] = cors.around({ ["*"] = serve.unknown() }, self.cors, { protocols = ways.all })
+    routes[rest] = cors.around(
+        { ["*"] = serve.unknown() }, self.cors, { protocols = ways.all }, serve.failed())
     notes[rest] = "any other method, not implemented"
 end
 

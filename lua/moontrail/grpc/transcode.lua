@@ -5,13 +5,14 @@
 local blame = require("moontrail.grpc.script").blame
 local cors = require "moontrail.grpc.cors"
 local http_rule = require "moontrail.grpc.http_rule"
+local mt = require "moontrail"
 local protocol = require "moontrail.grpc.protocol_http"
 local serve = require "moontrail.grpc.serve"
 local ways = require "moontrail.grpc.ways"
 
 local transcode = {}
 
--- By shape: { pattern, by_method, handlers, rules }.
+-- By shape: { pattern, by_method, handlers, failed, rules }.
 local places = {}
 
 -- The bindings of each method.
@@ -97,10 +98,26 @@ end
 local function other_of(place)
     local otherwise = refuse(place)
     return function(ctx)
-        local handler = place.handlers["*"] or otherwise
+        return (place.handlers["*"] or otherwise)(ctx)
+    end
+end
+
+-- The rules for pages, around that handler.
+local function outer_of(place)
+    return function(ctx, next)
         local rules = rules_of(place, ctx)
-        local rpc = { allowed = allowed(place) }
-        cors.around({ ["*"] = handler }, rules, rpc)["*"](ctx)
+        if not rules then
+            return next()
+        end
+        return cors.outer(rules, { allowed = allowed(place) })(ctx, next)
+    end
+end
+
+local tell_failed = serve.failed()
+
+local function failed_of(place)
+    return function(ctx, problem)
+        return (place.failed["*"] or tell_failed)(ctx, problem)
     end
 end
 
@@ -108,8 +125,10 @@ local function place_of(binding)
     local parsed = binding.template
     local place = places[parsed.shape]
     if not place then
-        place = { pattern = parsed.pattern, by_method = {}, handlers = {}, rules = {} }
-        place.other = other_of(place)
+        place = { pattern = parsed.pattern, by_method = {}, handlers = {}, failed = {},
+            rules = {} }
+        place.other = mt.wrap(other_of(place),
+            { outer = outer_of(place), failed = failed_of(place) })
         places[parsed.shape] = place
     end
     return place
@@ -131,21 +150,23 @@ local function claim(place, binding)
     place.by_method[binding.method] = binding
 end
 
--- What answers the requests of a binding.
+-- What answers the requests of a binding, and what tells of a status that middleware raised.
 function transcode.handler(rpc, binding)
-    return serve.by(picker(rpc, binding))
+    local pick = picker(rpc, binding)
+    return serve.by(pick), serve.failed(pick)
 end
 
 local function add_binding(self, rpc, binding, routes, notes)
     local place = place_of(binding)
-    local handler = transcode.handler(rpc, binding)
+    local handler, failed = transcode.handler(rpc, binding)
     claim(place, binding)
     binding.place = place
     place.handlers[binding.method], place.rules[binding.method] = handler, self.cors
+    place.failed[binding.method] = failed
     local route = routes[place.pattern] or {}
     routes[place.pattern] = route
     if binding.method ~= "*" then
-        route[binding.method] = cors.around({ handler }, self.cors, rpc)[1]
+        route[binding.method] = cors.around({ handler }, self.cors, rpc, failed)[1]
     end
     if binding.method == "*" or self.cors then
         route["*"] = place.other

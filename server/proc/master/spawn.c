@@ -25,7 +25,8 @@ void master_log_end(void)
     log_event(LOG_INFO, "stopped", log_int("pid", getpid()), log_int("conns", live.conns),
         log_int("exchanges", live.exchanges), log_int("calls", live.calls),
         log_int("tasks", live.tasks), log_int("waits", live.waits),
-        log_int("programs", live.programs), log_int("blocks", (int64_t)mem_stats()->blocks));
+        log_int("programs", live.programs), log_int("sockets", live.sockets),
+        log_int("blocks", (int64_t)mem_stats()->blocks));
 }
 
 /* A new process must receive no signal before it has set up its own handlers. */

@@ -84,9 +84,9 @@ static const char *set_text(const struct target *t, const struct setting *s)
 static const char *set_store(const struct target *t, const struct setting *s)
 {
     struct store_url url;
-    if (s->kind != SETTING_TEXT || store_url_parse(s->text, &url, t->room))
-        return "is memory: or file:PATH";
-    return set_text(t, s);
+    if (s->kind != SETTING_TEXT)
+        return "is a text";
+    return store_url_parse(s->text, &url, t->room) ? t->room : set_text(t, s);
 }
 
 static const char *append(const struct target *t, const char *text)

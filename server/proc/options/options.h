@@ -49,7 +49,8 @@ struct options {
     enum log_format log_format;
     const char *access_log; /* a file, or "-"; NULL for none */
     enum access_log_format access_log_format;
-    struct options_list upstream; /* "[PREFIX=]URL" */
+    struct options_list upstream;      /* "[PREFIX=]URL" */
+    struct options_list upstream_pool; /* "NAME=URL" */
     struct proxy_options proxy;
     struct pool_limits pool;
     struct net_limits net; /* without its http and h2, which follow */

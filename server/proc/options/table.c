@@ -71,8 +71,9 @@ const struct definition options_table[] = {
         NULL},
 
     {OPTIONS_SERVER, "store", 0, OPTIONS_STORE, FIELD(store), "URL",
-        "where moontrail.store keeps what scripts store: memory:, which all workers share, or "
-        "file:PATH",
+        "where moontrail.store keeps what scripts store: memory:, which all workers share, "
+        "file:PATH, or redis://[USER:PASSWORD@]HOST[:PORT][/DB][?prefix=TEXT], which many servers "
+        "share",
         NULL},
     {OPTIONS_SERVER, "store-size", 0, OPTIONS_POSITIVE, FIELD(store_size), "MIB",
         "that the store may fill; a quarter more is kept for removals", NULL},
@@ -81,6 +82,8 @@ const struct definition options_table[] = {
         "requests whose path begins with the prefix, or all, go to this server: http://HOST:PORT, "
         "https://HOST:PORT, h2c://HOST:PORT or unix:PATH; several of one prefix take turns",
         NULL},
+    {OPTIONS_UPSTREAMS, "upstream-pool", 0, OPTIONS_TEXTS, FIELD(upstream_pool), "NAME=URL",
+        "ctx:proxy(\"upstream:NAME\") goes to this server; several of one name take turns", NULL},
     {OPTIONS_UPSTREAMS, "upstream-pass-host", 0, OPTIONS_SWITCH, FIELD(proxy.pass_host), NULL,
         "the client's Host goes on, in place of the upstream's own", NULL},
     {OPTIONS_UPSTREAMS, "upstream-ca", 0, OPTIONS_TEXT, FIELD(proxy.call.cas), "FILE",

@@ -57,7 +57,8 @@ struct activity *board_activity(struct board *b, int heart)
 uint64_t board_beats(const struct board *b, int heart)
 {
     check(heart >= 0 && heart < HEARTS);
-    return atomic_load_explicit(&b->beats[heart], memory_order_relaxed);
+    return atomic_load_explicit(&b->beats[heart], memory_order_relaxed) +
+           atomic_load_explicit(&b->activities[heart].awaits, memory_order_relaxed);
 }
 
 double board_pace(double timeout)

@@ -20,9 +20,11 @@
 #include "proc/worker/sockets.h"
 #include "proc/worker/user.h"
 
+#include <errno.h>
 #include <math.h>
 #include <signal.h>
-#include <sys/time.h>
+#include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 /* Loading for longer than this is logged, since requests wait meanwhile. */
@@ -50,9 +52,11 @@ static void set_state(struct worker *w, enum worker_state state)
     w->state = state;
 }
 
-/* Ticks for the parts, measured in CPU time of the process: an idle one gets none. */
+/* Ticks for the parts, measured in CPU time of the loop's thread: an idle one gets none, and what
+ * other threads take counts for nobody. */
 
 static const struct parts *ticked;
+static timer_t ticks;
 
 static void on_tick(int signal_number)
 {
@@ -62,19 +66,29 @@ static void on_tick(int signal_number)
 
 static void set_ticks(int milliseconds)
 {
-    struct itimerval every = {.it_interval = {.tv_usec = milliseconds * 1000},
-        .it_value = {.tv_usec = milliseconds * 1000}};
-    setitimer(ITIMER_PROF, &every, NULL);
+    struct timespec every = {.tv_nsec = milliseconds * 1000000L};
+    timer_settime(ticks, 0, &(struct itimerspec){.it_interval = every, .it_value = every}, NULL);
 }
 
 static void start_ticks(const struct parts *parts)
 {
     struct sigaction action = {.sa_handler = on_tick, .sa_flags = SA_RESTART};
+    struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGPROF};
     if (!parts_have_tick(parts))
         return;
+    if (timer_create(CLOCK_THREAD_CPUTIME_ID, &event, &ticks)) {
+        log_event(LOG_ERROR, "no bound on CPU time", log_str("reason", strerror(errno)));
+        return;
+    }
     ticked = parts;
     sigaction(SIGPROF, &action, NULL);
     set_ticks(PART_TICK_MS);
+}
+
+static void stop_ticks(void)
+{
+    if (ticked)
+        set_ticks(0);
 }
 
 /* Tells the master what is running, if it asks because that takes too long. */
@@ -294,7 +308,7 @@ static void serve(struct worker *w, const char *lack)
     timer_stop(&w->beat);
     loop_fini(&w->loop);
     w->job->service->stop(w->server);
-    set_ticks(0);
+    stop_ticks();
 }
 
 /* On success why is empty, or says what is lacking. */

@@ -14,6 +14,16 @@ for (let id = 1001; id <= 1038; id += 1) {
     tags: ["red", "large"] });
 }
 
+// The client of Redis that the server on this port is called by, where npm could fetch it.
+const redis = process.env.REDIS_PORT
+  && new (require("ioredis"))(Number(process.env.REDIS_PORT), "127.0.0.1");
+
+// And that of PostgreSQL: a pool of as many as a worker of ours has.
+const postgres = process.env.POSTGRES_PORT && new (require("pg").Pool)({
+  host: "127.0.0.1", port: Number(process.env.POSTGRES_PORT), user: "bench", database: "postgres", max: 10,
+});
+const select = { name: "greeting", text: "select greeting from greetings where id = $1", values: [7] };
+
 const routes = {
   "/hello": (request, response) => {
     response.writeHead(200, PLAIN);
@@ -36,6 +46,23 @@ const routes = {
   },
   "/echo": (request, response) => {
     request.pipe(response);
+  },
+  "/redis": async (request, response) => {
+    let text;
+    if (request.url.endsWith("pipeline")) {
+      const pipeline = redis.pipeline();
+      for (let i = 0; i < 20; i += 1) pipeline.get("key");
+      [, text] = (await pipeline.exec())[19];
+    } else {
+      text = await redis.get("key");
+    }
+    response.writeHead(200, PLAIN);
+    response.end(text);
+  },
+  "/sql": async (request, response) => {
+    const { rows } = await postgres.query(select);
+    response.writeHead(200, PLAIN);
+    response.end(rows[0].greeting);
   },
   "/download": (request, response) => {
     response.end(mebibyte);

@@ -1,5 +1,7 @@
 #include "wire.h"
 
+#include "peer.h"
+
 #include "core/log.h"
 #include "h1/server.h"
 #include "http/exchange.h"
@@ -86,6 +88,7 @@ bool wire_turn(struct wire *w)
 {
     bool moved = wire_deliver(w);
     bool more = parts_run(&w->parts);
+    more |= peer_sockets_run(w->sockets);
     bool sends = w->dirty && w->session && !w->stuck;
     if (sends)
         send_down(w);
@@ -240,6 +243,7 @@ static void load_bridge(struct wire *w, const struct wire_options *o)
     options.max_generations = o->max_generations;
     options.connector = o->connector;
     options.programs = &w->programs;
+    options.sockets = w->sockets;
     if (bridge_new(w->ev, stage_path(o->folder ? "" : "handler.lua"), &options, &w->bridge, why))
         stage_fail("%s", why);
     dispatch_add(&w->dispatch, bridge_handler(w->bridge));
@@ -284,6 +288,7 @@ struct wire *wire_open(const struct wire_options *o)
     w->grain = o->grain ? o->grain : SIZE_MAX;
     w->ev = ev_loop_new(EVFLAG_AUTO);
     programs_init(&w->programs, w->ev);
+    w->sockets = peer_sockets_new(w->ev);
     dispatch_init(&w->dispatch);
     if (o->filters)
         dispatch_add_filters(&w->dispatch, o->filters);
@@ -323,6 +328,8 @@ void wire_close(struct wire *w)
         bridge_free(w->bridge);
     if (w->ev)
         programs_fini(&w->programs);
+    if (w->sockets)
+        peer_sockets_free(w->sockets);
     if (w->client)
         nghttp2_session_del(w->client);
     if (w->ev)
@@ -377,6 +384,7 @@ int wire_test_end(void **state)
     assert_int_equal(live.tasks, 0);
     assert_int_equal(live.waits, 0);
     assert_int_equal(live.programs, 0);
+    assert_int_equal(live.sockets, 0);
     assert_int_equal(mem_stats()->blocks, blocks_at_start);
     return 0;
 }

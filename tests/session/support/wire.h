@@ -42,6 +42,7 @@ struct ev_loop;
 struct bridge;
 struct connector;
 struct handler;
+struct socket_group;
 
 enum { WIRE_UPLOADS = 8 };
 
@@ -70,6 +71,7 @@ struct wire {
     struct bridge *bridge; /* NULL where the handler is one in C */
     struct ev_loop *ev;
     struct programs programs;
+    struct socket_group *sockets;
     nghttp2_session *client; /* NULL for HTTP/1.x */
     struct frames frames;
     struct text up;    /* bytes from the client that were not delivered yet */

@@ -145,7 +145,7 @@ static void Dial_AllRefuse_ClosedOnce(void **state)
 {
     (void)state;
     open_world();
-    int fds[DIAL_ADDRESSES];
+    int fds[CONNECTING_ADDRESSES];
     for (size_t i = 0; i < count_of(fds); i++)
         fds[i] = add_address(-1);
     assert_int_equal(dial_start(&w.dial), RC_OK);
@@ -219,7 +219,7 @@ static void Start_WithoutAddress_Aborts(void **state)
 {
     (void)state;
     open_world();
-    assert_aborts(start, &w.dial, "d->to.count > 0 && d->to.count <= DIAL_ADDRESSES");
+    assert_aborts(start, &w.dial, "d->to.count > 0 && d->to.count <= CONNECTING_ADDRESSES");
     close_world();
 }
 

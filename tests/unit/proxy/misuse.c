@@ -2,7 +2,7 @@
 #include "tests/unit/death.h"
 
 #include "proxy/pool.h"
-#include "proxy/resolver.h"
+#include "net/resolver.h"
 #include "proxy/upstreams.h"
 
 #include <ev.h>

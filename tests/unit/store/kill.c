@@ -1,5 +1,6 @@
 /* Processes that are killed in the middle of writes: nothing that was committed is lost, nobody is
  * locked out, and what follows goes on. */
+#include "core/activity.h"
 #include "store/area.h"
 #include "store/hub.h"
 #include "store/table.h"
@@ -53,7 +54,12 @@ static void write_one(struct writer *w, struct table *t, struct store_op *op)
 static enum rc open_table(struct writer *w, struct table *t, struct area_page *p)
 {
     char why[TABLE_WHY];
-    return w->file ? table_open_file(t, w->file, 4, p, why) : table_open_memory(t, w->area, p, why);
+    if (w->file)
+        return table_open_file(t, w->file, 4, p, why);
+    robust_lock(&p->writing, 50);
+    enum rc rc = table_open_memory(t, w->area, p, why);
+    robust_unlock(&p->writing);
+    return rc;
 }
 
 _Noreturn static void write_for_ever(struct writer *w, int seed)
@@ -280,6 +286,32 @@ static void Lock_HeldByOneThatIsStopped_IsTakenFromIt(void **state)
     area_free(w.area);
 }
 
+/* Between having the lock and anything that it could say of that. */
+static void Lock_HeldByOneThatHasSaidNothing_IsTakenFromIt(void **state)
+{
+    (void)state;
+    struct writer w = {0};
+    char why[AREA_WHY];
+    int status;
+    assert_int_equal(area_new(2, 2, &w.area, why), RC_OK);
+    struct area_page *p = area_map(w.area);
+    pid_t pid = fork();
+    if (pid == 0) {
+        pthread_mutex_lock(&p->writing.mutex);
+        raise(SIGSTOP);
+        _exit(0);
+    }
+    assert_int_equal(waitpid(pid, &status, WUNTRACED), pid);
+    uint64_t before = atomic_load(&activity->awaits);
+    assert_true(robust_lock(&p->writing, 3));
+    assert_true(atomic_load(&activity->awaits) >= before + 3);
+    robust_unlock(&p->writing);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(WTERMSIG(status), SIGKILL);
+    area_unmap(p);
+    area_free(w.area);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -288,6 +320,7 @@ int main(void)
         checked(Kill_Publishers_RingStaysWhole),
         checked(Slot_OfOneThatWasKilled_IsFreeAtOnce),
         checked(Lock_HeldByOneThatIsStopped_IsTakenFromIt),
+        checked(Lock_HeldByOneThatHasSaidNothing_IsTakenFromIt),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -94,6 +94,57 @@ static void Url_EachForm_IsTakenOrRefused(void **state)
     }
 }
 
+static void Url_OfRedis_IsTaken(void **state)
+{
+    (void)state;
+    static const char *const right[] = {"redis://host", "rediss://host:1/",
+        "redis://[::1]:65535/15", "redis://[::1]", "redis://:secret@host?prefix=x:y",
+        "redis://user:a%40b:c@127.0.0.1:6379/0?prefix=x"};
+    struct store_url url;
+    char why[STORE_WHY];
+    for (size_t i = 0; i < count_of(right); i++) {
+        assert_int_equal(store_url_parse(right[i], &url, why), RC_OK);
+        assert_int_equal(url.place, STORE_IN_REDIS);
+    }
+}
+
+static void Url_OfRedisThatIsNone_IsRefusedWithTheCure(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *url, *said;
+    } wrong[] = {
+        {"redis:host", "redis://"},
+        {"redis", "redis://"},
+        {"redis://", "names a host"},
+        {"redis:///1", "names a host"},
+        {"redis://:6379", "names a host"},
+        {"redis://host:", "names a host"},
+        {"redis://host:0", "names a host"},
+        {"redis://host:65536", "names a host"},
+        {"redis://host:99999999999", "names a host"},
+        {"redis://host:6x", "names a host"},
+        {"redis://[]", "names a host"},
+        {"redis://[::1", "names a host"},
+        {"redis://a@b:secret@", "names a host"},
+        {"redis://user@host", "password"},
+        {"redis://host/x", "number of a database"},
+        {"redis://host/1/2", "number of a database"},
+        {"redis://host#x", "names a host"},
+        {"redis://host?prefix=", "?prefix=TEXT"},
+        {"redis://host?timeout=1", "?prefix=TEXT"},
+        {"redis://host?prefix=a&b=1", "?prefix=TEXT"},
+        {"redis://host?prefix=a b", "?prefix=TEXT"},
+    };
+    struct store_url url;
+    char why[STORE_WHY];
+    for (size_t i = 0; i < count_of(wrong); i++) {
+        assert_int_equal(store_url_parse(wrong[i].url, &url, why), RC_INVALID);
+        assert_non_null(strstr(why, wrong[i].said));
+        assert_null(strstr(why, "secret"));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -102,6 +153,8 @@ int main(void)
         checked(Index_Keys_SortByTime),
         checked(Path_NamesAndKeys_AreApart),
         checked(Url_EachForm_IsTakenOrRefused),
+        checked(Url_OfRedis_IsTaken),
+        checked(Url_OfRedisThatIsNone_IsRefusedWithTheCure),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,4 @@
-#include "proxy/resolver.h"
+#include "net/resolver.h"
 
 #include "core/check.h"
 #include "core/list.h"

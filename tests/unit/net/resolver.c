@@ -1,4 +1,4 @@
-#include "proxy/resolver.h"
+#include "net/names.h"
 
 #include "tests/unit/check.h"
 
@@ -223,6 +223,22 @@ static void FreedMeanwhile_NothingLeft(void **state)
     lookup_cancel(&l);
 }
 
+static void Names_First_MakesTheResolver(void **state)
+{
+    (void)state;
+    struct names names;
+    struct lookup l = {.done = on_done};
+    names_init(&names, ev);
+    assert_null(names.resolver);
+    assert_int_equal(names_look_up(&names, &l, "192.0.2.7", "80"), RC_OK);
+    assert_non_null(names.resolver);
+    while (l.query)
+        ev_run(ev, EVRUN_ONCE);
+    assert_int_equal(l.count, 1);
+    names_fini(&names);
+    names_fini(&names);
+}
+
 #define resolving(test) cmocka_unit_test_setup_teardown(test, start, stop)
 
 int main(void)
@@ -237,6 +253,7 @@ int main(void)
         resolving(Servers_NoList_Refused),
         resolving(Cancelled_NotTold),
         resolving(FreedMeanwhile_NothingLeft),
+        resolving(Names_First_MakesTheResolver),
     };
-    return cmocka_run_group_tests_name("unit/proxy/resolver", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("unit/net/resolver", tests, NULL, NULL);
 }

@@ -2,8 +2,8 @@
  * Names of servers into addresses, without blocking (c-ares): by /etc/hosts and the name servers of
  * /etc/resolv.conf, as they are when the resolver is made. One for each worker.
  */
-#ifndef PROXY_RESOLVER_H
-#define PROXY_RESOLVER_H
+#ifndef NET_RESOLVER_H
+#define NET_RESOLVER_H
 
 #include "core/rc.h"
 

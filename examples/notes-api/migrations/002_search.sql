@@ -1,0 +1,1 @@
+create index notes_by_title on notes (lower(title));

@@ -1,0 +1,49 @@
+-- What ngx has of codecs and digests.
+local base64 = require "moontrail.base64"
+local digest = require "moontrail.resty.digest"
+
+local codec = {}
+
+local function hex(byte)
+    return string.format("%%%02X", byte:byte())
+end
+
+function codec.escape_uri(text)
+    return (tostring(text):gsub("[^%w%-._~]", hex))
+end
+
+function codec.unescape_uri(text)
+    text = tostring(text):gsub("+", " ")
+    return (text:gsub("%%(%x%x)", function(digits)
+        return string.char(tonumber(digits, 16))
+    end))
+end
+
+function codec.encode_base64(text, no_padding)
+    local encoded = base64.encode(tostring(text))
+    return no_padding and encoded:gsub("=+$", "") .. "" or encoded
+end
+
+function codec.decode_base64(text)
+    return base64.decode(text)
+end
+
+function codec.md5_bin(text)
+    return digest.digest("md5", tostring(text))
+end
+
+function codec.md5(text)
+    return (codec.md5_bin(text):gsub(".", function(byte)
+        return string.format("%02x", byte:byte())
+    end))
+end
+
+function codec.sha1_bin(text)
+    return digest.digest("sha1", tostring(text))
+end
+
+function codec.hmac_sha1(key, text)
+    return digest.hmac("sha1", key, tostring(text))
+end
+
+return codec

@@ -1,0 +1,3 @@
+#include "lua/runtime/seam.h"
+
+const int seam_layout = SEAM_LAYOUT;
