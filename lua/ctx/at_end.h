@@ -1,6 +1,7 @@
 /*
  * What modules of ours leave open in a task: a function that is called when the task ends, in
- * whatever way. It cannot wait; what it has to end elsewhere it starts a parting task for (spawn.h).
+ * whatever way. It cannot wait; what it has to end elsewhere it starts a parting task for
+ * (spawn.h).
  */
 #ifndef LUA_CTX_AT_END_H
 #define LUA_CTX_AT_END_H

@@ -30,6 +30,7 @@ struct task;
 enum {
     VM_FAULT = 500, /* bytes of vm.fault, at most */
     VM_MISSED = 32, /* bytes of vm.missed, at most */
+    VM_LEVELS = 65, /* functions around a handler, at most */
 };
 
 struct vm_options {
@@ -74,7 +75,7 @@ struct vm {
     char missed[VM_MISSED];    /* the last name that ctx lacked; see missed.h */
     void (*blocked)(struct task *t); /* the master has asked why the task runs for so long */
     int (*page)(lua_State *L);       /* the lua_CFunction that writes the page of a status */
-    int nexts;                       /* the registry's reference to the next functions */
+    int nexts[VM_LEVELS];            /* the registry's references to the next functions */
     const char *fault;               /* why the scripts on disk do not load, or ""; borrowed */
     size_t memory_floor; /* bytes that the state took just after the scripts had loaded */
     size_t memory_mark;  /* bytes past which a collection is due before the next task */

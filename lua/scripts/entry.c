@@ -12,6 +12,7 @@
 #include "lua/scripts/around.h"
 #include "lua/scripts/mistakes.h"
 
+#include <assert.h>
 #include <lauxlib.h>
 
 enum { ENTERED_TASK = 1, ENTERED_CTX }; /* what stays on the stack of an entry */
@@ -64,7 +65,9 @@ int entry_handler_in_dev(lua_State *L)
 /* What goes around. Each function is a level, which is entered once; next at a level goes on to the
  * one inside of it. */
 
-enum { LEVEL_OVER = AROUND_MAX + 2 }; /* nothing more is entered */
+enum { LEVEL_OVER = VM_LEVELS }; /* nothing more is entered */
+
+static_assert((int)VM_LEVELS > (int)AROUND_MAX, "one more may go around, by mt.wrap");
 
 /* The function at the request's level, LUA_NOREF inside of all. */
 static int function_of(const struct ctx_wrap *w)
@@ -100,7 +103,7 @@ static int go_inside(lua_State *L, struct ctx *c, int at)
     }
     lua_rawgeti(L, LUA_REGISTRYINDEX, c->handler);
     lua_pushvalue(L, at);
-    lua_callk(L, 1, LUA_MULTRET, at, k_handled);
+    lua_callk(L, 1, c->vm->options.dev ? LUA_MULTRET : 0, at, k_handled);
     return k_handled(L, LUA_OK, at);
 }
 
@@ -114,17 +117,21 @@ static int k_left(lua_State *L, int status, lua_KContext at)
     return 0;
 }
 
+/* Pushes the function of the request's level, and its arguments. */
+static void push_call(lua_State *L, const struct ctx *c, int function, int ctx_at)
+{
+    lua_rawgeti(L, LUA_REGISTRYINDEX, function);
+    lua_pushvalue(L, ctx_at);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, c->vm->nexts[c->wrap.level]);
+}
+
 /* Enters the request's level. The ctx is at the index, the top. */
 static int enter(lua_State *L, struct ctx *c, int at)
 {
     int function = function_of(&c->wrap);
     if (function == LUA_NOREF)
         return go_inside(L, c, at);
-    lua_rawgeti(L, LUA_REGISTRYINDEX, function);
-    lua_pushvalue(L, at);
-    lua_rawgeti(L, LUA_REGISTRYINDEX, c->vm->nexts);
-    lua_rawgeti(L, -1, (lua_Integer)c->wrap.level + 1);
-    lua_remove(L, -2);
+    push_call(L, c, function, at);
     lua_callk(L, 2, 0, at, k_left);
     return k_left(L, LUA_OK, at);
 }
@@ -136,29 +143,28 @@ static int refuse_next(lua_State *L, const struct ctx *c)
     return luaL_error(L, "next was called already, or its middleware has returned");
 }
 
-/* next(): the level of its middleware is its upvalue. */
+/* next(): the level of its middleware is its upvalue, a light userdata. */
 static int l_next(lua_State *L)
 {
     const struct task *t = vm_of(L)->running;
     struct ctx *c = t ? t->ctx : NULL;
-    if (!c || !c->wrapped || c->wrap.level != (size_t)lua_tointeger(L, lua_upvalueindex(1)))
+    if (!c || !c->wrapped || c->wrap.level != (size_t)lua_touserdata(L, lua_upvalueindex(1)))
         return refuse_next(L, c);
     ctx_check(L, c);
     c->wrap.level++;
-    lua_settop(L, 0);
+    if (lua_gettop(L))
+        lua_settop(L, 0);
     lua_rawgeti(L, LUA_REGISTRYINDEX, t->shelf);
     return enter(L, c, 1);
 }
 
 void entry_open(lua_State *L)
 {
-    lua_createtable(L, AROUND_MAX + 1, 0);
-    for (int level = 0; level <= AROUND_MAX; level++) {
-        lua_pushinteger(L, level);
+    for (size_t level = 0; level < VM_LEVELS; level++) {
+        lua_pushlightuserdata(L, (void *)level);
         lua_pushcclosure(L, l_next, 1);
-        lua_rawseti(L, -2, level + 1);
+        vm_of(L)->nexts[level] = luaL_ref(L, LUA_REGISTRYINDEX);
     }
-    vm_of(L)->nexts = luaL_ref(L, LUA_REGISTRYINDEX);
 }
 
 static int k_wrapped(lua_State *L, int status, lua_KContext task)
@@ -171,7 +177,7 @@ static int k_wrapped(lua_State *L, int status, lua_KContext task)
     return 0;
 }
 
-/* What is at the level is called by a function of its own, so that it is followed by the end. */
+/* What is inside of all is entered by a function of its own, so that it is followed by the end. */
 static int l_enter(lua_State *L)
 {
     return enter(L, running(L), 1);
@@ -183,9 +189,15 @@ int entry_wrapped(lua_State *L)
     ctx_push(L, t->ctx);
     lua_pushvalue(L, ENTERED_CTX);
     lua_rawseti(L, LUA_REGISTRYINDEX, t->shelf);
-    lua_pushcfunction(L, l_enter);
-    lua_pushvalue(L, ENTERED_CTX);
-    lua_callk(L, 1, 0, (lua_KContext)t, k_wrapped);
+    int function = function_of(&t->ctx->wrap);
+    if (function != LUA_NOREF) {
+        push_call(L, t->ctx, function, ENTERED_CTX);
+        lua_callk(L, 2, 0, (lua_KContext)t, k_wrapped);
+    } else {
+        lua_pushcfunction(L, l_enter);
+        lua_pushvalue(L, ENTERED_CTX);
+        lua_callk(L, 1, 0, (lua_KContext)t, k_wrapped);
+    }
     return k_wrapped(L, LUA_OK, (lua_KContext)t);
 }
 

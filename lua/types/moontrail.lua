@@ -215,11 +215,13 @@ function ctx:set_cookie(name, value, options) end
 ---@field path? string path and query in place of the request's own
 ---@field headers? table<string, string|number|false> in place of its own; false leaves one out
 ---@field timeout? number seconds to wait for the other server
----@field response? fun(status: integer, headers: table<string, string|string[]>): integer? sees and changes the head
+---@field response? moontrail.proxy_response sees the head, and may change it
 ---@field retry? { statuses?: integer[], attempts?: integer } when the request is made again
 
+---@alias moontrail.proxy_response fun(status: integer, headers: table<string, any>): integer?
+
 ---Hands the request to another server, whose answer is the response. Waits until that has ended.
----@param url string `http://`, `https://` or `h2c://` with a host, `unix:` with a path, or `upstream:` with a pool
+---@param url string `http://`, `https://` or `h2c://` with a host, `unix:PATH`, or `upstream:POOL`
 ---@param options? moontrail.proxy_options all as the request has it when left out
 ---@return integer status of the response
 function ctx:proxy(url, options) end
@@ -234,8 +236,9 @@ function ctx:aborted() end
 ---@param fn fun(reason: moontrail.reason) its errors are logged
 function ctx:on_abort(fn) end
 
----Registers a function that runs once, just before the head is fixed: it may set headers, and neither write nor wait.
----@param fn fun()
+---Registers a function that runs once, just before the head is fixed: it may set headers, and may
+---neither write nor wait.
+---@param fn fun() what it raises is raised where the head would have been fixed
 function ctx:on_head(fn) end
 
 ---Sets a time past which every wait of the handler raises; without an argument: the seconds left.
@@ -453,10 +456,14 @@ function moontrail.load_error() end
 ---@param path string the file, which need not exist
 function moontrail.watch(path) end
 
----Puts more around a handler, which it returns: outer goes around all middleware, failed may answer what that raises.
----@param handler fun(ctx: moontrail.ctx)
----@param around { outer?: fun(ctx: moontrail.ctx, next: fun()), failed?: fun(ctx: moontrail.ctx, problem: any): boolean }
----@return fun(ctx: moontrail.ctx) handler
+---@class moontrail.wrap_options
+---@field outer? fun(ctx: moontrail.ctx, next: fun()) goes around all middleware
+---@field failed? fun(ctx: moontrail.ctx, problem: any): boolean may answer what that raises
+
+---Puts more around a handler, which it returns.
+---@param handler fun(ctx: moontrail.ctx) as scripts return it
+---@param around moontrail.wrap_options each may be left out
+---@return fun(ctx: moontrail.ctx) handler the same
 function moontrail.wrap(handler, around) end
 
 ---Runs `fn(...)` as a task of its own, beside the handler, and returns the task.

@@ -8,8 +8,8 @@
 #include "core/list.h"
 #include "net/dial.h"
 #include "net/loop.h"
-#include "proxy/pool.h"
 #include "net/resolver.h"
+#include "proxy/pool.h"
 #include "proxy/share.h"
 #include "proxy/spread.h"
 

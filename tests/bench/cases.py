@@ -60,6 +60,7 @@ def crowd(connections):
 
 CASES = {
     "hello": Case("Hello", "/hello", BARE),
+    "middleware": Case("Hello behind an empty middleware", "/wrapped/hello", BARE),
     "trailer": Case("Hello with a declared and an appended trailer", "/trailer", BARE,
                     trailers={"trailername": "trailervalue"}),
     "fields": Case("Five header fields and the query", f"/fields?{QUERY}", BARE,

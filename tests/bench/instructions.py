@@ -48,7 +48,7 @@ class Count:
 
 
 COUNTS = [
-    Count("hello"), Count("hello", tls=True), Count("trailer"), Count("fields"), Count("json", 10),
+    Count("hello"), Count("hello", tls=True), Count("middleware"), Count("trailer"), Count("fields"), Count("json", 10),
     Count("echo", 100, 1), Count("download", 10, 1), Count("download", 5, 1, tls=True),
     Count("grpc"), Count("connect"), Count("connect_json"), Count("incr"), Count("http1", 200, 1),
     # Whether an upstream's reply comes in one piece or two is up to the kernel.

@@ -17,7 +17,7 @@ COMMANDS = {"config", "check", "openapi", "version", "help"}  # for the command 
 
 # A value that an option with this argument takes, as Lua.
 VALUES = {"": "true", "N": "7", "BYTES": "70000", "MIB": "64", "SECONDS": "1.5", "URL":
-          '{ "http://127.0.0.1:0" }', "[PREFIX=]URL": '"/a/=http://127.0.0.1:1"', "FILE": '"some.file"', "LEVEL": '"warn"', "NAME": '"nobody"', "DIR": '"."'}
+          '{ "http://127.0.0.1:0" }', "NAME=URL": '"a=http://127.0.0.1:1"', "[PREFIX=]URL": '"/a/=http://127.0.0.1:1"', "FILE": '"some.file"', "LEVEL": '"warn"', "NAME": '"nobody"', "DIR": '"."'}
 CHOICES = {"store": '"memory:"', "log-format": '"json"', "access-log-format": '"json"'}
 
 

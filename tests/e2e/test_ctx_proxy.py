@@ -213,7 +213,7 @@ def test_mistakes_raise(client):
         'upstream "http://a/b?c" has a query, which belongs to requests',
         'upstream "http://a?c" has a query without a path: put a slash in front of it',
         "path is a string that begins with a slash",
-        'option "time" is unknown: there are headers, path and timeout',
+        'option "time" is unknown: there are headers, path, response, retry and timeout',
         "timeout is a number of seconds above 0",
         'header "connection" is specific to the connection and set by the server',
         'header "content-length" is the server\'s to set',

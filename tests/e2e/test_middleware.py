@@ -315,3 +315,85 @@ def test_a_call_keeps_its_own_terms(server):
         response = client.fetch("/none", "POST", headers=[("content-type", "application/grpc")])
         assert response.header("grpc-status") == "12"
         assert response.header("x-order") == "a"
+
+
+# How they load.
+
+def check(tmp_path, scripts):
+    return run("--check", write_scripts(tmp_path / "scripts", scripts))
+
+
+def test_check_lists_both(tmp_path):
+    output = check(tmp_path, SCRIPTS).stdout
+    for pattern, kind, file in (("/*", "middleware", "_middleware.lua"),
+                                ("/*", "error page", "_error.lua"),
+                                ("/users/[id]/*", "middleware", "users/[id]/_middleware.lua"),
+                                ("/users/[id]/*", "error page", "users/[id]/_error.lua")):
+        assert re.search(rf"^{re.escape(pattern)} +{kind} +\S*/scripts/{re.escape(file)}$", output,
+                         re.M), output
+    assert not re.search(r"^/_", output, re.M)
+
+
+@pytest.mark.parametrize("name, text, problem", [
+    ("_middleware.lua", "return 7", "returns a number, not a function of ctx and next"),
+    ("_middleware.lua", "return {}", "returns a table that is no list of functions"),
+    ("_middleware.lua", "return { print, n = 1 }", "returns a table that is no list"),
+    ("_middleware.lua", "return { print, 7 }", "a list with a number in it"),
+    ("_middleware.lua", "local l = {} for i = 1, 65 do l[i] = print end return l",
+     "more than 64 functions"),
+    ("_middleware.lua", "oh", "syntax error"),
+    ("_middleware.lua", "error('loud')", "loud"),
+    ("_error.lua", "return {}", "returns a table, not a function of ctx, status and problem"),
+    ("_error.lua", "return", "returns a nil"),
+    ("a[b/_error.lua", "return print", "has a stray bracket"),
+])
+def test_one_that_does_not_load_is_named(tmp_path, name, text, problem):
+    done = check(tmp_path, {"index.lua": "return print", name: text})
+    assert done.returncode == 1
+    assert name in done.stderr and problem in done.stderr
+
+
+def test_they_are_no_scripts_of_their_own(tmp_path):
+    done = check(tmp_path, {"_middleware.lua": "return print"})
+    assert done.returncode == 1 and "holds no script" in done.stderr
+
+
+def test_one_script_has_what_lies_beside_it(tmp_path, start, connect):
+    folder = write_scripts(tmp_path / "scripts", {
+        "one.lua": "return { GET = function(ctx) ctx:text('one') end }",
+        "_middleware.lua": "return function(ctx, next) ctx:header('x-m', '1') next() end",
+        "_error.lua": "return function(ctx, status) ctx:text('page ' .. status) end"})
+    client = connect(start(folder / "one.lua").https)
+    response = client.fetch("/x")
+    assert (response.text, response.header("x-m")) == ("one", "1")
+    assert client.fetch("/x", "POST").text == "page 405"
+
+
+WAITER = """
+    local mt = require "moontrail"
+    return function(ctx, next)
+        if ctx:args().wait then
+            print("GENERATION waits")
+            while not mt.load_error() do mt.sleep(0.01) end
+        end
+        ctx:header("x-m", "GENERATION")
+        next()
+    end"""
+
+
+def test_a_new_file_is_seen_and_a_request_keeps_the_generation_that_it_began_on(watch, tmp_path):
+    watched = watch({"deep/a.lua": "return function(ctx) ctx:text('a') end"})
+    folder = tmp_path / "scripts"
+    assert watched.fetch("/deep/a").header("x-m") is None
+    (folder / "deep/_middleware.lua").write_text(WAITER.replace("GENERATION", "first"))
+    watched.server.wait_for("scripts loaded")
+    assert watched.fetch("/deep/a").header("x-m") == "first"
+    waiting = watched.client.request("/deep/a?wait=1")
+    watched.server.wait_for("first waits")
+    (folder / "deep/_middleware.lua").write_text(WAITER.replace("GENERATION", "second"))
+    watched.server.wait_until(lambda: len(watched.server.lines("scripts loaded")) == 2)
+    assert watched.fetch("/deep/a").header("x-m") == "second"
+    (folder / "deep/_error.lua").write_text("return 7")
+    watched.server.wait_for("scripts not loaded .*_error.lua")
+    assert watched.client.response(waiting).header("x-m") == "first"
+    assert watched.fetch("/deep/a").header("x-m") == "second"

@@ -10,7 +10,7 @@ from server import ROOT
 TYPES = ROOT / "lua/types/moontrail.lua"
 
 # Tables that scripts pass or get, which the runtime has under no name.
-PLAIN = {"moontrail.tls", "moontrail.error", "moontrail.cookie_options", "moontrail.proxy_options", "moontrail.process_options", "moontrail.exec_result",
+PLAIN = {"moontrail.tls", "moontrail.error", "moontrail.cookie_options", "moontrail.wrap_options", "moontrail.proxy_options", "moontrail.process_options", "moontrail.exec_result",
          "moontrail.socket.options", "moontrail.socket.keep_options", "moontrail.socket.tls_options", "moontrail.socket.tls",
          "moontrail.zlib.deflate_options",
          "moontrail.zlib.inflate_options", "moontrail.protobuf.bounds", "moontrail.protobuf.json_options",

@@ -1,8 +1,8 @@
 /* What callers of proxy/ must not do. */
 #include "tests/unit/death.h"
 
-#include "proxy/pool.h"
 #include "net/resolver.h"
+#include "proxy/pool.h"
 #include "proxy/upstreams.h"
 
 #include <ev.h>

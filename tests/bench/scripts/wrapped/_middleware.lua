@@ -1,0 +1,3 @@
+return function(_, next)
+    next()
+end
