@@ -24,6 +24,8 @@ struct node {
     struct route *rest;               /* the route that ends in a rest below this node */
     struct route *route;              /* the route that ends at this node */
     struct route *verbs, *rest_verbs; /* the same, with verbs */
+    bool has_verbs;                   /* either */
+    bool above_rest_verbs;            /* of a child's, one takes no segment at all */
     size_t len;                       /* of the literal */
     char literal[];
 };
@@ -301,8 +303,11 @@ static struct route **place_of(struct node *node, const struct route *route)
 static enum rc plant(struct node *node, struct route *route, struct router_fault *fault)
 {
     struct str left = without_root(route->pattern), segment;
+    struct node *above = NULL;
     while (node && shift(&left, &segment)) {
         struct part part = parse(segment);
+        if (part.kind != REST)
+            above = node;
         if (part.kind == LITERAL)
             node = literal_child(node, part.inner);
         else if (part.kind == PARAMETER)
@@ -317,6 +322,9 @@ static enum rc plant(struct node *node, struct route *route, struct router_fault
     }
     route->next = *end;
     *end = route;
+    node->has_verbs |= route->verb.n > 0;
+    if (above && route->verb.n && route->rest_may_be_empty)
+        above->above_rest_verbs = true;
     return RC_OK;
 }
 
@@ -420,10 +428,40 @@ static const struct route *take_verb(const struct route *first, struct str *valu
     return first;
 }
 
+/* A rest with the path's verb that takes no segment: the verb stands behind the one before. */
+static bool settle_bare(const struct node *node, size_t count, struct match *m)
+{
+    const struct route *route = node->rest_verbs;
+    while (route && !(route->rest_may_be_empty && str_eq(route->verb, m->verb)))
+        route = route->next;
+    if (!route)
+        return false;
+    m->params[count].value = STR("");
+    return settle(route, m);
+}
+
+/* The same behind a value, which the verb is taken off. */
+static bool settle_behind(const struct node *node, size_t count, struct match *m)
+{
+    struct str *last = count ? &m->params[count - 1].value : NULL;
+    bool at_end = last && last->p + last->n == m->verb.p + m->verb.n;
+    if (!at_end || last->n <= m->verb.n + 1 || !settle_bare(node, count, m))
+        return false;
+    last->n -= m->verb.n + 1;
+    return true;
+}
+
+static bool find_verb(const struct node *node, size_t count, struct match *m)
+{
+    if (node->verbs && settle(take_verb(node->verbs, &m->params[count - 1].value, m->verb), m))
+        return true;
+    return node->rest_verbs && settle_behind(node, count, m);
+}
+
 /* The path ends at the node. */
 static bool find_end(const struct node *node, size_t count, struct match *m)
 {
-    if (node->verbs && settle(take_verb(node->verbs, &m->params[count - 1].value, m->verb), m))
+    if (node->has_verbs && find_verb(node, count, m))
         return true;
     if (settle(node->route, m))
         return true;
@@ -431,6 +469,16 @@ static bool find_end(const struct node *node, size_t count, struct match *m)
         return false;
     m->params[count].value = STR("");
     return settle(node->rest, m);
+}
+
+/* The last segment is, but for the path's verb, a literal below which a rest takes nothing. */
+static bool find_bare(const struct node *node, struct str segment, size_t count, struct match *m)
+{
+    if (m->verb.n == 0 || segment.n <= m->verb.n + 1)
+        return false;
+    struct str bare = {segment.p, segment.n - m->verb.n - 1};
+    const struct node *child = literal_at(node, position(node, bare), bare);
+    return child && settle_bare(child, count, m);
 }
 
 /* Finds the best route below a node. count parameters were passed on the way to it. */
@@ -441,6 +489,8 @@ static bool find(const struct node *node, struct str left, size_t count, struct 
         return find_end(node, count, m);
     const struct node *child = literal_at(node, position(node, segment), segment);
     if (child && find(child, left, count, m))
+        return true;
+    if (node->above_rest_verbs && left.n == 0 && find_bare(node, segment, count, m))
         return true;
     if (node->parameter) {
         m->params[count].value = segment;

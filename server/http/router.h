@@ -8,7 +8,8 @@
  *     /users/[id]         a parameter: one whole segment
  *     /files/[...path]    a rest: one or more segments up to the end
  *     /files/[...path?]   the same, or none
- *     /users/[id]:lock    a parameter, or a rest, with a verb behind it
+ *     /users/[id]:lock    a parameter, or a rest, with a verb behind it; behind the segment before
+ *                         where the rest is none
  *
  * At each segment a literal takes precedence over a parameter, and that over a rest; if the better
  * branch fails further on, the others are tried. The verb of a path is the part after the last

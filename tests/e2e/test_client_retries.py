@@ -4,7 +4,7 @@ import time
 import pytest
 
 from grpc_caller import CHAT, CHATTED, SCRIPTS, h2c, run_caller
-from grpc_service import scripts
+from grpc_service import PROTO, scripts
 from server import Server, write_scripts
 from upstreams import Http2Upstream, free_port, response
 
@@ -384,3 +384,43 @@ def test_an_interceptor_that_catches(client, inner):
      "CANCELLED: the call was cancelled")])
 def test_mistakes_of_interceptors(client, inner, interceptor, code, problem):
     assert problem in intercepted(client, inner, interceptor, code)
+
+
+# Servers that end, and come back.
+
+WHO = """
+    local Calls = require("moontrail.grpc").service("calls.proto", "test.Calls")
+    function Calls.Echo() return { text = NAME } end
+    return Calls"""
+
+ASKER = """
+    local grpc = require "moontrail.grpc"
+    local c = grpc.client({ URLS }, "calls.proto", "test.Calls")
+    return function(ctx)
+        local seen = {}
+        for i = 1, 6 do seen[i] = c:Echo({}, { timeout = 60 }).text end
+        table.sort(seen)
+        ctx:write(table.concat(seen))
+    end"""
+
+
+def test_servers_that_end_and_come_back(start, connect, tmp_path):
+    """One that is left out is asked again as soon as there is no other."""
+    ports = [free_port(), free_port()]
+
+    def begin(name, port):
+        scripts = {"calls.proto": PROTO, "who.lua": WHO.replace("NAME", f'"{name}"')}
+        return start(write_scripts(tmp_path / name, scripts), listen=[f"http://127.0.0.1:{port}"])
+
+    urls = ", ".join(f'"h2c://127.0.0.1:{port}"' for port in ports)
+    client = connect(start({"calls.proto": PROTO, "index.lua": ASKER.replace("URLS", urls)}).http)
+    one, two = begin("a", ports[0]), begin("b", ports[1])
+    assert client.fetch("/").text == "aaabbb"
+    one.stop()
+    assert client.fetch("/").text == "bbbbbb"
+    two.stop()
+    one = begin("a", ports[0])
+    assert client.fetch("/").text == "aaaaaa"
+    two = begin("b", ports[1])
+    one.stop()
+    assert client.fetch("/").text == "bbbbbb"

@@ -702,6 +702,8 @@ OLD = """
       rpc Put(Old) returns (Old) { option (google.api.http) = {
         put: "/old/{id}" body: "*"
         additional_bindings { get: "/old/{id}" }
+        additional_bindings { get: "/all/{text=**}:list" }
+        additional_bindings { get: "/one/{id}/{text=**}:list" }
         additional_bindings { post: "/old/{id}/{text}/{inner.part}" body: "inner" }
       }; }
     }"""
@@ -728,3 +730,14 @@ def test_required_fields_come_from_path_query_and_body_alike(start, connect):
                   ask("GET", "/old/7?text=t&inner.more=m")):
         assert lacks[0] == 400 and lacks[1]["code"] == 3
         assert "required, but missing" in lacks[1]["message"]
+
+
+def test_a_rest_before_a_verb_may_be_nothing(start, connect):
+    client = connect(start({"old.proto": OLD, "old.lua": STORE}).http)
+    for path, id, text in (("/all:list?id=1", "1", ""), ("/all/a/b:list?id=1", "1", "a/b"),
+                           ("/one/2:list", "2", ""), ("/one/2/x%2Fy/z:list", "2", "x%2Fy/z"),
+                           ("/one/2:3:list", "2:3", "")):
+        answer = client.response(client.request(path, "GET"))
+        assert answer.status == 200 and json.loads(answer.text) == {"id": id, "text": text}, path
+    for path in ("/all:other", "/all/:list", "/one:list"):
+        assert client.response(client.request(path, "GET")).status == 404

@@ -183,14 +183,32 @@ static bool match_verb(struct str segment, const struct segments *path, size_t i
     return true;
 }
 
-bool paths_match(const struct segments *pattern, const struct segments *path, struct str *values)
+/* Takes the verb off the path's last segment where the pattern has it behind a rest that takes
+ * nothing. */
+static bool take_bare(const struct segments *pattern, struct segments *path)
+{
+    size_t n = path->count;
+    if (n == 0 || pattern->count != n + 1 || !may_be_none(pattern->list[n]))
+        return false;
+    struct str verb = verb_of(pattern->list[n]), *last = &path->list[n - 1];
+    if (!verb.p || !str_eq(verb, path->verb) || last->n <= verb.n + 1)
+        return false;
+    last->n -= verb.n + 1;
+    return true;
+}
+
+bool paths_match(const struct segments *pattern, const struct segments *given, struct str *values)
 {
     size_t i, named = 0;
+    struct segments bare = *given;
+    const struct segments *path = &bare;
     for (i = 0; i < path->count; i++)
         if (path->list[i].n == 0)
             return false;
+    bool is_bare = take_bare(pattern, &bare);
     for (i = 0; i < pattern->count; i++) {
-        if (i == path->count && may_be_none(pattern->list[i]) && !verb_of(pattern->list[i]).p) {
+        if (i == path->count && may_be_none(pattern->list[i]) &&
+            (is_bare || !verb_of(pattern->list[i]).p)) {
             values[named] = STR("");
             return true;
         }
@@ -211,7 +229,7 @@ bool paths_match(const struct segments *pattern, const struct segments *path, st
 }
 
 /* At the first segment of two kinds a literal beats a parameter, and that a rest; of one kind what
- * has the verb is better; one that ends is better than one with a rest of nothing. */
+ * has the verb is better; one that ends is better than one with a rest of nothing and no verb. */
 bool paths_is_better(const struct segments *a, const struct segments *b)
 {
     for (size_t i = 0; i < a->count && i < b->count; i++) {
@@ -220,7 +238,9 @@ bool paths_is_better(const struct segments *a, const struct segments *b)
         if (!verb_of(a->list[i]).p != !verb_of(b->list[i]).p)
             return verb_of(a->list[i]).p != NULL;
     }
-    return a->count < b->count;
+    const struct segments *longer = a->count > b->count ? a : b;
+    size_t n = a->count + b->count - longer->count;
+    return n < longer->count && (verb_of(longer->list[n]).p != NULL) == (longer == a);
 }
 
 /* Prefixes. */

@@ -247,6 +247,34 @@ static void Match_EmptySegment_NotFound(void **state)
     router_free(r);
 }
 
+static void Match_VerbOfARestThatIsNothing_StandsBehindTheSegmentBefore(void **state)
+{
+    (void)state;
+    struct router *r =
+        WITH("/v/[...rest?]:do", "/v/[...rest?]:go", "/v/[id]", "/[id]", "/w/[...r]:do",
+            "/x/[a]/[...r?]:do", "/x/[a]:go", "/x/y/z:do", "/y/[...r?]:do", "/y:do", "/z/[...r?]");
+    static const struct lookup lookups[] = {
+        {"/v:do", "/v/[...rest?]:do rest="},
+        {"/v:go", "/v/[...rest?]:go rest="},
+        {"/v:%64o", "/v/[...rest?]:do rest="},
+        {"/v%3Ado", "/[id] id=v:do"},
+        {"/v:no", "/[id] id=v:no"},
+        {"/v/a:do", "/v/[id] id=a:do"},
+        {"/v/a/b:go", "/v/[...rest?]:go rest=a/b"},
+        {"/v/:do", "/v/[id] id=:do"},
+        {"/w:do", "/[id] id=w:do"},
+        {"/x/a:do", "/x/[a]/[...r?]:do a=a r="},
+        {"/x/a:b:do", "/x/[a]/[...r?]:do a=a:b r="},
+        {"/x/a:go", "/x/[a]:go a=a"},
+        {"/x/:do", "404"},
+        {"/y:do", "/y:do"},
+        {"/z:do", "/[id] id=z:do"},
+        {"/:do", "/[id] id=:do"},
+    };
+    assert_lookups(r, lookups, count_of(lookups));
+    router_free(r);
+}
+
 static void Match_Verb_BeforeTheValueThatHasIt(void **state)
 {
     (void)state;
@@ -552,6 +580,16 @@ static bool ends_with(struct str s, struct str end)
     return s.n >= end.n && memcmp(s.p + s.n - end.n, end.p, end.n) == 0;
 }
 
+/* Whether a segment of a pattern takes the last one of a path without its verb, so that a rest
+ * behind it takes nothing. */
+static bool takes_bare(struct str p, struct str s, struct str pattern, struct str path)
+{
+    if (path.n || !str_eq(pattern, STR("/[...r?]:v")) || !ends_with(s, STR(":v")) || s.n <= 2)
+        return false;
+    s.n -= 2;
+    return p.p[0] == '[' || str_eq(p, s);
+}
+
 /* How a pattern takes a path: a letter for each segment, a literal sorting before a parameter
  * before a rest, and each of these with a verb before one without. False where it does not take it.
  */
@@ -561,6 +599,10 @@ static bool takes(struct str pattern, struct str path, char *kinds)
     while (pattern.n && path.n) {
         struct str p = next_segment(&pattern), s = next_segment(&path);
         bool rest = str_starts(p, STR("[...")), verb = ends_with(p, STR("]:v"));
+        if (takes_bare(p, s, pattern, path)) {
+            strcpy(kinds, p.p[0] == '[' ? "24" : "14");
+            return true;
+        }
         if (p.p[0] != '[' && !str_eq(p, s))
             return false;
         if (verb && (!ends_with(all, STR(":v")) || (!rest && path.n) || ends_with(all, STR("/:v"))))
@@ -670,6 +712,7 @@ int main(void)
         checked(Match_EscapedSlash_StaysAsItIs),
         checked(Match_BadPath_WhateverTheRoutes),
         checked(Match_EmptySegment_NotFound),
+        checked(Match_VerbOfARestThatIsNothing_StandsBehindTheSegmentBefore),
         checked(Match_Verb_BeforeTheValueThatHasIt),
         checked(Match_RestThatMayBeNone_BehindAllElse),
         checked(Match_EachByte_AsItsEscape),
