@@ -28,8 +28,9 @@ end
 
 -- The node that a redirection names as HOST:PORT; without a host it is the one that says so.
 function Slots.node_at(self, text, from)
-    local host, port = text:match("^(.*):(%d+)$")
-    return make_node(self, host ~= "" and host or from.host, math.tointeger(tonumber(port)))
+    local colon = text:match("^.*():") or 1
+    local host, port = text:sub(1, colon - 1), tonumber(text:sub(colon + 1))
+    return make_node(self, host ~= "" and host or from.host, math.tointeger(port))
 end
 
 -- Takes { first, last, { host, port, … }, replicas … } for each range.

@@ -21,7 +21,7 @@ end
 
 function codec.encode_base64(text, no_padding)
     local encoded = base64.encode(tostring(text))
-    return no_padding and encoded:gsub("=+$", "") .. "" or encoded
+    return no_padding and encoded:match("^[^=]*") or encoded
 end
 
 function codec.decode_base64(text)

@@ -25,7 +25,8 @@ local function failure(err)
     elseif kind == "lost" then
         return "closed"
     elseif kind == "unreachable" or kind == "protocol" then
-        local text = err.message:gsub("^.-: [%a ]+: ", "")
+        local colon = err.message:match("^.*(): ")
+        local text = colon and err.message:sub(colon + 2) or err.message
         return (text:gsub("^%u", string.lower))
     end
     error(err, 0)
