@@ -229,7 +229,8 @@ bool paths_match(const struct segments *pattern, const struct segments *given, s
 }
 
 /* At the first segment of two kinds a literal beats a parameter, and that a rest; of one kind what
- * has the verb is better; one that ends is better than one with a rest of nothing and no verb. */
+ * has the verb is better; one that ends is better than one with a rest of nothing, but for a rest
+ * with a verb behind a value. */
 bool paths_is_better(const struct segments *a, const struct segments *b)
 {
     for (size_t i = 0; i < a->count && i < b->count; i++) {
@@ -238,9 +239,12 @@ bool paths_is_better(const struct segments *a, const struct segments *b)
         if (!verb_of(a->list[i]).p != !verb_of(b->list[i]).p)
             return verb_of(a->list[i]).p != NULL;
     }
-    const struct segments *longer = a->count > b->count ? a : b;
-    size_t n = a->count + b->count - longer->count;
-    return n < longer->count && (verb_of(longer->list[n]).p != NULL) == (longer == a);
+    const struct segments *longer = a->count > b->count ? a : b, *shorter = longer == a ? b : a;
+    size_t n = shorter->count;
+    if (n == longer->count)
+        return false;
+    bool behind_value = n > 0 && kind_of(shorter->list[n - 1]) != LITERAL;
+    return (behind_value && verb_of(longer->list[n]).p) == (longer == a);
 }
 
 /* Prefixes. */
