@@ -25,7 +25,7 @@ CHECK_PACKAGES = $(BUILD_PACKAGES) libcmocka-dev curl
 TEST_PACKAGES  = $(CHECK_PACKAGES) nghttp2-client openssl python3 python3-h2 python3-pytest
 # Clients and servers of single tests: one that cannot be had is told, and its tests are left out.
 OTHER_PACKAGES = lua-cjson lua-lpeg chromium protobuf-compiler python3-protobuf python3-grpcio \
-                 nginx-light lmdb-utils redis-server memcached lua-nginx-redis lua-nginx-memcached \
+                 nginx-light lmdb-utils redis-server memcached etcd-server lua-nginx-redis lua-nginx-memcached \
                  postgresql $(NODE_PACKAGES)
 # Some have these from elsewhere.
 NODE_PACKAGES  = $(if $(shell command -v node),,nodejs) $(if $(shell command -v npm),,npm)

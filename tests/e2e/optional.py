@@ -27,8 +27,8 @@ def has_program(name):
 
 
 FOUND = {
-    **{name: has_program(name) for name in ("chromium", "mdb_load", "memcached", "nginx", "node", "protoc",
-                                         "redis-server")},
+    **{name: has_program(name) for name in ("chromium", "etcd", "mdb_load", "memcached", "nginx", "node",
+                                         "protoc", "redis-server")},
     **{name: has_module(name) for name in ("grpc", "google.protobuf")},
     **{name: Path("/usr/share/lua/5.1", name).exists()
        for name in ("nginx/memcached.lua", "nginx/redis.lua")},

@@ -16,6 +16,8 @@ def test_example(folder, tmp_path):
         need("grpc", "google.protobuf", "protoc")
     if (folder / "page.html").exists():
         need("chromium")
+    if folder.name == "etcd":
+        need("etcd")
     process = subprocess.Popen(
         [folder / "run.sh"], cwd=tmp_path, env={**os.environ, "MOONTRAIL": PROGRAM}, text=True,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
@@ -29,5 +31,5 @@ def test_example(folder, tmp_path):
 
 
 def test_there_are_examples():
-    assert {"aggregate", "chat", "counter", "edge", "gateway-grpc", "grpc-edge", "notes-api", "programs", "reset", "streaming",
-            "trailers"} <= {folder.name for folder in FOLDERS}
+    assert {"aggregate", "chat", "counter", "edge", "etcd", "gateway-grpc", "grpc-edge", "notes-api",
+            "programs", "reset", "streaming", "trailers"} <= {folder.name for folder in FOLDERS}
