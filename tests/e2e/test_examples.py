@@ -10,16 +10,9 @@ from server import PATIENCE, PROGRAM, ROOT
 FOLDERS = sorted(file.parent for file in (ROOT / "examples").glob("*/run.sh"))
 
 
-@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
-def test_example(folder, tmp_path):
-    if (folder / "client.py").exists():
-        need("grpc", "google.protobuf", "protoc")
-    if (folder / "page.html").exists():
-        need("chromium")
-    if folder.name == "etcd":
-        need("etcd")
+def check_example(folder, tmp_path, **env):
     process = subprocess.Popen(
-        [folder / "run.sh"], cwd=tmp_path, env={**os.environ, "MOONTRAIL": PROGRAM}, text=True,
+        [folder / "run.sh"], cwd=tmp_path, env={**os.environ, "MOONTRAIL": PROGRAM, **env}, text=True,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
     try:
         out, err = process.communicate(timeout=PATIENCE)
@@ -28,6 +21,25 @@ def test_example(folder, tmp_path):
         raise
     assert (out, err) == ((folder / "expected").read_text(), "")
     assert process.returncode == 0
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+def test_example(folder, tmp_path):
+    if (folder / "client.py").exists():
+        need("grpc", "google.protobuf", "protoc")
+    if (folder / "page.html").exists():
+        need("chromium")
+    if folder.name == "etcd":
+        need("etcd")
+    check_example(folder, tmp_path)
+
+
+def test_notes_move_to_another_database_by_its_url(request, tmp_path):
+    need("postgres")
+    database = request.getfixturevalue("database")
+    database.ask("create database notes")
+    check_example(ROOT / "examples/notes-api", tmp_path,
+                  DATABASE_URL=database.url("notes", "?sslmode=disable"))
 
 
 def test_there_are_examples():

@@ -1,4 +1,4 @@
--- Clients of an etcd server, by gRPC. They are no connections: all requests of a worker share those.
+-- Clients of an etcd server, by gRPC. They are no connections: those are the worker's, and shared.
 local grpc = require "moontrail.grpc"
 
 local url = assert(os.getenv "ETCD", "ETCD names a server: h2c://127.0.0.1:2379")
