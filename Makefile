@@ -66,7 +66,7 @@ C_FILES   = $(sort $(shell find server lua tests -name '*.[ch]' -o -name '*.cc')
 TYPES     = moontrail.lua moontrail/base64.lua moontrail/crypto.lua moontrail/grpc.lua moontrail/json.lua \
             moontrail/protobuf.lua moontrail/redis.lua moontrail/resty.lua moontrail/sql.lua \
             moontrail/store.lua moontrail/zlib.lua
-NPM_READY = build/grpcjs/ready build/josejs/ready build/rpcjs/ready
+NPM_READY = build/grpcjs/ready build/josejs/ready build/reflectjs/ready build/rpcjs/ready
 LUA_FILES = $(BUNDLED) $(TYPES:%=lua/types/%) $(wildcard tests/protobuf/*.lua tests/grpc/*.lua tests/bench/*.lua \
               tests/bench/scripts/*.lua tests/lint/*.lua) \
             $(shell find scripts examples -name '*.lua')
@@ -264,7 +264,7 @@ e2e: all build/test/moontrail $(MODULE_FILES:%=build/test/%) build/tests/docs/ma
 	@tests/e2e.sh
 
 # Clients of the tests from npm, with the versions that their locks name: a second one of gRPC, those
-# of Connect and gRPC-Web, and a library of tokens. Without them their tests are left out, but not in CI.
+# of Connect and gRPC-Web, of reflection, and a library of tokens. Without them their tests are left out, but not in CI.
 define npm_fetch
 	@mkdir -p $(@D)
 	@cp $^ $(@D)

@@ -10,6 +10,7 @@ import pytest
 BUILD = Path(__file__).resolve().parents[2] / "build"
 GRPCJS = BUILD / "grpcjs/node_modules"
 JOSEJS = BUILD / "josejs/node_modules"
+REFLECTJS = BUILD / "reflectjs/node_modules"
 RPCJS = BUILD / "rpcjs/node_modules"
 # Where Debian has the newest version's programs.
 POSTGRES = max(Path("/usr/lib/postgresql").glob("*/bin"), default=Path("/usr/lib/postgresql/bin"))
@@ -34,6 +35,7 @@ FOUND = {
        for name in ("nginx/memcached.lua", "nginx/redis.lua")},
     "grpc-js": GRPCJS.exists(),
     "jose-js": JOSEJS.exists(),
+    "reflect-js": REFLECTJS.exists(),
     "rpc-js": RPCJS.exists(),
     "postgres": (POSTGRES / "postgres").exists(),
 }
