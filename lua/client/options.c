@@ -2,42 +2,9 @@
 
 #include "core/version.h"
 #include "lua/client/call.h"
+#include "lua/client/option_value.h"
 
 #include <lauxlib.h>
-
-enum { TIMEOUT_MAX = 100000000 }; /* seconds: three years */
-
-static int refuse(lua_State *L, const char *name, const char *wanted)
-{
-    return luaL_error(L, "%s is %s, not a %s", name, wanted, luaL_typename(L, -1));
-}
-
-/* The string on top of the stack. The table keeps it alive. */
-static struct str take_string(lua_State *L, const char *name)
-{
-    struct str s;
-    if (lua_type(L, -1) != LUA_TSTRING)
-        refuse(L, name, "a string");
-    s.p = lua_tolstring(L, -1, &s.n);
-    return s;
-}
-
-static double take_seconds(lua_State *L, const char *name)
-{
-    lua_Number seconds = lua_tonumber(L, -1);
-    if (lua_type(L, -1) != LUA_TNUMBER)
-        refuse(L, name, "a number of seconds");
-    if (!(seconds > 0 && seconds <= TIMEOUT_MAX))
-        luaL_error(L, "%s is not above 0, or over 1e8 seconds", name);
-    return seconds;
-}
-
-static bool take_boolean(lua_State *L, const char *name)
-{
-    if (!lua_isboolean(L, -1))
-        refuse(L, name, "true or false");
-    return lua_toboolean(L, -1);
-}
 
 /* Headers. */
 
@@ -90,7 +57,7 @@ static void take_header(lua_State *L, struct http_options *o)
 static void take_headers(lua_State *L, struct http_options *o)
 {
     if (!lua_istable(L, -1))
-        refuse(L, "headers", "a table");
+        option_refuse(L, "headers", "a table");
     luaL_checkstack(L, 8, "too many headers");
     for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1))
         take_header(L, o);
@@ -100,48 +67,48 @@ static void take_headers(lua_State *L, struct http_options *o)
 
 static void take_url(lua_State *L, struct http_options *o)
 {
-    o->order.url = take_string(L, "url");
+    o->order.url = option_string(L, "url");
 }
 
 static void take_method(lua_State *L, struct http_options *o)
 {
-    o->order.method = take_string(L, "method");
+    o->order.method = option_string(L, "method");
 }
 
 static void take_path(lua_State *L, struct http_options *o)
 {
-    o->order.target = take_string(L, "path");
+    o->order.target = option_string(L, "path");
 }
 
 static void take_timeout(lua_State *L, struct http_options *o)
 {
-    o->timeout = take_seconds(L, "timeout");
+    o->timeout = option_seconds(L, "timeout");
 }
 
 static void take_connect_timeout(lua_State *L, struct http_options *o)
 {
-    o->order.options.connect_timeout = take_seconds(L, "connect_timeout");
+    o->order.options.connect_timeout = option_seconds(L, "connect_timeout");
 }
 
 static void take_idle_timeout(lua_State *L, struct http_options *o)
 {
-    double seconds = take_seconds(L, "idle_timeout");
+    double seconds = option_seconds(L, "idle_timeout");
     o->order.options.response_timeout = o->order.options.idle_timeout = seconds;
 }
 
 static void take_keepalive(lua_State *L, struct http_options *o)
 {
-    o->order.options.keepalive = take_seconds(L, "keepalive");
+    o->order.options.keepalive = option_seconds(L, "keepalive");
 }
 
 static void take_spread(lua_State *L, struct http_options *o)
 {
-    o->order.options.spread = take_boolean(L, "spread");
+    o->order.options.spread = option_boolean(L, "spread");
 }
 
 static void take_version(lua_State *L, struct http_options *o)
 {
-    struct str version = take_string(L, "version");
+    struct str version = option_string(L, "version");
     if (str_eq(version, STR("1.1")))
         o->order.options.version = CALL_HTTP_1;
     else if (str_eq(version, STR("2")))
@@ -152,12 +119,12 @@ static void take_version(lua_State *L, struct http_options *o)
 
 static void take_verify(lua_State *L, struct http_options *o)
 {
-    o->order.options.insecure = !take_boolean(L, "verify");
+    o->order.options.insecure = !option_boolean(L, "verify");
 }
 
 static void take_ca(lua_State *L, struct http_options *o)
 {
-    o->order.options.cas = take_string(L, "ca").p;
+    o->order.options.cas = option_string(L, "ca").p;
 }
 
 /* Leaves the body alone: the code that sends it reads it. */

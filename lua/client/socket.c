@@ -1,6 +1,7 @@
 #include "lua/client/socket.h"
 
 #include "core/list.h"
+#include "lua/client/option_value.h"
 #include "lua/client/socket_options.h"
 #include "lua/runtime/error_value.h"
 #include "lua/runtime/vm.h"
@@ -397,7 +398,8 @@ static int l_start_tls(lua_State *L)
 static int l_set_timeout(lua_State *L)
 {
     struct script_socket *s = script_socket_live(L);
-    s->timeout = socket_options_seconds(L, 2, "timeout");
+    lua_settop(L, 2);
+    s->timeout = option_seconds(L, "timeout");
     return 0;
 }
 

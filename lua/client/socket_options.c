@@ -1,9 +1,10 @@
 #include "lua/client/socket_options.h"
 
+#include "lua/client/option_value.h"
+
 #include <lauxlib.h>
 
 enum {
-    SECONDS_MAX = 100000000, /* three years */
     POOL_SIZE = 32,
     POOL_SIZE_MAX = 100000,
 };
@@ -17,54 +18,28 @@ void socket_options_init(struct socket_options *o)
         .pool_size = POOL_SIZE};
 }
 
-static int refuse(lua_State *L, const char *name, const char *wanted)
-{
-    return luaL_error(L, "%s is %s, not a %s", name, wanted, luaL_typename(L, -1));
-}
-
-static struct str take_string(lua_State *L, const char *name)
-{
-    struct str s;
-    if (lua_type(L, -1) != LUA_TSTRING)
-        refuse(L, name, "a string");
-    s.p = lua_tolstring(L, -1, &s.n);
-    return s;
-}
-
 /* A string of one byte at least, without NUL. */
 static const char *take_text(lua_State *L, const char *name)
 {
-    struct str s = take_string(L, name);
+    struct str s = option_string(L, name);
     if (s.n == 0 || strlen(s.p) != s.n)
         luaL_error(L, "%s is empty, or has a NUL in it", name);
     return s.p;
 }
 
-double socket_options_seconds(lua_State *L, int index, const char *name)
-{
-    lua_pushvalue(L, index);
-    if (lua_type(L, -1) != LUA_TNUMBER)
-        refuse(L, name, "a number of seconds");
-    lua_Number seconds = lua_tonumber(L, -1);
-    lua_pop(L, 1);
-    if (!(seconds > 0 && seconds <= SECONDS_MAX))
-        luaL_error(L, "%s is not above 0, or over 1e8 seconds", name);
-    return seconds;
-}
-
 static void take_connect_timeout(lua_State *L, struct socket_options *o)
 {
-    o->connect_timeout = socket_options_seconds(L, -1, "connect_timeout");
+    o->connect_timeout = option_seconds(L, "connect_timeout");
 }
 
 static void take_timeout(lua_State *L, struct socket_options *o)
 {
-    o->timeout = socket_options_seconds(L, -1, "timeout");
+    o->timeout = option_seconds(L, "timeout");
 }
 
 static void take_pool(lua_State *L, struct socket_options *o)
 {
-    o->pool = take_string(L, "pool");
+    o->pool = option_string(L, "pool");
 }
 
 static void take_pool_size(lua_State *L, struct socket_options *o)
@@ -72,21 +47,19 @@ static void take_pool_size(lua_State *L, struct socket_options *o)
     int exact;
     o->pool_size = lua_tointegerx(L, -1, &exact);
     if (!exact || lua_type(L, -1) != LUA_TNUMBER)
-        refuse(L, "pool_size", "a whole number");
+        option_refuse(L, "pool_size", "a whole number");
     if (o->pool_size < 0 || o->pool_size > POOL_SIZE_MAX)
         luaL_error(L, "pool_size is not within 0..%d", POOL_SIZE_MAX);
 }
 
 static void take_pool_idle(lua_State *L, struct socket_options *o)
 {
-    o->pool_idle = socket_options_seconds(L, -1, "pool_idle");
+    o->pool_idle = option_seconds(L, "pool_idle");
 }
 
 static void take_verify(lua_State *L, struct socket_options *o)
 {
-    if (!lua_isboolean(L, -1))
-        refuse(L, "verify", "true or false");
-    o->tls.verify = lua_toboolean(L, -1);
+    o->tls.verify = option_boolean(L, "verify");
 }
 
 static void take_ca(lua_State *L, struct socket_options *o)
@@ -112,7 +85,7 @@ static void take_server_name(lua_State *L, struct socket_options *o)
 /* Adds the name on top. */
 static void add_protocol(lua_State *L, struct socket_options *o)
 {
-    struct str name = take_string(L, "a name in alpn");
+    struct str name = option_string(L, "a name in alpn");
     if (name.n == 0 || name.n > UINT8_MAX || o->tls.alpn.n + 1 + name.n > sizeof o->alpn)
         luaL_error(L, "alpn has a name that is empty, or too many bytes");
     o->alpn[o->tls.alpn.n] = (char)name.n;
@@ -129,7 +102,7 @@ static void take_alpn(lua_State *L, struct socket_options *o)
         return;
     }
     if (!lua_istable(L, -1))
-        refuse(L, "alpn", "a name or an array of names");
+        option_refuse(L, "alpn", "a name or an array of names");
     for (lua_Integer i = 1; lua_rawgeti(L, -1, i) != LUA_TNIL; i++) {
         add_protocol(L, o);
         lua_pop(L, 1);

@@ -26,8 +26,6 @@ void socket_options_init(struct socket_options *o);
  * longjmp] */
 void socket_options_read(
     lua_State *L, int index, enum socket_options_for purpose, struct socket_options *o);
-/* The seconds at the index; name says what they are for. [-0, +0, may longjmp] */
-double socket_options_seconds(lua_State *L, int index, const char *name);
 /* Pushes a table of those options of TLS that the table at the index has. [-0, +1, may longjmp] */
 void socket_options_push_tls(lua_State *L, int index);
 

@@ -4,8 +4,7 @@
 
 #include <lauxlib.h>
 
-/* What stands for a character in HTML's text and quoted attributes; NULL for itself. */
-static const char *entity_of(char c)
+const char *escape_entity(char c)
 {
     switch (c) {
     case '&':
@@ -38,7 +37,7 @@ static int l_html(lua_State *L)
     size_t begun = 0;
     luaL_buffinit(L, &b);
     for (size_t i = 0; i < s.n; i++) {
-        const char *entity = entity_of(s.p[i]);
+        const char *entity = escape_entity(s.p[i]);
         if (!entity)
             continue;
         luaL_addlstring(&b, s.p + begun, i - begun);

@@ -3,7 +3,7 @@ local health = require "moontrail.grpc.health"
 local mt = require "moontrail"
 local pb = require "moontrail.protobuf"
 local reflection = require "moontrail.grpc.reflection"
-local script = require "moontrail.grpc.script"
+local script = require "moontrail.runtime.script"
 local service = require "moontrail.grpc.service"
 local status = require "moontrail.grpc.status"
 

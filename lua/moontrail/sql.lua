@@ -28,7 +28,7 @@ engine cancels what was under way.
 local Database = require "moontrail.sql.database"
 local gates = require "moontrail.runtime.gate"
 local json = require "moontrail.json"
-local script = require "moontrail.grpc.script"
+local script = require "moontrail.runtime.script"
 
 local blame = script.blame
 

@@ -2,6 +2,7 @@
 
 #include "http/code.h"
 #include "http/exchange.h"
+#include "lua/modules/escape.h"
 #include "lua/runtime/excerpt.h"
 
 #include <stdio.h>
@@ -28,26 +29,10 @@ static void put_tag(struct page *p, const char *tag)
         put_raw(p, tag, strlen(tag));
 }
 
-static const char *entity(char c)
-{
-    switch (c) {
-    case '&':
-        return "&amp;";
-    case '<':
-        return "&lt;";
-    case '>':
-        return "&gt;";
-    case '"':
-        return "&quot;";
-    default:
-        return NULL;
-    }
-}
-
 static void put(struct page *p, const char *text, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        const char *escaped = p->html ? entity(text[i]) : NULL;
+        const char *escaped = p->html ? escape_entity(text[i]) : NULL;
         put_raw(p, escaped ? escaped : text + i, escaped ? strlen(escaped) : 1);
     }
 }

@@ -3,7 +3,7 @@
 local json = require "moontrail.json"
 local keys = require "moontrail.crypto.keys"
 local mt = require "moontrail"
-local script = require "moontrail.grpc.script"
+local script = require "moontrail.runtime.script"
 
 local jwks = {}
 

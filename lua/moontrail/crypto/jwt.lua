@@ -1,7 +1,7 @@
 -- JSON Web Tokens (RFC 7519) that are signed (RFC 7515), by the advice of RFC 8725: the algorithms
 -- are the script's choice, each takes its own kind of key, and what a header says of keys is not
 -- looked at but for the name of one that is known.
-local blame = require("moontrail.grpc.script").blame
+local blame = require("moontrail.runtime.script").blame
 local json = require "moontrail.json"
 local jwks = require "moontrail.crypto.jwks"
 local keys = require "moontrail.crypto.keys"

@@ -5,7 +5,7 @@ local exposed = require "moontrail.grpc.exposed"
 local guard = require "moontrail.grpc.guard"
 local message = require "moontrail.grpc.message"
 local metadata = require "moontrail.grpc.metadata"
-local script = require "moontrail.grpc.script"
+local script = require "moontrail.runtime.script"
 
 local setmetatable = setmetatable
 

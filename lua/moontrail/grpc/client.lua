@@ -1,5 +1,5 @@
 -- Calls of services on other servers: docs/grpc.md. It stands on mt.http.
-local blame = require("moontrail.grpc.script").blame
+local blame = require("moontrail.runtime.script").blame
 local call = require "moontrail.grpc.client_call"
 local codec = require "moontrail.grpc.codec"
 local intercept = require "moontrail.grpc.intercept"

@@ -1,5 +1,5 @@
 -- One attempt of a call: a call of mt.http on one of the client's servers.
-local blame = require("moontrail.grpc.script").blame
+local blame = require("moontrail.runtime.script").blame
 local client_head = require "moontrail.grpc.client_head"
 local mt = require "moontrail"
 local servers = require "moontrail.grpc.client_servers"

@@ -1,6 +1,6 @@
 -- A call of a method on another server, as the script that makes it sees it.
 local attempt = require "moontrail.grpc.client_attempt"
-local blame = require("moontrail.grpc.script").blame
+local blame = require("moontrail.runtime.script").blame
 local client_head = require "moontrail.grpc.client_head"
 local client_status = require "moontrail.grpc.client_status"
 local message = require "moontrail.grpc.message"

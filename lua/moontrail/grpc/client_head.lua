@@ -1,5 +1,5 @@
 -- How a call of another server begins: its time, and the fields that go out.
-local blame = require("moontrail.grpc.script").blame
+local blame = require("moontrail.runtime.script").blame
 local metadata = require "moontrail.grpc.metadata"
 local mt = require "moontrail"
 local status = require "moontrail.grpc.status"

@@ -1,5 +1,5 @@
 -- Whether a call that has failed is made again, and when.
-local blame = require("moontrail.grpc.script").blame
+local blame = require("moontrail.runtime.script").blame
 local status = require "moontrail.grpc.status"
 
 local retry = {}

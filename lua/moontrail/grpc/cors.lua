@@ -1,6 +1,6 @@
 -- Which pages may call a service, by the rules of browsers (CORS, of the Fetch standard). A page of
 -- an origin that may not gets no word of it, and its browser keeps the reply from it.
-local blame = require("moontrail.grpc.script").blame
+local blame = require("moontrail.runtime.script").blame
 local exposed = require "moontrail.grpc.exposed"
 local mt = require "moontrail"
 local ways = require "moontrail.grpc.ways"

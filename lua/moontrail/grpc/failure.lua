@@ -1,6 +1,6 @@
 -- How a call fails: what was raised becomes a status, and what nobody is to know goes to the log.
 local mt = require "moontrail"
-local script = require "moontrail.grpc.script"
+local script = require "moontrail.runtime.script"
 local status = require "moontrail.grpc.status"
 local timing = require "moontrail.grpc.timing"
 

@@ -3,7 +3,7 @@
 --
 -- gRPC goes through whole. gRPC-Web is another framing of the same bytes, and needs no types. The
 -- rest is served by types, which are a file's, or the server's own, by its reflection.
-local blame = require("moontrail.grpc.script").blame
+local blame = require("moontrail.runtime.script").blame
 local cors = require "moontrail.grpc.cors"
 local gateway_call = require "moontrail.grpc.gateway_call"
 local gateway_reflection = require "moontrail.grpc.gateway_reflection"

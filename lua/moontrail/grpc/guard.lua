@@ -1,7 +1,7 @@
 -- The request beneath a call, as its handler sees it: what answers a request of HTTP would break
 -- the call, and says what does so in gRPC.
 local mt = require "moontrail"
-local script = require "moontrail.grpc.script"
+local script = require "moontrail.runtime.script"
 
 -- The nearest code of gRPC, where there is one.
 local nearest = {

@@ -1,6 +1,6 @@
 -- grpc.health.v1.Health: whether each service serves, as its script says with grpc.health.set.
 local mt = require "moontrail"
-local blame = require("moontrail.grpc.script").blame
+local blame = require("moontrail.runtime.script").blame
 local fleeting = require "moontrail.store.fleeting"
 local on_drain = require "moontrail.on_drain"
 local pb = require "moontrail.protobuf"

@@ -1,6 +1,6 @@
 -- The annotations google.api.http of methods: what they bind, once it is checked against the types
 -- of request and reply.
-local blame = require("moontrail.grpc.script").blame
+local blame = require("moontrail.runtime.script").blame
 local fields = require "moontrail.grpc.http_fields"
 local pb = require "moontrail.protobuf"
 local template = require "moontrail.grpc.http_template"

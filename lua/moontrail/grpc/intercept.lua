@@ -1,5 +1,5 @@
 -- Interceptors: functions that a call passes through on its way to the method's.
-local blame = require("moontrail.grpc.script").blame
+local blame = require("moontrail.runtime.script").blame
 
 local intercept = {}
 

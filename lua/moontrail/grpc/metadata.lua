@@ -1,6 +1,6 @@
 -- Metadata: what of a request's fields a call sees, and the rules for what it sends.
 local base64 = require "moontrail.base64"
-local blame = require("moontrail.grpc.script").blame
+local blame = require("moontrail.runtime.script").blame
 
 local metadata = {}
 

@@ -1,5 +1,5 @@
 -- The options of services, clients and calls: what each is, and what it is unless it is given.
-local blame = require("moontrail.grpc.script").blame
+local blame = require("moontrail.runtime.script").blame
 local cors = require "moontrail.grpc.cors"
 local ways = require "moontrail.grpc.ways"
 

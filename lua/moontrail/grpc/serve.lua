@@ -2,7 +2,7 @@
 local call = require "moontrail.grpc.call"
 local failure = require "moontrail.grpc.failure"
 local mt = require "moontrail"
-local script = require "moontrail.grpc.script"
+local script = require "moontrail.runtime.script"
 local status = require "moontrail.grpc.status"
 local timing = require "moontrail.grpc.timing"
 local ways = require "moontrail.grpc.ways"

@@ -1,5 +1,5 @@
 -- Services: what a script fills with functions, and the routes that come of it.
-local blame = require("moontrail.grpc.script").blame
+local blame = require("moontrail.runtime.script").blame
 local cors = require "moontrail.grpc.cors"
 local intercept = require "moontrail.grpc.intercept"
 local mt = require "moontrail"

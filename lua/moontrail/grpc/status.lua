@@ -1,7 +1,7 @@
 -- Statuses of gRPC: their names and numbers, the errors that carry them, and how they travel.
 local nearest = require "moontrail.grpc.nearest"
 local pb = require "moontrail.protobuf"
-local script = require "moontrail.grpc.script"
+local script = require "moontrail.runtime.script"
 
 local blame = script.blame
 

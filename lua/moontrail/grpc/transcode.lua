@@ -2,7 +2,7 @@
 --
 -- Templates of the same shape are one place, whatever their variables are called, and what is bound
 -- there is told apart by its method of HTTP. The server's own routes find the place.
-local blame = require("moontrail.grpc.script").blame
+local blame = require("moontrail.runtime.script").blame
 local cors = require "moontrail.grpc.cors"
 local http_rule = require "moontrail.grpc.http_rule"
 local mt = require "moontrail"

@@ -2,7 +2,7 @@
 -- given.
 local commands = require "moontrail.redis.commands"
 local encode = require("moontrail.redis.wire").command
-local script = require "moontrail.grpc.script"
+local script = require "moontrail.runtime.script"
 
 local batch = {}
 

@@ -1,7 +1,7 @@
 -- Where a server is, and how it is spoken to: a URL and the options of redis.connect.
 local connection = require "moontrail.redis.connection"
 local digest = require("moontrail.crypto.primitives").digest
-local script = require "moontrail.grpc.script"
+local script = require "moontrail.runtime.script"
 local wire = require "moontrail.redis.wire"
 
 local url = {}

@@ -1,6 +1,6 @@
 -- What the functions of moontrail.sql take, and what they make of results.
 local json = require "moontrail.json"
-local script = require "moontrail.grpc.script"
+local script = require "moontrail.runtime.script"
 
 local blame = script.blame
 

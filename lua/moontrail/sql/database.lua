@@ -6,7 +6,7 @@ local migrate = require "moontrail.sql.migrate"
 local mt = require "moontrail"
 local pool = require "moontrail.sql.pool"
 local read = require "moontrail.sql.reading"
-local script = require "moontrail.grpc.script"
+local script = require "moontrail.runtime.script"
 local transaction = require "moontrail.sql.transaction"
 
 local blame = script.blame

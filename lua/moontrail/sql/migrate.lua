@@ -4,7 +4,7 @@ local folders = require "moontrail.runtime.folder"
 local gates = require "moontrail.runtime.gate"
 local mt = require "moontrail"
 local pool = require "moontrail.sql.pool"
-local script = require "moontrail.grpc.script"
+local script = require "moontrail.runtime.script"
 
 local blame = script.blame
 

@@ -3,7 +3,7 @@ local detached = require "moontrail.runtime.detached"
 local errors = require "moontrail.runtime.errors"
 local gates = require "moontrail.runtime.gate"
 local mt = require "moontrail"
-local script = require "moontrail.grpc.script"
+local script = require "moontrail.runtime.script"
 
 local blame = script.blame
 

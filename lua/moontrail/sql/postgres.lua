@@ -2,7 +2,7 @@
 -- the links of moontrail.postgres (lua/modules/postgres), which do the waiting.
 local json = require "moontrail.json"
 local errors = require "moontrail.runtime.errors"
-local script = require "moontrail.grpc.script"
+local script = require "moontrail.runtime.script"
 local links = require "moontrail.postgres"
 local copies = require "moontrail.sql.postgres_copy"
 local listeners = require "moontrail.sql.postgres_listener"

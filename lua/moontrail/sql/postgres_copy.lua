@@ -1,5 +1,5 @@
 -- COPY … FROM STDIN of PostgreSQL: rows as the server reads them, at its pace.
-local blame = require("moontrail.grpc.script").blame
+local blame = require("moontrail.runtime.script").blame
 
 local M = {}
 

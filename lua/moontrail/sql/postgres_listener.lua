@@ -1,6 +1,6 @@
 -- Notifications of PostgreSQL, on a connection of their own, which connects anew when it is lost.
 local mt = require "moontrail"
-local blame = require("moontrail.grpc.script").blame
+local blame = require("moontrail.runtime.script").blame
 
 local M = {}
 

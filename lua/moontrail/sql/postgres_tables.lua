@@ -1,6 +1,6 @@
 -- Tables as parameters of PostgreSQL: as JSON, or as arrays, by the type that the server has told.
 local json = require "moontrail.json"
-local blame = require("moontrail.grpc.script").blame
+local blame = require("moontrail.runtime.script").blame
 
 local M = {}
 

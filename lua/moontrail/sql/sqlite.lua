@@ -3,7 +3,7 @@
 local errors = require "moontrail.runtime.errors"
 local gates = require "moontrail.runtime.gate"
 local mt = require "moontrail"
-local script = require "moontrail.grpc.script"
+local script = require "moontrail.runtime.script"
 local sqlite = require "moontrail.sqlite"
 
 local blame = script.blame

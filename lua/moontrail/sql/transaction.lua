@@ -4,7 +4,7 @@ local gates = require "moontrail.runtime.gate"
 local mt = require "moontrail"
 local pool = require "moontrail.sql.pool"
 local read = require "moontrail.sql.reading"
-local script = require "moontrail.grpc.script"
+local script = require "moontrail.runtime.script"
 
 local blame = script.blame
 

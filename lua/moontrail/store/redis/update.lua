@@ -2,7 +2,7 @@
 -- whatever its value, makes it begin again.
 local connection = require "moontrail.redis.connection"
 local mt = require "moontrail"
-local script = require "moontrail.grpc.script"
+local script = require "moontrail.runtime.script"
 local server = require "moontrail.store.redis.server"
 local token = require "moontrail.store.redis.token"
 local value = require "moontrail.store.redis.value"
