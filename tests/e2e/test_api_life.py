@@ -12,6 +12,7 @@ CALLS = """{
     status = {}, header = {"a"}, add_header = {"a", "b"}, set_cookie = {"a", "b"}, inform = {103},
     write = {"x"}, try_write = {"x"}, flush = {}, finish = {}, text = {"x"}, html = {"x"}, json = {1},
     redirect = {"/"}, proxy = {"http://a"}, aborted = {}, on_abort = {function() end},
+    on_head = {function() end}, basic_auth = {},
     deadline = {}, request_header = {"a"}, read_exactly = {1} }"""
 
 # Calls each function of the ctx that is named; those that come out otherwise are listed.
