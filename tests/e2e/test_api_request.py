@@ -74,7 +74,7 @@ def test_too_large_a_body_is_413_unless_the_handler_catches_it(client):
         local ok, problem = pcall(ctx.body, ctx, 5)
         return ok, problem, problem.kind, problem.status""", "POST", body=b"123456")
     assert response.status == 200
-    assert response.text == "false the request's body is larger than 5 bytes limit 413"
+    assert response.text == "false|the request's body is larger than 5 bytes|limit|413"
 
 
 def test_after_the_headers_too_large_a_body_resets(client):
