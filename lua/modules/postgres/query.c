@@ -155,6 +155,22 @@ static void note_columns(lua_State *L, struct link *k)
     lua_setfield(L, AT_RESULT, "columns");
 }
 
+/* A result that is neither rows nor a count: nothing, COPY, or a failure. */
+static void take_other(lua_State *L, struct link *k)
+{
+    switch (PQresultStatus(k->result)) {
+    case PGRES_EMPTY_QUERY:
+        break;
+    case PGRES_COPY_IN:
+    case PGRES_COPY_OUT:
+    case PGRES_COPY_BOTH:
+        refuse_copy(L, k);
+        break;
+    default:
+        link_keep_failure(k);
+    }
+}
+
 static void add_result(lua_State *L, struct link *k)
 {
     switch (PQresultStatus(k->result)) {
@@ -170,15 +186,8 @@ static void add_result(lua_State *L, struct link *k)
         lua_pushinteger(L, affected(k->result));
         lua_setfield(L, AT_RESULT, "affected");
         break;
-    case PGRES_EMPTY_QUERY:
-        break;
-    case PGRES_COPY_IN:
-    case PGRES_COPY_OUT:
-    case PGRES_COPY_BOTH:
-        refuse_copy(L, k);
-        break;
     default:
-        link_keep_failure(k);
+        take_other(L, k);
     }
 }
 
@@ -296,15 +305,9 @@ static int step_fetch(lua_State *L, struct link *k, unsigned *events)
             note_fetched_columns(L, k);
             break;
         case PGRES_COMMAND_OK:
-        case PGRES_EMPTY_QUERY:
-            break;
-        case PGRES_COPY_IN:
-        case PGRES_COPY_OUT:
-        case PGRES_COPY_BOTH:
-            refuse_copy(L, k);
             break;
         default:
-            link_keep_failure(k);
+            take_other(L, k);
         }
     }
     return LINK_WAITS;
