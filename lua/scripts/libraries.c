@@ -23,6 +23,25 @@
 #include <lauxlib.h>
 #include <lualib.h>
 
+/* What require finds without a file. */
+static const luaL_Reg modules[] = {
+    {"moontrail.base64", luaopen_moontrail_base64},
+    {"moontrail.crypto.primitives", luaopen_moontrail_crypto_primitives},
+    {"moontrail.json", luaopen_moontrail_json},
+    {"moontrail.redis.wire", luaopen_moontrail_redis_wire},
+    {"moontrail.runtime.at_end", luaopen_moontrail_at_end},
+    {"moontrail.runtime.detached", luaopen_moontrail_detached},
+    {"moontrail.runtime.errors", luaopen_moontrail_errors},
+    {"moontrail.runtime.folder", luaopen_moontrail_folder},
+    {"moontrail.runtime.gate", luaopen_moontrail_gate},
+    {"moontrail.runtime.on_drain", luaopen_moontrail_on_drain},
+    {"moontrail.runtime.parting", luaopen_moontrail_parting},
+    {"moontrail.store", luaopen_moontrail_store},
+    {"moontrail.store.fleeting", luaopen_moontrail_store_fleeting},
+    {"moontrail.zlib", luaopen_moontrail_zlib},
+    {NULL, NULL},
+};
+
 int libraries_open(lua_State *L)
 {
     const char *folder = lua_touserdata(L, 1);
@@ -37,33 +56,6 @@ int libraries_open(lua_State *L)
     lua_pushstring(L, folder);
     lua_pushcclosure(L, luaopen_moontrail, 1);
     lua_setfield(L, -2, "moontrail");
-    lua_pushcfunction(L, luaopen_moontrail_base64);
-    lua_setfield(L, -2, "moontrail.base64");
-    lua_pushcfunction(L, luaopen_moontrail_crypto_primitives);
-    lua_setfield(L, -2, "moontrail.crypto.primitives");
-    lua_pushcfunction(L, luaopen_moontrail_detached);
-    lua_setfield(L, -2, "moontrail.runtime.detached");
-    lua_pushcfunction(L, luaopen_moontrail_errors);
-    lua_setfield(L, -2, "moontrail.runtime.errors");
-    lua_pushcfunction(L, luaopen_moontrail_folder);
-    lua_setfield(L, -2, "moontrail.runtime.folder");
-    lua_pushcfunction(L, luaopen_moontrail_gate);
-    lua_setfield(L, -2, "moontrail.runtime.gate");
-    lua_pushcfunction(L, luaopen_moontrail_json);
-    lua_setfield(L, -2, "moontrail.json");
-    lua_pushcfunction(L, luaopen_moontrail_at_end);
-    lua_setfield(L, -2, "moontrail.at_end");
-    lua_pushcfunction(L, luaopen_moontrail_parting);
-    lua_setfield(L, -2, "moontrail.runtime.parting");
-    lua_pushcfunction(L, luaopen_moontrail_on_drain);
-    lua_setfield(L, -2, "moontrail.on_drain");
-    lua_pushcfunction(L, luaopen_moontrail_redis_wire);
-    lua_setfield(L, -2, "moontrail.redis.wire");
-    lua_pushcfunction(L, luaopen_moontrail_store);
-    lua_setfield(L, -2, "moontrail.store");
-    lua_pushcfunction(L, luaopen_moontrail_store_fleeting);
-    lua_setfield(L, -2, "moontrail.store.fleeting");
-    lua_pushcfunction(L, luaopen_moontrail_zlib);
-    lua_setfield(L, -2, "moontrail.zlib");
+    luaL_setfuncs(L, modules, 0);
     return 0;
 }

@@ -2,7 +2,7 @@
 local mt = require "moontrail"
 local blame = require("moontrail.runtime.script").blame
 local fleeting = require "moontrail.store.fleeting"
-local on_drain = require "moontrail.on_drain"
+local on_drain = require "moontrail.runtime.on_drain"
 local pb = require "moontrail.protobuf"
 local service = require "moontrail.grpc.service"
 local status = require "moontrail.grpc.status"

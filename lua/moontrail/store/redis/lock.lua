@@ -1,5 +1,5 @@
 -- Locks on a Redis server: a key with a token that nobody else has, which ends with its time.
-local at_end = require "moontrail.at_end"
+local at_end = require "moontrail.runtime.at_end"
 local mt = require "moontrail"
 local parting = require "moontrail.runtime.parting"
 local redis = require "moontrail.redis"

@@ -1,7 +1,7 @@
 -- Messages by a Redis server. A worker has one connection for all its subscriptions, and a task
 -- that reads it; where that is lost it makes another, and subscribes there again. What is published
 -- meanwhile does not come, and nobody can count it.
-local at_end = require "moontrail.at_end"
+local at_end = require "moontrail.runtime.at_end"
 local connection = require "moontrail.redis.connection"
 local mt = require "moontrail"
 local server = require "moontrail.store.redis.server"
