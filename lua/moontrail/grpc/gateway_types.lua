@@ -7,6 +7,7 @@ local served = require "moontrail.grpc.served"
 local service = require "moontrail.grpc.service"
 local transcode = require "moontrail.grpc.transcode"
 local ways = require "moontrail.grpc.ways"
+local percent = require "moontrail.runtime.percent"
 
 local gateway_types = {}
 
@@ -96,13 +97,9 @@ local function rank_of(parsed)
     return (parsed.verb and "a" or "b") .. table.concat(list)
 end
 
-local function unescape(text)
-    return (text:gsub("%%(%x%x)", function(digits) return string.char(tonumber(digits, 16)) end))
-end
-
 local function matches_part(part, segment)
     if part.kind == "literal" then
-        return segment ~= nil and unescape(segment) == part.text
+        return segment ~= nil and percent.decode(segment) == part.text
     end
     return segment ~= nil and segment ~= ""
 end

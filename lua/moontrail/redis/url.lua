@@ -3,6 +3,7 @@ local connection = require "moontrail.redis.connection"
 local digest = require("moontrail.crypto.primitives").digest
 local script = require "moontrail.runtime.script"
 local wire = require "moontrail.redis.wire"
+local percent = require "moontrail.runtime.percent"
 
 local url = {}
 
@@ -34,19 +35,13 @@ local function blame_url(text, why)
     script.blame("redis.connect: %s: %s", without_password(text), why)
 end
 
-local function unescape(text)
-    return (text:gsub("%%(%x%x)", function(digits)
-        return string.char(tonumber(digits, 16))
-    end))
-end
-
 -- USER:PASSWORD@, where it is there.
 local function read_login(text, userinfo)
     local user, password = userinfo:match("^([^:]*):(.*)$")
     if not user then
         blame_url(text, "a password follows USER:, which may be empty")
     end
-    return user ~= "" and unescape(user) or nil, unescape(password)
+    return user ~= "" and percent.decode(user) or nil, percent.decode(password)
 end
 
 -- HOST[:PORT], the host of IPv6 in brackets.

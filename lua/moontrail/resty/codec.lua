@@ -1,6 +1,7 @@
 -- What ngx has of codecs and digests.
 local base64 = require "moontrail.base64"
 local digest = require "moontrail.crypto.primitives"
+local percent = require "moontrail.runtime.percent"
 
 local codec = {}
 
@@ -13,10 +14,7 @@ function codec.escape_uri(text)
 end
 
 function codec.unescape_uri(text)
-    text = tostring(text):gsub("+", " ")
-    return (text:gsub("%%(%x%x)", function(digits)
-        return string.char(tonumber(digits, 16))
-    end))
+    return percent.decode((tostring(text):gsub("+", " ")))
 end
 
 function codec.encode_base64(text, no_padding)
@@ -33,9 +31,7 @@ function codec.md5_bin(text)
 end
 
 function codec.md5(text)
-    return (codec.md5_bin(text):gsub(".", function(byte)
-        return string.format("%02x", byte:byte())
-    end))
+    return digest.hex.encode(codec.md5_bin(text))
 end
 
 function codec.sha1_bin(text)
